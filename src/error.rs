@@ -1,0 +1,97 @@
+//! Everything that can go wrong with a call, once. `api::status` says how it looks on the wire.
+
+use std::fmt;
+
+/// Why a call was refused. No text in it holds a value that came from outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Every rule that the call breaks.
+    #[error("{}", join(.0))]
+    Invalid(Vec<Violation>),
+    #[error("customer not found")]
+    CustomerNotFound,
+    #[error("entry not found")]
+    EntryNotFound,
+    /// `field` refers to an entry that the customer does not have.
+    #[error("{field}: entry not found")]
+    ReplyNotFound { field: String },
+    #[error("{field}: purchase not found")]
+    PurchaseNotFound { field: String },
+    #[error("{field}: another purchase has this number")]
+    OrderNumberTaken { field: String },
+    #[error("identifiers: a customer has at most {}", crate::model::MAX_IDENTIFIERS)]
+    TooManyIdentifiers,
+    #[error("etag: the customer has changed since")]
+    StaleEtag,
+    #[error("page_token: does not belong to this call; start again without it")]
+    BadPageToken,
+    #[error("the server is busy")]
+    Overloaded,
+    #[error("the deadline of the call has passed")]
+    DeadlinePassed,
+    /// The database does not answer; the text is for the log alone.
+    #[error("the store does not answer")]
+    Unavailable(String),
+    /// A stored row that cannot be read.
+    #[error("a stored row cannot be read: {table}.{column}")]
+    Inconsistent { table: &'static str, column: &'static str },
+    /// A fault of ours; the text is for the log alone.
+    #[error("internal error")]
+    Internal(String),
+}
+
+/// A rule that a field of a call breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The path of the field, such as `entry.lines[2].quantity`.
+    pub field: String,
+    /// What the field must be.
+    pub rule: String,
+    pub reason: InvalidReason,
+}
+
+/// Which error reason of the contract a violation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidReason {
+    Field,
+    UnknownEnum,
+    BlockedIdentifier,
+    RequestIdReused,
+    SourceRefReused,
+}
+
+impl Violation {
+    pub fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { field: field.into(), rule: rule.into(), reason: InvalidReason::Field }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.field, self.rule)
+    }
+}
+
+impl Error {
+    /// A call that breaks one rule.
+    pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(field, rule)])
+    }
+
+    /// The same error of a call that is part `prefix` of a larger one.
+    pub fn within(mut self, prefix: &str) -> Self {
+        let put = |field: &mut String| field.insert_str(0, prefix);
+        match &mut self {
+            Self::Invalid(violations) => violations.iter_mut().for_each(|v| put(&mut v.field)),
+            Self::ReplyNotFound { field }
+            | Self::PurchaseNotFound { field }
+            | Self::OrderNumberTaken { field } => put(field),
+            _ => {}
+        }
+        self
+    }
+}
+
+fn join(violations: &[Violation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

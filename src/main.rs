@@ -1,0 +1,3 @@
+//! The command `throughline`.
+
+fn main() {}

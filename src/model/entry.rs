@@ -1,0 +1,158 @@
+//! Lines of a customer's story, on their way into the store.
+
+use uuid::Uuid;
+
+use super::{Identifier, Match, Micros, Profile};
+
+/// The way a customer and the company met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    Phone,
+    Web,
+    Email,
+    Chat,
+    Messaging,
+    Social,
+    Store,
+    App,
+    Letter,
+}
+
+impl Channel {
+    pub const ALL: [Self; 9] = [
+        Self::Phone,
+        Self::Web,
+        Self::Email,
+        Self::Chat,
+        Self::Messaging,
+        Self::Social,
+        Self::Store,
+        Self::App,
+        Self::Letter,
+    ];
+
+    /// The name in the database, in import maps and on the command line.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Web => "web",
+            Self::Email => "email",
+            Self::Chat => "chat",
+            Self::Messaging => "messaging",
+            Self::Social => "social",
+            Self::Store => "store",
+            Self::App => "app",
+            Self::Letter => "letter",
+        }
+    }
+
+    /// The channel of that name.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.code() == code)
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryKind {
+    Interaction,
+    Purchase,
+    Return,
+    Feedback,
+    Note,
+}
+
+impl EntryKind {
+    pub const ALL: [Self; 5] =
+        [Self::Interaction, Self::Purchase, Self::Return, Self::Feedback, Self::Note];
+
+    /// The name in the database, in import maps and on the command line.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Interaction => "interaction",
+            Self::Purchase => "purchase",
+            Self::Return => "return",
+            Self::Feedback => "feedback",
+            Self::Note => "note",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// The first half of the SHA-256 of a call's content: tells a retry from another call.
+pub type BodyHash = [u8; 16];
+
+/// What makes a retry of a write harmless. It is unique for life.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WriteName {
+    /// The caller's id of the call.
+    Request(Uuid),
+    /// The entry's name in the system it comes from.
+    Source { source: String, source_ref: String },
+}
+
+impl WriteName {
+    /// The scope and the name in it, as they are kept. No source is called `request_id`: its name
+    /// is refused at the edge.
+    pub fn parts(&self) -> (String, String) {
+        match self {
+            Self::Request(id) => ("request_id".to_owned(), id.to_string()),
+            Self::Source { source, source_ref } => (source.clone(), source_ref.clone()),
+        }
+    }
+}
+
+/// Whose timeline an entry goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Customer(Uuid),
+    /// At least one; a customer that none of them names comes into being.
+    Identifiers(Vec<Identifier>),
+}
+
+/// An entry that has been checked, with what the store needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEntry {
+    pub id: Uuid,
+    pub occurred_at: Micros,
+    pub kind: EntryKind,
+    pub channel: Channel,
+    /// The key of the order that this entry is, for a purchase with a number.
+    pub purchase: Option<String>,
+    /// The keys of the orders that it is about.
+    pub orders: Vec<String>,
+    /// The entry of the same customer that it answers.
+    pub reply_to: Option<Uuid>,
+    /// The words it is found by, parted by a space.
+    pub words: String,
+    /// The encoded message, less what the store sets.
+    pub content: Vec<u8>,
+}
+
+/// One entry to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub target: Target,
+    /// Fills what is empty of the customer's profile.
+    pub profile: Profile,
+    pub entry: NewEntry,
+    /// At least one.
+    pub names: Vec<WriteName>,
+    pub body: BodyHash,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub customer_id: Uuid,
+    pub entry_id: Uuid,
+    pub revision: i64,
+    pub recorded_at: Micros,
+    pub customer_created: bool,
+    pub already_recorded: bool,
+    pub matches: Vec<Match>,
+}

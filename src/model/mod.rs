@@ -1,0 +1,23 @@
+//! Plain types, without input or output. Imports nothing of ours.
+
+mod customer;
+mod entry;
+mod identifier;
+mod page;
+
+pub use customer::{Address, Customer, Profile, ProfileField};
+pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
+pub use identifier::{Identifier, IdentifierKind, KeptIdentifier, Match};
+pub use page::{CustomerQuery, EntryFilter, Order, Position};
+
+/// A point in time: microseconds since 1970 UTC.
+pub type Micros = i64;
+
+/// How many identifiers one customer may have.
+pub const MAX_IDENTIFIERS: usize = 200;
+
+/// How many entries one batch may hold.
+pub const MAX_BATCH: usize = 500;
+
+/// How many entries or customers one page may hold.
+pub const MAX_PAGE: usize = 200;

@@ -1,0 +1,4 @@
+//! The rules of the timeline: pure functions over the model.
+
+pub mod identifier;
+pub mod words;

@@ -1,0 +1,1 @@
+//! How a text becomes the words it is found by.
