@@ -27,6 +27,7 @@ const OLDEST_VERSION: u32 = 15;
 /// `$2` the folder. An ICU locale makes a sort that lacks `collate "C"` come out wrong.
 const KEEPER: &str = r#"
 programs=$1 folder=$2
+trap '' PIPE # the process may be gone before the cluster is ready
 initdb() {
     "$programs/initdb" --pgdata "$folder/data" --username throughline --auth trust \
         --encoding UTF8 --no-sync --locale C "$@" </dev/null >"$folder/initdb.log" 2>&1
@@ -97,7 +98,8 @@ impl Cluster {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&programs).arg(&folder);
         // A group of its own, so that Ctrl-C reaches the tests and leaves it to tidy up.
-        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::null()).process_group(0);
         if let Some((user, group)) = owner {
             command.uid(user).gid(group);
         }
