@@ -5,9 +5,12 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod ingest;
 pub mod model;
 pub mod pb;
+pub mod server;
 pub mod store;
 pub mod story;
+pub mod telemetry;

@@ -1,4 +1,6 @@
 //! The rules of the timeline: pure functions over the model.
 
 pub mod identifier;
+pub mod money;
+pub mod text;
 pub mod words;
