@@ -102,7 +102,7 @@ impl Cli {
 
 /// The database of the configuration, with its tables up to date.
 async fn open(config: &Config) -> Result<Store, Failure> {
-    Store::open(&config.database, Clock::System)
+    Store::open(&config.database, config.database_connections, Clock::System)
         .await
         .map_err(|error| Failure::of_database(&config.database, &error))
 }

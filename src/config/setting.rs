@@ -1,6 +1,6 @@
 //! The list of all settings: name, meaning, and how a text becomes a value.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use tracing::Level;
 
@@ -35,6 +35,14 @@ pub enum LogFormat {
     Json,
 }
 
+const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
 /// All settings, in the order of README's table.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -66,10 +74,9 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "whether to serve beyond this machine, without TLS and to any caller",
         get: |config| config.allow_unprotected.to_string(),
-        set: |config, text| match text {
-            "true" => Ok(config.allow_unprotected = true),
-            "false" => Ok(config.allow_unprotected = false),
-            _ => Err("must be true or false".to_owned()),
+        set: |config, text| {
+            one_of(text, &[("true", true), ("false", false)])
+                .map(|allowed| config.allow_unprotected = allowed)
         },
     },
     Setting {
@@ -123,10 +130,9 @@ pub const SETTINGS: &[Setting] = &[
             LogFormat::Text => "text".to_owned(),
             LogFormat::Json => "json".to_owned(),
         },
-        set: |config, text| match text {
-            "text" => Ok(config.log_format = LogFormat::Text),
-            "json" => Ok(config.log_format = LogFormat::Json),
-            _ => Err("must be text or json".to_owned()),
+        set: |config, text| {
+            one_of(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+                .map(|format| config.log_format = format)
         },
     },
     Setting {
@@ -138,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
             Some(level) => level.as_str().to_lowercase(),
             None => "by command".to_owned(),
         },
-        set: |config, text| level(text).map(|level| config.log_level = Some(level)),
+        set: |config, text| one_of(text, &LEVELS).map(|level| config.log_level = Some(level)),
     },
 ];
 
@@ -216,10 +222,15 @@ fn region(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    let known = ["error", "warn", "info", "debug", "trace"].contains(&text);
-    let advice = || "must be error, warn, info, debug or trace".to_owned();
-    if known { Level::from_str(text).map_err(|_| advice()) } else { Err(advice()) }
+/// The value of a name, or which names there are.
+fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    match known.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            Err(format!("must be one of {}", names.join(", ")))
+        }
+    }
 }
 
 fn millis(text: &str) -> Result<Duration, String> {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Identifier, Match, Micros, Profile};
+use super::{Conflict, Identifier, Micros, Profile};
 
 /// The way a customer and the company met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,5 +154,5 @@ pub struct Recorded {
     pub recorded_at: Micros,
     pub customer_created: bool,
     pub already_recorded: bool,
-    pub matches: Vec<Match>,
+    pub conflicts: Vec<Conflict>,
 }

@@ -10,7 +10,7 @@ use crate::{
 
 /// A text of one line, with whatever could play tricks on a terminal made visible.
 pub fn safe(text: &str) -> String {
-    display_safe(text)
+    display_safe(text).replace(['\n', '\t'], " ")
 }
 
 /// The text in lines of at most `width` columns. Empty lines in a row become one.

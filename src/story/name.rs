@@ -1,0 +1,3 @@
+pub fn fold_name(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_lowercase).collect()
+}
