@@ -5,7 +5,7 @@
 
 mod setting;
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
 use tracing::Level;
 
@@ -114,17 +114,22 @@ impl Config {
         let mut config = Self::default();
         let mut problems = Vec::new();
         let file = read_file(sources.file, &mut problems);
+        let mut places = BTreeMap::new();
         for setting in SETTINGS {
             let Some((place, value)) = setting.find(sources, &file) else { continue };
             if let Err(advice) = (setting.set)(&mut config, &value) {
-                problems.push(Problem { place, advice });
+                problems.push(Problem { place: place.clone(), advice });
             }
+            places.insert(setting.key.to_owned(), place);
         }
-        problems.extend(config.verify());
+        problems.extend(config.verify().into_iter().map(|mut problem| {
+            problem.place = places.remove(&problem.place).unwrap_or(problem.place);
+            problem
+        }));
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// What does not fit together.
+    /// What does not fit together; the place is the key of a setting.
     pub fn verify(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut add = |place: &str, advice: String| {

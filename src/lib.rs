@@ -14,3 +14,8 @@ pub mod server;
 pub mod store;
 pub mod story;
 pub mod telemetry;
+
+/// The client in README is compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

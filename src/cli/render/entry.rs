@@ -55,7 +55,9 @@ impl<'a> Story<'a> {
             text.push_str(&format!("{:SUMMARY_AT$}{line}\n", ""));
         }
         for line in details(entry, customer, look) {
-            text.push_str(&format!("{:DETAILS_AT$}{line}\n", ""));
+            let line = format!("{:DETAILS_AT$}{line}", "");
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
         text
     }
@@ -187,7 +189,7 @@ fn context(entry: &pb::Entry) -> Vec<String> {
             parts.push(duration(end.seconds - start.seconds));
         }
         if let Some(mood) = interaction.sentiment {
-            parts.push(format!("mood {mood:+.1}"));
+            parts.push(format!("{} ({mood:+.1})", feeling(mood)));
         }
     }
     if !entry.agent.is_empty() {
@@ -199,6 +201,15 @@ fn context(entry: &pb::Entry) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// A mood from -1 to 1 in a word.
+fn feeling(mood: f64) -> &'static str {
+    match mood {
+        ..-0.25 => "unhappy",
+        0.25.. => "happy",
+        _ => "neutral",
+    }
 }
 
 fn duration(seconds: i64) -> String {
@@ -255,7 +266,7 @@ fn bought(purchase: &pb::Purchase, look: &Look, lines: &mut Vec<String>) {
         let first = pad(&rows.next().unwrap_or_default(), names);
         let gap = " ".repeat(prices - columns(&price));
         lines.push(format!("{first}  {gap}{price}").trim_end().to_owned());
-        lines.extend(rows);
+        lines.extend(rows.map(|row| format!("    {row}")));
         let mut more = Vec::new();
         if !line.serial_number.is_empty() {
             more.push(format!("serial number {}", line.serial_number));

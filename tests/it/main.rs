@@ -1,0 +1,4 @@
+//! All tests that need more than one module: one binary, laid out as `src` is.
+
+mod cli;
+mod config;
