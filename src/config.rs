@@ -27,6 +27,8 @@ pub struct Config {
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
     pub max_connections: u32,
+    /// Of all connections together.
+    pub max_calls: u32,
     /// For each connection.
     pub max_concurrent_streams: u32,
     pub log_format: LogFormat,
@@ -46,6 +48,7 @@ impl Default for Config {
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
             max_connections: 1024,
+            max_calls: 1024,
             max_concurrent_streams: 256,
             log_format: LogFormat::Text,
             log_level: None,

@@ -7,6 +7,7 @@ use crate::{api::validate::Rules, store::Store};
 pub struct Settings {
     pub default_deadline: Duration,
     pub max_deadline: Duration,
+    pub max_calls: usize,
     pub max_concurrent_streams: u32,
     pub shutdown_grace: Duration,
     pub rules: Rules,

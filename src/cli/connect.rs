@@ -46,6 +46,7 @@ pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
         max_deadline: config.max_deadline,
+        max_calls: usize::try_from(config.max_calls).unwrap_or(usize::MAX),
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         rules: config.rules(),
@@ -75,7 +76,7 @@ impl Client {
         Ok(Self::of_channel(channel, Some(url), None))
     }
 
-    /// The services over a store, started within this process.
+    /// The services over a store, started within this process. They close the store when they end.
     pub async fn within(store: Store, settings: Settings) -> Result<Self, Failure> {
         let (connections, incoming) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();

@@ -116,6 +116,13 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_connections = n),
     },
     Setting {
+        key: "max_calls",
+        scope: Scope::Listening,
+        about: "calls at the same time; more of them are told to try again",
+        get: |config| config.max_calls.to_string(),
+        set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_calls = n),
+    },
+    Setting {
         key: "max_concurrent_streams",
         scope: Scope::Listening,
         about: "calls at the same time on one connection",

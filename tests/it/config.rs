@@ -114,6 +114,7 @@ fn a_password_is_not_shown() {
         max_deadline_ms: 60000,
         shutdown_grace_ms: 10000,
         max_connections: 1024,
+        max_calls: 1024,
         max_concurrent_streams: 256,
         log_format: text,
         log_level: by command,

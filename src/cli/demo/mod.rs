@@ -22,7 +22,6 @@ use crate::{
     config::Config,
     pb::{self, IdentifierKind},
     server,
-    store::Store,
 };
 
 /// Whose story is shown.
@@ -49,9 +48,9 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     }
     // The world's phone numbers have their country codes, but those who try may leave it out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
-    let store = super::open(&config).await?;
-    show(&store, &config).await?;
+    show(&config).await?;
     if !args.no_serve {
+        let store = super::open(&config).await?;
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address))?;
@@ -61,9 +60,10 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
 }
 
 /// Loads the world and shows the story it is there for.
-async fn show(store: &Store, config: &Config) -> Result<(), Failure> {
+async fn show(config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let mut client = Client::within(store.clone(), connect::settings(config)).await?;
+    let store = super::open(config).await?;
+    let mut client = Client::within(store, connect::settings(config)).await?;
     let loaded = world::load(&mut client).await?;
     writeln!(
         io::stdout(),
