@@ -9,16 +9,26 @@ use crate::config::{SETTINGS, Scope, Setting};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags<const LISTENING: bool>(pub Vec<(&'static str, String)>);
 
-fn settings(listening: bool) -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(move |setting| (setting.scope == Scope::Listening) == listening)
+fn settings(listening: bool) -> impl Iterator<Item = (usize, &'static Setting)> {
+    let wanted = if listening { Scope::Listening } else { Scope::Every };
+    SETTINGS.iter().enumerate().filter(move |(_, setting)| setting.scope == wanted)
 }
 
-fn flag(setting: &'static Setting, listening: bool) -> Arg {
+/// The flag of the setting at a place of the list; they are shown in the list's order.
+fn flag(place: usize, setting: &'static Setting, listening: bool) -> Arg {
+    let about = setting.about.replace('`', "");
+    let (first, rest) = about.split_at(1);
+    let value = match setting.key {
+        "database" => "URL".to_owned(),
+        "listen" => "ADDRESS".to_owned(),
+        key => key.rsplit('_').next().unwrap_or(key).to_uppercase(),
+    };
     let flag = Arg::new(setting.key)
         .long(setting.key.replace('_', "-"))
-        .value_name(setting.key.rsplit('_').next().unwrap_or(setting.key).to_uppercase())
-        .help(format!("Sets {}", setting.about.replace('`', "")))
+        .value_name(value)
+        .help(format!("{}{rest}", first.to_uppercase()))
         .help_heading("Settings")
+        .display_order(100 + place)
         .global(!listening);
     match setting.key {
         // The one that is a plain yes.
@@ -33,7 +43,7 @@ fn flag(setting: &'static Setting, listening: bool) -> Arg {
 
 impl<const LISTENING: bool> Args for Flags<LISTENING> {
     fn augment_args(command: Command) -> Command {
-        command.args(settings(LISTENING).map(|setting| flag(setting, LISTENING)))
+        command.args(settings(LISTENING).map(|(place, setting)| flag(place, setting, LISTENING)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -43,7 +53,7 @@ impl<const LISTENING: bool> Args for Flags<LISTENING> {
 
 impl<const LISTENING: bool> FromArgMatches for Flags<LISTENING> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let value = |setting: &'static Setting| {
+        let value = |(_, setting): (usize, &'static Setting)| {
             let value = matches.get_one::<String>(setting.key)?;
             Some((setting.key, value.clone()))
         };
