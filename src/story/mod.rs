@@ -7,16 +7,11 @@ mod digit;
 mod email;
 pub mod fold;
 pub mod identifier;
-<<<<<<< HEAD
 pub mod language;
 pub mod money;
 pub mod name;
 pub mod order;
 mod phone;
 pub mod redact;
-=======
-pub mod money;
-pub mod name;
->>>>>>> cli
 pub mod text;
 pub mod words;

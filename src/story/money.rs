@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Currencies and amounts, without floating point.
 
 /// The greatest amount in minor units, either way.
@@ -195,11 +194,4 @@ mod tests {
             assert!(parse_amount(text, 2, style).is_err(), "{text}");
         }
     }
-=======
-//! Amounts of money.
-
-/// How many digits the smaller unit of a currency has.
-pub fn minor_unit_digits(code: &str) -> Option<u32> {
-    Some(if code == "JPY" { 0 } else { 2 })
->>>>>>> cli
 }

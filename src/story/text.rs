@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What a text may hold, and how it is shown without harm.
 
 use std::fmt::Write as _;
@@ -161,11 +160,4 @@ mod tests {
             assert_eq!(display_safe(text), shown);
         }
     }
-=======
-//! Texts that are safe to show.
-
-/// The text with its control characters visible.
-pub fn display_safe(text: &str) -> String {
-    text.to_owned()
->>>>>>> cli
 }
