@@ -100,6 +100,7 @@ fn an_address_made_to_look_like_another_is_flagged_and_has_its_own_key() {
         "anna@exаmple.com",
         "anna@xn--exmple-4nf.com",
         "αnna@example.com",
+        "anжa@example.com",
         "аѕс@example.com",
     ] {
         assert_eq!(flagged(raw), Ok(true), "{raw}");
