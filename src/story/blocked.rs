@@ -27,8 +27,8 @@ const ADDRESSES: &str = "a@a|a@a.com|x@x|x@x.com|test@test|test@test.com|test@te
 /// which carriers send in place of a hidden number.
 const HIDDEN_NUMBERS: [&str; 5] = ["266696687", "7378742833", "8656696", "86282452253", "2562533"];
 
-/// Whether a value names nobody in particular. Of a phone number that counts up, `phone` judges: there
-/// are places where 01 234567890 rings.
+/// Whether a value names nobody in particular. Of a phone number that counts up, `phone` judges:
+/// there are places where 01 234567890 rings.
 pub(super) fn is_blocked(kind: IdentifierKind, text: &str) -> bool {
     let lower = text.to_lowercase();
     if is_listed(WORDS, &lower) || is_zero(&lower) {

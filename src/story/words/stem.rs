@@ -33,8 +33,8 @@ const MIN_STEM_BYTES: usize = 3;
 /// Words that the rules of another language would cut, as their ending looks like one of its: the
 /// rest is another common word, or one of no meaning that several of them share.
 const WHOLE: &str = "after battery better budget center computer customer each ever even hand her \
-    here host internet late later letter listen market meter never number offer open order other over \
-    paper power printer router server seven summer table tablet ticket under user water weather \
+    here host internet late later letter listen market meter never number offer open order other \
+    over paper power printer router server seven summer table tablet ticket under user water weather \
     winter";
 
 /// The index words of one folded word.

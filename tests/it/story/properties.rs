@@ -84,7 +84,9 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1024, failure_persistence: None, ..Default::default()
+    })]
 
     #[test]
     fn normalising_twice_changes_nothing(
