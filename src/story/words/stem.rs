@@ -34,8 +34,8 @@ const MIN_STEM_BYTES: usize = 3;
 /// rest is another common word, or one of no meaning that several of them share.
 const WHOLE: &str = "after battery better budget center computer customer each ever even hand her \
     here host internet late later letter listen market meter never number offer open order other \
-    over paper power printer router server seven summer table tablet ticket under user water weather \
-    winter";
+    over paper power printer router server seven summer table tablet ticket under user water \
+    weather winter";
 
 /// The index words of one folded word.
 #[derive(Debug)]
