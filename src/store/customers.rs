@@ -271,7 +271,7 @@ fn postcode_key(profile: &Profile) -> String {
 fn house_number_key(profile: &Profile) -> String {
     let address = &profile.address;
     if address.house_number.is_empty() {
-        address::house_number_of(&address.lines)
+        address::house_number_of(&address.lines).unwrap_or_default()
     } else {
         address::house_number_key(&address.house_number)
     }

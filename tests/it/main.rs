@@ -1,4 +1,7 @@
 //! All tests that need more than one module: one binary, laid out as `src` is.
 
+mod architecture;
 mod cli;
 mod config;
+mod store;
+mod support;

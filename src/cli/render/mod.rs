@@ -113,7 +113,7 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
         }
     }
     if let Some((day, _)) = look.moment(customer.created_at.as_ref()) {
-        line("known since", &day.strftime("%-d %B %Y").to_string());
+        line("recorded since", &day.strftime("%-d %B %Y").to_string());
     }
     lines.join("\n") + "\n"
 }

@@ -56,7 +56,7 @@ const DEMO: &str = "--database=sqlite:demo.db";
 fn steady(text: &str) -> String {
     let line = |line: &str| match line.split_whitespace().next() {
         Some("customer") if line.len() == 54 => "  customer        ID".to_owned(),
-        Some("known") => "  known since     TODAY".to_owned(),
+        Some("recorded") => "  recorded since  TODAY".to_owned(),
         _ => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -67,7 +67,79 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
     let folder = TempFolder::new();
     let arguments = ["demo", "--no-serve", "--database", "sqlite:demo.db"];
     let first = printed(&folder, &arguments);
-    assert_snapshot!(steady(&first), @"");
+    assert_snapshot!(steady(&first), @"
+    11 customers with 36 entries are in sqlite:demo.db.
+
+    Sanne Bakker
+      customer        ID
+      account         sanne.bakker (webshop)
+      e-mail          sanne.bakker@example.com
+      loyalty card    6062100483705
+      phone           +31612345678
+      social          100004837265911 (facebook)
+      address         Lange Nieuwstraat 12, 3512 PH Utrecht, NL
+      language        nl
+      recorded since  TODAY
+
+    Tuesday 11 March 2025
+      09:05  email      feedback     Satisfaction (CSAT): 4 of 5
+             order S-48213
+             Nobody asked me the same thing twice. A call on Friday would have made it a five.
+
+    Monday 10 March 2025
+      18:42  web        interaction  Confirms on the web site that the repair is done
+             from the customer · order S-48213
+             Delivered at 13:10, in the hour she chose. Picture and sound work. Closed R-2291 herself.
+
+    Saturday 8 March 2025
+      11:31  social     interaction  Asks where the promised repair is
+             from the customer · unhappy (-0.7) · with Femke · order S-48213
+             customer  You promised my television for Friday. It is Saturday, and nobody has called me.
+             agent     You are right, Sanne. Amira promised R-2291 for Friday 7 March, and we did not
+                       keep it: the new power board came this morning. We bring the television to your
+                       home on Monday, without cost. Choose the hour in your account on our web site.
+
+    Tuesday 4 March 2025
+      16:20  store      note         Promised: R-2291 repaired and ready by Friday 7 March.
+             by Amira, service desk Utrecht · order S-48213
+      16:05  store      interaction  Brings the television in for repair
+             from the customer · 13 min · with Amira, service desk Utrecht · order S-48213
+             Serial number, fault and what she tried were known from the call. Looked at it together:
+             the backlight's power board is dead. Repair under warranty R-2291.
+
+    Monday 3 March 2025
+      10:23  phone      note         For colleagues
+             by Joost · order S-48213
+             Serial number VX55-7741-0093. Tried: another socket, another HDMI cable, factory reset.
+             Told her to bring it to the shop in Utrecht. No need to ask any of it again.
+      10:12  phone      interaction  The television has sound but no picture
+             from the customer · 9 min · unhappy (-0.4) · with Joost · order S-48213
+             customer  Since last night my television has sound but no picture.
+             agent     I am sorry to hear that. I see it here: the Vistra of 11 January, order S-48213.
+                       Could you read me the serial number on the back?
+             customer  VX55-7741-0093. I have tried another socket, the other HDMI cable, and a factory
+                       reset.
+             agent     Then it is the set itself, and it is under warranty until 11 January 2027. Please
+                       bring it to the shop in Utrecht; they will see all of this.
+
+    Monday 13 January 2025
+      20:02  chat       interaction  Sound through the old speakers
+             from the customer · 9 min · with Bram · order S-48213
+             customer  Can I play the sound of the VX55 through my old speakers?
+             bot       The VX55 has an optical output. Shall I ask a colleague?
+             customer  Please.
+             agent     Yes: with an optical cable to the amplifier. Choose Settings, Sound, Output,
+                       Optical.
+
+    Saturday 11 January 2025
+      14:40  store      purchase     Order S-48213, EUR 1078.90
+             by Karin, till 4
+             1 × Vistra 55 inch OLED television (VX55)  EUR 1049.00
+                 serial number VX55-7741-0093, warranty until 11 January 2027
+             2 × HDMI cable, 2 m (HD2M)                   EUR 29.90
+
+    9 entries.
+    ");
     assert_eq!(printed(&folder, &arguments), first);
 }
 
@@ -150,18 +222,26 @@ fn a_server_answers_the_same_commands() {
 fn whatever_goes_wrong_says_what_to_do_next() {
     let folder = world();
     let refused = |arguments: &[&str]| refused(&folder, arguments);
-    assert_snapshot!(refused(&["timeline", DEMO]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"");
-    assert_snapshot!(refused(&["timeline", "--id", "x"]), @"");
-    assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"");
-    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"");
-    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"");
-    assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"");
-    assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"");
-    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"");
+    assert_snapshot!(refused(&["timeline", DEMO]), @"2: throughline: which customer? Name one with --phone, --email, --account, --customer-number, --loyalty-card, --social, --external, --cookie or --id; `throughline customer --name NAME` looks one up");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"2: throughline: identifier.value: names nobody in particular");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "eve@example.org"]), @"1: throughline: customer not found. `throughline customer --name NAME` looks for customers by name, `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"2: throughline: identifier.phone_region: is required for a number without a country code; write the country code, or name the country with --phone-region");
+    assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"2: throughline: --social: write PLATFORM:ID, such as facebook:1234");
+    assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"2: throughline: --from: write a day (2025-03-01) or 2025-03-01T14:30:00+01:00");
+    assert_snapshot!(refused(&["timeline", "--id", "x"]), @"1: throughline: there is no database throughline.db here. Name one with --database sqlite:FILE or --database postgres://..., or a running server with --server http://HOST:7417");
+    assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"1: throughline: no server answers at http://127.0.0.1:1. Is it running? Start one with `throughline serve`, or leave out --server to open the database itself");
+    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"2: throughline: --server: there is no TLS yet; use http://");
+    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"1: throughline: no such customer. `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"
+    2: throughline: the configuration cannot be used:
+      --database: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:a.db
+      --listen: whoever reaches this address could read every customer's history: there is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+    ");
+    assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"
+    2: throughline: the configuration cannot be used:
+      no.toml: cannot be read: No such file or directory (os error 2); name a TOML file with --config
+    ");
+    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"1: throughline: the database sqlite:no/folder/a.db cannot be opened: database error 14. Is there such a folder, and may this user write to it and to the file?");
 }
 
 #[test]
