@@ -4,4 +4,5 @@ mod architecture;
 mod cli;
 mod config;
 mod store;
+mod story;
 mod support;

@@ -1,14 +1,16 @@
 //! The program itself, as a user starts it.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Output, Stdio},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    time::Duration,
 };
 
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::TempFolder;
+use crate::support::{Database, TempFolder};
 
 /// The program in a folder of its own, with no setting from outside.
 fn throughline(folder: &TempFolder, arguments: &[&str]) -> Command {
@@ -212,10 +214,81 @@ fn a_server_answers_the_same_commands() {
     let found = printed(&folder, &[&["search", "power", "--json"], &server[..]].concat());
     assert_eq!(found.lines().count(), 2, "{found}");
 
-    let id = demo.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    stop(&mut demo);
     assert_eq!(folder.path().read_dir().unwrap().count(), 0, "the temporary folder is gone");
+}
+
+/// Asks a server to stop, and waits for it.
+fn stop(server: &mut Child) {
+    let id = server.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// A server over the demo's world, its address, and the log lines that it writes from now on.
+fn serve(folder: &TempFolder, more: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+    let usual = ["serve", DEMO, "--listen", "127.0.0.1:0", "--log-format", "json"];
+    let mut command = throughline(folder, &[&usual[..], more].concat());
+    let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap());
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended");
+        let event: Value = serde_json::from_str(&line).unwrap();
+        if event["message"] == "serving" {
+            return (server, event["address"].as_str().unwrap().to_owned(), log);
+        }
+    }
+}
+
+#[test]
+fn the_log_names_nobody() {
+    let folder = world();
+    let (mut server, address, mut log) = serve(&folder, &["--log-level", "trace"]);
+    let at = ["--server", &address];
+    printed(&folder, &[&["timeline", "--phone", "+31612345678"], &at[..]].concat());
+    printed(&folder, &[&["search", "television"], &at[..]].concat());
+    printed(&folder, &[&["customer", "--name", "bakker"], &at[..]].concat());
+    refused(&folder, &[&["timeline", "--email", "x@y@example.org"], &at[..]].concat());
+    stop(&mut server);
+    let mut lines = String::new();
+    log.read_to_string(&mut lines).unwrap();
+    assert!(lines.contains("stopped"), "{lines}");
+    for personal in ["12345678", "akker", "elevision", "example.org", "Utrecht"] {
+        assert!(!lines.contains(personal), "{personal}: {lines}");
+    }
+}
+
+#[test]
+fn more_callers_than_allowed_wait_their_turn() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let folder = world();
+    let (mut server, address, _log) = serve(&folder, &["--max-connections", "1"]);
+    let mut answer = [0; 1];
+    let mut first = TcpStream::connect(&address).unwrap();
+    first.write_all(PREFACE).unwrap();
+    first.read_exact(&mut answer).unwrap();
+
+    let mut second = TcpStream::connect(&address).unwrap();
+    second.write_all(PREFACE).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.read_exact(&mut answer).is_err(), "was answered beside the first");
+    drop(first);
+    second.set_read_timeout(None).unwrap();
+    second.read_exact(&mut answer).unwrap();
+    stop(&mut server);
+}
+
+#[tokio::test]
+async fn the_demo_is_the_same_on_both_databases() {
+    let Some(postgres) = Database::postgres().await else { return };
+    let sqlite = Database::sqlite();
+    let story = |url: &str| {
+        let demo = printed(&TempFolder::new(), &["demo", "--no-serve", "--database", url]);
+        steady(demo.split_once('\n').unwrap().1)
+    };
+    assert_eq!(story(&postgres.url), story(&sqlite.url));
 }
 
 #[test]
