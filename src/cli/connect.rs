@@ -28,6 +28,9 @@ use crate::{
 /// How much the in-memory pipe holds, in bytes.
 const PIPE_BYTES: usize = 256 * 1024;
 
+/// The largest answer that is taken; the server sends none that is larger.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+
 /// The services, wherever they are.
 pub struct Client {
     pub customers: CustomerServiceClient<Channel>,
@@ -102,8 +105,10 @@ impl Client {
 
     fn of_channel(channel: Channel, server: Option<String>, within: Option<Within>) -> Self {
         Self {
-            customers: CustomerServiceClient::new(channel.clone()),
-            timeline: TimelineServiceClient::new(channel),
+            customers: CustomerServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(channel)
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             server,
             within,
         }
