@@ -1,4 +1,5 @@
 //! All tests that need more than one module: one binary, laid out as `src` is.
 
+mod api;
 mod architecture;
 mod support;
