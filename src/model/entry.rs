@@ -129,6 +129,8 @@ pub struct NewEntry {
     pub reply_to: Option<Uuid>,
     /// The words it is found by, parted by a space.
     pub words: String,
+    /// What the server noticed in it: values of the contract's EntryFlag.
+    pub flags: Vec<i32>,
     /// The encoded message, less what the store sets.
     pub content: Vec<u8>,
 }

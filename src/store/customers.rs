@@ -239,10 +239,7 @@ pub(super) async fn write(tx: &mut Tx, writes: &Writes, now: Micros) -> Result<(
     bulk::insert(tx, &CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]).await
 }
 
-async fn set_revisions(
-    tx: &mut Tx,
-    revisions: &BTreeMap<Uuid, i64>,
-) -> Result<(), Error> {
+async fn set_revisions(tx: &mut Tx, revisions: &BTreeMap<Uuid, i64>) -> Result<(), Error> {
     if revisions.is_empty() {
         return Ok(());
     }
@@ -274,7 +271,7 @@ fn postcode_key(profile: &Profile) -> String {
 fn house_number_key(profile: &Profile) -> String {
     let address = &profile.address;
     if address.house_number.is_empty() {
-        address::house_number_of(&address.lines)
+        address::house_number_of(&address.lines).unwrap_or_default()
     } else {
         address::house_number_key(&address.house_number)
     }

@@ -100,8 +100,8 @@ impl Frames {
     }
 
     /// The encoded entries, each a field 1.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Where the last entry stands in the timeline.
