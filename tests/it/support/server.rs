@@ -4,7 +4,7 @@ use throughline::{
     api::validate::Rules,
     clock::Clock,
     model::Micros,
-    pb::services::{
+    pb::{
         customer_service_client::CustomerServiceClient,
         timeline_service_client::TimelineServiceClient,
     },

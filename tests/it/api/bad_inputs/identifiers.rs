@@ -14,7 +14,12 @@ pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut value = |number, kind, values: &[&str]| {
         for value in values {
-            cases.extend(everywhere(number, &identifier(kind, value), Part::Value, "INVALID_FIELD"));
+            cases.extend(everywhere(
+                number,
+                &identifier(kind, value),
+                Part::Value,
+                "INVALID_FIELD",
+            ));
         }
     };
     value(35, Kind::Phone, &["", "+", "+31"]);
@@ -32,7 +37,9 @@ pub fn cases(world: &World) -> Vec<Case> {
     value(60, Kind::Phone, &[&huge]);
     value(60, Kind::Email, &[&huge]);
 
-    for (number, value) in [(36, "0800-FLOWERS"), (43, "112"), (43, "0900"), (39, "06123456789012345")] {
+    for (number, value) in
+        [(36, "0800-FLOWERS"), (43, "112"), (43, "0900"), (39, "06123456789012345")]
+    {
         let dutch = pb::Identifier { phone_region: "NL".into(), ..identifier(Kind::Phone, value) };
         cases.extend(everywhere(number, &dutch, Part::Value, "INVALID_FIELD"));
     }
@@ -101,11 +108,9 @@ fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static 
             "identifier.phone_region",
         ],
     };
-    let what = |call| {
-        format!("{call} of {:?} {:?} {:.40?}", wrong.kind(), wrong.namespace, wrong.value)
-    };
-    let identify =
-        pb::IdentifyCustomerRequest { identifiers: vec![wrong.clone()], profile: None };
+    let what =
+        |call| format!("{call} of {:?} {:?} {:.40?}", wrong.kind(), wrong.namespace, wrong.value);
+    let identify = pb::IdentifyCustomerRequest { identifiers: vec![wrong.clone()], profile: None };
     let mut entry = record();
     entry.identifiers.push(wrong.clone());
     let get = pb::GetCustomerRequest { customer: Some(Customer::Identifier(wrong.clone())) };
@@ -125,9 +130,8 @@ fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static 
 }
 
 fn too_many() -> Vec<Case> {
-    let identify = |identifiers| {
-        Call::Identify(pb::IdentifyCustomerRequest { identifiers, profile: None })
-    };
+    let identify =
+        |identifiers| Call::Identify(pb::IdentifyCustomerRequest { identifiers, profile: None });
     let full = identifier(Kind::Account, FULL);
     let new = identifier(Kind::Account, "account-200");
     let mut entry = record();
@@ -154,8 +158,7 @@ fn not_an_id(world: &World) -> Vec<Case> {
         entry.identifiers.clear();
         entry.customer_id = wrong.to_owned();
         cases.push(refused(58, format!("RecordEntry of {wrong}"), entry, &["customer_id"]));
-        let get =
-            pb::GetCustomerRequest { customer: Some(Customer::CustomerId(wrong.to_owned())) };
+        let get = pb::GetCustomerRequest { customer: Some(Customer::CustomerId(wrong.to_owned())) };
         let what = format!("GetCustomer of {wrong}");
         cases.push(refused(58, what, Call::GetCustomer(get), &["customer_id"]));
         let get = pb::GetEntryRequest {

@@ -110,9 +110,12 @@ fn numbers() -> Vec<Case> {
     vec![
         not_found(refused(94, "the order of another customer", about(OTHERS_ORDER), &[first])),
         not_found(refused(94, "an order that is not there", about("ZX-1"), &[first])),
-        not_found(refused(94, "the order of another in a batch", batch, &[
-            "requests[1].entry.order_numbers[0]",
-        ])),
+        not_found(refused(
+            94,
+            "the order of another in a batch",
+            batch,
+            &["requests[1].entry.order_numbers[0]"],
+        )),
         is_taken(refused(94, "an order number twice", taken, &[number])),
         is_taken(refused(94, "an order number in another form", taken_too, &[number])),
         refused(94, "51 orders", many, &["entry.order_numbers"]),
@@ -123,8 +126,7 @@ fn numbers() -> Vec<Case> {
 
 /// A good return, changed.
 fn returned(change: impl FnOnce(&mut pb::Return)) -> pb::RecordEntryRequest {
-    let line =
-        pb::ReturnLine { sku: "TV-55".to_owned(), quantity: 1, ..Default::default() };
+    let line = pb::ReturnLine { sku: "TV-55".to_owned(), quantity: 1, ..Default::default() };
     let mut returned = pb::Return { lines: vec![line], ..Default::default() };
     change(&mut returned);
     let mut request = content(Content::Returned(returned));

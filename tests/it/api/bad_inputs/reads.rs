@@ -90,10 +90,8 @@ fn tokens(world: &World) -> Vec<Case> {
     let full = Some(Customer::CustomerId(world.full_customer_id.clone()));
     let full = pb::ListTimelineRequest { customer: full, page_token: token(), ..good.clone() };
     other("of another customer", Call::List(full));
-    let search = pb::SearchTimelineRequest {
-        page_token: token(),
-        ..search(&world.customer_id, "black")
-    };
+    let search =
+        pb::SearchTimelineRequest { page_token: token(), ..search(&world.customer_id, "black") };
     other("of a list in a search", Call::Search(search));
     let customers = pb::SearchCustomersRequest { page_token: token(), ..named("anna") };
     other("of a list in a search for customers", Call::SearchCustomers(customers));
@@ -109,10 +107,8 @@ fn tokens(world: &World) -> Vec<Case> {
 fn filters(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut both = |number, what: &str, filter: pb::EntryFilter, field, reason| {
-        let list = pb::ListTimelineRequest {
-            filter: Some(filter.clone()),
-            ..list(&world.customer_id)
-        };
+        let list =
+            pb::ListTimelineRequest { filter: Some(filter.clone()), ..list(&world.customer_id) };
         let case = refused(number, format!("{what} in a list"), Call::List(list), &[field]);
         cases.push(case.reason(reason));
         let search = pb::SearchTimelineRequest {
@@ -172,8 +168,7 @@ fn queries(world: &World) -> Vec<Case> {
     let nothing = Call::SearchCustomers(pb::SearchCustomersRequest::default());
     cases.push(refused(112, "no query", nothing, &["query"]));
     let postcode = Query::Postcode(pb::PostcodeQuery::default());
-    let postcode =
-        pb::SearchCustomersRequest { query: Some(postcode), ..Default::default() };
+    let postcode = pb::SearchCustomersRequest { query: Some(postcode), ..Default::default() };
     let postcode = Call::SearchCustomers(postcode);
     cases.push(refused(112, "no postcode", postcode, &["postcode.postcode"]));
     cases
@@ -186,9 +181,7 @@ fn nobody(world: &World) -> Vec<Case> {
     let get = |customer| Call::GetCustomer(pb::GetCustomerRequest { customer });
     let unknown = || UNKNOWN.to_owned();
     let stranger = identifier(pb::IdentifierKind::Account, "nobody.here");
-    let list_of = |customer| {
-        Call::List(pb::ListTimelineRequest { customer, ..Default::default() })
-    };
+    let list_of = |customer| Call::List(pb::ListTimelineRequest { customer, ..Default::default() });
     let entry = |customer_id: String, entry_id: String| {
         Call::GetEntry(pb::GetEntryRequest { customer_id, entry_id })
     };

@@ -45,10 +45,12 @@ fn whose(world: &World) -> Vec<Case> {
         refused(63, "no content", with(|it| it.content = None), &["entry.content"]),
         refused(63, "an empty batch", batch(Vec::new()), &["requests"]),
         refused(63, "a batch of 501", many, &["requests"]),
-        refused(63, "two bad parts of a batch", parts, &[
-            "requests[1].customer_id",
-            "requests[2].entry",
-        ]),
+        refused(
+            63,
+            "two bad parts of a batch",
+            parts,
+            &["requests[1].customer_id", "requests[2].entry"],
+        ),
         refused(64, "an unknown customer", unknown, &[])
             .code(Code::NotFound)
             .reason("CUSTOMER_NOT_FOUND"),

@@ -107,9 +107,7 @@ fn sizes() -> Vec<Sent> {
             .header("grpc-encoding", "gzip")
             .too_large(),
         sent(7, "4 MiB + 1", frame(&one_too_many)).too_large(),
-        sent(8, "1 GiB in 1 MiB of gzip", gzip_bomb())
-            .header("grpc-encoding", "gzip")
-            .too_large(),
+        sent(8, "1 GiB in 1 MiB of gzip", gzip_bomb()).header("grpc-encoding", "gzip").too_large(),
     ]
 }
 
@@ -126,7 +124,9 @@ fn headers() -> Vec<Sent> {
         sent(11, "an unknown method", good.clone())
             .to("/throughline.v1.TimelineService/DeleteEverything")
             .unimplemented(),
-        sent(11, "an unknown service", good.clone()).to("/throughline.v9.Nothing/Do").unimplemented(),
+        sent(11, "an unknown service", good.clone())
+            .to("/throughline.v9.Nothing/Do")
+            .unimplemented(),
         sent(11, "no method", good.clone()).to("/").unimplemented(),
         timeout("zzz"),
         timeout("-1S"),
@@ -246,7 +246,8 @@ async fn number_15_unknown_fields_are_accepted() {
 async fn number_16_what_is_not_http_is_cut_off() {
     on_both(async |database| {
         let mut server = Server::start(database).await;
-        for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no TLS here"[..], &[0xff; 64]] {
+        for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no TLS here"[..], &[0xff; 64]]
+        {
             let mut socket = TcpStream::connect(server.address).await.unwrap();
             socket.write_all(bytes).await.unwrap();
             let mut answer = Vec::new();

@@ -55,9 +55,8 @@ impl World {
         let batch = pb::BatchRecordEntriesRequest { requests };
         let recorded = timeline.batch_record_entries(batch).await.unwrap().into_inner().responses;
 
-        let customer = Some(get_customer_request::Customer::CustomerId(
-            recorded[0].customer_id.clone(),
-        ));
+        let customer =
+            Some(get_customer_request::Customer::CustomerId(recorded[0].customer_id.clone()));
         let customer = customers.get_customer(pb::GetCustomerRequest { customer }).await.unwrap();
         let customer = customer.into_inner().customer.unwrap();
         let mut update = update(&customer.id);
@@ -110,11 +109,7 @@ pub fn record() -> pb::RecordEntryRequest {
         content: Some(Content::Interaction(interaction)),
         ..Default::default()
     };
-    pb::RecordEntryRequest {
-        identifiers: vec![anna()],
-        entry: Some(entry),
-        ..Default::default()
-    }
+    pb::RecordEntryRequest { identifiers: vec![anna()], entry: Some(entry), ..Default::default() }
 }
 
 /// The same with a changed entry.

@@ -12,16 +12,25 @@ pub fn cases(world: &World) -> Vec<Case> {
     let unnamed = || with(|it| (it.source, it.source_ref) = Default::default());
     let mut cases = vec![
         refused(18, "neither request_id nor source_ref", unnamed(), &["request_id"]),
-        refused(19, "a source and no source_ref", with(|it| it.source_ref.clear()), &[
-            "entry.source_ref",
-        ]),
+        refused(
+            19,
+            "a source and no source_ref",
+            with(|it| it.source_ref.clear()),
+            &["entry.source_ref"],
+        ),
         refused(19, "a source_ref and no source", with(|it| it.source.clear()), &["entry.source"]),
-        refused(23, "a source_ref of 257 bytes", with(|it| it.source_ref = "r".repeat(257)), &[
-            "entry.source_ref",
-        ]),
-        refused(20, "a source with a space", with(|it| it.source = "Web Shop".to_owned()), &[
-            "entry.source",
-        ]),
+        refused(
+            23,
+            "a source_ref of 257 bytes",
+            with(|it| it.source_ref = "r".repeat(257)),
+            &["entry.source_ref"],
+        ),
+        refused(
+            20,
+            "a source with a space",
+            with(|it| it.source = "Web Shop".to_owned()),
+            &["entry.source"],
+        ),
     ];
 
     let not_a_uuid = "5b0f4d3e-9f0f-4c57-8d4e-1f1f0c6f6d1g";
@@ -50,10 +59,8 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.push(refused(18, what, Call::Update(update_with("")), &["request_id"]));
 
     cases.extend(used_names(world));
-    let stale = pb::UpdateCustomerRequest {
-        etag: world.old_etag.clone(),
-        ..update(&world.customer_id)
-    };
+    let stale =
+        pb::UpdateCustomerRequest { etag: world.old_etag.clone(), ..update(&world.customer_id) };
     let stale = refused(101, "an etag of before the last change", Call::Update(stale), &[]);
     cases.push(stale.code(Code::Aborted).reason("STALE_ETAG"));
     cases
