@@ -16,7 +16,17 @@ const POSTGRES: [(&str, &str); 1] =
 /// Runs what has not run yet. Several servers may do so at the same time.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
-        Db::Sqlite { write, .. } => migrator(&SQLITE).run(write).await?,
+        // Migrations of SQLite take no lock. Who comes second fails on a table that is there by
+        // then, and finds nothing left to do when it looks again.
+        Db::Sqlite { write, .. } => {
+            let mut result = migrator(&SQLITE).run(write).await;
+            for _ in 0..3 {
+                if result.is_err() {
+                    result = migrator(&SQLITE).run(write).await;
+                }
+            }
+            result?;
+        }
         Db::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
     }
     Ok(())
