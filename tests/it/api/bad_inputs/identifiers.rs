@@ -145,7 +145,9 @@ fn too_many() -> Vec<Case> {
         refused(62, "a 201st identifier with an entry", entry, &[])
             .code(Code::ResourceExhausted)
             .reason("TOO_MANY_IDENTIFIERS"),
-        refused(62, "201 identifiers in one call", identify(all), &["identifiers"]),
+        refused(62, "201 identifiers in one call", identify(all), &[])
+            .code(Code::ResourceExhausted)
+            .reason("TOO_MANY_IDENTIFIERS"),
         refused(62, "no identifier", identify(Vec::new()), &["identifiers"]),
     ]
 }

@@ -14,10 +14,13 @@ mod write_names;
 
 use std::collections::BTreeSet;
 
-use case::check;
-use world::World;
+use case::{check, wrong_reason};
+use throughline::pb;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+use world::{World, interaction};
 
-use crate::support::on_both;
+use crate::support::{Server, on_both};
 
 /// The numbers that no call of the contract can meet yet, and why.
 const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
@@ -61,6 +64,25 @@ async fn orders_are_refused() {
 #[tokio::test]
 async fn reads_and_searches_are_refused() {
     on_both(async |database| check(database, reads::cases).await).await;
+}
+
+/// The details of an error travel in a header, which has a bound.
+#[tokio::test]
+async fn an_error_with_very_many_fields_arrives() {
+    on_both(async |database| {
+        let mut server = Server::start(database).await;
+        let before = database.row_counts().await;
+        let wrong = interaction(|it| it.messages = vec![pb::Message::default(); 1000]);
+        let batch = pb::BatchRecordEntriesRequest { requests: vec![wrong; 500] };
+        let status = server.timeline.batch_record_entries(batch).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert_eq!(wrong_reason(&status, "UNKNOWN_ENUM"), None);
+        let details = status.get_error_details();
+        assert!(details.bad_request().unwrap().field_violations.len() > 10);
+        assert_eq!(database.row_counts().await, before);
+        server.stop().await;
+    })
+    .await;
 }
 
 #[test]

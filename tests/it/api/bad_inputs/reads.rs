@@ -153,7 +153,6 @@ fn queries(world: &World) -> Vec<Case> {
         ("spaces", "   \t"),
         ("257 characters", long.as_str()),
         ("20,000 words", &words),
-        ("NUL", "a\0b"),
     ] {
         let call = Call::Search(search(&world.customer_id, query));
         cases.push(refused(112, format!("SearchTimeline: {what}"), call, &["query"]));

@@ -167,7 +167,7 @@ fn texts() -> Vec<Case> {
         refused(77, "a note too long", note(&long), &[note_text]),
         refused(77, "a text and messages too long", halves, &["entry.interaction.messages"]),
         refused(79, "100,000 marks on a letter", interaction(|it| it.text = marks), &[text]),
-        refused(79, "1,000,000 marks on a letter", note(&million), &[note_text]),
+        refused(79, "1,000,000 marks on a letter", note(&million), &["entry", note_text]),
     ];
     for (number, bad) in [(76, "before\0after"), (80, "\u{200b}\u{200d}\u{feff}\u{2060}")] {
         let what = format!("{bad:?}");
@@ -192,12 +192,12 @@ fn texts() -> Vec<Case> {
 fn scores() -> Vec<Case> {
     use pb::feedback::Metric;
     let mut cases = Vec::new();
-    for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.01, -1.01] {
+    for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1.01, -1.01] {
         let entry = interaction(|it| it.sentiment = Some(wrong));
         let field = "entry.interaction.sentiment";
         cases.push(refused(84, format!("sentiment {wrong}"), entry, &[field]));
     }
-    for wrong in [f64::NAN, f64::INFINITY, 11.0, -1.0] {
+    for wrong in [f64::NAN, f64::INFINITY, -0.0, 11.0, -1.0] {
         let entry = feedback(|it| it.score = Some(wrong));
         cases.push(refused(84, format!("score {wrong}"), entry, &["entry.feedback.score"]));
     }
@@ -234,20 +234,24 @@ fn attributes() -> Vec<Case> {
     };
     let keys: Vec<_> = (0..1001).map(|number| format!("key{number}")).collect();
     let many: Vec<_> = keys.iter().map(|key| (key.as_str(), "v")).collect();
-    let mib = "x".repeat(1 << 20);
+    let large = "x".repeat(900 << 10);
     let long_key = "k".repeat(65);
     let cases: [(&str, Vec<(&str, &str)>); 8] = [
         ("1,001 keys", many),
         ("an empty key", vec![("", "v")]),
         ("keys that differ in case", vec![("Colour", "red"), ("colour", "blue")]),
         ("the key __proto__", vec![("__proto__", "v")]),
-        ("a value of 1 MiB", vec![("key", &mib)]),
+        ("a value of 900 KiB", vec![("key", &large)]),
         ("a key of 65 letters", vec![(&long_key, "v")]),
         ("a key with a space", vec![("a key", "v")]),
         ("a value with NUL", vec![("key", "a\0b")]),
     ];
+    let mib = "x".repeat(1 << 20);
+    let fields = ["entry", "entry.attributes"];
+    let too_large = refused(88, "a value of 1 MiB", attributes(&[("key", &mib)]), &fields);
     let cases = cases.into_iter();
-    cases.map(|(what, all)| refused(88, what, attributes(&all), &["entry.attributes"])).collect()
+    let cases = cases.map(|(what, all)| refused(88, what, attributes(&all), &["entry.attributes"]));
+    cases.chain([too_large]).collect()
 }
 
 /// Numbers 89 and 90.
@@ -286,10 +290,17 @@ fn attachments() -> Vec<Case> {
     push(90, "a hash that is no number", sha256, |it| it.sha256 = "z".repeat(64));
     let media_type = "entry.interaction.attachments[0].media_type";
     push(90, "no media type", media_type, |it| it.media_type.clear());
-    push(90, "half a media type", media_type, |it| it.media_type = "image".to_owned());
+    push(90, "half a media type", media_type, |it| it.media_type = "picture".to_owned());
     let name = "entry.interaction.attachments[0].name";
     push(90, "a path", name, |it| it.name = "../../etc/passwd".to_owned());
-    let many = interaction(|it| it.attachments = vec![pb::Attachment::default(); 51]);
+    let many = interaction(|it| {
+        let attachment = pb::Attachment {
+            name: "photo.jpg".to_owned(),
+            media_type: "image/jpeg".to_owned(),
+            ..Default::default()
+        };
+        it.attachments = vec![attachment; 51];
+    });
     cases.push(refused(90, "51 attachments", many, &["entry.interaction.attachments"]));
     cases
 }

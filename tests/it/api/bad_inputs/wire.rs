@@ -160,9 +160,9 @@ fn gzip_bomb() -> Vec<u8> {
 
 async fn check(database: &Database, cases: Vec<Sent>) {
     let server = Server::start(database).await;
-    let before = database.row_counts().await;
     let mut faults = Vec::new();
     for case in cases {
+        let before = database.row_counts().await;
         let mut wrong = Vec::new();
         match call(server.address, case.path, &case.headers, case.body).await {
             Answer::Status(status, body) => {

@@ -16,7 +16,7 @@ pub fn cases(world: &World) -> Vec<Case> {
             19,
             "a source and no source_ref",
             with(|it| it.source_ref.clear()),
-            &["entry.source_ref"],
+            &["request_id"],
         ),
         refused(19, "a source_ref and no source", with(|it| it.source.clear()), &["entry.source"]),
         refused(
