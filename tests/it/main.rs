@@ -2,5 +2,8 @@
 
 mod api;
 mod architecture;
+mod cli;
+mod config;
 mod store;
+mod story;
 mod support;
