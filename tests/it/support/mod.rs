@@ -7,6 +7,7 @@ mod server;
 pub mod wire;
 
 pub use folder::TempFolder;
+pub use rows::RowCounter;
 pub use server::{NOW, Server, settings};
 
 /// An empty database of one test.

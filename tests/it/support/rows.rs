@@ -6,52 +6,48 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::Database;
 
-const SQLITE_TABLES: &str = "select name from sqlite_master where type = 'table'";
+/// Every table, but for those within a text index of SQLite, which it may write anew at any time.
+const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
+    and name not glob 'entry_words_*'";
 const POSTGRES_TABLES: &str = "select tablename::text from pg_tables where schemaname = 'public'";
 
-impl Database {
-    /// How many rows each table has. Tables within a text index of SQLite are left out: they may be
-    /// written anew at any time.
-    pub async fn row_counts(&self) -> BTreeMap<String, i64> {
-        let (mut sqlite, mut postgres) = self.connect().await;
-        let mut counts = BTreeMap::new();
-        for table in self.tables().await {
-            let count = AssertSqlSafe(format!("select count(*) from {table}"));
-            let count = match (&mut sqlite, &mut postgres) {
-                (Some(c), _) => sqlx::query_scalar(count).fetch_one(c).await,
-                (_, Some(c)) => sqlx::query_scalar(count).fetch_one(c).await,
-                _ => unreachable!("a database is one of the two"),
-            };
-            counts.insert(table, count.unwrap());
-        }
-        counts
-    }
+/// Counts the rows of every table over a connection of its own.
+pub struct RowCounter {
+    connection: Connection,
+    query: String,
+}
 
-    async fn tables(&self) -> Vec<String> {
-        let mut tables: Vec<String> = match self.connect().await {
-            (Some(mut c), _) => sqlx::query_scalar(SQLITE_TABLES).fetch_all(&mut c).await.unwrap(),
-            (_, Some(mut c)) => {
-                sqlx::query_scalar(POSTGRES_TABLES).fetch_all(&mut c).await.unwrap()
+enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl RowCounter {
+    /// Of a database whose tables stand.
+    pub async fn of(database: &Database) -> Self {
+        let url = &database.url;
+        let mut connection = match url.starts_with("sqlite:") {
+            true => Connection::Sqlite(SqliteConnection::connect(url).await.unwrap()),
+            false => Connection::Postgres(PgConnection::connect(url).await.unwrap()),
+        };
+        let tables: Vec<String> = match &mut connection {
+            Connection::Sqlite(c) => sqlx::query_scalar(SQLITE_TABLES).fetch_all(c).await.unwrap(),
+            Connection::Postgres(c) => {
+                sqlx::query_scalar(POSTGRES_TABLES).fetch_all(c).await.unwrap()
             }
-            _ => unreachable!("a database is one of the two"),
         };
-        let all = tables.clone();
-        let is_part = |table: &str| {
-            let parts = ["_data", "_idx", "_content", "_docsize", "_config"];
-            parts.iter().any(|part| {
-                table.strip_suffix(part).is_some_and(|whole| all.iter().any(|it| it == whole))
-            })
-        };
-        tables.retain(|table| !is_part(table));
-        tables.sort();
-        tables
+        let count = |table: &String| format!("select '{table}', count(*) from {table}");
+        let query = tables.iter().map(count).collect::<Vec<_>>().join(" union all ");
+        Self { connection, query }
     }
 
-    async fn connect(&self) -> (Option<SqliteConnection>, Option<PgConnection>) {
-        if self.url.starts_with("sqlite:") {
-            (Some(SqliteConnection::connect(&self.url).await.unwrap()), None)
-        } else {
-            (None, Some(PgConnection::connect(&self.url).await.unwrap()))
-        }
+    /// How many rows each table has now.
+    pub async fn count(&mut self) -> BTreeMap<String, i64> {
+        let query = AssertSqlSafe(self.query.clone());
+        let counts: Vec<(String, i64)> = match &mut self.connection {
+            Connection::Sqlite(c) => sqlx::query_as(query).fetch_all(c).await.unwrap(),
+            Connection::Postgres(c) => sqlx::query_as(query).fetch_all(c).await.unwrap(),
+        };
+        counts.into_iter().collect()
     }
 }

@@ -30,8 +30,6 @@ pub struct Server {
     pub address: SocketAddr,
     pub customers: CustomerServiceClient<Channel>,
     pub timeline: TimelineServiceClient<Channel>,
-    /// The store that it serves.
-    pub store: Store,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -66,7 +64,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server::run(incoming, store.clone(), settings, async {
+        let running = tokio::spawn(server::run(incoming, store, settings, async {
             // A test that has failed drops the other end, which is a stop too.
             let _ = stopped.await;
         }));
@@ -78,7 +76,6 @@ impl Server {
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             timeline: TimelineServiceClient::new(channel)
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            store,
             stop,
             running,
         }

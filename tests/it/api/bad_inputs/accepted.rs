@@ -1,10 +1,16 @@
 //! What looks bad and is accepted, and what becomes of it.
 
-use throughline::pb::{self, EntryFlag, IdentifierKind as Kind, search_customers_request::Query};
+use throughline::{
+    clock::Clock,
+    pb::{
+        self, EntryFlag, IdentifierKind as Kind, search_customers_request::Query,
+        timeline_service_client::TimelineServiceClient,
+    },
+};
 use tonic::Code;
 
 use super::world::{World, identifier, interaction, list, record, search, with};
-use crate::support::{Server, on_both};
+use crate::support::{NOW, Server, on_both, settings};
 
 /// The numbers that are tested here and not as refused.
 pub const NUMBERS: &[u16] = &[22, 25, 27, 37, 40, 41, 42, 45, 51, 52, 53, 81, 82, 95];
@@ -71,7 +77,8 @@ async fn number_25_a_retry_in_flight_has_one_effect() {
         for request in [by_ref, by_id] {
             let mut calls = tokio::task::JoinSet::new();
             for _ in 0..16 {
-                let (mut timeline, request) = (server.timeline.clone(), request.clone());
+                let mut timeline = TimelineServiceClient::new(server.connect().await);
+                let request = request.clone();
                 calls.spawn(async move { timeline.record_entry(request).await });
             }
             let answers: Vec<_> = calls.join_all().await;
@@ -140,6 +147,25 @@ async fn numbers_37_to_53_forms_of_a_value() {
         assert!(cyrillic.identifiers[0].mixed_script);
         let latin = server.identify(identifier(Kind::Email, "anna@example.net")).await;
         assert!(!latin.identifiers[0].mixed_script);
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn number_38_a_default_region_makes_a_national_number_whole() {
+    on_both(async |database| {
+        let mut settings = settings(Clock::Fixed(NOW));
+        settings.rules.phone_region = Some("NL".to_owned());
+        let mut server = Server::start_with(database, settings).await;
+        let customer = server.identify(identifier(Kind::Phone, "06-12345678")).await;
+        assert_eq!(customer.identifiers[0].value, "+31612345678");
+        let norwegian = pb::Identifier {
+            phone_region: "NO".to_owned(),
+            ..identifier(Kind::Phone, "22 12 34 56")
+        };
+        let customer = server.identify(norwegian).await;
+        assert_eq!(customer.identifiers[0].value, "+4722123456");
         server.stop().await;
     })
     .await;

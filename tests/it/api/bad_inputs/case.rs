@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::world::World;
-use crate::support::{Database, Server};
+use crate::support::{Database, RowCounter, Server};
 
 /// A call that is refused.
 pub struct Case {
@@ -91,13 +91,15 @@ pub fn wrong_reason(status: &Status, wanted: &str) -> Option<String> {
 pub async fn check(database: &Database, cases: fn(&World) -> Vec<Case>) {
     let mut server = Server::start(database).await;
     let world = World::make(&mut server).await;
+    let mut rows = RowCounter::of(database).await;
+    let mut before = rows.count().await;
     let mut faults = Vec::new();
     for case in cases(&world) {
-        let before = database.row_counts().await;
         let answer = case.call.clone().send(&mut server).await;
         let mut wrong = case.faults(answer);
-        if database.row_counts().await != before {
+        if rows.count().await != before {
             wrong.push("was stored".to_owned());
+            before = rows.count().await;
         }
         if !wrong.is_empty() {
             faults.push(format!("{} {}: {}", case.number, case.what, wrong.join("; ")));
@@ -156,8 +158,9 @@ impl Call {
             Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
             Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
         };
-        let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
-        let message = pool.get_message_by_name(&format!("throughline.v1.{name}")).unwrap();
+        static POOL: LazyLock<DescriptorPool> =
+            LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());
+        let message = POOL.get_message_by_name(&format!("throughline.v1.{name}")).unwrap();
         let message = DynamicMessage::decode(message, bytes.as_slice()).unwrap();
         let mut values = BTreeSet::new();
         collect(&Value::Message(message), &mut values);

@@ -20,7 +20,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 use world::{World, interaction};
 
-use crate::support::{Server, on_both};
+use crate::support::{RowCounter, Server, on_both};
 
 /// The numbers that no call of the contract can meet yet, and why.
 const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
@@ -71,7 +71,8 @@ async fn reads_and_searches_are_refused() {
 async fn an_error_with_very_many_fields_arrives() {
     on_both(async |database| {
         let mut server = Server::start(database).await;
-        let before = database.row_counts().await;
+        let mut rows = RowCounter::of(database).await;
+        let before = rows.count().await;
         let wrong = interaction(|it| it.messages = vec![pb::Message::default(); 1000]);
         let batch = pb::BatchRecordEntriesRequest { requests: vec![wrong; 500] };
         let status = server.timeline.batch_record_entries(batch).await.unwrap_err();
@@ -79,7 +80,7 @@ async fn an_error_with_very_many_fields_arrives() {
         assert_eq!(wrong_reason(&status, "UNKNOWN_ENUM"), None);
         let details = status.get_error_details();
         assert!(details.bad_request().unwrap().field_violations.len() > 10);
-        assert_eq!(database.row_counts().await, before);
+        assert_eq!(rows.count().await, before);
         server.stop().await;
     })
     .await;
