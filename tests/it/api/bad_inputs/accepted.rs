@@ -211,6 +211,12 @@ async fn number_82_secrets_are_replaced_before_they_are_stored() {
             assert!(server.record(request).await.already_recorded, "{text}");
         }
         server.stop().await;
+        if let Some(file) = database.url.strip_prefix("sqlite:") {
+            let bytes = std::fs::read(file).unwrap();
+            let holds = |text: &str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
+            assert!(holds("fødselsnummer"));
+            assert!(!holds("15076500565") && !holds("Sommer2026"));
+        }
     })
     .await;
 }

@@ -73,8 +73,8 @@ async fn an_error_with_very_many_fields_arrives() {
         let mut server = Server::start(database).await;
         let mut rows = RowCounter::of(database).await;
         let before = rows.count().await;
-        let wrong = interaction(|it| it.messages = vec![pb::Message::default(); 1000]);
-        let batch = pb::BatchRecordEntriesRequest { requests: vec![wrong; 500] };
+        let wrong = interaction(|it| it.messages = vec![pb::Message::default(); 100]);
+        let batch = pb::BatchRecordEntriesRequest { requests: vec![wrong; 100] };
         let status = server.timeline.batch_record_entries(batch).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{status}");
         assert_eq!(wrong_reason(&status, "UNKNOWN_ENUM"), None);
