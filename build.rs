@@ -20,6 +20,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
-    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .btree_map(".")
+        .compile_fds(descriptors.clone())?;
+
+    // The services are generated apart: a page of entries leaves the server as the bytes it was
+    // stored in, so its answer has a type of its own there (see src/api/page.rs).
+    let services = out.join("services");
+    fs::create_dir_all(&services)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .out_dir(services)
+        .extern_path(".throughline.v1", "crate::pb")
+        .extern_path(".throughline.v1.ListTimelineResponse", "crate::api::page::EncodedPage")
+        .extern_path(".throughline.v1.SearchTimelineResponse", "crate::api::page::EncodedPage")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// The database does not answer; the text is for the log alone.
     #[error("the store does not answer")]
     Unavailable(String),
+    /// A transaction lost against another one and can be run again. Stays within the store.
+    #[error("a concurrent write came first")]
+    LostRace,
     /// A stored row that cannot be read.
     #[error("a stored row cannot be read: {table}.{column}")]
     Inconsistent { table: &'static str, column: &'static str },

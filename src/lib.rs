@@ -9,5 +9,6 @@ pub mod error;
 pub mod ingest;
 pub mod model;
 pub mod pb;
+pub mod server;
 pub mod store;
 pub mod story;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Identifier, Match, Micros, Profile};
+use super::{Conflict, Identifier, Micros, Profile};
 
 /// The way a customer and the company met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +129,8 @@ pub struct NewEntry {
     pub reply_to: Option<Uuid>,
     /// The words it is found by, parted by a space.
     pub words: String,
+    /// What the server noticed in it: values of the contract's EntryFlag.
+    pub flags: Vec<i32>,
     /// The encoded message, less what the store sets.
     pub content: Vec<u8>,
 }
@@ -154,5 +156,5 @@ pub struct Recorded {
     pub recorded_at: Micros,
     pub customer_created: bool,
     pub already_recorded: bool,
-    pub matches: Vec<Match>,
+    pub conflicts: Vec<Conflict>,
 }

@@ -80,9 +80,9 @@ pub struct KeptIdentifier {
     pub first_seen_at: Micros,
 }
 
-/// Whom one identifier of a call belonged to before the call.
+/// An identifier of a call that belongs to another customer than the one the call is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
+pub struct Conflict {
     /// The position of the identifier in the call.
     pub index: usize,
     pub customer_id: Uuid,

@@ -7,7 +7,7 @@ mod page;
 
 pub use customer::{Address, Customer, Profile, ProfileField};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
-pub use identifier::{Identifier, IdentifierKind, KeptIdentifier, Match};
+pub use identifier::{Conflict, Identifier, IdentifierKind, KeptIdentifier};
 pub use page::{CustomerQuery, EntryFilter, Order, Position};
 
 /// A point in time: microseconds since 1970 UTC.

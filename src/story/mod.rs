@@ -1,4 +1,17 @@
 //! The rules of the timeline: pure functions over the model.
 
+pub mod address;
+mod blocked;
+mod card;
+mod digit;
+mod email;
+pub mod fold;
 pub mod identifier;
+pub mod language;
+pub mod money;
+pub mod name;
+pub mod order;
+mod phone;
+pub mod redact;
+pub mod text;
 pub mod words;

@@ -1,0 +1,16 @@
+//! The hash of a call's content, which tells a retry from another call of the same name.
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::BodyHash;
+
+/// The first 16 bytes of the SHA-256 of an encoded message. The encoding is the same each time:
+/// fields go by number and maps are sorted; a field that the contract gains later leaves the hash
+/// of a message without it as it is.
+pub fn hash(message: &impl Message) -> BodyHash {
+    let digest = Sha256::digest(message.encode_to_vec());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest[..16]);
+    hash
+}

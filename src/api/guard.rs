@@ -1,0 +1,201 @@
+//! What every call passes through: its id and span, its deadline, the bound on calls under way, and
+//! the reasons of errors that come from below the services.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+use tracing::Instrument as _;
+
+use super::status::refused;
+use crate::{clock::Clock, error::Error, pb::ErrorReason};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TIMEOUT: &str = "grpc-timeout";
+/// A deadline farther away than this is a mistake: one year.
+const FARTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The bounds of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// For a call that names no deadline.
+    pub default_deadline: Duration,
+    /// No call may take longer, whatever it names.
+    pub max_deadline: Duration,
+    /// How many calls may be under way at once.
+    pub max_calls: usize,
+}
+
+/// Puts a [`Guard`] around a service.
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    bounds: Bounds,
+    clock: Clock,
+    calls: Arc<Semaphore>,
+}
+
+impl GuardLayer {
+    pub fn new(bounds: Bounds, clock: Clock) -> Self {
+        Self { bounds, clock, calls: Arc::new(Semaphore::new(bounds.max_calls)) }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, layer: self.clone() }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Guard<S> {
+    inner: S,
+    layer: GuardLayer,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Answer {
+        let started = Instant::now();
+        let id = request_id(request.headers(), self.layer.clock);
+        let span = tracing::info_span!("call", method = request.uri().path(), id = ?id);
+        let deadline = self.deadline(request.headers());
+        request.headers_mut().remove(TIMEOUT);
+        let permit = Arc::clone(&self.layer.calls).try_acquire_owned();
+        let call = match (deadline, permit) {
+            (Err(status), _) => Err(status),
+            (Ok(Duration::ZERO), _) => Err(Error::DeadlinePassed.into()),
+            (_, Err(_)) => Err(Error::Overloaded.into()),
+            (Ok(deadline), Ok(permit)) => Ok((self.inner.call(request), deadline, permit)),
+        };
+        let answer = async move {
+            let response = match call {
+                Err(status) => status.into_http(),
+                Ok((call, deadline, _permit)) => {
+                    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+                        Err(_) => Status::from(Error::DeadlinePassed).into_http(),
+                        Ok(Err(panic)) => {
+                            Status::from(Error::Internal(panic_text(&*panic))).into_http()
+                        }
+                        Ok(Ok(Ok(response))) => explained(response),
+                        Ok(Ok(Err(never))) => match never {},
+                    }
+                }
+            };
+            let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::debug!(?code, micros, "answered");
+            Ok(with_id(response, id))
+        };
+        Box::pin(answer.instrument(span))
+    }
+}
+
+impl<S> Guard<S> {
+    /// How long the call may take.
+    fn deadline(&self, headers: &HeaderMap) -> Result<Duration, Status> {
+        let Some(value) = headers.get(TIMEOUT) else {
+            return Ok(self.layer.bounds.default_deadline);
+        };
+        let wanted = value.to_str().ok().and_then(read_timeout).filter(|wanted| *wanted < FARTHEST);
+        let message = "grpc-timeout must be 1 to 8 digits and a unit (H, M, S, m, u or n), \
+            and less than a year";
+        let wanted = wanted
+            .ok_or_else(|| refused(Code::InvalidArgument, message, ErrorReason::BadDeadline))?;
+        Ok(wanted.min(self.layer.bounds.max_deadline))
+    }
+}
+
+/// The header as the gRPC protocol over HTTP/2 has it.
+fn read_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// The caller's id of the call where it has a harmless form, else a new one.
+fn request_id(headers: &HeaderMap, clock: Clock) -> HeaderValue {
+    let harmless = |id: &&HeaderValue| {
+        (1..=64).contains(&id.len())
+            && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    headers.get(&REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
+        HeaderValue::from_str(&clock.new_id().to_string())
+            .unwrap_or(HeaderValue::from_static("none"))
+    })
+}
+
+fn with_id(mut response: Response<Body>, id: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// Our own errors have details. One without comes from below: a message that is too large, or is
+/// none, or a call that does not exist.
+fn explained(response: Response<Body>) -> Response<Body> {
+    let Some(status) = Status::from_header_map(response.headers()) else { return response };
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return response;
+    }
+    let message = "the request is not a valid protobuf message of this call";
+    let status = match status.code() {
+        Code::Internal => refused(Code::InvalidArgument, message, ErrorReason::Malformed),
+        Code::OutOfRange => {
+            let message = "the message is larger than 4194304 bytes";
+            refused(Code::ResourceExhausted, message, ErrorReason::MessageTooLarge)
+        }
+        Code::Unimplemented => {
+            let message = "no such call, or a compression that is not known here";
+            refused(Code::Unimplemented, message, ErrorReason::Unimplemented)
+        }
+        _ => return response,
+    };
+    status.into_http()
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
+}

@@ -1,0 +1,106 @@
+//! How an error looks on the wire: the one place that knows codes, reasons and details.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::{
+    error::{Error, InvalidReason, Violation},
+    pb::ErrorReason,
+};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "throughline";
+/// When a call that failed for want of something may be tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// At most so many violations are named, so that the answer fits into the headers of a response.
+const MAX_VIOLATIONS: usize = 40;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = classify(&error);
+        match &error {
+            Error::Unavailable(cause) => tracing::warn!(%cause, "the store does not answer"),
+            Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+            Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),
+            _ => {}
+        }
+        let mut details = ErrorDetails::new();
+        if let Error::Invalid(violations) = &error {
+            details.set_bad_request(named(violations));
+        }
+        if let Error::PurchaseNotFound { field }
+        | Error::ReplyNotFound { field }
+        | Error::OrderNumberTaken { field } = &error
+        {
+            details.add_bad_request_violation(field.clone(), error.to_string());
+        }
+        if matches!(error, Error::BadPageToken) {
+            details.add_bad_request_violation("page_token", "does not belong to this call");
+        }
+        if matches!(error, Error::Unavailable(_) | Error::Overloaded) {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        let message = match &error {
+            Error::Invalid(violations) if violations.len() > MAX_VIOLATIONS => {
+                format!("{} fields break a rule", violations.len())
+            }
+            other => other.to_string(),
+        };
+        with_reason(code, message, reason, details)
+    }
+}
+
+/// A status of this server: with a reason, always.
+pub fn refused(code: Code, message: impl Into<String>, reason: ErrorReason) -> Status {
+    with_reason(code, message.into(), reason, ErrorDetails::new())
+}
+
+fn with_reason(
+    code: Code,
+    message: String,
+    reason: ErrorReason,
+    mut details: ErrorDetails,
+) -> Status {
+    let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    Status::with_error_details(code, message, details)
+}
+
+fn named(violations: &[Violation]) -> Vec<FieldViolation> {
+    let named = violations.iter().take(MAX_VIOLATIONS);
+    named.map(|v| FieldViolation::new(v.field.clone(), v.rule.clone())).collect()
+}
+
+fn classify(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::Invalid(violations) => (Code::InvalidArgument, invalid_reason(violations)),
+        Error::CustomerNotFound => (Code::NotFound, ErrorReason::CustomerNotFound),
+        Error::EntryNotFound | Error::ReplyNotFound { .. } => {
+            (Code::NotFound, ErrorReason::EntryNotFound)
+        }
+        Error::PurchaseNotFound { .. } => (Code::NotFound, ErrorReason::PurchaseNotFound),
+        Error::OrderNumberTaken { .. } => (Code::AlreadyExists, ErrorReason::OrderNumberTaken),
+        Error::TooManyIdentifiers => (Code::ResourceExhausted, ErrorReason::TooManyIdentifiers),
+        Error::StaleEtag => (Code::Aborted, ErrorReason::StaleEtag),
+        Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
+        Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
+        Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),
+        Error::Inconsistent { .. } => (Code::DataLoss, ErrorReason::DataLoss),
+        Error::LostRace | Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
+    }
+}
+
+/// The reason of a call that breaks rules: a special one where there is one.
+fn invalid_reason(violations: &[Violation]) -> ErrorReason {
+    let special = violations.iter().map(|violation| violation.reason);
+    match special.into_iter().find(|reason| *reason != InvalidReason::Field) {
+        None | Some(InvalidReason::Field) => ErrorReason::InvalidField,
+        Some(InvalidReason::UnknownEnum) => ErrorReason::UnknownEnum,
+        Some(InvalidReason::BlockedIdentifier) => ErrorReason::BlockedIdentifier,
+        Some(InvalidReason::RequestIdReused) => ErrorReason::RequestIdReused,
+        Some(InvalidReason::SourceRefReused) => ErrorReason::SourceRefReused,
+    }
+}

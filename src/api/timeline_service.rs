@@ -1,0 +1,110 @@
+//! TimelineService: what happened with a customer.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, convert,
+    page::EncodedPage,
+    page_token::PageTokens,
+    validate::{self, TimelineSearch},
+};
+use crate::{
+    error::Error,
+    model::{Order, Record},
+    pb::{self, services::timeline_service_server::TimelineService},
+    store::PageRequest,
+};
+
+#[tonic::async_trait]
+impl TimelineService for Api {
+    async fn record_entry(
+        &self,
+        request: Request<pb::RecordEntryRequest>,
+    ) -> Result<Response<pb::RecordEntryResponse>, Status> {
+        let record = validate::record(request.into_inner(), &self.rules)?;
+        let mut responses = self.record(vec![record]).await?;
+        let response = responses.pop();
+        let missing = || Error::Internal("an entry without an answer".to_owned());
+        Ok(Response::new(response.ok_or_else(missing)?))
+    }
+
+    async fn batch_record_entries(
+        &self,
+        request: Request<pb::BatchRecordEntriesRequest>,
+    ) -> Result<Response<pb::BatchRecordEntriesResponse>, Status> {
+        let records = validate::batch(request.into_inner(), &self.rules)?;
+        let responses = self.record(records).await?;
+        Ok(Response::new(pb::BatchRecordEntriesResponse { responses }))
+    }
+
+    async fn get_entry(
+        &self,
+        request: Request<pb::GetEntryRequest>,
+    ) -> Result<Response<pb::GetEntryResponse>, Status> {
+        let (customer_id, entry_id) = validate::entry_id(&request.into_inner())?;
+        let entry = self.store.get_entry(customer_id, entry_id).await?;
+        let entry = Some(entry.ok_or(Error::EntryNotFound)?);
+        Ok(Response::new(pb::GetEntryResponse { entry }))
+    }
+
+    async fn list_timeline(
+        &self,
+        request: Request<pb::ListTimelineRequest>,
+    ) -> Result<Response<EncodedPage>, Status> {
+        let mut request = request.into_inner();
+        let (who, filter, order, limit) = validate::timeline_page(&request, &self.rules)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "ListTimeline", &request);
+        let after = tokens.read(&token)?;
+
+        let customer_id = self.find(who).await?;
+        let request = PageRequest { filter, order, after, limit };
+        let page = self.store.list_timeline(customer_id, &request).await?;
+        Ok(Response::new(EncodedPage {
+            entries: page.entries,
+            next_page_token: tokens.write(page.next),
+            customer_id: customer_id.to_string(),
+            customer_revision: page.revision,
+        }))
+    }
+
+    async fn search_timeline(
+        &self,
+        request: Request<pb::SearchTimelineRequest>,
+    ) -> Result<Response<EncodedPage>, Status> {
+        let mut request = request.into_inner();
+        let TimelineSearch { who, words, filter, limit } =
+            validate::timeline_search(&request, &self.rules)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "SearchTimeline", &request);
+        let after = tokens.read(&token)?;
+
+        let customer_id = match who {
+            Some(who) => {
+                let id = self.find(who).await?;
+                self.store.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
+                Some(id)
+            }
+            None => None,
+        };
+        let request = PageRequest { filter, order: Order::NewestFirst, after, limit };
+        let (entries, next) = self.store.search_timeline(customer_id, &words, &request).await?;
+        let next_page_token = tokens.write(next);
+        Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
+    }
+}
+
+impl Api {
+    async fn record(&self, records: Vec<Record>) -> Result<Vec<pb::RecordEntryResponse>, Error> {
+        let flags: Vec<Vec<i32>> =
+            records.iter().map(|record| record.entry.flags.clone()).collect();
+        let recorded = self.store.record(records).await?;
+        Ok(recorded
+            .into_iter()
+            .zip(flags)
+            .map(|(one, flags)| convert::recorded(one, flags))
+            .collect())
+    }
+}

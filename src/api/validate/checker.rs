@@ -1,0 +1,122 @@
+//! Collects every rule that a call breaks, and what the server changed in its texts.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, InvalidReason, Violation},
+    pb::EntryFlag,
+    story::{redact, text},
+};
+
+/// The checks of one call so far.
+#[derive(Debug, Default)]
+pub(super) struct Checker {
+    violations: Vec<Violation>,
+    pub flags: BTreeSet<i32>,
+}
+
+impl Checker {
+    pub fn fail(&mut self, field: impl Into<String>, rule: impl Into<String>) {
+        self.violations.push(Violation::new(field, rule));
+    }
+
+    /// An enum that is missing, or has a value that is not known here.
+    pub fn unknown_enum(&mut self, field: &str) {
+        let violation = Violation::new(field, "must be one of the known values");
+        self.violations.push(Violation { reason: InvalidReason::UnknownEnum, ..violation });
+    }
+
+    /// An identifier that many people have.
+    pub fn blocked(&mut self, field: &str) {
+        let violation = Violation::new(field, "names nobody in particular");
+        self.violations.push(Violation { reason: InvalidReason::BlockedIdentifier, ..violation });
+    }
+
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// The result, unless a rule is broken.
+    pub fn finish<T>(self, value: T) -> Result<T, Error> {
+        if self.violations.is_empty() { Ok(value) } else { Err(Error::Invalid(self.violations)) }
+    }
+
+    /// A UUID in its usual form of 36 characters, in either case. A broken one leaves a violation
+    /// and the nil UUID, which is never accepted.
+    pub fn uuid(&mut self, field: impl Into<String>, value: &str) -> Uuid {
+        let field = field.into();
+        if value.is_empty() {
+            self.fail(field, "is required");
+            return Uuid::nil();
+        }
+        let id = if value.len() == 36 { Uuid::try_parse(value).ok() } else { None };
+        match id {
+            Some(id) if !id.is_nil() => id,
+            _ => {
+                self.fail(field, "must be a UUID in the form of 36 characters, not the nil one");
+                Uuid::nil()
+            }
+        }
+    }
+
+    /// A short text on one line; spaces at its ends are taken off. It may be empty.
+    pub fn line(&mut self, field: &str, value: &mut String, max_chars: usize) {
+        if value.is_empty() {
+            return;
+        }
+        if let Err(rule) = text::one_line(value) {
+            self.fail(field, rule);
+        } else if value.chars().count() > max_chars {
+            self.fail(field, format!("is longer than {max_chars} characters"));
+        }
+        let trimmed = value.trim();
+        if trimmed.len() != value.len() {
+            *value = trimmed.to_owned();
+        }
+    }
+
+    /// A text that people wrote. It may be empty; what must not be kept is taken out of it, and what
+    /// a reader should know is flagged.
+    pub fn prose(&mut self, field: &str, value: &mut String, max_bytes: usize) {
+        if value.is_empty() {
+            return;
+        }
+        if let Err(rule) = text::check(value, max_bytes) {
+            self.fail(field, rule);
+            return;
+        }
+        if text::has_bidi_control(value) {
+            self.flags.insert(EntryFlag::BidiControl.into());
+        }
+        let (redacted, found) = redact::redact(value);
+        for redaction in &found {
+            let flag = match redaction {
+                redact::Redaction::CardNumber => EntryFlag::CardNumberRedacted,
+                redact::Redaction::SecurityCode => EntryFlag::SecurityCodeRedacted,
+                redact::Redaction::NationalId => EntryFlag::NationalIdRedacted,
+                redact::Redaction::Password => EntryFlag::PasswordRedacted,
+            };
+            self.flags.insert(flag.into());
+        }
+        if !found.is_empty() {
+            *value = redacted.into_owned();
+        }
+    }
+
+    /// A list that holds at most so many.
+    pub fn count(&mut self, field: &str, count: usize, max: usize) {
+        if count > max {
+            self.fail(field, format!("has more than {max} elements"));
+        }
+    }
+
+    /// Two capital letters.
+    pub fn country(&mut self, field: &str, value: &str) {
+        let known = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !value.is_empty() && !known {
+            self.fail(field, "must be two capital letters (ISO 3166-1)");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Identifiers and profiles.
+
+use super::{Checker, Rules};
+use crate::{
+    api::body,
+    error::Error,
+    model::{Address, Identifier, MAX_IDENTIFIERS, Profile, ProfileField},
+    pb,
+    store::ProfileChange,
+    story::language,
+};
+
+const NAME_CHARS: usize = 200;
+const ADDRESS_LINES: usize = 6;
+
+/// A customer to find or make.
+pub fn identify(
+    request: pb::IdentifyCustomerRequest,
+    rules: &Rules,
+) -> Result<(Vec<Identifier>, Profile), Error> {
+    let mut checker = Checker::default();
+    let identifiers = checker.identifiers(&request.identifiers, rules)?;
+    let profile = checker.profile(request.profile.unwrap_or_default(), rules);
+    checker.finish((identifiers, profile))
+}
+
+/// A change of a profile.
+pub fn profile_change(
+    mut request: pb::UpdateCustomerRequest,
+    rules: &Rules,
+) -> Result<ProfileChange, Error> {
+    let mut checker = Checker::default();
+    let request_id = checker.uuid("request_id", &std::mem::take(&mut request.request_id));
+    let body = body::hash(&request);
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    let profile = checker.profile(request.profile.unwrap_or_default(), rules);
+    let mut fields = Vec::new();
+    for path in request.update_mask.unwrap_or_default().paths {
+        match profile_field(&path) {
+            Some(field) => fields.push(field),
+            None => checker.fail("update_mask", "names a field that a profile does not have"),
+        }
+    }
+    if fields.is_empty() && checker.is_clean() {
+        checker.fail("update_mask", "must name at least one field");
+    }
+    let expected_revision = match request.etag.as_str() {
+        "" => None,
+        etag => {
+            let revision = etag.parse().ok();
+            if revision.is_none() {
+                checker.fail("etag", "is not one that this server gave");
+            }
+            revision
+        }
+    };
+    checker.finish(ProfileChange {
+        customer_id,
+        profile,
+        fields,
+        expected_revision,
+        request_id,
+        body,
+    })
+}
+
+fn profile_field(path: &str) -> Option<ProfileField> {
+    Some(match path {
+        "given_name" => ProfileField::GivenName,
+        "family_name" => ProfileField::FamilyName,
+        "organisation" => ProfileField::Organisation,
+        "birth_date" => ProfileField::BirthDate,
+        "language" => ProfileField::Language,
+        "address" => ProfileField::Address,
+        _ => return None,
+    })
+}
+
+impl Checker {
+    /// What names a customer: at least one.
+    pub fn identifiers(
+        &mut self,
+        values: &[pb::Identifier],
+        rules: &Rules,
+    ) -> Result<Vec<Identifier>, Error> {
+        if values.len() > MAX_IDENTIFIERS {
+            return Err(Error::TooManyIdentifiers);
+        }
+        if values.is_empty() {
+            self.fail("identifiers", "at least one is required");
+        }
+        let identifiers = values.iter().enumerate().filter_map(|(index, value)| {
+            self.identifier(&format!("identifiers[{index}]"), value, rules)
+        });
+        Ok(identifiers.collect())
+    }
+
+    /// What is known of a customer.
+    pub fn profile(&mut self, mut profile: pb::Profile, rules: &Rules) -> Profile {
+        self.line("profile.given_name", &mut profile.given_name, NAME_CHARS);
+        self.line("profile.family_name", &mut profile.family_name, NAME_CHARS);
+        self.line("profile.organisation", &mut profile.organisation, NAME_CHARS);
+        if let Some(date) = self.date("profile.birth_date", &profile.birth_date) {
+            let today = jiff::Timestamp::from_microsecond(rules.clock.now())
+                .map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date());
+            if today.is_ok_and(|today| date > today) {
+                self.fail("profile.birth_date", "is in the future");
+            }
+        }
+        let language = self.language("profile.language", &profile.language);
+        let address = self.address(profile.address.unwrap_or_default());
+        Profile {
+            given_name: profile.given_name,
+            family_name: profile.family_name,
+            organisation: profile.organisation,
+            birth_date: profile.birth_date,
+            language,
+            address,
+        }
+    }
+
+    fn address(&mut self, mut address: pb::PostalAddress) -> Address {
+        self.count("profile.address.lines", address.lines.len(), ADDRESS_LINES);
+        for (index, line) in address.lines.iter_mut().enumerate() {
+            self.line(&format!("profile.address.lines[{index}]"), line, NAME_CHARS);
+        }
+        self.line("profile.address.house_number", &mut address.house_number, 20);
+        self.line("profile.address.postcode", &mut address.postcode, 20);
+        self.line("profile.address.locality", &mut address.locality, NAME_CHARS);
+        self.line("profile.address.region", &mut address.region, NAME_CHARS);
+        self.country("profile.address.country_code", &address.country_code);
+        Address {
+            lines: address.lines,
+            house_number: address.house_number,
+            postcode: address.postcode,
+            locality: address.locality,
+            region: address.region,
+            country_code: address.country_code,
+        }
+    }
+
+    /// A language tag, or nothing.
+    pub fn language(&mut self, field: &str, value: &str) -> String {
+        if value.is_empty() {
+            return String::new();
+        }
+        language::language_tag(value).unwrap_or_else(|rule| {
+            self.fail(field, rule);
+            String::new()
+        })
+    }
+}

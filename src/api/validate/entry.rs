@@ -1,0 +1,206 @@
+//! An entry on its way in: who, when, where, and what makes a retry harmless.
+
+use prost::Message as _;
+
+use super::{Checker, Rules};
+use crate::{
+    api::body,
+    error::{Error, Violation},
+    model::{Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
+    pb,
+    story::order,
+};
+
+/// An entry is at most so large, encoded: a page must be able to hold it.
+const MAX_ENTRY_BYTES: usize = 1 << 20;
+const MAX_ORDERS: usize = 50;
+const MAX_ATTRIBUTES: usize = 100;
+const MAX_ATTRIBUTE_CHARS: usize = 4096;
+const MAX_ORDER_CHARS: usize = 64;
+/// The scope of request ids among the names of writes; no source may be called so.
+const REQUEST_SCOPE: &str = "request_id";
+
+/// The entries of a batch; every broken rule of every one is named.
+pub fn batch(request: pb::BatchRecordEntriesRequest, rules: &Rules) -> Result<Vec<Record>, Error> {
+    if request.requests.is_empty() || request.requests.len() > MAX_BATCH {
+        return Err(Error::invalid("requests", format!("must be 1 to {MAX_BATCH}")));
+    }
+    let mut records = Vec::with_capacity(request.requests.len());
+    let mut violations: Vec<Violation> = Vec::new();
+    for (index, request) in request.requests.into_iter().enumerate() {
+        match record(request, rules).map_err(|error| error.within(&format!("requests[{index}]."))) {
+            Ok(record) => records.push(record),
+            Err(Error::Invalid(more)) => violations.extend(more),
+            Err(other) => return Err(other),
+        }
+    }
+    if violations.is_empty() { Ok(records) } else { Err(Error::Invalid(violations)) }
+}
+
+/// An entry to record.
+pub fn record(request: pb::RecordEntryRequest, rules: &Rules) -> Result<Record, Error> {
+    let pb::RecordEntryRequest { customer_id, identifiers, profile, entry, request_id } = request;
+    let mut checker = Checker::default();
+    let Some(mut entry) = entry else { return Err(Error::invalid("entry", "is required")) };
+    clear_what_the_server_sets(&mut entry);
+    let sent = pb::RecordEntryRequest {
+        customer_id,
+        identifiers,
+        entry: Some(entry),
+        ..pb::RecordEntryRequest::default()
+    };
+    let body = body::hash(&sent);
+    let pb::RecordEntryRequest { customer_id, identifiers, entry, .. } = sent;
+    let mut entry = entry.unwrap_or_default();
+
+    let target = match (customer_id.is_empty(), identifiers.is_empty()) {
+        (false, true) => Target::Customer(checker.uuid("customer_id", &customer_id)),
+        (true, false) => Target::Identifiers(checker.identifiers(&identifiers, rules)?),
+        _ => {
+            checker.fail("customer_id", "either it or identifiers is required, not both");
+            Target::Identifiers(Vec::new())
+        }
+    };
+    let profile = checker.profile(profile.unwrap_or_default(), rules);
+    let names = checker.names(&mut entry, &request_id);
+    let entry = checker.entry(&mut entry, rules);
+    match entry {
+        Some(entry) => checker.finish(Record { target, profile, entry, names, body }),
+        // A missing part has left a violation.
+        None => checker.finish(()).and(Err(Error::invalid("entry", "is not complete"))),
+    }
+}
+
+fn clear_what_the_server_sets(entry: &mut pb::Entry) {
+    entry.id.clear();
+    entry.customer_id.clear();
+    entry.revision = 0;
+    entry.recorded_at = None;
+    entry.flags.clear();
+}
+
+impl Checker {
+    /// What makes a retry harmless: at least one of the two.
+    fn names(&mut self, entry: &mut pb::Entry, request_id: &str) -> Vec<WriteName> {
+        let mut names = Vec::new();
+        if !entry.source.is_empty() {
+            let allowed =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
+            if entry.source.len() > 64 || !entry.source.chars().all(allowed) {
+                let rule = "must be at most 64 of: lower case letters, digits, '.', '_', '-', \
+                    '/' and ':'";
+                self.fail("entry.source", rule);
+            } else if entry.source == REQUEST_SCOPE {
+                self.fail("entry.source", "is a reserved word");
+            }
+        }
+        if !entry.source_ref.is_empty() {
+            self.line("entry.source_ref", &mut entry.source_ref, 256);
+            if entry.source.is_empty() {
+                self.fail("entry.source", "is required with source_ref");
+            }
+            if entry.source_ref.is_empty() || entry.source_ref.len() > 256 {
+                self.fail("entry.source_ref", "must be 1 to 256 bytes");
+            }
+            names.push(WriteName::Source {
+                source: entry.source.clone(),
+                source_ref: entry.source_ref.clone(),
+            });
+        }
+        if !request_id.is_empty() {
+            names.push(WriteName::Request(self.uuid("request_id", request_id)));
+        }
+        if names.is_empty() {
+            let rule = "either it or entry.source with entry.source_ref is required";
+            self.fail("request_id", rule);
+        }
+        names
+    }
+
+    fn entry(&mut self, entry: &mut pb::Entry, rules: &Rules) -> Option<NewEntry> {
+        let now = rules.clock.now();
+        let occurred_at = self.past_time("entry.occurred_at", &mut entry.occurred_at, now);
+        let channel = channel(entry.channel);
+        if channel.is_none() {
+            self.unknown_enum("entry.channel");
+        }
+        self.line("entry.agent", &mut entry.agent, 100);
+        entry.language = self.language("entry.language", &entry.language);
+        self.attributes(entry);
+        let orders = self.orders(entry);
+        let content = self.content(entry, now);
+
+        entry.flags = self.flags.iter().copied().collect();
+        if entry.encoded_len() > MAX_ENTRY_BYTES {
+            self.fail("entry", format!("is larger than {MAX_ENTRY_BYTES} bytes"));
+        }
+        let (occurred_at, channel, content) = (occurred_at?, channel?, content?);
+        if !self.is_clean() {
+            return None;
+        }
+        Some(NewEntry {
+            id: rules.clock.new_id(),
+            occurred_at,
+            kind: content.kind,
+            channel,
+            purchase: content.purchase,
+            orders,
+            reply_to: content.reply_to,
+            words: super::content::words(entry),
+            flags: entry.flags.clone(),
+            content: entry.encode_to_vec(),
+        })
+    }
+
+    /// The keys of the orders that the entry is about.
+    fn orders(&mut self, entry: &mut pb::Entry) -> Vec<String> {
+        self.count("entry.order_numbers", entry.order_numbers.len(), MAX_ORDERS);
+        let mut keys = Vec::new();
+        for (index, number) in entry.order_numbers.iter_mut().enumerate() {
+            let field = format!("entry.order_numbers[{index}]");
+            self.line(&field, number, MAX_ORDER_CHARS);
+            match order::order_key(number) {
+                Some(key) => keys.push(key),
+                None => self.fail(field, "is empty"),
+            }
+        }
+        keys
+    }
+
+    fn attributes(&mut self, entry: &mut pb::Entry) {
+        const KEY: &str = "keys must be at most 64 of: letters, digits, '.', '_' and '-', and \
+            begin with a letter";
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        self.count("entry.attributes", entry.attributes.len(), MAX_ATTRIBUTES);
+        let mut folded = std::collections::BTreeSet::new();
+        for (key, value) in &mut entry.attributes {
+            let begins = key.starts_with(|c: char| c.is_ascii_alphabetic());
+            if !begins || key.len() > 64 || !key.chars().all(allowed) {
+                self.fail("entry.attributes", KEY);
+            } else if !folded.insert(key.to_ascii_lowercase()) {
+                self.fail("entry.attributes", "two keys differ in case only");
+            }
+            self.prose("entry.attributes", value, usize::MAX);
+            if value.chars().count() > MAX_ATTRIBUTE_CHARS {
+                let rule = format!("a value is longer than {MAX_ATTRIBUTE_CHARS} characters");
+                self.fail("entry.attributes", rule);
+            }
+        }
+    }
+}
+
+/// The channel of the model for one of the contract.
+pub(super) fn channel(channel: i32) -> Option<Channel> {
+    Some(match pb::Channel::try_from(channel).ok()? {
+        pb::Channel::Unspecified => return None,
+        pb::Channel::Phone => Channel::Phone,
+        pb::Channel::Web => Channel::Web,
+        pb::Channel::Email => Channel::Email,
+        pb::Channel::Chat => Channel::Chat,
+        pb::Channel::Messaging => Channel::Messaging,
+        pb::Channel::Social => Channel::Social,
+        pb::Channel::Store => Channel::Store,
+        pb::Channel::App => Channel::App,
+        pb::Channel::Letter => Channel::Letter,
+    })
+}

@@ -1,0 +1,200 @@
+//! Lists and searches: filters, pages and what to look for.
+
+use super::{Checker, Rules, Who, entry::channel};
+use crate::{
+    error::Error,
+    model::{CustomerQuery, EntryFilter, EntryKind, MAX_PAGE, Order},
+    pb,
+    store::MAX_NAME_WORDS,
+    story::{address, name, order, words},
+};
+
+const DEFAULT_PAGE: usize = 50;
+const MAX_QUERY_CHARS: usize = 256;
+
+/// A search through the history of one customer or of all.
+#[derive(Clone, Debug)]
+pub struct TimelineSearch {
+    pub who: Option<Who>,
+    /// For each word the forms it may have.
+    pub words: Vec<Vec<String>>,
+    pub filter: EntryFilter,
+    pub limit: usize,
+}
+
+/// Whose timeline, which entries, in which order and how many.
+pub fn timeline_page(
+    request: &pb::ListTimelineRequest,
+    rules: &Rules,
+) -> Result<(Who, EntryFilter, Order, usize), Error> {
+    use pb::list_timeline_request::Customer;
+    let mut checker = Checker::default();
+    let filter = checker.filter(request.filter.as_ref());
+    let limit = checker.page_size(request.page_size);
+    let order = match pb::TimelineOrder::try_from(request.order) {
+        Ok(pb::TimelineOrder::OldestFirst) => Order::OldestFirst,
+        Ok(_) => Order::NewestFirst,
+        Err(_) => {
+            checker.unknown_enum("order");
+            Order::NewestFirst
+        }
+    };
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    Ok((checker.finish_who(who)?, filter, order, limit))
+}
+
+/// What to look for in the history of one customer or of all.
+pub fn timeline_search(
+    request: &pb::SearchTimelineRequest,
+    rules: &Rules,
+) -> Result<TimelineSearch, Error> {
+    use pb::search_timeline_request::Customer;
+    let mut checker = Checker::default();
+    let filter = checker.filter(request.filter.as_ref());
+    let limit = checker.page_size(request.page_size);
+    let words = checker.query("query", &request.query);
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    checker.finish(TimelineSearch { who, words, filter, limit })
+}
+
+/// What to look for among customers, and how many.
+pub fn customer_search(
+    request: &pb::SearchCustomersRequest,
+    rules: &Rules,
+) -> Result<(CustomerQuery, usize), Error> {
+    use pb::search_customers_request::Query;
+    let mut checker = Checker::default();
+    let limit = checker.page_size(request.page_size);
+    let query = match &request.query {
+        None => {
+            checker.fail("query", "name, identifier or postcode is required");
+            None
+        }
+        Some(Query::Name(text)) => checker.name_query(text),
+        Some(Query::Identifier(value)) => {
+            checker.identifier("identifier", value, rules).map(CustomerQuery::Identifier)
+        }
+        Some(Query::Postcode(query)) => checker.postcode_query(query),
+    };
+    // A missing query has left a violation.
+    let query = query.unwrap_or(CustomerQuery::Name(Vec::new()));
+    checker.finish((query, limit))
+}
+
+impl Checker {
+    fn page_size(&mut self, size: i32) -> usize {
+        match usize::try_from(size) {
+            Ok(0) => DEFAULT_PAGE,
+            Ok(size) => size.min(MAX_PAGE),
+            Err(_) => {
+                self.fail("page_size", "must not be negative");
+                DEFAULT_PAGE
+            }
+        }
+    }
+
+    fn filter(&mut self, filter: Option<&pb::EntryFilter>) -> EntryFilter {
+        let Some(filter) = filter else { return EntryFilter::default() };
+        let mut checked = EntryFilter::default();
+        self.count("filter.channels", filter.channels.len(), 20);
+        self.count("filter.kinds", filter.kinds.len(), 20);
+        for (index, value) in filter.channels.iter().enumerate() {
+            match channel(*value) {
+                Some(channel) => checked.channels.push(channel),
+                None => self.unknown_enum(&format!("filter.channels[{index}]")),
+            }
+        }
+        for (index, value) in filter.kinds.iter().enumerate() {
+            match entry_kind(*value) {
+                Some(kind) => checked.kinds.push(kind),
+                None => self.unknown_enum(&format!("filter.kinds[{index}]")),
+            }
+        }
+        let mut time = |field: &str, value: Option<prost_types::Timestamp>| {
+            value.and_then(|mut value| self.time(field, &mut value))
+        };
+        checked.occurred_from = time("filter.occurred_from", filter.occurred_from);
+        checked.occurred_before = time("filter.occurred_before", filter.occurred_before);
+        if let (Some(from), Some(before)) = (checked.occurred_from, checked.occurred_before)
+            && from > before
+        {
+            self.fail("filter.occurred_before", "is before occurred_from");
+        }
+        if !filter.order_number.is_empty() {
+            let mut number = filter.order_number.clone();
+            self.line("filter.order_number", &mut number, 64);
+            checked.order = order::order_key(&number);
+            if checked.order.is_none() {
+                self.fail("filter.order_number", "names no order");
+            }
+        }
+        checked
+    }
+
+    /// The words of a query, each with the forms it may have.
+    fn query(&mut self, field: &str, query: &str) -> Vec<Vec<String>> {
+        if query.chars().count() > MAX_QUERY_CHARS {
+            self.fail(field, format!("is longer than {MAX_QUERY_CHARS} characters"));
+            return Vec::new();
+        }
+        match words::query_words(query) {
+            Ok(words) if words.is_empty() => {
+                self.fail(field, "must hold at least one word");
+                words
+            }
+            Ok(words) => words,
+            Err(rule) => {
+                self.fail(field, rule);
+                Vec::new()
+            }
+        }
+    }
+
+    fn name_query(&mut self, text: &str) -> Option<CustomerQuery> {
+        if text.chars().count() > MAX_QUERY_CHARS {
+            self.fail("name", format!("is longer than {MAX_QUERY_CHARS} characters"));
+            return None;
+        }
+        let words = name::fold_name(text);
+        if words.is_empty() || words.len() > MAX_NAME_WORDS {
+            self.fail("name", format!("must hold 1 to {MAX_NAME_WORDS} words"));
+            return None;
+        }
+        Some(CustomerQuery::Name(words))
+    }
+
+    fn postcode_query(&mut self, query: &pb::PostcodeQuery) -> Option<CustomerQuery> {
+        if query.postcode.len() > 80 || query.house_number.len() > 80 {
+            self.fail("postcode", "is longer than 20 characters");
+            return None;
+        }
+        let postcode = address::postcode_key(&query.postcode);
+        if postcode.is_empty() {
+            self.fail("postcode.postcode", "is required");
+            return None;
+        }
+        let house = address::house_number_key(&query.house_number);
+        let house_number = (!house.is_empty()).then_some(house);
+        Some(CustomerQuery::Postcode { postcode, house_number })
+    }
+}
+
+/// The kind of the model for one of the contract.
+fn entry_kind(kind: i32) -> Option<EntryKind> {
+    Some(match pb::EntryKind::try_from(kind).ok()? {
+        pb::EntryKind::Unspecified => return None,
+        pb::EntryKind::Interaction => EntryKind::Interaction,
+        pb::EntryKind::Purchase => EntryKind::Purchase,
+        pb::EntryKind::Return => EntryKind::Return,
+        pb::EntryKind::Feedback => EntryKind::Feedback,
+        pb::EntryKind::Note => EntryKind::Note,
+    })
+}

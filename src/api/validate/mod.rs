@@ -1,0 +1,128 @@
+//! What comes from outside becomes a command of the model, or the list of every rule it breaks.
+//! Nothing behind this point meets a text that has not been checked.
+
+mod checker;
+mod content;
+mod customer;
+mod entry;
+mod list;
+mod time;
+
+use uuid::Uuid;
+
+pub use customer::{identify, profile_change};
+pub use entry::{batch, record};
+pub use list::{TimelineSearch, customer_search, timeline_page, timeline_search};
+
+use checker::Checker;
+
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::{Identifier, IdentifierKind},
+    pb,
+    story::identifier,
+};
+
+/// What validation needs to know beside the message.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The country of phone numbers without a country code, such as "NL"; none: they are refused.
+    pub phone_region: Option<String>,
+    pub clock: Clock,
+}
+
+/// Whom a read is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    Id(Uuid),
+    Identifier(Identifier),
+}
+
+/// The customer of a call that names one by id.
+pub fn customer_id(text: &str) -> Result<Uuid, Error> {
+    let mut checker = Checker::default();
+    let id = checker.uuid("customer_id", text);
+    checker.finish(id)
+}
+
+/// The customer and the entry of a call that names both.
+pub fn entry_id(request: &pb::GetEntryRequest) -> Result<(Uuid, Uuid), Error> {
+    let mut checker = Checker::default();
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    let entry_id = checker.uuid("entry_id", &request.entry_id);
+    checker.finish((customer_id, entry_id))
+}
+
+/// The customer of GetCustomer.
+pub fn get_customer(request: &pb::GetCustomerRequest, rules: &Rules) -> Result<Who, Error> {
+    use pb::get_customer_request::Customer;
+    let mut checker = Checker::default();
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    checker.finish_who(who)
+}
+
+impl Checker {
+    /// The customer that an identifier names.
+    fn who(&mut self, value: &pb::Identifier, rules: &Rules) -> Option<Who> {
+        self.identifier("identifier", value, rules).map(Who::Identifier)
+    }
+
+    /// The customer that a read is about, once everything else has been checked.
+    fn finish_who(mut self, who: Option<Who>) -> Result<Who, Error> {
+        if who.is_none() && self.is_clean() {
+            self.fail("customer", "customer_id or identifier is required");
+        }
+        // A missing one has left a violation.
+        let who = who.unwrap_or(Who::Id(Uuid::nil()));
+        self.finish(who)
+    }
+
+    /// An identifier, normalised.
+    fn identifier(
+        &mut self,
+        field: &str,
+        value: &pb::Identifier,
+        rules: &Rules,
+    ) -> Option<Identifier> {
+        let Some(kind) = identifier_kind(value.kind) else {
+            self.unknown_enum(&format!("{field}.kind"));
+            return None;
+        };
+        let region = if value.phone_region.is_empty() {
+            rules.phone_region.as_deref()
+        } else {
+            Some(value.phone_region.as_str())
+        };
+        match identifier::normalise(kind, &value.namespace, &value.value, region) {
+            Ok(identifier) => Some(identifier),
+            Err(identifier::Fault::Field { field: part, rule }) => {
+                self.fail(format!("{field}.{part}"), rule);
+                None
+            }
+            Err(identifier::Fault::Blocked) => {
+                self.blocked(&format!("{field}.value"));
+                None
+            }
+        }
+    }
+}
+
+/// The kind of the model for one of the contract.
+fn identifier_kind(kind: i32) -> Option<IdentifierKind> {
+    Some(match pb::IdentifierKind::try_from(kind).ok()? {
+        pb::IdentifierKind::Unspecified => return None,
+        pb::IdentifierKind::CustomerNumber => IdentifierKind::CustomerNumber,
+        pb::IdentifierKind::Account => IdentifierKind::Account,
+        pb::IdentifierKind::LoyaltyCard => IdentifierKind::LoyaltyCard,
+        pb::IdentifierKind::External => IdentifierKind::External,
+        pb::IdentifierKind::Email => IdentifierKind::Email,
+        pb::IdentifierKind::Social => IdentifierKind::Social,
+        pb::IdentifierKind::Phone => IdentifierKind::Phone,
+        pb::IdentifierKind::Cookie => IdentifierKind::Cookie,
+    })
+}

@@ -1,0 +1,160 @@
+//! The server: connections and a shutdown come in, services and layers are put together here, in one
+//! place and in their order.
+
+use std::{future::Future, io, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    time::timeout,
+};
+use tokio_stream::Stream;
+use tonic::{
+    codec::CompressionEncoding,
+    transport::server::{Connected, Server},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_web::GrpcWebLayer;
+
+use crate::{
+    api::{
+        Api,
+        guard::{Bounds, GuardLayer},
+        validate::Rules,
+    },
+    pb::{
+        DESCRIPTORS,
+        services::{
+            customer_service_server::{self, CustomerServiceServer},
+            timeline_service_server::{self, TimelineServiceServer},
+        },
+    },
+    store::Store,
+};
+
+/// The largest message that is taken, in bytes, as sent and when decompressed.
+const MAX_REQUEST_BYTES: usize = 4 << 20;
+/// The largest answer, in bytes.
+const MAX_RESPONSE_BYTES: usize = 8 << 20;
+/// All headers of a call together, in bytes.
+const MAX_HEADER_BYTES: u32 = 16 << 10;
+/// A connection that has been silent so long is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How often health asks the store.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// What health speaks for: the server as a whole, and each service.
+const HEALTH_OF: [&str; 3] =
+    ["", customer_service_server::SERVICE_NAME, timeline_service_server::SERVICE_NAME];
+
+/// How the server behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For a call that names no deadline.
+    pub default_deadline: Duration,
+    /// No call may take longer.
+    pub max_deadline: Duration,
+    /// How many calls may be under way at once.
+    pub max_calls: usize,
+    /// How many calls one connection may have under way at once.
+    pub max_concurrent_streams: u32,
+    /// How long calls under way may go on once the server shuts down.
+    pub shutdown_grace: Duration,
+    pub rules: Rules,
+}
+
+/// Serves connections until `shutdown`, lets the calls under way finish within the grace, and closes
+/// the store.
+pub async fn run<S, IO>(
+    incoming: S,
+    store: Store,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()>
+where
+    S: Stream<Item = io::Result<IO>>,
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let (health, health_service) = tonic_health::server::health_reporter();
+    report(&health, store.ping().await.is_ok()).await;
+    let watch = tokio::spawn(watch_store(store.clone(), health.clone()));
+
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("the descriptors of the contract")?;
+    let api = Api::new(store.clone(), settings.rules.clone());
+    let customers = CustomerServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let timelines = TimelineServiceServer::new(api)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let bounds = Bounds {
+        default_deadline: settings.default_deadline,
+        max_deadline: settings.max_deadline,
+        max_calls: settings.max_calls,
+    };
+
+    // From the outside in: a browser's call becomes a gRPC call, then it is guarded.
+    let router = Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(settings.max_concurrent_streams)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_adaptive_window(Some(false))
+        .layer(GrpcWebLayer::new())
+        .layer(GuardLayer::new(bounds, settings.rules.clock))
+        .add_service(customers)
+        .add_service(timelines)
+        .add_service(health_service)
+        .add_service(reflection);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = router.serve_with_incoming_shutdown(incoming, async {
+        // An error means that the sender is gone, which is a shutdown too.
+        let _ = stopped.await;
+    });
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => ended.context("the listener"),
+        () = shutdown => {
+            watch.abort();
+            report(&health, false).await;
+            drop(stop);
+            // A stream that a client keeps open would hold the server for ever.
+            match timeout(settings.shutdown_grace, &mut serving).await {
+                Ok(ended) => ended.context("the listener"),
+                Err(_) => {
+                    tracing::warn!("calls were cut off at the end of the shutdown's grace");
+                    Ok(())
+                }
+            }
+        }
+    };
+    watch.abort();
+    store.close().await;
+    ended
+}
+
+/// Keeps health true.
+async fn watch_store(store: Store, health: HealthReporter) {
+    let mut every = tokio::time::interval(PING_EVERY);
+    loop {
+        every.tick().await;
+        let answers = timeout(PING_EVERY, store.ping()).await;
+        report(&health, matches!(answers, Ok(Ok(())))).await;
+    }
+}
+
+async fn report(health: &HealthReporter, serving: bool) {
+    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in HEALTH_OF {
+        health.set_service_status(service, status).await;
+    }
+}

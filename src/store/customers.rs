@@ -1,0 +1,304 @@
+//! Customers: their row, their profile and the words of their names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    bulk::{self, Column, Table},
+    db::{Tx, on_db, on_tx},
+    dialect,
+    plan::{LedgerRow, Writes, read_profile, write_profile},
+    record,
+};
+use crate::{
+    error::{Error, InvalidReason, Violation},
+    model::{
+        BodyHash, Customer, CustomerQuery, Identifier, IdentifierKind, KeptIdentifier, Micros,
+        Profile, ProfileField, WriteName,
+    },
+    story::{address, name},
+};
+
+pub(super) const GET: &str =
+    "select id, revision, created_at, profile from customers where id = $1";
+pub(super) const FIND_OWNER: &str = "select customer_id from identifiers where key = $1";
+pub(super) const LIST_IDENTIFIERS: &str = "select key, raw_value, mixed_script, first_seen_at from identifiers \
+    where customer_id = $1 order by first_seen_at, key limit 200";
+pub(super) const SET_PROFILE: &str =
+    "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";
+pub(super) const REMOVE_WORDS: &str = "delete from customer_words where customer_id = $1";
+pub(super) const LIST_BY_POSTCODE: &str = "select id from customers \
+    where postcode_key = $1 and postcode_key <> '' and id > $2 order by id limit $3";
+pub(super) const LIST_BY_HOUSE: &str = "select id from customers \
+    where postcode_key = $1 and postcode_key <> '' and house_number_key = $4 and id > $2 \
+    order by id limit $3";
+/// A customer has a word that begins with $1, and for each of the further words of the query, in
+/// $6 to $12, one that begins with that. An empty word begins every other.
+pub(super) const LIST_BY_NAME: &str = "select distinct w.customer_id from customer_words w \
+    where w.word >= $1 and w.word < $2 and w.customer_id > $3 \
+    and ($5 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
+        and o.word >= $5 and o.word < $6)) \
+    and ($7 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
+        and o.word >= $7 and o.word < $8)) \
+    and ($9 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
+        and o.word >= $9 and o.word < $10)) \
+    order by w.customer_id limit $4";
+
+/// How many words of a name a search compares.
+pub const MAX_NAME_WORDS: usize = 4;
+
+const CUSTOMERS: Table = Table {
+    name: "customers",
+    columns: &["id", "revision", "created_at", "profile", "postcode_key", "house_number_key"],
+};
+const CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
+
+/// A change to a customer's profile.
+#[derive(Clone, Debug)]
+pub struct ProfileChange {
+    pub customer_id: Uuid,
+    pub profile: Profile,
+    /// The fields to take over from `profile`.
+    pub fields: Vec<ProfileField>,
+    /// The revision that the change was made from.
+    pub expected_revision: Option<i64>,
+    pub request_id: Uuid,
+    pub body: BodyHash,
+}
+
+impl Store {
+    /// One customer with its identifiers.
+    pub async fn get_customer(&self, id: Uuid) -> Result<Option<Customer>, Error> {
+        let row: Option<(Uuid, i64, i64, String)> =
+            on_db!(&self.db, |c| { sqlx::query_as(GET).bind(id).fetch_optional(c).await? });
+        let Some((id, revision, created_at, profile)) = row else { return Ok(None) };
+        let rows: Vec<(String, String, bool, i64)> =
+            on_db!(&self.db, |c| { sqlx::query_as(LIST_IDENTIFIERS).bind(id).fetch_all(c).await? });
+        let identifiers = rows.into_iter().map(kept).collect::<Result<_, _>>()?;
+        let profile = read_profile(&profile)?;
+        Ok(Some(Customer { id, revision, created_at, profile, identifiers }))
+    }
+
+    /// The customer that an identifier names.
+    pub async fn find_owner(&self, identifier: &Identifier) -> Result<Option<Uuid>, Error> {
+        let key = identifier.key();
+        Ok(on_db!(&self.db, |c| {
+            sqlx::query_scalar(FIND_OWNER).bind(key).fetch_optional(c).await?
+        }))
+    }
+
+    /// Customers found by a query, ordered by id and after `after`; at most `limit`.
+    pub async fn search_customers(
+        &self,
+        query: &CustomerQuery,
+        after: Uuid,
+        limit: usize,
+    ) -> Result<Vec<Customer>, Error> {
+        let count = i64::try_from(limit).unwrap_or(i64::MAX);
+        let ids: Vec<Uuid> = match query {
+            CustomerQuery::Identifier(identifier) => {
+                self.find_owner(identifier).await?.filter(|id| *id > after).into_iter().collect()
+            }
+            CustomerQuery::Postcode { postcode, house_number: None } => on_db!(&self.db, |c| {
+                let query = sqlx::query_scalar(LIST_BY_POSTCODE);
+                query.bind(postcode).bind(after).bind(count).fetch_all(c).await?
+            }),
+            CustomerQuery::Postcode { postcode, house_number: Some(house) } => {
+                on_db!(&self.db, |c| {
+                    let query = sqlx::query_scalar(LIST_BY_HOUSE);
+                    query.bind(postcode).bind(after).bind(count).bind(house).fetch_all(c).await?
+                })
+            }
+            CustomerQuery::Name(words) => {
+                // The longest word is the rarest.
+                let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+                words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+                words.resize(MAX_NAME_WORDS, "");
+                on_db!(&self.db, |c| {
+                    let mut query = sqlx::query_scalar(LIST_BY_NAME)
+                        .bind(words[0])
+                        .bind(behind(words[0]))
+                        .bind(after)
+                        .bind(count);
+                    for word in &words[1..] {
+                        query = query.bind(*word).bind(behind(word));
+                    }
+                    query.fetch_all(c).await?
+                })
+            }
+        };
+        let mut customers = Vec::with_capacity(ids.len());
+        for id in ids {
+            customers.extend(self.get_customer(id).await?);
+        }
+        Ok(customers)
+    }
+
+    /// Changes a profile. The same request again gives the same state of affairs and no new change.
+    pub async fn update_customer(&self, change: ProfileChange) -> Result<Customer, Error> {
+        let id = change.customer_id;
+        let store = self.clone();
+        let task = tokio::spawn(async move { store.change_profile(&change).await });
+        task.await.map_err(|error| Error::Internal(format!("a write task failed: {error}")))??;
+        self.get_customer(id).await?.ok_or(Error::CustomerNotFound)
+    }
+
+    async fn change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
+        for _ in 0..3 {
+            match self.try_change_profile(change).await {
+                Err(Error::LostRace) => {}
+                result => return result,
+            }
+        }
+        Err(Error::Unavailable("a profile change lost three races".to_owned()))
+    }
+
+    async fn try_change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let id = change.customer_id;
+        let mut rows: Vec<(Uuid, i64, String)> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[id]).await?;
+        let (_, revision, profile) = rows.pop().ok_or(Error::CustomerNotFound)?;
+
+        let name = WriteName::Request(change.request_id).parts();
+        if let Some(row) =
+            record::find_writes(&mut tx, std::slice::from_ref(&name)).await?.get(&name)
+        {
+            if row.body == change.body && row.entry_id.is_none() {
+                return Ok(());
+            }
+            let violation = Violation::new("request_id", "was used before with another content");
+            let reason = InvalidReason::RequestIdReused;
+            return Err(Error::Invalid(vec![Violation { reason, ..violation }]));
+        }
+        if change.expected_revision.is_some_and(|expected| expected != revision) {
+            return Err(Error::StaleEtag);
+        }
+        let mut profile = read_profile(&profile)?;
+        profile.set_from(&change.profile, &change.fields);
+
+        let now = self.clock.now();
+        let mut writes = Writes::default();
+        writes.touched.insert(id, revision + 1);
+        writes.profiles.insert(id, profile);
+        write(&mut tx, &writes, now).await?;
+        let row = LedgerRow {
+            body: change.body.to_vec(),
+            customer_id: id,
+            entry_id: None,
+            revision: revision + 1,
+            recorded_at: now,
+            customer_created: false,
+        };
+        record::write_ledger(&mut tx, vec![(name, row)]).await?;
+        tx.commit().await
+    }
+}
+
+/// Writes the customers of a batch: new ones, revisions, profiles and the words of names.
+pub(super) async fn write(tx: &mut Tx, writes: &Writes, now: Micros) -> Result<(), Error> {
+    let unknown = Profile::default();
+    let created: Vec<(Uuid, i64, &Profile)> = writes
+        .created
+        .iter()
+        .map(|(id, revision)| (*id, *revision, writes.profiles.get(id).unwrap_or(&unknown)))
+        .collect();
+    let columns = vec![
+        Column::Ids(created.iter().map(|row| row.0).collect()),
+        Column::Integers(created.iter().map(|row| row.1).collect()),
+        Column::Integers(vec![now; created.len()]),
+        Column::Texts(created.iter().map(|row| write_profile(row.2)).collect()),
+        Column::Texts(created.iter().map(|row| postcode_key(row.2)).collect()),
+        Column::Texts(created.iter().map(|row| house_number_key(row.2)).collect()),
+    ];
+    bulk::insert(tx, &CUSTOMERS, columns).await?;
+    set_revisions(tx, &writes.touched).await?;
+
+    let mut words = (vec![], vec![]);
+    for (id, profile) in &writes.profiles {
+        if !writes.created.contains_key(id) {
+            on_tx!(&mut *tx, |c| {
+                sqlx::query(SET_PROFILE)
+                    .bind(id)
+                    .bind(write_profile(profile))
+                    .bind(postcode_key(profile))
+                    .bind(house_number_key(profile))
+                    .execute(c)
+                    .await?;
+            });
+            on_tx!(&mut *tx, |c| {
+                sqlx::query(REMOVE_WORDS).bind(id).execute(c).await?;
+            });
+        }
+        for word in name_words(profile) {
+            words.0.push(word);
+            words.1.push(*id);
+        }
+    }
+    bulk::insert(tx, &CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]).await
+}
+
+async fn set_revisions(tx: &mut Tx, revisions: &BTreeMap<Uuid, i64>) -> Result<(), Error> {
+    if revisions.is_empty() {
+        return Ok(());
+    }
+    let changed = match tx {
+        Tx::Sqlite(tx) => {
+            let list: Vec<_> =
+                revisions.iter().map(|(id, n)| (id.simple().to_string(), n)).collect();
+            let list = serde_json::json!(list).to_string();
+            let query = sqlx::query(dialect::SET_REVISIONS.sqlite);
+            query.bind(list).execute(&mut **tx).await?.rows_affected()
+        }
+        Tx::Postgres(tx) => {
+            let (ids, numbers): (Vec<Uuid>, Vec<i64>) = revisions.iter().unzip();
+            let query = sqlx::query(dialect::SET_REVISIONS.postgres);
+            query.bind(ids).bind(numbers).execute(&mut **tx).await?.rows_affected()
+        }
+    };
+    if changed == revisions.len() as u64 {
+        Ok(())
+    } else {
+        Err(Error::Internal(format!("{changed} of {} revisions set", revisions.len())))
+    }
+}
+
+fn postcode_key(profile: &Profile) -> String {
+    address::postcode_key(&profile.address.postcode)
+}
+
+fn house_number_key(profile: &Profile) -> String {
+    let address = &profile.address;
+    if address.house_number.is_empty() {
+        address::house_number_of(&address.lines).unwrap_or_default()
+    } else {
+        address::house_number_key(&address.house_number)
+    }
+}
+
+/// The distinct folded words of all names of a profile.
+fn name_words(profile: &Profile) -> BTreeSet<String> {
+    [&profile.given_name, &profile.family_name, &profile.organisation]
+        .into_iter()
+        .flat_map(|text| name::fold_name(text))
+        .collect()
+}
+
+/// The least text behind all that begin with an ASCII word.
+fn behind(word: &str) -> String {
+    format!("{word}\u{7f}")
+}
+
+/// An identifier out of its row.
+fn kept(row: (String, String, bool, i64)) -> Result<KeptIdentifier, Error> {
+    let (key, raw, mixed_script, first_seen_at) = row;
+    let unreadable = Error::Inconsistent { table: "identifiers", column: "key" };
+    let parts = key.split_once(':').and_then(|(kind, rest)| {
+        let (namespace, value) = rest.split_once('/')?;
+        Some((IdentifierKind::from_code(kind)?, namespace.to_owned(), value.to_owned()))
+    });
+    let (kind, namespace, value) = parts.ok_or(unreadable)?;
+    let identifier = Identifier { kind, namespace, value, raw, mixed_script };
+    Ok(KeptIdentifier { identifier, first_seen_at })
+}

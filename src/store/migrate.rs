@@ -1,0 +1,40 @@
+//! The tables, brought up to date at start. The two lists have the same numbers.
+
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::db::Db;
+use crate::error::Error;
+
+const SQLITE: [(&str, &str); 1] =
+    [("timeline", include_str!("../../migrations/sqlite/0001_timeline.sql"))];
+const POSTGRES: [(&str, &str); 1] =
+    [("timeline", include_str!("../../migrations/postgres/0001_timeline.sql"))];
+
+/// Runs what has not run yet. Several servers may do so at the same time.
+pub async fn migrate(db: &Db) -> Result<(), Error> {
+    match db {
+        // Migrations of SQLite take no lock. Who comes second fails on a table that is there by
+        // then, and finds nothing left to do when it looks again.
+        Db::Sqlite { write, .. } => {
+            let mut result = migrator(&SQLITE).run(write).await;
+            for _ in 0..3 {
+                if result.is_err() {
+                    result = migrator(&SQLITE).run(write).await;
+                }
+            }
+            result?;
+        }
+        Db::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
+    }
+    Ok(())
+}
+
+fn migrator(texts: &[(&'static str, &'static str)]) -> Migrator {
+    let migrations = (1..).zip(texts).map(|(number, (name, text))| {
+        Migration::new(number, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}

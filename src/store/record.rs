@@ -1,0 +1,304 @@
+//! One transaction that records a batch: read and lock, decide, write.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::{
+    bulk::{self, Column, Table},
+    customers,
+    db::{Db, Tx},
+    dialect,
+    plan::{Done, Held, Item, Known, LedgerRow, Plan, Writes, choose},
+};
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::{Target, WriteName},
+};
+
+const IDENTIFIERS: Table = Table {
+    name: "identifiers",
+    columns: &["key", "customer_id", "raw_value", "mixed_script", "first_seen_at"],
+};
+const ENTRIES: Table = Table {
+    name: "entries",
+    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "payload"],
+};
+const ENTRY_WORDS: Table =
+    Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
+pub(super) const LEDGER: Table = Table {
+    name: "ledger",
+    columns: &[
+        "scope",
+        "name",
+        "body",
+        "customer_id",
+        "entry_id",
+        "revision",
+        "recorded_at",
+        "customer_created",
+    ],
+};
+const PURCHASES: Table =
+    Table { name: "purchases", columns: &["customer_id", "order_key", "entry_id"] };
+const ORDER_ENTRIES: Table = Table {
+    name: "order_entries",
+    columns: &["customer_id", "order_key", "occurred_at", "entry_id"],
+};
+
+/// The answer to one command: one line for each of its items, or why none was written.
+pub type Answer = Result<Vec<Done>, Error>;
+
+/// Records the commands in one transaction. A command that is refused leaves the others.
+pub async fn record(db: &Db, clock: Clock, commands: &[Vec<Item>]) -> Result<Vec<Answer>, Error> {
+    let mut tx = db.begin().await?;
+    let known = load(&mut tx, commands).await?;
+    let mut plan = Plan::new(known, clock);
+    let answers = commands.iter().map(|items| plan.apply(items)).collect();
+    let now = plan.recorded_at();
+    write(&mut tx, plan.writes, now).await?;
+    tx.commit().await?;
+    Ok(answers)
+}
+
+/// Reads what the commands depend on. The customers are locked first; what is read of them after
+/// that stays true until the commit. Names and identifiers that another server adds meanwhile are
+/// found by their unique keys, and the batch is run again.
+async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
+    let items = || commands.iter().flatten();
+    let mut known = Known::default();
+
+    let keys: BTreeSet<String> = items().flat_map(|item| keys_of(&item.target)).collect();
+    if !keys.is_empty() {
+        let keys: Vec<String> = keys.into_iter().collect();
+        known.owners = tx.by_texts(dialect::OWNERS_BY_KEY, &keys).await?.into_iter().collect();
+    }
+    let resolved = resolve(items(), known.owners.clone());
+
+    let mut ids: BTreeSet<Uuid> = known.owners.values().copied().collect();
+    ids.extend(items().filter_map(|item| match item.target {
+        Target::Customer(id) => Some(id),
+        Target::Identifiers(_) => None,
+    }));
+    if !ids.is_empty() {
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let rows: Vec<(Uuid, i64, String)> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
+        known.customers = rows
+            .into_iter()
+            .map(|(id, revision, profile)| (id, Held { revision, profile }))
+            .collect();
+    }
+
+    let counted: BTreeSet<Uuid> =
+        resolved.iter().filter(|found| found.links).filter_map(|found| found.customer_id).collect();
+    if !counted.is_empty() {
+        let ids: Vec<Uuid> = counted.into_iter().collect();
+        let rows: Vec<(Uuid, i64)> = tx.by_ids(dialect::COUNT_IDENTIFIERS, &ids).await?;
+        known.identifier_counts =
+            rows.into_iter().map(|(id, n)| (id, usize::try_from(n).unwrap_or(0))).collect();
+    }
+    load_ledger(tx, items(), &mut known).await?;
+    load_references(tx, items(), &resolved, &mut known).await?;
+    Ok(known)
+}
+
+async fn load_ledger(
+    tx: &mut Tx,
+    items: impl Iterator<Item = &Item>,
+    known: &mut Known,
+) -> Result<(), Error> {
+    let names: Vec<(String, String)> = items
+        .filter_map(|item| item.entry.as_ref())
+        .flat_map(|named| named.names.iter().map(WriteName::parts))
+        .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    known.ledger = find_writes(tx, &names).await?;
+    Ok(())
+}
+
+/// The earlier writes of these names.
+pub(super) async fn find_writes(
+    tx: &mut Tx,
+    names: &[(String, String)],
+) -> Result<HashMap<(String, String), LedgerRow>, Error> {
+    type Row = (String, String, Vec<u8>, Uuid, Option<Uuid>, i64, i64, bool);
+    let rows: Vec<Row> = tx.by_pairs(dialect::LEDGER_BY_NAME, names).await?;
+    let rows = rows.into_iter().map(
+        |(scope, name, body, customer_id, entry_id, revision, recorded_at, customer_created)| {
+            let row =
+                LedgerRow { body, customer_id, entry_id, revision, recorded_at, customer_created };
+            ((scope, name), row)
+        },
+    );
+    Ok(rows.collect())
+}
+
+/// The orders and entries that the items refer to.
+async fn load_references(
+    tx: &mut Tx,
+    items: impl Iterator<Item = &Item>,
+    resolved: &[Resolved],
+    known: &mut Known,
+) -> Result<(), Error> {
+    let mut orders = BTreeSet::new();
+    let mut replies = BTreeSet::new();
+    for (item, found) in items.zip(resolved) {
+        let (Some(named), Some(id)) = (&item.entry, found.customer_id) else { continue };
+        let id = id.simple().to_string();
+        for order in named.entry.orders.iter().chain(&named.entry.purchase) {
+            orders.insert((id.clone(), order.clone()));
+        }
+        if let Some(entry) = named.entry.reply_to {
+            replies.insert((id, entry.simple().to_string()));
+        }
+    }
+    if !orders.is_empty() {
+        let pairs: Vec<_> = orders.into_iter().collect();
+        known.purchases =
+            tx.by_pairs(dialect::PURCHASES_BY_KEY, &pairs).await?.into_iter().collect();
+    }
+    if !replies.is_empty() {
+        let pairs: Vec<_> = replies.into_iter().collect();
+        known.entries = tx.by_pairs(dialect::ENTRIES_BY_ID, &pairs).await?.into_iter().collect();
+    }
+    Ok(())
+}
+
+/// Whom an item is about, as far as it can be told before the batch is decided.
+struct Resolved {
+    customer_id: Option<Uuid>,
+    /// Whether the item brings identifiers that are new.
+    links: bool,
+}
+
+/// Goes through the items as the plan will: one may be about a customer only since an earlier one
+/// has given the customer a new identifier.
+fn resolve<'a>(
+    items: impl Iterator<Item = &'a Item>,
+    mut owners: HashMap<String, Uuid>,
+) -> Vec<Resolved> {
+    items
+        .map(|item| match &item.target {
+            Target::Customer(id) => Resolved { customer_id: Some(*id), links: false },
+            Target::Identifiers(identifiers) => {
+                let choice = choose(identifiers, &owners);
+                if let Some(id) = choice.customer_id
+                    && choice.conflicts.is_empty()
+                {
+                    for &index in &choice.unknown {
+                        owners.insert(identifiers[index].key(), id);
+                    }
+                }
+                Resolved { customer_id: choice.customer_id, links: !choice.unknown.is_empty() }
+            }
+        })
+        .collect()
+}
+
+fn keys_of(target: &Target) -> Vec<String> {
+    match target {
+        Target::Customer(_) => Vec::new(),
+        Target::Identifiers(identifiers) => {
+            identifiers.iter().map(crate::model::Identifier::key).collect()
+        }
+    }
+}
+
+async fn write(tx: &mut Tx, writes: Writes, now: i64) -> Result<(), Error> {
+    customers::write(tx, &writes, now).await?;
+    let identifiers = writes.identifiers;
+    let mut columns = (vec![], vec![], vec![], vec![], vec![]);
+    for (key, (customer_id, identifier)) in identifiers {
+        columns.0.push(key);
+        columns.1.push(customer_id);
+        columns.2.push(identifier.raw);
+        columns.3.push(identifier.mixed_script);
+        columns.4.push(now);
+    }
+    let rows = vec![
+        Column::Texts(columns.0),
+        Column::Ids(columns.1),
+        Column::Texts(columns.2),
+        Column::Booleans(columns.3),
+        Column::Integers(columns.4),
+    ];
+    bulk::insert(tx, &IDENTIFIERS, rows).await?;
+    write_ledger(tx, writes.ledger).await?;
+    write_entries(tx, writes.entries).await
+}
+
+pub(super) async fn write_ledger(
+    tx: &mut Tx,
+    ledger: Vec<((String, String), LedgerRow)>,
+) -> Result<(), Error> {
+    let (names, rows): (Vec<_>, Vec<_>) = ledger.into_iter().unzip();
+    let (scopes, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
+    let columns = vec![
+        Column::Texts(scopes),
+        Column::Texts(names),
+        Column::Bytes(rows.iter().map(|row| row.body.clone()).collect()),
+        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
+        Column::OptionalIds(rows.iter().map(|row| row.entry_id).collect()),
+        Column::Integers(rows.iter().map(|row| row.revision).collect()),
+        Column::Integers(rows.iter().map(|row| row.recorded_at).collect()),
+        Column::Booleans(rows.iter().map(|row| row.customer_created).collect()),
+    ];
+    bulk::insert(tx, &LEDGER, columns).await
+}
+
+async fn write_entries(tx: &mut Tx, mut rows: Vec<super::plan::EntryRow>) -> Result<(), Error> {
+    let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
+    let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
+    let purchases: Vec<_> = rows
+        .iter()
+        .filter_map(|row| Some((row.customer_id, row.entry.purchase.clone()?, row.entry.id)))
+        .collect();
+    let orders: Vec<_> = rows
+        .iter()
+        .flat_map(|row| {
+            let orders: BTreeSet<&String> =
+                row.entry.orders.iter().chain(&row.entry.purchase).collect();
+            orders
+                .into_iter()
+                .map(|order| (row.customer_id, order.clone(), row.entry.occurred_at, row.entry.id))
+        })
+        .collect();
+
+    let columns = vec![
+        Column::Ids(customers.clone()),
+        Column::Integers(times.clone()),
+        Column::Ids(ids.clone()),
+        Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| row.entry.channel.code().to_owned()).collect()),
+        Column::Bytes(rows.iter_mut().map(|row| std::mem::take(&mut row.payload)).collect()),
+    ];
+    bulk::insert(tx, &ENTRIES, columns).await?;
+
+    // The customer's id is a word too: a search within one customer asks for it.
+    let words = rows.iter().map(|row| super::search::indexed(row.customer_id, &row.entry.words));
+    let columns = vec![
+        Column::Ids(customers),
+        Column::Integers(times),
+        Column::Ids(ids),
+        Column::Texts(words.collect()),
+    ];
+    bulk::insert(tx, &ENTRY_WORDS, columns).await?;
+
+    let columns = vec![
+        Column::Ids(purchases.iter().map(|row| row.0).collect()),
+        Column::Texts(purchases.iter().map(|row| row.1.clone()).collect()),
+        Column::Ids(purchases.iter().map(|row| row.2).collect()),
+    ];
+    bulk::insert(tx, &PURCHASES, columns).await?;
+    let columns = vec![
+        Column::Ids(orders.iter().map(|row| row.0).collect()),
+        Column::Texts(orders.iter().map(|row| row.1.clone()).collect()),
+        Column::Integers(orders.iter().map(|row| row.2).collect()),
+        Column::Ids(orders.iter().map(|row| row.3).collect()),
+    ];
+    bulk::insert(tx, &ORDER_ENTRIES, columns).await
+}

@@ -1,0 +1,148 @@
+//! Coalesces concurrent writes: whatever waits is recorded in one transaction, and each caller has
+//! its answer after the commit. A single caller waits for nobody. (On PostgreSQL 64 callers so get
+//! through more writes than one transaction each would allow.)
+//!
+//! The transactions run in tasks of their own: a caller that goes away does not stop its write
+//! half-way, which sqlx would not survive (issue 4393).
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{
+    db::Db,
+    plan::{Done, Item},
+    record::{self, Answer},
+};
+use crate::{clock::Clock, error::Error};
+
+/// How many commands may wait; one more is refused as overload.
+const QUEUE: usize = 4096;
+/// How many items one transaction holds, but for a single command that is larger.
+const BATCH: usize = 512;
+/// How often a batch that lost a race against another server is run again.
+const TRIES: usize = 8;
+
+struct Command {
+    items: Vec<Item>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The way into the writers' tasks.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: mpsc::Sender<Command>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    pub fn start(db: &Db, clock: Clock) -> Self {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let commands = Arc::new(Mutex::new(commands));
+        // While one transaction is on its way to the disk the next one is put together. SQLite has
+        // one writer.
+        let writers = match db {
+            Db::Sqlite { .. } => 1,
+            Db::Postgres(_) => 2,
+        };
+        let writers = (0..writers)
+            .map(|_| tokio::spawn(work(db.clone(), clock, Arc::clone(&commands))))
+            .collect();
+        Self { queue, writers: Mutex::new(writers) }
+    }
+
+    /// Records the items of one command, all or none.
+    pub async fn record(&self, items: Vec<Item>) -> Result<Vec<Done>, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Command { items, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Stops the writers. A transaction under way goes on in its task, and the pools wait for it;
+    /// commands that still wait are refused.
+    pub async fn close(&self) {
+        for writer in self.writers.lock().await.drain(..) {
+            writer.abort();
+            // It answers that it was cancelled.
+            let _ = writer.await;
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable("the store is closed".to_owned())
+}
+
+async fn work(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+    while let Some(batch) = next_batch(&commands).await {
+        let (items, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|command| (command.items, command.answer)).unzip();
+        let results = record_all(&db, clock, items).await;
+        for (answer, result) in answers.into_iter().zip(results) {
+            // A caller that has gone away needs no answer.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// The next command, with all that wait behind it.
+async fn next_batch(commands: &Mutex<mpsc::Receiver<Command>>) -> Option<Vec<Command>> {
+    let mut commands = commands.lock().await;
+    let first = commands.recv().await?;
+    let mut items = first.items.len();
+    let mut batch = vec![first];
+    while items < BATCH {
+        let Ok(command) = commands.try_recv() else { break };
+        items += command.items.len();
+        batch.push(command);
+    }
+    Some(batch)
+}
+
+/// Records commands in one transaction. Where the database refuses it for another reason than a
+/// lost race, each command is tried by itself, so that one does not fail the others.
+pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<Answer> {
+    let commands = Arc::new(commands);
+    match in_task(db, clock, Arc::clone(&commands)).await {
+        Ok(answers) => answers,
+        Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
+        Err(error) if commands.len() == 1 => vec![Err(error)],
+        Err(_) => {
+            let mut answers = Vec::with_capacity(commands.len());
+            for items in commands.iter() {
+                let one = Arc::new(vec![items.clone()]);
+                answers.push(match in_task(db, clock, one).await {
+                    Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
+                    Err(error) => Err(error),
+                });
+            }
+            answers
+        }
+    }
+}
+
+/// Runs the transaction in a task that nobody cancels.
+async fn in_task(
+    db: &Db,
+    clock: Clock,
+    commands: Arc<Vec<Vec<Item>>>,
+) -> Result<Vec<Answer>, Error> {
+    let db = db.clone();
+    let task = tokio::spawn(async move {
+        let mut last = closed();
+        for _ in 0..TRIES {
+            match record::record(&db, clock, &commands).await {
+                Err(error @ Error::LostRace) => last = error,
+                result => return result,
+            }
+        }
+        Err(Error::Unavailable(format!("gave up after {TRIES} tries: {last}")))
+    });
+    task.await.map_err(|error| Error::Internal(format!("a write task failed: {error}")))?
+}

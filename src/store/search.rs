@@ -1,0 +1,101 @@
+//! Finding entries by their words. The words are folded and stemmed here and not by the database, so
+//! that both find the same; the database only compares them.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{
+    Store,
+    db::{Db, on_db},
+    dialect::WORDS_MATCH,
+    payload::Frames,
+    timeline::{PageRequest, bounds, code_list, cut, page_text, range_text},
+};
+use crate::{
+    error::Error,
+    model::{Order, Position},
+};
+
+/// The words of an entry as they are indexed: a search within one customer asks for the customer's
+/// id as for any other word, and so costs what the customer has and not what the word has.
+pub(super) fn indexed(customer_id: Uuid, words: &str) -> String {
+    format!("{} {words}", customer_word(customer_id))
+}
+
+/// No word of a text is as long.
+fn customer_word(customer_id: Uuid) -> String {
+    format!("customer{}", customer_id.simple())
+}
+
+/// The text of a search. $1 what to match, $8 order.
+pub(super) fn search_text(words_match: &str, by_order: bool) -> String {
+    let order = if by_order {
+        " and exists (select 1 from order_entries o where o.customer_id = e.customer_id \
+         and o.order_key = $8 and o.occurred_at = e.occurred_at and o.entry_id = e.entry_id)"
+    } else {
+        ""
+    };
+    let rows = format!(
+        "select e.payload from entry_words w join entries e on e.customer_id = w.customer_id \
+         and e.occurred_at = w.occurred_at and e.entry_id = w.entry_id \
+         where {words_match}{order}{}",
+        range_text("w", Order::NewestFirst, true)
+    );
+    page_text("", &rows)
+}
+
+impl Store {
+    /// Entries that hold, for each list of alternatives, one of them; the newest first.
+    pub async fn search_timeline(
+        &self,
+        customer_id: Option<Uuid>,
+        words: &[Vec<String>],
+        request: &PageRequest,
+    ) -> Result<(Frames, Option<Position>), Error> {
+        type Row = (Option<Vec<u8>>, i64);
+        let filter = &request.filter;
+        let kinds = code_list(filter.kinds.iter().map(|kind| kind.code()));
+        let channels = code_list(filter.channels.iter().map(|channel| channel.code()));
+        let (words_match, query) = match &self.db {
+            Db::Sqlite { .. } => {
+                (WORDS_MATCH.sqlite, expression(words, customer_id, " OR ", " AND "))
+            }
+            Db::Postgres(_) => (WORDS_MATCH.postgres, expression(words, customer_id, " | ", " & ")),
+        };
+        let text = search_text(words_match, filter.order.is_some());
+        let (behind, bound) = bounds(request);
+
+        let mut limit = request.limit;
+        loop {
+            let count = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+            let (bytes, found): Row = on_db!(&self.db, |c| {
+                let mut query = sqlx::query_as(AssertSqlSafe(text.as_str()))
+                    .bind(&query)
+                    .bind(behind.occurred_at)
+                    .bind(behind.entry_id)
+                    .bind(bound)
+                    .bind(count)
+                    .bind(&kinds)
+                    .bind(&channels);
+                if let Some(order) = &filter.order {
+                    query = query.bind(order);
+                }
+                query.fetch_one(c).await?
+            });
+            if bytes.is_none() && found > 0 && limit > 1 {
+                limit /= 2;
+                continue;
+            }
+            return cut(bytes.unwrap_or_default(), limit);
+        }
+    }
+}
+
+/// The query in the database's language. The words hold letters and digits of ASCII only, which
+/// neither language gives a meaning; FTS5 would take AND and OR for operators, but words are lower
+/// case.
+fn expression(words: &[Vec<String>], customer_id: Option<Uuid>, or: &str, and: &str) -> String {
+    let customer = customer_id.map(|id| vec![customer_word(id)]);
+    let groups = customer.iter().chain(words).map(|group| format!("({})", group.join(or)));
+    groups.collect::<Vec<_>>().join(and)
+}

@@ -1,0 +1,26 @@
+//! What all servers of one database share.
+
+use super::{
+    Store,
+    db::{on_db, on_tx},
+};
+use crate::error::Error;
+
+pub(super) const GET: &str = "select value from settings where name = $1";
+pub(super) const ADD: &str =
+    "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing";
+
+const PAGE_KEY: &str = "page_token_key";
+
+impl Store {
+    /// The key that page tokens are signed with: made once for a database.
+    pub(super) async fn load_page_key(&self) -> Result<Vec<u8>, Error> {
+        let mut tx = self.db.begin().await?;
+        let new = self.clock.new_key().to_vec();
+        on_tx!(&mut tx, |c| {
+            sqlx::query(ADD).bind(PAGE_KEY).bind(new).execute(c).await?;
+        });
+        tx.commit().await?;
+        Ok(on_db!(&self.db, |c| sqlx::query_scalar(GET).bind(PAGE_KEY).fetch_one(c).await?))
+    }
+}

@@ -1,0 +1,203 @@
+//! Reading a timeline: one statement and one row for a page. The database puts the payloads of the
+//! page one behind the other, which costs less than a row for each on its way here.
+
+use std::sync::LazyLock;
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{
+    Store,
+    db::on_db,
+    payload::{self, Frames},
+};
+use crate::{
+    error::Error,
+    model::{EntryFilter, Micros, Order, Position},
+    pb,
+};
+
+/// A page holds at most so many bytes of entries, so that an answer stays below the usual limit of
+/// a client, 4 MiB.
+pub const PAGE_BYTES: usize = 3 << 20;
+
+pub(super) const GET_ENTRY: &str =
+    "select payload from entries where customer_id = $1 and entry_id = $2";
+
+/// A page of a timeline.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub entries: Frames,
+    /// Where the next page begins; nothing on the last one.
+    pub next: Option<Position>,
+    /// The customer's revision when the page was read.
+    pub revision: i64,
+}
+
+/// What a page is asked for.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    pub filter: EntryFilter,
+    pub order: Order,
+    /// Where the page before ended.
+    pub after: Option<Position>,
+    /// At most so many entries, at least one.
+    pub limit: usize,
+}
+
+/// The rest of a list of entries, behind what chooses the rows: the position it begins behind ($2,
+/// $3), the time it ends at ($4), how many ($5), and with a filter the kinds ($6) and channels ($7),
+/// lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs to.
+pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
+    let (behind, bound, direction) = match order {
+        Order::NewestFirst => ("<", ">=", "desc"),
+        Order::OldestFirst => (">", "<", "asc"),
+    };
+    let filter = if filtered {
+        " and ($6 = '' or $6 like '%,' || e.kind || ',%') \
+         and ($7 = '' or $7 like '%,' || e.channel || ',%')"
+    } else {
+        ""
+    };
+    format!(
+        " and ({key}.occurred_at, {key}.entry_id) {behind} ($2, $3) \
+         and {key}.occurred_at {bound} $4{filter} \
+         order by {key}.occurred_at {direction}, {key}.entry_id {direction} limit $5"
+    )
+}
+
+/// One row with all the entries of a page, or with nothing where they are too large together. The
+/// subquery is sorted, and both databases feed the aggregate in that order; the tests of paging
+/// hold them to it.
+pub(super) fn page_text(columns: &str, rows: &str) -> String {
+    format!(
+        "select {columns}case when sum(length(p.payload)) <= {PAGE_BYTES} \
+         then string_agg(p.payload, '') end, count(*) from ({rows}) p"
+    )
+}
+
+/// The text of a page of a timeline. $1 customer, $8 order.
+fn timeline_text(order: Order, filtered: bool, by_order: bool) -> String {
+    let (from, key) = if by_order {
+        let from = "select e.payload from order_entries o join entries e \
+            on e.customer_id = o.customer_id and e.occurred_at = o.occurred_at \
+            and e.entry_id = o.entry_id where o.customer_id = $1 and o.order_key = $8";
+        (from, "o")
+    } else {
+        ("select e.payload from entries e where e.customer_id = $1", "e")
+    };
+    let rows = format!("{from}{}", range_text(key, order, filtered || by_order));
+    page_text("(select revision from customers where id = $1), ", &rows)
+}
+
+/// Every text of a timeline page, by [`text_index`].
+pub(super) static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut texts = Vec::new();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        for by_order in [false, true] {
+            for filtered in [false, true] {
+                texts.push(timeline_text(order, filtered, by_order));
+            }
+        }
+    }
+    texts
+});
+
+fn text_index(order: Order, filtered: bool, by_order: bool) -> usize {
+    usize::from(order == Order::OldestFirst) * 4 + usize::from(by_order) * 2 + usize::from(filtered)
+}
+
+/// The part of the time line that a request is about: behind a position, up to a time.
+pub(super) fn bounds(request: &PageRequest) -> (Position, Micros) {
+    let filter = &request.filter;
+    match request.order {
+        Order::NewestFirst => {
+            let before = filter
+                .occurred_before
+                .map_or(Position { occurred_at: Micros::MAX, entry_id: Uuid::max() }, |at| {
+                    Position { occurred_at: at, entry_id: Uuid::nil() }
+                });
+            (request.after.unwrap_or(before), filter.occurred_from.unwrap_or(Micros::MIN))
+        }
+        Order::OldestFirst => {
+            let from = Position {
+                occurred_at: filter.occurred_from.unwrap_or(Micros::MIN),
+                entry_id: Uuid::nil(),
+            };
+            (request.after.unwrap_or(from), filter.occurred_before.unwrap_or(Micros::MAX))
+        }
+    }
+}
+
+/// A list of codes as the statements compare it.
+pub(super) fn code_list(codes: impl Iterator<Item = &'static str>) -> String {
+    let list: String = codes.map(|code| format!("{code},")).collect();
+    if list.is_empty() { list } else { format!(",{list}") }
+}
+
+/// The entries of a page and where the next one begins, out of what was read for it: one row more
+/// than the page may hold.
+pub(super) fn cut(bytes: Vec<u8>, limit: usize) -> Result<(Frames, Option<Position>), Error> {
+    let mut entries = Frames::split(bytes)?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = if more { entries.last_position()? } else { None };
+    Ok((entries, next))
+}
+
+impl Store {
+    /// A page of a customer's timeline.
+    pub async fn list_timeline(
+        &self,
+        customer_id: Uuid,
+        request: &PageRequest,
+    ) -> Result<Page, Error> {
+        type Row = (Option<i64>, Option<Vec<u8>>, i64);
+        let filter = &request.filter;
+        let kinds = code_list(filter.kinds.iter().map(|kind| kind.code()));
+        let channels = code_list(filter.channels.iter().map(|channel| channel.code()));
+        let by_order = filter.order.is_some();
+        let filtered = by_order || !kinds.is_empty() || !channels.is_empty();
+        let text = TEXTS[text_index(request.order, filtered, by_order)].as_str();
+        let (behind, bound) = bounds(request);
+
+        let mut limit = request.limit;
+        loop {
+            let count = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+            let (revision, bytes, found): Row = on_db!(&self.db, |c| {
+                let mut query = sqlx::query_as(AssertSqlSafe(text))
+                    .bind(customer_id)
+                    .bind(behind.occurred_at)
+                    .bind(behind.entry_id)
+                    .bind(bound)
+                    .bind(count);
+                if filtered {
+                    query = query.bind(&kinds).bind(&channels);
+                }
+                if let Some(order) = &filter.order {
+                    query = query.bind(order);
+                }
+                query.fetch_one(c).await?
+            });
+            let revision = revision.ok_or(Error::CustomerNotFound)?;
+            if bytes.is_none() && found > 0 && limit > 1 {
+                limit /= 2;
+                continue;
+            }
+            let (entries, next) = cut(bytes.unwrap_or_default(), limit)?;
+            return Ok(Page { entries, next, revision });
+        }
+    }
+
+    /// One entry of a customer.
+    pub async fn get_entry(
+        &self,
+        customer_id: Uuid,
+        entry_id: Uuid,
+    ) -> Result<Option<pb::Entry>, Error> {
+        let row: Option<Vec<u8>> = on_db!(&self.db, |c| {
+            sqlx::query_scalar(GET_ENTRY).bind(customer_id).bind(entry_id).fetch_optional(c).await?
+        });
+        row.map(|payload| payload::open(&payload)).transpose()
+    }
+}

@@ -1,0 +1,95 @@
+//! Values that stand where a value was wanted, and that many people therefore share. Taken for an
+//! identifier, one of them would join all these people into one customer.
+
+use super::digit;
+use crate::model::IdentifierKind;
+
+/// What systems and people put into a field that must not be empty, in lower case.
+const WORDS: &str = "-|--|---|-1|.|..|?|??|???|x|xx|xxx|n/a|na|n.a.|#n/a|nan|null|(null)|\
+    <null>|nil|none|undefined|void|empty|(empty)|true|false|not set|(not set)|unset|\
+    not available|not applicable|unknown|unavailable|anonymous|anon|private|withheld|\
+    restricted|blocked|no caller id|guest|user|customer|default|dummy|test|tester|testing|\
+    admin|administrator|root|system|[object object]|tbd|onbekend|anoniem|privé|prive|geen|\
+    nvt|n.v.t.|gast|klant|ukjent|ukendt|anonym|ingen|gjest|gæst|kunde|skjult|hemmelig|\
+    hidden|unbekannt|privat|asdf";
+
+/// The local parts of mailboxes that nobody reads or that are not a person's, without '.', '-' and
+/// '_'.
+const MAILBOXES: &str = "noreply|noreplies|donotreply|dontreply|noanswer|noresponse|\
+    mailerdaemon|nobody|noone|none|null|undefined|unknown|anonymous|anonymized|noemail|\
+    nomail|noname|geenemail|geenmail|geenantwoord|ikkesvar|svarikke|ingenemail";
+
+/// Whole addresses of the same sort.
+const ADDRESSES: &str = "a@a|a@a.com|x@x|x@x.com|test@test|test@test.com|test@test.nl|\
+    user@test.com|email@email.com";
+
+/// The words anonymous, restricted, unknown, unavailable and blocked typed on a telephone's keys,
+/// which carriers send in place of a hidden number.
+const HIDDEN_NUMBERS: [&str; 5] = ["266696687", "7378742833", "8656696", "86282452253", "2562533"];
+
+/// Whether a value names nobody in particular.
+pub(super) fn is_blocked(kind: IdentifierKind, text: &str) -> bool {
+    let lower = text.to_lowercase();
+    if is_listed(WORDS, &lower) || is_zero(&lower) {
+        return true;
+    }
+    match kind {
+        IdentifierKind::Email => is_nobodys_address(&lower),
+        IdentifierKind::Phone => {
+            let digits = digits_of(&lower);
+            HIDDEN_NUMBERS.contains(&digits.as_str()) || is_filler(&digits)
+        }
+        IdentifierKind::LoyaltyCard => {
+            let digits = digits_of(&lower);
+            lower.chars().all(|c| digit::value(c).is_some() || digit::is_dash(c) || c == ' ')
+                && is_filler(&digits)
+        }
+        // 123456 and 7777 are numbers like any other where a system counts its customers.
+        IdentifierKind::CustomerNumber
+        | IdentifierKind::Account
+        | IdentifierKind::External
+        | IdentifierKind::Social
+        | IdentifierKind::Cookie => false,
+    }
+}
+
+fn is_listed(list: &str, text: &str) -> bool {
+    list.split('|').any(|listed| listed == text)
+}
+
+/// Zeros and dashes alone: "0", "000-000", the nil UUID.
+fn is_zero(lower: &str) -> bool {
+    let zero = |c| digit::value(c) == Some(0) || digit::is_dash(c);
+    lower.chars().all(zero) && lower.chars().any(|c| digit::value(c).is_some())
+}
+
+fn digits_of(text: &str) -> String {
+    text.chars().filter_map(digit::value).map(|value| char::from(b'0' + value)).collect()
+}
+
+/// Four and more times the same digit, or six and more digits that count up from 0 or 1.
+fn is_filler(digits: &str) -> bool {
+    let bytes = digits.as_bytes();
+    let same = bytes.len() >= 4 && bytes.iter().all(|b| *b == bytes[0]);
+    let counting = bytes.len() >= 6
+        && ["12345678901234567890", "01234567890123456789"]
+            .iter()
+            .any(|all| all.starts_with(digits));
+    same || counting
+}
+
+fn is_nobodys_address(lower: &str) -> bool {
+    if is_listed(ADDRESSES, lower) {
+        return true;
+    }
+    let Some((local, domain)) = lower.rsplit_once('@') else {
+        return false;
+    };
+    let mailbox: String = local
+        .chars()
+        .take_while(|c| *c != '+')
+        .filter(|c| !matches!(c, '.' | '-' | '_') && !digit::is_dash(*c))
+        .collect();
+    // RFC 2606 keeps the domain for addresses that must not work.
+    is_listed(MAILBOXES, &mailbox) || domain == "invalid" || domain.ends_with(".invalid")
+}

@@ -1,0 +1,197 @@
+//! Telephone numbers, by the rules of libphonenumber.
+
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region,
+    get_national_significant_number_owned,
+};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{
+    digit,
+    identifier::{Fault, value_fault},
+    text::is_invisible,
+};
+
+/// What stands before an extension, the longer ones first where one ends in another.
+const EXTENSION_LABELS: [&str; 14] = [
+    "extension",
+    "extensión",
+    "extensie",
+    "toestel",
+    "extn",
+    "ext",
+    "xtn",
+    "lokal",
+    "int",
+    "tst",
+    "доб",
+    ",,",
+    "x",
+    "#",
+];
+
+/// The longest extension of RFC 3966 numbers in libphonenumber.
+const MAX_EXTENSION_DIGITS: usize = 20;
+
+/// E.164 counts at most 15 digits.
+const MAX_DIGITS: usize = 15;
+
+/// A national number of fewer digits is taken for a short code unless it is known to be in use.
+const MIN_UNKNOWN_DIGITS: usize = 7;
+
+const NOT_A_NUMBER: Fault = value_fault("must be one telephone number");
+
+/// The key of a number: E.164, and `;ext=` with the extension where there is one.
+///
+/// A number must be *possible* (of a length in use in its country), and need not be *valid* (within
+/// a range known to be given out): ranges are given out before the library that knows them is
+/// updated, and a caller from a new range is a customer all the same. What is possible only within
+/// a town, and a short number that is not valid (112, 116117), names nobody and is refused.
+pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<String, Fault> {
+    let region = region.map(region_of).transpose()?;
+    let text: String = raw
+        .chars()
+        .filter(|c| !is_invisible(*c))
+        .flat_map(|c| digit::to_ascii(c).to_lowercase())
+        .nfc()
+        .collect();
+    let parts = Parts::of(text.trim())?;
+    check_signs(parts.number)?;
+
+    let number = parts.parse(region)?;
+    check_number(&number)?;
+    let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
+    if e164.len() > MAX_DIGITS + 1 {
+        return Err(value_fault("must have at most 15 digits"));
+    }
+    // A key that reads as another number when it comes back would never be found again.
+    if PHONE_NUMBER_UTIL.parse(&e164, None).as_ref() != Ok(&number) {
+        return Err(NOT_A_NUMBER);
+    }
+    Ok(match parts.extension {
+        Some(extension) => format!("{e164};ext={extension}"),
+        None => e164,
+    })
+}
+
+/// A field with a number, taken apart.
+struct Parts<'a> {
+    number: &'a str,
+    extension: Option<&'a str>,
+    /// The start of a local number (RFC 3966).
+    context: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes apart a `tel:` URI or what people write; the text is lower case.
+    fn of(text: &'a str) -> Result<Self, Fault> {
+        let text = text.strip_prefix("tel:").unwrap_or(text).trim();
+        let mut fields = text.split(';');
+        let number = fields.next().unwrap_or(text).trim();
+        let mut parts = match split_extension(number) {
+            Some((number, extension)) => Self { number, extension: Some(extension), context: None },
+            None => Self { number, extension: None, context: None },
+        };
+        for field in fields {
+            match field.split_once('=') {
+                Some(("ext", digits)) if parts.extension.is_none() => {
+                    parts.extension = Some(digits)
+                }
+                Some(("phone-context", context)) => parts.context = Some(context),
+                Some((name, _)) if name != "ext" => {}
+                // A second number, or an extension that nothing marks as one.
+                _ => return Err(NOT_A_NUMBER),
+            }
+        }
+        let is_extension = |text: &str| {
+            (1..=MAX_EXTENSION_DIGITS).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_digit())
+        };
+        match parts.extension {
+            Some(extension) if !is_extension(extension) => {
+                Err(value_fault("must have an extension of 1 to 20 digits"))
+            }
+            _ => Ok(parts),
+        }
+    }
+
+    fn parse(&self, region: Option<Region>) -> Result<PhoneNumber, Fault> {
+        let parsed = match self.context {
+            Some(context) => {
+                let text = format!("{};phone-context={context}", self.number);
+                PHONE_NUMBER_UTIL.parse(text, region)
+            }
+            None => PHONE_NUMBER_UTIL.parse(self.number, region),
+        };
+        parsed.map_err(|error| match error {
+            ParseError::InvalidCountryCode if region.is_none() && !self.number.contains('+') => {
+                Fault::Field {
+                    field: "phone_region",
+                    rule: "is required for a number without a country code",
+                }
+            }
+            ParseError::InvalidCountryCode => value_fault("must have a country code in use"),
+            ParseError::TooLongNsn => value_fault("must have at most 15 digits"),
+            _ => NOT_A_NUMBER,
+        })
+    }
+}
+
+/// The number and the extension, where a label stands between two groups of digits.
+fn split_extension(text: &str) -> Option<(&str, &str)> {
+    let end = text.strip_suffix('#').unwrap_or(text).trim_end();
+    let before = end.trim_end_matches(|c: char| c.is_ascii_digit());
+    let extension = &end[before.len()..];
+    if extension.is_empty() {
+        return None;
+    }
+    let labelled = before.trim_end_matches([' ', '.', ':', '=', ',']);
+    // Two commas are a pause in dialling, a label of their own.
+    let labelled = if before.ends_with(",,") { before } else { labelled };
+    let number = EXTENSION_LABELS.iter().find_map(|label| labelled.strip_suffix(label))?;
+    let number = number.trim_end_matches([' ', '.', ',', '-']);
+    (!number.is_empty()).then_some((number, extension))
+}
+
+/// A number is digits, one plus sign and what is written between digits. Letters that stand for
+/// digits ("0800-FLOWERS") are refused: the same number written with digits would be the same
+/// customer only by a rule that also turns a remark behind a number into digits.
+fn check_signs(number: &str) -> Result<(), Fault> {
+    if number.chars().any(char::is_alphabetic) {
+        return Err(value_fault("must not hold letters but those of an extension"));
+    }
+    let is_sign = |c: char| {
+        c.is_ascii_digit()
+            || digit::is_dash(c)
+            || matches!(c, '+' | ' ' | '.' | '/' | '(' | ')' | '[' | ']')
+    };
+    let plus_signs = number.chars().filter(|c| *c == '+').count();
+    if plus_signs > 1 || !number.chars().all(is_sign) {
+        return Err(NOT_A_NUMBER);
+    }
+    Ok(())
+}
+
+fn check_number(number: &PhoneNumber) -> Result<(), Fault> {
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(number) {
+        Ok(NumberLengthType::IsPossible) => {}
+        Ok(NumberLengthType::IsPossibleLocalOnly) => {
+            return Err(value_fault("must have its area code"));
+        }
+        Err(_) => return Err(value_fault("must have as many digits as its country's numbers")),
+    }
+    let digits = get_national_significant_number_owned(number).len();
+    if digits < MIN_UNKNOWN_DIGITS && !PHONE_NUMBER_UTIL.is_valid_number(number) {
+        return Err(value_fault("must not be an emergency or short number"));
+    }
+    Ok(())
+}
+
+fn region_of(code: &str) -> Result<Region, Fault> {
+    let region = Region::from_code(code).ok();
+    let known = |region: &Region| PHONE_NUMBER_UTIL.get_country_code_for_region(*region).is_some();
+    region.filter(|region| code.len() == 2 && known(region)).ok_or(Fault::Field {
+        field: "phone_region",
+        rule: "must be a country as two capital letters (ISO 3166-1)",
+    })
+}

@@ -1,0 +1,344 @@
+//! Secrets made of digits.
+
+use super::{Redaction, Secret, checksum};
+use crate::story::{digit, text::is_invisible};
+
+/// How far before a number a word may stand that says what the number is, in bytes.
+const CONTEXT_BYTES: usize = 48;
+
+const CARD_WORDS: [&str; 12] = [
+    "card",
+    "cardnumber",
+    "cards",
+    "kaart",
+    "kaartnummer",
+    "kort",
+    "kortnummer",
+    "visa",
+    "mastercard",
+    "maestro",
+    "amex",
+    "dankort",
+];
+/// A number right behind one of these is what the word says.
+const OTHER_NUMBER_WORDS: [&str; 24] = [
+    "order",
+    "ordernumber",
+    "ordernummer",
+    "ordre",
+    "ordrenummer",
+    "bestelling",
+    "bestelnummer",
+    "bestilling",
+    "bestillingsnummer",
+    "tracking",
+    "trackingnumber",
+    "track",
+    "sporing",
+    "sporingsnummer",
+    "zending",
+    "pakket",
+    "parcel",
+    "shipment",
+    "imei",
+    "serial",
+    "serienummer",
+    "ean",
+    "invoice",
+    "factuur",
+];
+const CODE_WORDS: [&str; 16] = [
+    "cvv",
+    "cvv2",
+    "cvc",
+    "cvc2",
+    "csc",
+    "cvn",
+    "security code",
+    "securitycode",
+    "veiligheidscode",
+    "beveiligingscode",
+    "controlecode",
+    "sikkerhetskode",
+    "sikkerhetskoden",
+    "sikkerhedskode",
+    "sikkerhedskoden",
+    "kontrolcifre",
+];
+const PIN_WORDS: [&str; 6] = ["pin", "pincode", "pin code", "pinkode", "pinkoden", "pin-kode"];
+const BSN_WORDS: [&str; 7] = [
+    "bsn",
+    "bsnnummer",
+    "burgerservicenummer",
+    "burger service nummer",
+    "sofinummer",
+    "sofi",
+    "sofi nummer",
+];
+const CPR_WORDS: [&str; 6] =
+    ["cpr", "cprnr", "cprnummer", "personnummer", "cpr-nummer", "personnr"];
+/// What may stand between a word and the number it names.
+const FILLERS: [&str; 22] = [
+    "is", "was", "er", "var", "code", "kode", "number", "nummer", "nr", "no", "id", "of", "the",
+    "my", "mijn", "min", "on", "op", "de", "van", "card", "kaart",
+];
+
+/// What stands between two groups of digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Separator {
+    Space,
+    Dash,
+    Dot,
+}
+
+impl Separator {
+    fn of(c: char) -> Option<Self> {
+        match digit::to_ascii(c) {
+            ' ' => Some(Self::Space),
+            '.' => Some(Self::Dot),
+            c if digit::is_dash(c) => Some(Self::Dash),
+            _ => None,
+        }
+    }
+}
+
+/// Digits without a separator between them.
+#[derive(Debug)]
+struct Group {
+    /// In bytes of the text.
+    start: usize,
+    end: usize,
+    /// The position of the first one among the digits of the run.
+    first: usize,
+    /// What stands before it within the run.
+    separator: Option<Separator>,
+}
+
+/// Groups of digits, one separator between two of them.
+#[derive(Debug, Default)]
+struct Run {
+    digits: Vec<u8>,
+    groups: Vec<Group>,
+    /// What stands right before and right behind it.
+    before: Option<char>,
+    after: Option<char>,
+}
+
+impl Run {
+    fn digits(&self, from: usize, to: usize) -> &[u8] {
+        let end = self.groups.get(to + 1).map_or(self.digits.len(), |group| group.first);
+        &self.digits[self.groups[from].first..end]
+    }
+
+    fn group_len(&self, at: usize) -> usize {
+        self.digits(at, at).len()
+    }
+
+    /// The one separator between the groups; None where there are several or none.
+    fn inner_separator(&self, from: usize, to: usize) -> Option<Separator> {
+        let first = self.groups.get(from + 1)?.separator;
+        let same = self.groups[from + 1..=to].iter().all(|group| group.separator == first);
+        first.filter(|_| same && to > from)
+    }
+
+    /// Whether the groups stand for themselves and are no part of a longer number or word.
+    fn stands_alone(&self, from: usize, to: usize) -> bool {
+        let glues = |c: char| c.is_alphanumeric() || matches!(c, '_' | '#' | '+' | '@');
+        let left = match from {
+            0 => !self.before.is_some_and(glues),
+            _ => self.groups[from].separator == Some(Separator::Space),
+        };
+        let right = match self.groups.get(to + 1) {
+            None => !self.after.is_some_and(glues),
+            Some(next) => next.separator == Some(Separator::Space),
+        };
+        left && right
+    }
+}
+
+/// The secrets among the numbers of a text, in their order.
+pub(super) fn find(text: &str) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    if text.bytes().any(|b| b.is_ascii_digit() || !b.is_ascii()) {
+        let mut context_start = 0;
+        each_run(text, |run| {
+            find_in_run(text, run, &mut context_start, &mut secrets);
+        });
+    }
+    secrets
+}
+
+fn each_run(text: &str, mut found: impl FnMut(&Run)) {
+    let mut run = Run::default();
+    let mut separator = None;
+    let mut previous = None;
+    for (at, c) in text.char_indices() {
+        if let Some(value) = digit::value(c) {
+            if run.groups.is_empty() {
+                run.before = previous;
+            }
+            if run.groups.is_empty() || separator.is_some() {
+                let first = run.digits.len();
+                run.groups.push(Group { start: at, end: at, first, separator: separator.take() });
+            }
+            run.digits.push(value);
+            if let Some(group) = run.groups.last_mut() {
+                group.end = at + c.len_utf8();
+            }
+        } else if is_invisible(c) {
+            continue;
+        } else if !run.groups.is_empty() {
+            run.after = run.after.or(Some(c));
+            match Separator::of(c).filter(|_| separator.is_none()) {
+                Some(next) => separator = Some(next),
+                None => {
+                    found(&std::mem::take(&mut run));
+                    separator = None;
+                }
+            }
+        }
+        if digit::value(c).is_some() {
+            run.after = None;
+        }
+        previous = Some(c);
+    }
+    if !run.groups.is_empty() {
+        found(&run);
+    }
+}
+
+/// Looks at each group of a run as the start of a secret. `context_start` is where the text begins
+/// that may say what a number is: behind the number before it.
+fn find_in_run(text: &str, run: &Run, context_start: &mut usize, secrets: &mut Vec<Secret>) {
+    if run.digits.len() < 3 {
+        return;
+    }
+    let mut from = 0;
+    while from < run.groups.len() {
+        let context = || Context::before(text, *context_start, run.groups[from].start);
+        let to = match secret_at(run, from, context) {
+            Some((kind, to)) => {
+                let range = run.groups[from].start..run.groups[to].end;
+                secrets.push(Secret { range, kind });
+                to
+            }
+            None => from,
+        };
+        *context_start = run.groups[to].end;
+        from = to + 1;
+    }
+}
+
+fn secret_at(run: &Run, from: usize, context: impl Fn() -> Context) -> Option<(Redaction, usize)> {
+    // No secret has more than 19 digits.
+    let last = run.groups.len().min(from + 19);
+    let ends = || (from..last).rev().map(|to| (to, run.digits(from, to)));
+    let card = ends().find(|(to, digits)| {
+        (13..=19).contains(&digits.len())
+            && checksum::is_card(digits)
+            && is_written_as_card(run, from, *to, &context)
+    });
+    if let Some((to, _)) = card {
+        return Some((Redaction::CardNumber, to));
+    }
+    let id = ends().find(|(to, digits)| {
+        run.stands_alone(from, *to) && is_national_id(run, from, *to, digits, &context)
+    });
+    if let Some((to, _)) = id {
+        return Some((Redaction::NationalId, to));
+    }
+    let length = run.group_len(from);
+    let is_code = run.stands_alone(from, from)
+        && ((matches!(length, 3 | 4) && context().names(&CODE_WORDS))
+            || (length == 4 && context().names(&PIN_WORDS)));
+    is_code.then_some((Redaction::SecurityCode, from))
+}
+
+/// One number in ten has a right check digit by chance, so the way it is written must fit as well:
+/// in groups as on a card, or in one piece where that is not called something else. Of the lengths
+/// that order numbers and bar codes have too, a word before it must say that it is a card.
+fn is_written_as_card(run: &Run, from: usize, to: usize, context: &impl Fn() -> Context) -> bool {
+    if from == to {
+        let context = context();
+        // "Visa4111..." is a card, "W4111..." is not.
+        if !run.stands_alone(from, to) && !(run.after.is_none() && context.ends_with(&CARD_WORDS)) {
+            return false;
+        }
+        let is_called_card = context.holds(&CARD_WORDS);
+        return is_called_card
+            || (matches!(run.group_len(from), 15 | 16) && !context.names(&OTHER_NUMBER_WORDS));
+    }
+    let Some(separator) = run.inner_separator(from, to) else {
+        return false;
+    };
+    let in_fours = run.group_len(from) == 4
+        && (from + 1..=to).all(|at| matches!(run.group_len(at), 3..=7) || at == to);
+    let is_whole_run = from == 0 && to + 1 == run.groups.len() && separator != Separator::Dot;
+    run.stands_alone(from, to) && (in_fours || is_whole_run)
+}
+
+fn is_national_id(
+    run: &Run,
+    from: usize,
+    to: usize,
+    digits: &[u8],
+    context: &impl Fn() -> Context,
+) -> bool {
+    let separator = run.inner_separator(from, to);
+    // A date and the rest, in one piece or in two.
+    let in_two = to == from + 1 && run.group_len(from) == 6;
+    match digits.len() {
+        8 | 9 => checksum::is_bsn(digits) && context().holds(&BSN_WORDS),
+        10 => {
+            checksum::is_cpr(digits)
+                && (in_two && separator == Some(Separator::Dash)
+                    || (in_two || from == to) && context().holds(&CPR_WORDS))
+        }
+        11 => {
+            (in_two && separator != Some(Separator::Dot) || from == to)
+                && checksum::is_fodselsnummer(digits)
+        }
+        _ => false,
+    }
+}
+
+/// The text right before a number, in lower case.
+struct Context(String);
+
+impl Context {
+    fn before(text: &str, start: usize, end: usize) -> Self {
+        let start = text.floor_char_boundary(start.max(end.saturating_sub(CONTEXT_BYTES)));
+        let tail = &text[start..end];
+        // Of what stands instead of another secret, nothing is context.
+        let tail = tail.rsplit_once("removed]").map_or(tail, |(_, tail)| tail);
+        Self(tail.to_lowercase())
+    }
+
+    /// Whether one of the words stands in it. A compound such as "creditcard" counts.
+    fn holds(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| {
+            self.0
+                .match_indices(word)
+                .any(|(at, _)| !self.0[at + word.len()..].starts_with(char::is_alphabetic))
+        })
+    }
+
+    fn ends_with(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.0.ends_with(word))
+    }
+
+    /// Whether one of the words stands in it and nothing but fillers behind it.
+    fn names(&self, words: &[&str]) -> bool {
+        let is_filler = |text: &str| {
+            text.split(|c: char| !c.is_alphanumeric()).all(|w| w.is_empty() || FILLERS.contains(&w))
+        };
+        words.iter().any(|word| {
+            self.0.match_indices(word).any(|(at, _)| {
+                let (before, after) = (&self.0[..at], &self.0[at + word.len()..]);
+                !before.ends_with(char::is_alphanumeric)
+                    && !after.starts_with(char::is_alphanumeric)
+                    && is_filler(after)
+            })
+        })
+    }
+}

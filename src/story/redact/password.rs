@@ -1,0 +1,139 @@
+//! Passwords that somebody has written down.
+
+use super::{Redaction, Secret};
+
+/// Words for a password. Others may be glued to their front.
+const WORDS: [&str; 11] = [
+    "password",
+    "passord",
+    "passwort",
+    "passphrase",
+    "passcode",
+    "passwd",
+    "pwd",
+    "wachtwoord",
+    "adgangskode",
+    "kodeord",
+    "ww",
+];
+/// Endings that a word may have: the definite forms of Norwegian and Danish.
+const ENDINGS: [&str; 4] = ["", "et", "en", "n"];
+
+/// Between the word and the password.
+const VERBS: [&str; 5] = ["is", "was", "er", "var", "ist"];
+
+/// What is said of a password, after the verb or the colon, and is none.
+const REMARKS: &str = "a accepted al alltid also altid altijd always an and at bad been \
+    being blevet blitt blocked byttet case changed correct de den det different easy een ei \
+    empty en endret et expired feil fine for forgotten forkert fout from geblokkeerd geen \
+    gewijzigd glemt good hard het hetzelfde hidden ikke in incorrect invalid it juist just \
+    korrekt kwijt leeg locked lost mijn mine missing mit mitt my needed never new niet \
+    nieuw no nodig nog not now nu nå også ok okay old on ongeldig onjuist only ook opnieuw \
+    påkrevd refused rejected required reset right rigtigt riktig safe same samme secret \
+    secure sent set skiftet so sperret spærret still stored strong te that the this to tomt \
+    too udløbet ugyldig unknown updated utgått utløpt van veranderd vergeten verkeerd \
+    verlopen verplicht very weak weg wel what where working wrong your ændret";
+
+/// How many words may stand between the word and the verb.
+const MAX_WORDS_BETWEEN: usize = 5;
+
+/// Adds the passwords of a text. Numbers have been found before: a password that runs into one
+/// reaches to its end.
+pub(super) fn find(text: &str, secrets: &mut Vec<Secret>) {
+    let bytes = text.as_bytes();
+    let numbers = secrets.len();
+    let mut at = 0;
+    while at < bytes.len() {
+        let Some(end) = word_at(text, at) else {
+            at += 1;
+            continue;
+        };
+        at = end;
+        if let Some((start, mut end)) = value_after(text, end) {
+            for number in &secrets[..numbers] {
+                if number.range.start < end && start < number.range.end {
+                    end = end.max(number.range.end);
+                }
+            }
+            secrets.push(Secret { range: start..end, kind: Redaction::Password });
+            at = end;
+        }
+    }
+}
+
+/// The end of the word for a password that begins at a byte.
+fn word_at(text: &str, at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if !matches!(bytes[at] | 0x20, b'p' | b'w' | b'a' | b'k') {
+        return None;
+    }
+    let rest = &bytes[at..];
+    let begins = |word: &&&str| {
+        rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes())
+    };
+    let word = WORDS.iter().find(begins)?;
+    // The shortest one is part of many words.
+    if *word == "ww" && at > 0 && text[..at].ends_with(char::is_alphanumeric) {
+        return None;
+    }
+    let tail = &text[at + word.len()..];
+    let letters = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
+    ENDINGS.contains(&&tail[..letters]).then_some(at + word.len() + letters)
+}
+
+/// The range of the password that follows the word for it.
+fn value_after(text: &str, word_end: usize) -> Option<(usize, usize)> {
+    let rest = text[word_end..].trim_start_matches(['"', '\'', '*', '_', '`', ' ', '\t']);
+    let is_at = |part: &str| text.len() - part.len();
+    if let Some(value) = rest.strip_prefix([':', '=', '\u{ff1a}']) {
+        let value = value.trim_start();
+        return value_in(text, is_at(value), char::is_whitespace, false);
+    }
+    if let Some(value) = rest.strip_prefix('>') {
+        return value_in(text, is_at(value), |c| c == '<', false);
+    }
+    let mut rest = text[word_end..].strip_prefix([' ', '\t'])?;
+    for between in 0..=MAX_WORDS_BETWEEN {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let end = rest.find(char::is_whitespace)?;
+        let (word, tail) = rest.split_at(end);
+        let verb = word.trim_end_matches([':', '=']).to_lowercase();
+        if VERBS.contains(&verb.as_str()) {
+            let value = tail.trim_start().trim_start_matches([':', '=']).trim_start();
+            return value_in(text, is_at(value), char::is_whitespace, between > 0);
+        }
+        // The sentence ends before it says what the password is.
+        if word.ends_with(['.', '!', '?', ',', ';', ':']) || tail.starts_with(['\n', '\r']) {
+            return None;
+        }
+        rest = tail;
+    }
+    None
+}
+
+/// The password that begins at a byte: between quotes, or up to a sign that ends it. Where it stands
+/// `far` from the word, it must look like a password and not like a word.
+fn value_in(text: &str, start: usize, ends: fn(char) -> bool, far: bool) -> Option<(usize, usize)> {
+    let rest = &text[start..];
+    if Redaction::ALL.iter().any(|kind| rest.starts_with(kind.replacement())) {
+        return None;
+    }
+    let quoted = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`')).and_then(|quote| {
+        let line = rest[1..].split(['\n', '\r']).next()?;
+        line.find(quote).filter(|length| *length > 0).map(|length| length + 2)
+    });
+    let length = quoted.unwrap_or_else(|| rest.find(ends).unwrap_or(rest.len()));
+    let value = &rest[..length];
+    let word = value.trim_matches(|c: char| !c.is_alphanumeric());
+    if word.is_empty() || is_remark(word) {
+        return None;
+    }
+    let is_plain =
+        word.chars().all(char::is_alphabetic) && !word.chars().skip(1).any(char::is_uppercase);
+    (!far || !is_plain || quoted.is_some()).then_some((start, start + length))
+}
+
+fn is_remark(word: &str) -> bool {
+    let word = word.to_lowercase();
+    REMARKS.split(' ').any(|remark| remark == word)
+}

@@ -1,0 +1,4 @@
+//! The store, each case on both databases.
+
+mod statements;
+mod timeline;

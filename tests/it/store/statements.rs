@@ -1,0 +1,30 @@
+//! One text for both databases: each statement is prepared on each.
+
+use throughline::{clock::Clock, store::Store};
+
+use crate::support::on_both;
+
+#[tokio::test]
+async fn every_statement_is_prepared_on_both() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::System).await.unwrap();
+        let names = store.prepare_all().await.unwrap();
+        assert!(names.len() > 25, "only {}", names.len());
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn opening_again_and_at_the_same_time_is_harmless() {
+    on_both(async |database| {
+        let open = || Store::open(&database.url, 2, Clock::System);
+        let (one, two) = tokio::join!(open(), open());
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!(one.page_key(), two.page_key());
+        one.close().await;
+        two.close().await;
+        assert!(one.ping().await.is_err(), "a closed store does not answer");
+    })
+    .await;
+}

@@ -1,0 +1,110 @@
+//! What tests stand on: databases of both kinds, folders that go away, the server with clients.
+
+mod folder;
+pub mod postgres;
+
+pub use folder::TempFolder;
+
+/// An empty database of one test.
+pub struct Database {
+    /// "SQLite" or "PostgreSQL".
+    pub name: &'static str,
+    /// What `Store::open` and `--database` take.
+    pub url: String,
+    /// Keeps the file of an SQLite database until the test ends.
+    _folder: Option<TempFolder>,
+}
+
+impl Database {
+    /// A new SQLite database in a file of its own.
+    pub fn sqlite() -> Self {
+        let folder = TempFolder::new();
+        let url = format!("sqlite:{}", folder.path().join("throughline.db").display());
+        Self { name: "SQLite", url, _folder: Some(folder) }
+    }
+
+    /// A new PostgreSQL database. None where there is no PostgreSQL, which has been told.
+    pub async fn postgres() -> Option<Self> {
+        let cluster = postgres::postgres()?;
+        let url = cluster.new_database().await;
+        Some(Self { name: "PostgreSQL", url, _folder: None })
+    }
+}
+
+/// Runs a test on a new SQLite database and then on a new PostgreSQL one.
+pub async fn on_both(test: impl AsyncFn(&Database)) {
+    on(&Database::sqlite(), &test).await;
+    if let Some(database) = Database::postgres().await {
+        on(&database, &test).await;
+    }
+}
+
+async fn on(database: &Database, test: &impl AsyncFn(&Database)) {
+    /// Says which database it was when the test panics.
+    struct Name(&'static str);
+    impl Drop for Name {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("this was on {}", self.0);
+            }
+        }
+    }
+    let _name = Name(database.name);
+    test(database).await;
+}
+
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::{Database, TempFolder, on_both};
+
+    #[tokio::test]
+    async fn each_postgres_database_is_new_and_empty() {
+        let (Some(one), Some(two)) = (Database::postgres().await, Database::postgres().await)
+        else {
+            return;
+        };
+        assert_ne!(one.url, two.url);
+        let mut connection = PgConnection::connect(&one.url).await.unwrap();
+        sqlx::query("create table t (x bigint)").execute(&mut connection).await.unwrap();
+        let mut connection = PgConnection::connect(&two.url).await.unwrap();
+        let tables = "select count(*) from pg_tables where tablename = 't'";
+        let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(tables, 0);
+    }
+
+    #[tokio::test]
+    async fn the_postgres_cluster_keeps_what_it_says_it_keeps() {
+        let Some(database) = Database::postgres().await else { return };
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        for (setting, wanted) in
+            [("fsync", "on"), ("synchronous_commit", "on"), ("listen_addresses", "")]
+        {
+            let query = "select current_setting($1)";
+            let query = sqlx::query_scalar(query).bind(setting);
+            let value: String = query.fetch_one(&mut connection).await.unwrap();
+            assert_eq!(value, wanted, "{setting}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_test_runs_on_each_database_once() {
+        let seen = std::cell::RefCell::new(Vec::new());
+        on_both(async |database| seen.borrow_mut().push(database.name)).await;
+        let postgres = super::postgres::postgres().map(|_| "PostgreSQL");
+        assert_eq!(
+            seen.take(),
+            [Some("SQLite"), postgres].into_iter().flatten().collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_folder_goes_away_with_what_is_in_it() {
+        let folder = TempFolder::new();
+        std::fs::write(folder.path().join("file"), "text").unwrap();
+        let path = folder.path().to_owned();
+        assert!(path.is_dir());
+        drop(folder);
+        assert!(!path.exists());
+    }
+}
