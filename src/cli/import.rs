@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{IsTerminal as _, stderr},
+    io::{IsTerminal as _, Write as _, stderr, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -69,9 +69,9 @@ pub async fn run(args: ImportArgs, store: Store, rules: Rules) -> anyhow::Result
         import(options, &store, &rules, |progress| display.show(progress)).await;
     display.clear();
     if json {
-        println!("{}", serde_json::to_string(&summary)?);
+        writeln!(stdout(), "{}", serde_json::to_string(&summary)?)?;
     } else if stopped.is_none() || summary.rows > 0 {
-        print!("{summary}");
+        write!(stdout(), "{summary}")?;
     }
     if let Some(error) = stopped {
         eprintln!("import: {error:#}");

@@ -34,7 +34,7 @@ pub(super) async fn write(
         let answers = persist(|| store.identify_each(customers.clone())).await?;
         for (origin, answer) in origins.iter().zip(answers) {
             match answer {
-                Ok(identified) => summary.meet(identified.customer.id, identified.created),
+                Ok(customer) => summary.meet(customer.customer_id, customer.created),
                 Err(error) => refused.push(Reject::of_error(file, origin, &error)),
             }
         }

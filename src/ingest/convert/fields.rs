@@ -6,11 +6,12 @@ use crate::{
     error::Violation,
     ingest::{
         map::{Day, Duration, DurationUnit, Map, Money, Value, Word},
-        number::{Marks, read_float, read_money, read_scaled},
+        number::{read_float, read_money, read_scaled},
         row::Row,
         words::{find, list},
     },
     pb,
+    story::money::AmountStyle,
 };
 
 /// The rules that a row breaks.
@@ -120,12 +121,12 @@ impl Faults {
             self.add(field, "has an amount without a currency");
             return None;
         }
-        let marks = Marks {
+        let style = AmountStyle {
             decimal: money.decimal.or(map.money.decimal).unwrap_or('.'),
-            thousands: money.thousands.or(map.money.thousands),
+            group: money.thousands.or(map.money.thousands),
         };
         let unit = money.unit.or(map.money.unit).unwrap_or_default();
-        let read = read_money(&text, &currency_code, marks, unit);
+        let read = read_money(&text, &currency_code, style, unit);
         let named = read.map_err(|reason| format!("{} {reason}", money.value.name()));
         let amount = self.take(field, named);
         let minor_units = if money.negate { -amount } else { amount };
@@ -135,7 +136,7 @@ impl Faults {
     /// A whole number; none where the row has nothing.
     pub fn whole(&mut self, field: &str, value: &Value, row: &Row, map: &Map) -> Option<i64> {
         let text = self.text(field, Some(value), row);
-        let read = read_scaled(&text, map.money.marks(), 0);
+        let read = read_scaled(&text, map.money.style(), 0);
         let named = read.map_err(|reason| format!("{} {reason}", value.name()));
         (!text.is_empty()).then(|| self.take(field, named))
     }
@@ -150,7 +151,7 @@ impl Faults {
     ) -> Option<f64> {
         let value = value?;
         let text = self.text(field, Some(value), row);
-        let read = read_float(&text, map.money.marks());
+        let read = read_float(&text, map.money.style());
         let named = read.map_err(|reason| format!("{} {reason}", value.name()));
         (!text.is_empty()).then(|| self.take(field, named))
     }
@@ -167,7 +168,7 @@ impl Faults {
         if text.is_empty() {
             return None;
         }
-        let read = read_duration(&text, duration.unit, map.money.marks());
+        let read = read_duration(&text, duration.unit, map.money.style());
         let named = read.map_err(|reason| format!("column \"{}\" {reason}", duration.column));
         self.take(field, named.map(Some))
     }
@@ -182,12 +183,16 @@ pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-fn read_duration(text: &str, unit: DurationUnit, marks: Marks) -> Result<SignedDuration, String> {
+fn read_duration(
+    text: &str,
+    unit: DurationUnit,
+    style: AmountStyle,
+) -> Result<SignedDuration, String> {
     let scales: &[i64] = match unit {
-        DurationUnit::Milliseconds => return milliseconds(text, marks, 1),
-        DurationUnit::Seconds => return milliseconds(text, marks, 1000),
-        DurationUnit::Minutes => return milliseconds(text, marks, 60_000),
-        DurationUnit::Hours => return milliseconds(text, marks, 3_600_000),
+        DurationUnit::Milliseconds => return milliseconds(text, style, 1),
+        DurationUnit::Seconds => return milliseconds(text, style, 1000),
+        DurationUnit::Minutes => return milliseconds(text, style, 60_000),
+        DurationUnit::Hours => return milliseconds(text, style, 3_600_000),
         DurationUnit::HoursMinutesSeconds => &[3600, 60, 1],
         DurationUnit::MinutesSeconds => &[60, 1],
         DurationUnit::HoursMinutes => &[3600, 60],
@@ -209,7 +214,7 @@ fn read_duration(text: &str, unit: DurationUnit, marks: Marks) -> Result<SignedD
     Ok(SignedDuration::from_secs(seconds))
 }
 
-fn milliseconds(text: &str, marks: Marks, each: i64) -> Result<SignedDuration, String> {
-    let micros = read_scaled(text, marks, 3)?.checked_mul(each).ok_or("is too large")?;
+fn milliseconds(text: &str, style: AmountStyle, each: i64) -> Result<SignedDuration, String> {
+    let micros = read_scaled(text, style, 3)?.checked_mul(each).ok_or("is too large")?;
     Ok(SignedDuration::from_micros(micros))
 }

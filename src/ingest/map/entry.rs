@@ -73,7 +73,7 @@ pub enum Orders {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The column that holds the lines as a JSON array. None: the rows of `[lines]`.
+    /// The column that holds the lines as a JSON array. None: the rows of `[lines]`, or the row.
     pub array: Option<String>,
     #[serde(default)]
     pub only: Vec<Condition>,
@@ -90,7 +90,7 @@ pub struct Line {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// The column that holds the messages as a JSON array. None: the rows of `[lines]`.
+    /// The column that holds the messages as a JSON array. None: the rows of `[lines]`, or the row.
     pub array: Option<String>,
     #[serde(default)]
     pub only: Vec<Condition>,

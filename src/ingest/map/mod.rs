@@ -22,8 +22,9 @@ use super::{
     csv::Separator,
     date::{Formats, Zone},
     encoding::Encoding,
-    number::{Marks, Unit},
+    number::Unit,
 };
+use crate::story::money::AmountStyle;
 
 /// A map.
 #[derive(Clone, Debug, Deserialize)]
@@ -100,8 +101,9 @@ pub struct MoneyDefaults {
 }
 
 impl MoneyDefaults {
-    pub fn marks(&self) -> Marks {
-        Marks { decimal: self.decimal.unwrap_or('.'), thousands: self.thousands }
+    /// How numbers are written.
+    pub fn style(&self) -> AmountStyle {
+        AmountStyle { decimal: self.decimal.unwrap_or('.'), group: self.thousands }
     }
 }
 

@@ -126,7 +126,7 @@ impl Map {
         ] {
             self.verify_money(&at(field), money, faults);
         }
-        self.verify_rows(key, entry, faults);
+        verify_rows(key, entry, faults);
         verify_kind(key, entry, faults);
     }
 
@@ -151,21 +151,18 @@ impl Map {
         let thousands = money.thousands.or(self.money.thousands);
         faults.unless(Some(decimal) != thousands, key, "decimal and thousands are the same");
     }
+}
 
-    fn verify_rows(&self, key: &str, entry: &Entry, faults: &mut Faults) {
-        let rule = "give `array`, the column of a JSON array, or a table [lines] in the map";
-        if let Some(line) = &entry.line {
-            let key = format!("{key}.line");
-            verify_conditions(&format!("{key}.only"), &line.only, faults);
-            faults.unless(line.array.is_some() || self.lines.is_some(), &key, rule);
-            faults.unless(line.sku.is_some() || line.name.is_some(), &key, "give `sku` or `name`");
-        }
-        if let Some(message) = &entry.message {
-            let key = format!("{key}.message");
-            verify_conditions(&format!("{key}.only"), &message.only, faults);
-            faults.unless(message.array.is_some() || self.lines.is_some(), &key, rule);
-            faults.words(&format!("{key}.author"), Some(&message.author), &AUTHORS);
-        }
+fn verify_rows(key: &str, entry: &Entry, faults: &mut Faults) {
+    if let Some(line) = &entry.line {
+        let key = format!("{key}.line");
+        verify_conditions(&format!("{key}.only"), &line.only, faults);
+        faults.unless(line.sku.is_some() || line.name.is_some(), &key, "give `sku` or `name`");
+    }
+    if let Some(message) = &entry.message {
+        let key = format!("{key}.message");
+        verify_conditions(&format!("{key}.only"), &message.only, faults);
+        faults.words(&format!("{key}.author"), Some(&message.author), &AUTHORS);
     }
 }
 
