@@ -5,6 +5,7 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod ingest;
 pub mod model;
@@ -12,3 +13,9 @@ pub mod pb;
 pub mod server;
 pub mod store;
 pub mod story;
+pub mod telemetry;
+
+/// The client in README is compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,3 +1,11 @@
 //! The command `throughline`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use throughline::cli::{self, Cli};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(Cli::parse()).await
+}

@@ -1,3 +1,108 @@
-//! The command line.
+//! The command line: one file per command, and what they share.
 
+pub mod connect;
+mod customer;
+pub mod demo;
+mod failure;
+mod flags;
 pub mod import;
+pub mod json;
+mod listen;
+mod migrate;
+pub mod render;
+mod search;
+mod serve;
+mod terminal;
+mod timeline;
+mod what;
+mod who;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tracing::Level;
+
+use crate::{clock::Clock, config::Config, store::Store, telemetry};
+use failure::Failure;
+use flags::Flags;
+
+/// One timeline per customer: every contact, purchase and promise.
+#[derive(Debug, Parser)]
+#[command(name = "throughline", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// A file with settings (TOML); also as THROUGHLINE_CONFIG
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Flags<false>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the timelines over gRPC until Ctrl-C or SIGTERM
+    Serve(Flags<true>),
+    /// Load a small invented world, serve it and show what to try
+    Demo(demo::DemoArgs),
+    /// Show what happened with a customer
+    Timeline(timeline::TimelineArgs),
+    /// Find entries that hold all the words, of one customer or of all
+    Search(search::SearchArgs),
+    /// Find customers by name, postcode or identifier
+    Customer(customer::CustomerArgs),
+    /// Bring the tables of the database up to date
+    Migrate,
+    /// Load a file of customers and entries
+    Import(import::ImportArgs),
+}
+
+/// Does what the command line says. The exit code is 0 where it was done, 1 where it could not be
+/// done, 2 where the command line or the configuration is wrong.
+pub async fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let (config, database_named) = cli.config()?;
+    let usual = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
+    telemetry::start(&config, usual, terminal::colour_wanted());
+    match cli.command {
+        Command::Serve(_) => serve::run(&config).await?,
+        Command::Demo(args) => demo::run(args, config, database_named).await?,
+        Command::Timeline(args) => timeline::run(args, &config).await?,
+        Command::Search(args) => search::run(args, &config).await?,
+        Command::Customer(args) => customer::run(args, &config).await?,
+        Command::Migrate => migrate::run(&config).await?,
+        Command::Import(args) => {
+            let store = open(&config).await?;
+            return Ok(import::run(args, store, config.rules()).await?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Cli {
+    /// The configuration, and whether the database stands on the command line itself.
+    fn config(&self) -> Result<(Config, bool), Failure> {
+        let mut flags = self.settings.0.clone();
+        match &self.command {
+            Command::Serve(more) => flags.extend(more.0.clone()),
+            Command::Demo(args) => flags.extend(args.settings.0.clone()),
+            _ => {}
+        }
+        let database_named = flags.iter().any(|(key, _)| *key == "database");
+        let config = Config::load(&flags, self.config.as_deref())?;
+        Ok((config, database_named))
+    }
+}
+
+/// The database of the configuration, with its tables up to date.
+async fn open(config: &Config) -> Result<Store, Failure> {
+    Store::open(&config.database, config.database_connections, Clock::System)
+        .await
+        .map_err(|error| Failure::of_database(&config.database, &error))
+}

@@ -107,7 +107,7 @@ mod tests {
             (&["Nørregade 12, 2. th"], Some("12")),
             (&["Flat, 14 Oak Lane"], Some("14")),
             (&["123 Main Street"], Some("123")),
-            (&["Storgata 5 H0201"], Some("5H0201")),
+            (&["Storgata 5 H0201"], Some("5")),
             (&["Kerkstraat"], None),
             (&[], None),
             (&["", "7"], Some("7")),

@@ -4,7 +4,7 @@ mod checksum;
 mod number;
 mod password;
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, cmp::Reverse, ops::Range};
 
 /// What was removed from a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +33,10 @@ impl Redaction {
     }
 }
 
+/// How often a text is looked at. The second look finds what the first one has uncovered, and a
+/// third one nothing; no text may make it go on.
+const MAX_ROUNDS: usize = 8;
+
 /// A part of a text to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Secret {
@@ -46,9 +50,11 @@ struct Secret {
 pub fn redact(text: &str) -> (Cow<'_, str>, Vec<Redaction>) {
     let mut redacted = Cow::Borrowed(text);
     let mut kinds = Vec::new();
-    // What is removed may have hidden a secret behind it. This ends: each round takes away digits
-    // or a password, and what stands instead is never a secret.
-    while let Some(next) = redact_once(&redacted, &mut kinds) {
+    // What is removed may have hidden a secret behind it.
+    for _ in 0..MAX_ROUNDS {
+        let Some(next) = redact_once(&redacted, &mut kinds) else {
+            break;
+        };
         redacted = Cow::Owned(next);
     }
     kinds.sort_unstable();
@@ -63,7 +69,7 @@ fn redact_once(text: &str, kinds: &mut Vec<Redaction>) -> Option<String> {
     if secrets.is_empty() {
         return None;
     }
-    secrets.sort_by_key(|secret| (secret.range.start, std::cmp::Reverse(secret.range.end)));
+    secrets.sort_by_key(|secret| (secret.range.start, Reverse((secret.range.end, secret.kind))));
     let mut out = String::with_capacity(text.len() + 16);
     let mut done = 0;
     for Secret { range, kind } in secrets {

@@ -1,18 +1,164 @@
-//! How a text becomes the words it is found by.
-pub fn index_words(texts: &[&str]) -> String {
-    texts
-        .join(" ")
-        .to_lowercase()
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect::<Vec<_>>()
-        .join(" ")
+//! How a text becomes the words it is found by, so that a word finds its other forms.
+//!
+//! A word is kept as its stem with a tag for the language whose rules made the stem: a Danish
+//! stemmer takes "tablet" and "table" for forms of one word, and without the tag an English text
+//! would be found by that. A text is stemmed by the rules of the languages that its own small words
+//! (the, het, og) speak of, or by all of them where it has none; a query, too short to tell, by all.
+//! Words with a digit in them, such as serial numbers, are kept as they are.
+
+mod evidence;
+mod stem;
+
+use std::{cell::RefCell, collections::HashMap, collections::HashSet, rc::Rc};
+
+use stem::{Language, Stems};
+
+use super::fold;
+
+/// How many words a text is found by at most; those that come first in it count.
+pub const MAX_WORDS: usize = 4000;
+
+/// The longest word, in bytes.
+pub const MAX_WORD_BYTES: usize = fold::MAX_WORD_BYTES + stem::TAG_BYTES;
+
+/// How many words a query may have.
+pub const MAX_QUERY_WORDS: usize = 32;
+
+/// The longest list of words, in bytes.
+const MAX_TOTAL_BYTES: usize = 64 * 1024 - 1;
+
+/// How many tokens each thread remembers the stems of.
+const MAX_CACHED: usize = 20_000;
+
+/// A token that is longer is no word that comes again.
+const MAX_CACHED_BYTES: usize = 32;
+
+/// The distinct words of some texts, sorted, with a space between two of them. Each is made of a-z
+/// and 0-9.
+pub fn index_words<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut tokens: Vec<Rc<Token>> = Vec::new();
+    let mut evidence = [0_u32; Language::COUNT];
+    let mut cache = Cache::take();
+    for text in texts {
+        for token in fold::tokens(text) {
+            let token = cache.get(token);
+            for (language, count) in evidence.iter_mut().enumerate() {
+                *count += u32::from(token.evidence & (1 << language) != 0);
+            }
+            tokens.push(token);
+        }
+    }
+    cache.give_back();
+
+    let languages = spoken(evidence);
+    let mut words: Vec<&str> = Vec::new();
+    for token in &tokens {
+        for stems in &token.stems {
+            languages.iter().for_each(|language| words.extend(stems.of_language(*language)));
+        }
+    }
+    bound(&mut words);
+    words.sort_unstable();
+    words.dedup();
+    words.join(" ")
 }
-pub fn query_words(q: &str) -> Result<Vec<Vec<String>>, &'static str> {
-    Ok(q.to_lowercase()
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(|w| vec![w.to_owned()])
-        .collect())
+
+/// For each word of a query the words of an index any of which says that it is there. The error is
+/// the rule that the query breaks.
+pub fn query_words(query: &str) -> Result<Vec<Vec<String>>, &'static str> {
+    let mut all = Vec::new();
+    for token in fold::tokens(query) {
+        for stems in Token::of(token).stems {
+            let mut any: Vec<String> = Language::ALL
+                .into_iter()
+                .flat_map(|language| stems.of_language(language).map(str::to_owned))
+                .collect();
+            any.sort_unstable();
+            any.dedup();
+            if !all.contains(&any) {
+                all.push(any);
+            }
+            if all.len() > MAX_QUERY_WORDS {
+                return Err("must be at most 32 words");
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The languages that the small words of a text speak of: that of most, and those of at least a
+/// quarter as many. All where there is none.
+fn spoken(evidence: [u32; Language::COUNT]) -> Vec<Language> {
+    let most = evidence.into_iter().max().unwrap_or_default();
+    let is_spoken = |language: &Language| evidence[*language as usize] * 4 >= most;
+    Language::ALL.into_iter().filter(is_spoken).collect()
+}
+
+/// Leaves out what comes after the limits are reached.
+fn bound(words: &mut Vec<&str>) {
+    let bytes: usize = words.iter().map(|word| word.len() + 1).sum();
+    if words.len() <= MAX_WORDS && bytes <= MAX_TOTAL_BYTES {
+        return;
+    }
+    let mut seen = HashSet::new();
+    let mut bytes = 0;
+    words.retain(|word| {
+        let is_new = !seen.contains(word);
+        let fits = seen.len() < MAX_WORDS && bytes + word.len() < MAX_TOTAL_BYTES;
+        if is_new && fits {
+            seen.insert(*word);
+            bytes += word.len() + 1;
+        }
+        is_new && fits
+    });
+}
+
+/// What is kept of a token: mostly one folded word.
+#[derive(Debug)]
+struct Token {
+    stems: Vec<Stems>,
+    /// A bit for each language that the token speaks of.
+    evidence: u8,
+}
+
+impl Token {
+    fn of(token: &str) -> Self {
+        let words = fold::words(token);
+        let evidence = words.iter().map(|word| evidence::of(token, word)).fold(0, |all, e| all | e);
+        Self { stems: words.iter().map(|word| Stems::of(word)).collect(), evidence }
+    }
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::default();
+}
+
+/// The tokens that a thread has seen: texts of one import repeat theirs, and a look-up costs a
+/// twentieth of the stemming.
+#[derive(Debug, Default)]
+struct Cache(HashMap<Box<str>, Rc<Token>>);
+
+impl Cache {
+    /// The thread's cache, taken out while it is in use.
+    fn take() -> Self {
+        CACHE.take()
+    }
+
+    fn give_back(self) {
+        CACHE.set(self);
+    }
+
+    fn get(&mut self, token: &str) -> Rc<Token> {
+        if let Some(known) = self.0.get(token) {
+            return Rc::clone(known);
+        }
+        let made = Rc::new(Token::of(token));
+        if token.len() <= MAX_CACHED_BYTES {
+            if self.0.len() >= MAX_CACHED {
+                self.0.clear();
+            }
+            self.0.insert(token.into(), Rc::clone(&made));
+        }
+        made
+    }
 }

@@ -1,5 +1,8 @@
 //! All tests that need more than one module: one binary, laid out as `src` is.
 
 mod architecture;
+mod cli;
+mod config;
 mod store;
+mod story;
 mod support;

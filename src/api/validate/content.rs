@@ -280,7 +280,7 @@ pub(super) fn words(entry: &pb::Entry) -> String {
         Some(Content::Feedback(feedback)) => texts.push(&feedback.text),
         Some(Content::Note(note)) => texts.push(&note.text),
     }
-    index_words(&texts)
+    index_words(texts)
 }
 
 /// A number that is finite and not the negative zero.

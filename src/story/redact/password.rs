@@ -3,19 +3,9 @@
 use super::{Redaction, Secret};
 
 /// Words for a password. Others may be glued to their front.
-const WORDS: [&str; 11] = [
-    "password",
-    "passord",
-    "passwort",
-    "passphrase",
-    "passcode",
-    "passwd",
-    "pwd",
-    "wachtwoord",
-    "adgangskode",
-    "kodeord",
-    "ww",
-];
+const WORDS: &str =
+    "password passord passwort passphrase passcode passwd pwd wachtwoord adgangskode kodeord ww";
+
 /// Endings that a word may have: the definite forms of Norwegian and Danish.
 const ENDINGS: [&str; 4] = ["", "et", "en", "n"];
 
@@ -37,6 +27,9 @@ const REMARKS: &str = "a accepted al alltid also altid altijd always an and at b
 /// How many words may stand between the word and the verb.
 const MAX_WORDS_BETWEEN: usize = 5;
 
+/// A quote that ends later is no password.
+const MAX_QUOTED_BYTES: usize = 130;
+
 /// Adds the passwords of a text. Numbers have been found before: a password that runs into one
 /// reaches to its end.
 pub(super) fn find(text: &str, secrets: &mut Vec<Secret>) {
@@ -50,8 +43,9 @@ pub(super) fn find(text: &str, secrets: &mut Vec<Secret>) {
         };
         at = end;
         if let Some((start, mut end)) = value_after(text, end) {
-            for number in &secrets[..numbers] {
-                if number.range.start < end && start < number.range.end {
+            let after = secrets[..numbers].partition_point(|number| number.range.end <= start);
+            for number in &secrets[after..numbers] {
+                if number.range.start < end {
                     end = end.max(number.range.end);
                 }
             }
@@ -68,17 +62,19 @@ fn word_at(text: &str, at: usize) -> Option<usize> {
         return None;
     }
     let rest = &bytes[at..];
-    let begins = |word: &&&str| {
+    let begins = |word: &&str| {
         rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes())
     };
-    let word = WORDS.iter().find(begins)?;
+    let word = WORDS.split(' ').find(begins)?;
     // The shortest one is part of many words.
-    if *word == "ww" && at > 0 && text[..at].ends_with(char::is_alphanumeric) {
+    if word == "ww" && text[..at].ends_with(char::is_alphanumeric) {
         return None;
     }
     let tail = &text[at + word.len()..];
-    let letters = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
-    ENDINGS.contains(&&tail[..letters]).then_some(at + word.len() + letters)
+    let ends = |ending: &&&str| {
+        tail.strip_prefix(**ending).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    };
+    ENDINGS.iter().find(ends).map(|ending| at + word.len() + ending.len())
 }
 
 /// The range of the password that follows the word for it.
@@ -119,8 +115,9 @@ fn value_in(text: &str, start: usize, ends: fn(char) -> bool, far: bool) -> Opti
         return None;
     }
     let quoted = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`')).and_then(|quote| {
-        let line = rest[1..].split(['\n', '\r']).next()?;
-        line.find(quote).filter(|length| *length > 0).map(|length| length + 2)
+        let near = &rest[1..rest.floor_char_boundary(MAX_QUOTED_BYTES)];
+        let end = near.find([quote, '\n', '\r']).filter(|end| *end > 0)?;
+        near[end..].starts_with(quote).then_some(end + 2)
     });
     let length = quoted.unwrap_or_else(|| rest.find(ends).unwrap_or(rest.len()));
     let value = &rest[..length];

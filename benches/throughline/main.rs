@@ -1,0 +1,88 @@
+//! The speed of the product, as ratios against what it stands on, measured side by side in one run:
+//! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
+//! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read from
+//! the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or postgres).
+
+mod empty;
+mod import;
+mod load;
+mod pgbench;
+#[path = "../../tests/it/support/postgres.rs"]
+mod postgres;
+mod reads;
+mod table;
+mod world;
+mod writes;
+
+use std::time::Duration;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Customers of the large world; each has 20 entries.
+    pub customers: u32,
+    /// How long each number is measured.
+    pub time: Duration,
+}
+
+/// How many callers there are at once.
+pub const CALLERS: [usize; 3] = [1, 32, 128];
+
+fn main() -> anyhow::Result<()> {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let plan = Plan {
+        customers: u32::try_from(number("BENCH_CUSTOMERS", 100_000))?,
+        time: Duration::from_secs(number("BENCH_SECONDS", 5)),
+    };
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.is_empty() || only == name;
+    // `cargo test --benches` and `cargo bench -- --test` only want to know that it builds.
+    if std::env::args().any(|argument| argument == "--test") {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if wanted("postgres") {
+            on_postgres(plan).await?;
+        }
+        if wanted("sqlite") {
+            on_sqlite(plan).await?;
+        }
+        anyhow::Ok(())
+    })
+}
+
+async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
+    let Some(cluster) = postgres::postgres() else {
+        anyhow::bail!("PostgreSQL is not here; BENCH_ONLY=sqlite measures the other half");
+    };
+    let url = cluster.new_database().await;
+    let pgbench = pgbench::Pgbench::new(cluster.program("pgbench"), cluster.program("psql"), &url);
+    let world = world::World::fill("postgres", &url, plan.customers, 0).await?;
+    let small_url = cluster.new_database().await;
+    let small = world::World::fill("postgres", &small_url, 1000, 0).await?;
+    import::compare_with_copy(&world, &pgbench)?;
+    reads::compare(&world, Some(&pgbench), plan).await?;
+    reads::compare_sizes(&world, &small, plan).await?;
+    writes::compare(&world, Some(&pgbench), plan).await?;
+    world.close().await;
+    small.close().await;
+    Ok(())
+}
+
+async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("throughline-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
+    let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
+    let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
+    reads::compare(&world, None, plan).await?;
+    reads::compare_sizes(&world, &small, plan).await?;
+    writes::compare(&world, None, plan).await?;
+    world.close().await;
+    small.close().await;
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}

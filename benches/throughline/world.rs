@@ -1,0 +1,191 @@
+//! A world of customers with 20 entries each, behind a server.
+
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use throughline::{
+    api::validate::{self, Rules},
+    clock::Clock,
+    pb,
+    server::{self, Settings},
+    store::Store,
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::transport::server::TcpIncoming;
+use uuid::Uuid;
+
+pub const ENTRIES: u32 = 20;
+const CONNECTIONS: u32 = 8;
+const BATCH: usize = 1000;
+const SENTENCES: [&str; 5] = [
+    "The customer says that the screen stays dark after the update and wants to know what to do.",
+    "De klant vraagt waar de bestelling blijft; de bezorger kwam twee keer niet opdagen.",
+    "Kunden ringte om kjøleskapet som ikke holder temperaturen og vil ha en reparasjon.",
+    "Kunden spørger om fakturaen for oktober, som er kommet to gange, og beder om en kredit.",
+    "A refund for the second pair was promised by Friday; the first pair is kept.",
+];
+
+/// A database with a server in front of it.
+pub struct World {
+    pub name: &'static str,
+    pub url: String,
+    pub customers: u32,
+    pub address: SocketAddr,
+    /// Entries recorded a second while the world was filled.
+    pub import_rate: f64,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+/// The id of the n-th customer, from 1: made so that pgbench can make it too.
+pub fn customer_id(n: u32) -> Uuid {
+    Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000 | u128::from(n))
+}
+
+/// The n-th entry of all.
+pub fn entry(customer: u32, n: u32) -> pb::RecordEntryRequest {
+    let seed = customer.wrapping_mul(31).wrapping_add(n);
+    let text = SENTENCES[(seed % 5) as usize];
+    pb::RecordEntryRequest {
+        customer_id: customer_id(customer).to_string(),
+        entry: Some(pb::Entry {
+            occurred_at: Some(prost_types::Timestamp {
+                seconds: 1_700_000_000 + i64::from(n) * 86_400 + i64::from(customer % 86_400),
+                nanos: 0,
+            }),
+            channel: (1 + i32::try_from(seed % 9).unwrap_or(0)),
+            source: "bench".to_owned(),
+            source_ref: format!("{customer}-{n}"),
+            agent: format!("agent {}", seed % 50),
+            content: Some(pb::entry::Content::Interaction(pb::Interaction {
+                direction: pb::Direction::Inbound.into(),
+                text: format!("{text} Ticket {seed}."),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+pub fn rules() -> Rules {
+    Rules { phone_region: None, clock: Clock::System }
+}
+
+impl World {
+    /// Fills a new database, as an import does, round by round: the entries of one customer come
+    /// apart from each other, as they do in life.
+    pub async fn fill(
+        name: &'static str,
+        url: &str,
+        customers: u32,
+        _seed: u32,
+    ) -> anyhow::Result<Self> {
+        let store = Store::open(url, CONNECTIONS, Clock::System).await?;
+        make_customers(url, customers).await?;
+        let rules = rules();
+        let started = Instant::now();
+        let mut told = Instant::now();
+        let total = u64::from(customers) * u64::from(ENTRIES);
+        let (send, mut batches) = tokio::sync::mpsc::channel(2);
+        // One thread checks and encodes while the batch before is written, as an import does.
+        let maker = std::thread::spawn(move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            for n in 0..ENTRIES {
+                for customer in 1..=customers {
+                    batch.push(validate::record(entry(customer, n), &rules)?);
+                    if batch.len() == BATCH {
+                        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                        send.blocking_send(full)?;
+                    }
+                }
+            }
+            send.blocking_send(batch)?;
+            anyhow::Ok(())
+        });
+        let mut done = 0;
+        while let Some(batch) = batches.recv().await {
+            let count = batch.len() as u64;
+            for recorded in store.record_each(batch).await? {
+                recorded?;
+            }
+            done += count;
+            if told.elapsed() > Duration::from_secs(10) {
+                told = Instant::now();
+                let rate = done as f64 / started.elapsed().as_secs_f64();
+                eprintln!("{name}: {done} of {total} entries, {rate:.0}/s");
+            }
+        }
+        maker.join().map_err(|_| anyhow::anyhow!("the maker of entries failed"))??;
+        let import_rate = total as f64 / started.elapsed().as_secs_f64();
+        analyze(url).await?;
+
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let settings = Settings {
+            default_deadline: Duration::from_secs(10),
+            max_deadline: Duration::from_secs(60),
+            max_calls: 4096,
+            max_concurrent_streams: 256,
+            shutdown_grace: Duration::from_secs(5),
+            rules: self::rules(),
+        };
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let server = tokio::spawn(server::run(incoming, store, settings, async {
+            let _ = stopped.await;
+        }));
+        let url = url.to_owned();
+        std::io::stderr().flush()?;
+        Ok(Self { name, url, customers, address, import_rate, stop: Some(stop), server })
+    }
+
+    pub async fn close(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        let _ = self.server.await;
+    }
+}
+
+/// The rows of the customers, with ids that a script can make.
+async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
+    use sqlx::Connection as _;
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
+        sqlx::query(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < $1) \
+             insert into customers select \
+             unhex('00000000000070008000' || printf('%012x', n)), 0, 0, '{}', '', '' from n",
+        )
+        .bind(customers)
+        .execute(&mut db)
+        .await?;
+    } else {
+        let mut db = sqlx::PgConnection::connect(url).await?;
+        sqlx::query(
+            "insert into customers select \
+             cast('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') as uuid), \
+             0, 0, '{}', '', '' from generate_series(1, $1) as n",
+        )
+        .bind(i32::try_from(customers)?)
+        .execute(&mut db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// What autovacuum does in time on a server that lives longer.
+async fn analyze(url: &str) -> anyhow::Result<()> {
+    use sqlx::Connection as _;
+    if url.starts_with("postgres") {
+        let mut db = sqlx::PgConnection::connect(url).await?;
+        sqlx::raw_sql("vacuum analyze").execute(&mut db).await?;
+        sqlx::raw_sql("checkpoint").execute(&mut db).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! RecordEntry, durable, one entry a call.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use throughline::pb;
+
+use crate::{
+    Plan,
+    load::{self, scatter},
+    pgbench::Pgbench,
+    reads::{median, micros},
+    table,
+    world::{World, customer_id, entry},
+};
+
+const PATH: &str = "/throughline.v1.TimelineService/RecordEntry";
+const CALLERS: [usize; 4] = [1, 32, 64, 128];
+const ROUNDS: u32 = 3;
+
+/// The same row into a table with the same indexes, a transaction each.
+const INSERT: &str = "\
+\\set n random(1, CUSTOMERS)
+insert into bench_entries (customer_id, occurred_at, entry_id, kind, channel, payload) values \
+(cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid), \
+cast(extract(epoch from clock_timestamp()) * 1000000 as bigint), gen_random_uuid(), \
+'interaction', 'phone', decode(repeat('5a', 290), 'hex'));
+";
+
+/// No two runs send the same entry.
+static RUN: AtomicU32 = AtomicU32::new(0);
+
+fn request(customers: u32) -> impl Fn(u64) -> pb::RecordEntryRequest {
+    let run = RUN.fetch_add(1, Ordering::Relaxed);
+    move |n| {
+        let customer = 1 + u32::try_from(scatter(n) % u64::from(customers)).unwrap_or(0);
+        let mut request = entry(customer, 21);
+        request.customer_id = customer_id(customer).to_string();
+        if let Some(entry) = &mut request.entry {
+            entry.source_ref = format!("write-{run}-{n}");
+        }
+        request
+    }
+}
+
+/// Writes against single-row inserts by pgbench.
+pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> anyhow::Result<()> {
+    if let Some(pgbench) = pgbench {
+        pgbench.sql("create table bench_entries (like entries including all)")?;
+    }
+    let mut rows = Vec::new();
+    for callers in CALLERS {
+        let mut written = Vec::new();
+        let mut inserts = Vec::new();
+        for _ in 0..ROUNDS {
+            let make = request(world.customers);
+            written.push(load::run(world.address, PATH, callers, plan.time, make).await?);
+            if let Some(pgbench) = pgbench {
+                let script = INSERT.replace("CUSTOMERS", &world.customers.to_string());
+                inserts.push(pgbench.run(&script, callers, plan.time)?);
+            }
+        }
+        let ours = median(written.iter().map(|m| m.calls_a_second));
+        let mut row = vec![
+            callers.to_string(),
+            format!("{ours:.0}/s"),
+            micros(&written, |m| m.p50),
+            micros(&written, |m| m.p99),
+        ];
+        if pgbench.is_some() {
+            let theirs = median(inserts.into_iter());
+            row.extend([format!("{theirs:.0}/s"), format!("{:.2}", ours / theirs)]);
+        }
+        rows.push(row);
+    }
+    let title = format!("RecordEntry on {}: durable, one entry a call", world.name);
+    let mut heads = vec!["callers", "writes", "p50", "p99"];
+    if pgbench.is_some() {
+        heads.extend(["pgbench inserts", "ratio"]);
+    }
+    table::print(&title, &heads, &rows);
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The gRPC client of the commands: of a running server, or of the same services started within
+//! this process over an in-memory pipe, so that a command goes one way only.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::DuplexStream,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::failure::Failure;
+use crate::{
+    config::Config,
+    pb::{
+        self, customer_service_client::CustomerServiceClient,
+        timeline_service_client::TimelineServiceClient,
+    },
+    server::{self, Settings},
+    store::Store,
+};
+
+/// How much the in-memory pipe holds, in bytes.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// The services, wherever they are.
+pub struct Client {
+    pub customers: CustomerServiceClient<Channel>,
+    pub timeline: TimelineServiceClient<Channel>,
+    /// The URL of a server that runs elsewhere.
+    server: Option<String>,
+    within: Option<Within>,
+}
+
+/// The services within this process.
+struct Within {
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What the server needs to know of the configuration.
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        default_deadline: config.default_deadline,
+        max_deadline: config.max_deadline,
+        max_calls: usize::try_from(config.max_calls).unwrap_or(usize::MAX),
+        max_concurrent_streams: config.max_concurrent_streams,
+        shutdown_grace: config.shutdown_grace,
+        rules: config.rules(),
+    }
+}
+
+impl Client {
+    /// The services of the server at a URL, or of the configured database.
+    pub async fn connect(server: Option<&str>, config: &Config) -> Result<Self, Failure> {
+        if let Some(url) = server {
+            return Self::of_server(url).await;
+        }
+        refuse_missing_file(&config.database)?;
+        let store = super::open(config).await?;
+        Self::within(store, settings(config)).await
+    }
+
+    async fn of_server(url: &str) -> Result<Self, Failure> {
+        let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
+        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        if url.starts_with("https:") {
+            return Err(Failure::Usage("--server: there is no TLS yet; use http://".to_owned()));
+        }
+        let endpoint = Endpoint::from_shared(url.clone()).map_err(|_| advice())?;
+        let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
+        let channel = endpoint.connect().await.map_err(|_| Failure::unreachable(&url))?;
+        Ok(Self::of_channel(channel, Some(url), None))
+    }
+
+    /// The services over a store, started within this process. They close the store when they end.
+    pub async fn within(store: Store, settings: Settings) -> Result<Self, Failure> {
+        let (connections, incoming) = mpsc::channel(4);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running =
+            tokio::spawn(server::run(ReceiverStream::new(incoming), store, settings, async {
+                // A client that was dropped stops the services too.
+                let _ = stopped.await;
+            }));
+        // The URI only gives the calls an authority.
+        let channel = Endpoint::from_static("http://within")
+            .connect_with_connector(tower::service_fn(move |_: Uri| pipe(connections.clone())))
+            .await
+            .map_err(anyhow::Error::from)?;
+        Ok(Self::of_channel(channel, None, Some(Within { stop, running })))
+    }
+
+    fn of_channel(channel: Channel, server: Option<String>, within: Option<Within>) -> Self {
+        Self {
+            customers: CustomerServiceClient::new(channel.clone()),
+            timeline: TimelineServiceClient::new(channel),
+            server,
+            within,
+        }
+    }
+
+    /// The customer by id or by identifier.
+    pub async fn customer(
+        &mut self,
+        customer: pb::get_customer_request::Customer,
+    ) -> Result<pb::Customer, Failure> {
+        let request = pb::GetCustomerRequest { customer: Some(customer) };
+        let answer = self.customers.get_customer(request).await.map_err(|s| self.failure(&s))?;
+        let customer = answer.into_inner().customer;
+        customer.ok_or_else(|| Failure::Failed("the server answers without a customer".into()))
+    }
+
+    /// What a refused call means for whoever typed the command.
+    pub fn failure(&self, status: &tonic::Status) -> Failure {
+        Failure::of_call(status, self.server.as_deref())
+    }
+
+    /// Ends what was started, and waits for it.
+    pub async fn close(self) -> Result<(), Failure> {
+        let Self { customers, timeline, within, .. } = self;
+        drop((customers, timeline));
+        let Some(Within { stop, running }) = within else { return Ok(()) };
+        // The other end is gone where the services have ended by themselves.
+        let _ = stop.send(());
+        running.await.map_err(anyhow::Error::from)??;
+        Ok(())
+    }
+}
+
+type Pipe = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<DuplexStream>>> + Send>>;
+
+/// A connection to the services within.
+fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
+    Box::pin(async move {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let gone = |_| std::io::Error::other("the services have ended");
+        connections.send(Ok(theirs)).await.map_err(gone)?;
+        Ok(TokioIo::new(ours))
+    })
+}
+
+/// A command that reads would make an empty database of a file that is not there, and then find
+/// nothing in it.
+fn refuse_missing_file(url: &str) -> Result<(), Failure> {
+    let Some(file) = url.strip_prefix("sqlite:") else { return Ok(()) };
+    let file = file.strip_prefix("//").unwrap_or(file);
+    let file = file.split('?').next().unwrap_or(file);
+    if file == ":memory:" || std::path::Path::new(file).exists() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "there is no database {file} here. Name one with --database sqlite:FILE or \
+         --database postgres://..., or a running server with --server http://HOST:7417"
+    )))
+}

@@ -1,0 +1,105 @@
+//! `throughline customer`: who it is.
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+
+use super::{
+    connect::Client,
+    failure::Failure,
+    json, render, terminal,
+    who::{Selector, Who},
+};
+use crate::{
+    config::Config,
+    pb::{self, search_customers_request::Query},
+};
+
+#[derive(Args, Debug)]
+pub struct CustomerArgs {
+    /// Words of the name, each whole or its beginning
+    #[arg(long, num_args = 1.., value_name = "WORDS", group = "who")]
+    name: Vec<String>,
+    /// A postal code
+    #[arg(long, value_name = "CODE", group = "who")]
+    postcode: Option<String>,
+    /// The house number that goes with the postal code
+    #[arg(long, value_name = "NUMBER", requires = "postcode")]
+    house_number: Option<String>,
+    #[command(flatten)]
+    who: Who,
+    /// How many customers at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=200))]
+    limit: i32,
+    /// One customer per line, in the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Shows the customers found.
+pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(false);
+    let query = query(&args, config)?;
+    let mut client = Client::connect(args.server.as_deref(), config).await?;
+    let (customers, more) = match query {
+        Wanted::Id(id) => {
+            let by_id = pb::get_customer_request::Customer::CustomerId(id);
+            (vec![client.customer(by_id).await?], false)
+        }
+        Wanted::Query(query) => {
+            let request = pb::SearchCustomersRequest {
+                query: Some(query),
+                page_size: args.limit,
+                page_token: String::new(),
+            };
+            let answer = client.customers.search_customers(request).await;
+            let page = answer.map_err(|status| client.failure(&status))?.into_inner();
+            (page.customers, !page.next_page_token.is_empty())
+        }
+    };
+    let out = &mut io::stdout().lock();
+    for customer in &customers {
+        match args.json {
+            true => writeln!(out, "{}", json::to_json("Customer", customer)?)?,
+            false => writeln!(out, "{}", render::customer(customer, &look))?,
+        }
+    }
+    client.close().await?;
+    if customers.is_empty() {
+        return Err(Failure::Failed(
+            "no such customer. `throughline search WORDS` looks through all history".to_owned(),
+        ));
+    }
+    if more && !args.json {
+        writeln!(out, "There are more: name more of the name, or a higher --limit.")?;
+    }
+    Ok(())
+}
+
+enum Wanted {
+    Id(String),
+    Query(Query),
+}
+
+fn query(args: &CustomerArgs, config: &Config) -> Result<Wanted, Failure> {
+    if !args.name.is_empty() {
+        return Ok(Wanted::Query(Query::Name(args.name.join(" "))));
+    }
+    if let Some(postcode) = args.postcode.clone() {
+        let house_number = args.house_number.clone().unwrap_or_default();
+        return Ok(Wanted::Query(Query::Postcode(pb::PostcodeQuery { postcode, house_number })));
+    }
+    match args.who.selector(config.phone_region.as_deref())? {
+        Some(Selector::Id(id)) => Ok(Wanted::Id(id)),
+        Some(Selector::Identifier(identifier)) => Ok(Wanted::Query(Query::Identifier(identifier))),
+        None => Err(Failure::Usage(
+            "which customer? Look with --name, --postcode, --phone, --email or another of \
+             `throughline customer --help`"
+                .to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,28 @@
+//! What to try while the demo serves.
+
+use std::net::SocketAddr;
+
+/// The commands, ready to be copied; `program` is how this program was started.
+pub fn text(program: &str, address: SocketAddr) -> String {
+    let url = format!("http://{address}");
+    let list = "throughline.v1.TimelineService/ListTimeline";
+    let phone = r#"{"identifier": {"kind": "IDENTIFIER_KIND_PHONE", "value": "06 12345678"}}"#;
+    format!(
+        "\nServing on {url} until Ctrl-C. In another terminal:
+
+  {program} timeline --server {url} --phone '06 12345678' --kind purchase
+  {program} timeline --server {url} --email mette.holm@example.com --json
+  {program} search --server {url} television
+  {program} search --server {url} leveranse forsinket
+  {program} customer --server {url} --name bak
+
+The same call with buf (npm install -g @bufbuild/buf) or grpcurl, through reflection:
+
+  buf curl --protocol grpc --http2-prior-knowledge \\
+    -d '{phone}' \\
+    {url}/{list}
+  grpcurl -plaintext -d '{phone}' \\
+    {address} {list}
+"
+    )
+}

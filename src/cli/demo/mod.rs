@@ -1,0 +1,128 @@
+//! `throughline demo`: a small invented world, loaded through the product's own calls and served.
+
+mod hints;
+mod world;
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use super::{
+    connect::{self, Client},
+    failure::Failure,
+    flags::Flags,
+    listen, serve, terminal, timeline,
+};
+use crate::{
+    clock::Clock,
+    config::Config,
+    pb::{self, IdentifierKind},
+    server,
+};
+
+/// Whose story is shown.
+const PHONE: &str = "+31612345678";
+/// How many ports are tried where the first is taken.
+const PORTS: u16 = 20;
+
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Ends after the timeline is shown
+    #[arg(long)]
+    no_serve: bool,
+    #[command(flatten)]
+    pub(super) settings: Flags<true>,
+}
+
+/// Loads the world, shows one story of it, and serves it until Ctrl-C. Without --database on the
+/// command line it is in a temporary file: one named in the environment may be a real one.
+pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Result<(), Failure> {
+    let stop = serve::stop_signal()?;
+    let temporary = if database_named { None } else { Some(Temporary::new()?) };
+    if let Some(folder) = &temporary {
+        config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
+    }
+    // The world's phone numbers have their country codes, but those who try may leave it out.
+    config.phone_region.get_or_insert_with(|| "NL".to_owned());
+    show(&config).await?;
+    if !args.no_serve {
+        let store = super::open(&config).await?;
+        let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
+        let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
+        write!(io::stdout(), "{}", hints::text(&program, address))?;
+        server::run(incoming, store, connect::settings(&config), stop).await?;
+    }
+    Ok(())
+}
+
+/// Loads the world and shows the story it is there for.
+async fn show(config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(false);
+    let store = super::open(config).await?;
+    let mut client = Client::within(store, connect::settings(config)).await?;
+    let loaded = world::load(&mut client).await?;
+    writeln!(
+        io::stdout(),
+        "{} customers with {} entries are in {}.\n",
+        loaded.customers,
+        loaded.entries,
+        crate::config::redacted_url(&config.database),
+    )?;
+    let phone = pb::Identifier {
+        kind: IdentifierKind::Phone.into(),
+        value: PHONE.to_owned(),
+        ..pb::Identifier::default()
+    };
+    let customer = client.customer(pb::get_customer_request::Customer::Identifier(phone)).await?;
+    let request = pb::ListTimelineRequest {
+        customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
+        ..pb::ListTimelineRequest::default()
+    };
+    timeline::show(&mut client, &customer, request, 50, &look).await?;
+    client.close().await
+}
+
+type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listen::Connection>>;
+
+/// Listens on the address, or on one of the next ports where another program has it.
+async fn bind_near(wanted: SocketAddr, places: u32) -> Result<(SocketAddr, Incoming), Failure> {
+    let mut address = wanted;
+    for step in 0..PORTS {
+        address.set_port(wanted.port().saturating_add(step));
+        match listen::bind(address, places).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(listen::advice(address, &error)),
+            Ok(bound) => return Ok(bound),
+        }
+    }
+    Err(listen::advice(wanted, &io::ErrorKind::AddrInUse.into()))
+}
+
+/// A folder that goes when the demo ends.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Result<Self, Failure> {
+        let folder = std::env::temp_dir().join(format!("throughline-demo-{}", new_name()));
+        std::fs::create_dir(&folder).map_err(|error| {
+            let advice = "set TMPDIR, or name a file with --database sqlite:FILE";
+            Failure::Failed(format!("no folder {}: {error}; {advice}", folder.display()))
+        })?;
+        Ok(Self(folder))
+    }
+}
+
+fn new_name() -> String {
+    Clock::System.new_id().to_string()
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is left to whoever cleans the temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a command could not do its work, in words that say what to do next.
+
+use std::{io, process::ExitCode};
+
+use tonic::{Code, Status};
+
+use crate::{
+    config::{Problems, redacted_url},
+    error::Error,
+};
+
+/// How a command ended that did not do its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line or the configuration is wrong: exit code 2.
+    Usage(String),
+    /// It could not be done: exit code 1.
+    Failed(String),
+    /// Whoever read the output has gone, as `head` does. Nobody wants to hear of it.
+    ReaderGone,
+}
+
+impl Failure {
+    /// Says it on the standard error.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(advice) => {
+                eprintln!("throughline: {advice}");
+                ExitCode::from(2)
+            }
+            Self::Failed(advice) => {
+                eprintln!("throughline: {advice}");
+                ExitCode::from(1)
+            }
+            Self::ReaderGone => ExitCode::SUCCESS,
+        }
+    }
+
+    /// A database that cannot be opened.
+    pub fn of_database(url: &str, error: &Error) -> Self {
+        let url = redacted_url(url);
+        let (Error::Unavailable(why) | Error::Internal(why)) = error else {
+            return Self::Failed(format!("the database {url} cannot be opened: {error}"));
+        };
+        Self::Failed(format!(
+            "the database {url} cannot be opened: {why}\n\
+             Check --database: sqlite:FILE, or postgres://USER:PASSWORD@HOST/DATABASE of a running \
+             PostgreSQL"
+        ))
+    }
+
+    /// A server that does not answer.
+    pub fn unreachable(server: &str) -> Self {
+        Self::Failed(format!(
+            "no server answers at {server}. Is it running? Start one with `throughline serve`, or \
+             leave out --server to open the database itself"
+        ))
+    }
+
+    /// A call that was refused by `server`, or by the database itself where there is none.
+    pub fn of_call(status: &Status, server: Option<&str>) -> Self {
+        let message = status.message();
+        match (status.code(), server) {
+            (Code::NotFound, _) => Self::Failed(format!(
+                "{message}. `throughline customer --name NAME` looks for customers by name, \
+                 `throughline search WORDS` looks through all history"
+            )),
+            (Code::InvalidArgument, _) => Self::Usage(message.to_owned()),
+            (Code::Unavailable, Some(server)) if is_transport(status) => Self::unreachable(server),
+            (Code::Unavailable, _) => Self::Failed(format!("{message}; try again in a moment")),
+            (Code::Unimplemented, Some(server)) => Self::Failed(format!(
+                "{server} does not know this call: is it a Throughline server of this version?"
+            )),
+            (code, _) => Self::Failed(format!("{message} ({code:?})")),
+        }
+    }
+}
+
+/// Whether the connection failed, not the server.
+fn is_transport(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Usage(problems.to_string())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(format!("{error:#}"))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The listening socket, with a bound on the connections it lets in.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::failure::Failure;
+
+/// How long to wait after a connection could not be taken, as when the process has no file
+/// descriptor left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A caller's connection, which gives its place back when it ends.
+pub struct Connection {
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Listens on an address, and lets in so many connections at a time; more of them wait.
+pub async fn bind(
+    address: SocketAddr,
+    connections: u32,
+) -> io::Result<(SocketAddr, ReceiverStream<io::Result<Connection>>)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let (incoming, taken) = mpsc::channel(1);
+    let places = usize::try_from(connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(places));
+    tokio::spawn(async move {
+        tokio::select! {
+            () = accept(&listener, places, &incoming) => {}
+            () = incoming.closed() => {}
+        }
+    });
+    Ok((address, ReceiverStream::new(taken)))
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: Arc<Semaphore>,
+    incoming: &mpsc::Sender<io::Result<Connection>>,
+) {
+    while let Ok(place) = places.clone().acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Small answers would wait for the acknowledgement of the one before: 44 ms.
+                if stream.set_nodelay(true).is_err() {
+                    continue;
+                }
+                if incoming.send(Ok(Connection { stream, _place: place })).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// What to do about an address that cannot be listened on.
+pub fn advice(address: SocketAddr, error: &io::Error) -> Failure {
+    let what = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it: stop that, or choose another port",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are not for everybody: choose another",
+        _ => "choose another address",
+    };
+    Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --listen"))
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> TcpConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,103 @@
+//! `throughline search`: entries that hold all the words.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+};
+
+use clap::Args;
+
+use super::{
+    connect::Client,
+    failure::Failure,
+    json,
+    render::{self, Story},
+    terminal,
+    what::What,
+    who::Who,
+};
+use crate::{config::Config, model::MAX_PAGE, pb};
+
+/// How many entries are shown where the command line does not say.
+const USUAL_LIMIT: usize = 20;
+
+#[derive(Args, Debug)]
+pub struct SearchArgs {
+    /// The words; an entry must hold all of them, in any of their forms
+    #[arg(required = true, value_name = "WORDS")]
+    words: Vec<String>,
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    what: What,
+    /// How many entries at most [default: 20, with --json all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Long texts and conversations in full
+    #[arg(long)]
+    full: bool,
+    /// One entry per line, in the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Shows what was found.
+pub async fn run(args: SearchArgs, config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(args.full);
+    let who = args.who.selector(config.phone_region.as_deref())?;
+    let filter = args.what.filter(&look.zone)?;
+    let mut client = Client::connect(args.server.as_deref(), config).await?;
+    let usual = if args.json { usize::MAX } else { USUAL_LIMIT };
+    let limit = args.limit.map_or(usual, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut request = pb::SearchTimelineRequest {
+        query: args.words.join(" "),
+        customer: who.map(Into::into),
+        filter: Some(filter),
+        page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(0),
+        page_token: String::new(),
+    };
+
+    let out = &mut io::stdout().lock();
+    let mut story = Story::new(&look);
+    let mut names = BTreeMap::new();
+    let (mut shown, mut more) = (0_usize, true);
+    while more && shown < limit {
+        let answer = client.timeline.search_timeline(request.clone()).await;
+        let page = answer.map_err(|status| client.failure(&status))?.into_inner();
+        more = !page.next_page_token.is_empty();
+        request.page_token = page.next_page_token;
+        let room = limit - shown;
+        more |= page.entries.len() > room;
+        for entry in page.entries.into_iter().take(room) {
+            shown += 1;
+            if args.json {
+                writeln!(out, "{}", json::to_json("Entry", &entry)?)?;
+            } else {
+                let name = name_of(&mut client, &mut names, &entry.customer_id).await?;
+                write!(out, "{}", story.entry(&entry, Some(&name)))?;
+            }
+        }
+    }
+    if !args.json {
+        write!(out, "{}", render::end(shown, more, &look))?;
+    }
+    client.close().await
+}
+
+/// The name of the customer that an entry belongs to, asked for once.
+async fn name_of(
+    client: &mut Client,
+    names: &mut BTreeMap<String, String>,
+    id: &str,
+) -> Result<String, Failure> {
+    if let Some(name) = names.get(id) {
+        return Ok(name.clone());
+    }
+    let by_id = pb::get_customer_request::Customer::CustomerId(id.to_owned());
+    let name = render::name(&client.customer(by_id).await?);
+    names.insert(id.to_owned(), name.clone());
+    Ok(name)
+}

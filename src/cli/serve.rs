@@ -1,0 +1,41 @@
+//! `throughline serve`: the server, until it is told to stop.
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{connect, failure::Failure, listen};
+use crate::{
+    config::{Config, redacted_url},
+    server,
+};
+
+/// Serves the configured database.
+pub async fn run(config: &Config) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let store = super::open(config).await?;
+    let (address, incoming) = listen::bind(config.listen, config.max_connections)
+        .await
+        .map_err(|error| listen::advice(config.listen, &error))?;
+    tracing::info!(
+        %address,
+        database = %redacted_url(&config.database),
+        version = env!("CARGO_PKG_VERSION"),
+        "serving"
+    );
+    server::run(incoming, store, connect::settings(config), stop).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends when Ctrl-C is pressed or the process is asked to stop.
+pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + use<>, Failure> {
+    let listening = "cannot listen for signals";
+    let mut interrupt = signal(SignalKind::interrupt()).context(listening)?;
+    let mut terminate = signal(SignalKind::terminate()).context(listening)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

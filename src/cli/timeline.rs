@@ -1,0 +1,119 @@
+//! `throughline timeline`: what happened with a customer.
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+
+use super::{
+    connect::Client,
+    failure::Failure,
+    json,
+    render::{self, Look, Story},
+    terminal,
+    what::What,
+    who::Who,
+};
+use crate::{config::Config, model::MAX_PAGE, pb};
+
+/// How many entries are shown where the command line does not say.
+const USUAL_LIMIT: usize = 50;
+
+#[derive(Args, Debug)]
+pub struct TimelineArgs {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    what: What,
+    /// The oldest entry first
+    #[arg(long)]
+    oldest_first: bool,
+    /// How many entries at most [default: 50, with --json all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Long texts and conversations in full
+    #[arg(long)]
+    full: bool,
+    /// One entry per line, in the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Shows a timeline.
+pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(args.full);
+    let who = args.who.required(config.phone_region.as_deref())?;
+    let filter = args.what.filter(&look.zone)?;
+    let mut client = Client::connect(args.server.as_deref(), config).await?;
+    let customer = client.customer(who.into()).await?;
+    let order = match args.oldest_first {
+        true => pb::TimelineOrder::OldestFirst,
+        false => pb::TimelineOrder::NewestFirst,
+    };
+    let request = pb::ListTimelineRequest {
+        customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
+        filter: Some(filter),
+        order: order.into(),
+        ..pb::ListTimelineRequest::default()
+    };
+    let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if args.json {
+        let limit = limit.unwrap_or(usize::MAX);
+        let out = &mut io::stdout().lock();
+        pages(&mut client, request, limit, |entry| {
+            Ok(writeln!(out, "{}", json::to_json("Entry", &entry)?)?)
+        })
+        .await?;
+    } else {
+        show(&mut client, &customer, request, limit.unwrap_or(USUAL_LIMIT), &look).await?;
+    }
+    client.close().await
+}
+
+/// Writes a customer and the entries of a request in the human form.
+pub async fn show(
+    client: &mut Client,
+    customer: &pb::Customer,
+    request: pb::ListTimelineRequest,
+    limit: usize,
+    look: &Look,
+) -> Result<(), Failure> {
+    let out = &mut io::stdout().lock();
+    write!(out, "{}", render::customer(customer, look))?;
+    let mut story = Story::new(look);
+    let mut shown = 0_usize;
+    let more = pages(client, request, limit, |entry| {
+        shown += 1;
+        Ok(write!(out, "{}", story.entry(&entry, None))?)
+    })
+    .await?;
+    Ok(write!(out, "{}", render::end(shown, more, look))?)
+}
+
+/// Hands over every entry of a request up to the limit, page by page; whether there are more.
+async fn pages(
+    client: &mut Client,
+    mut request: pb::ListTimelineRequest,
+    limit: usize,
+    mut each: impl FnMut(pb::Entry) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    let mut left = limit;
+    // The size is part of what a page token is bound to, so that it stays the same.
+    request.page_size = i32::try_from(limit.min(MAX_PAGE)).unwrap_or(0);
+    loop {
+        let answer = client.timeline.list_timeline(request.clone()).await;
+        let page = answer.map_err(|status| client.failure(&status))?.into_inner();
+        let cut = page.entries.len() > left;
+        for entry in page.entries.into_iter().take(left) {
+            left -= 1;
+            each(entry)?;
+        }
+        let last = page.next_page_token.is_empty();
+        if last || left == 0 {
+            return Ok(cut || !last);
+        }
+        request.page_token = page.next_page_token;
+    }
+}

@@ -1,0 +1,211 @@
+//! What can be set, from where it comes, and whether it makes sense.
+//!
+//! A flag goes before the environment (`THROUGHLINE_*`), that before the file, that before the
+//! default. [`SETTINGS`] is the one list of all settings; README's table is made from it.
+
+mod setting;
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
+
+use tracing::Level;
+
+use crate::{api::validate::Rules, clock::Clock};
+
+pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
+
+/// All settings, each with a value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
+    pub database: String,
+    pub database_connections: u32,
+    pub listen: SocketAddr,
+    pub allow_unprotected: bool,
+    /// Two capital letters (ISO 3166-1).
+    pub phone_region: Option<String>,
+    pub default_deadline: Duration,
+    pub max_deadline: Duration,
+    pub shutdown_grace: Duration,
+    pub max_connections: u32,
+    /// Of all connections together.
+    pub max_calls: u32,
+    /// For each connection.
+    pub max_concurrent_streams: u32,
+    pub log_format: LogFormat,
+    /// None: what the command thinks best.
+    pub log_level: Option<Level>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: "sqlite:throughline.db".to_owned(),
+            database_connections: 8,
+            listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
+            allow_unprotected: false,
+            phone_region: None,
+            default_deadline: Duration::from_secs(10),
+            max_deadline: Duration::from_secs(60),
+            shutdown_grace: Duration::from_secs(10),
+            max_connections: 1024,
+            max_calls: 1024,
+            max_concurrent_streams: 256,
+            log_format: LogFormat::Text,
+            log_level: None,
+        }
+    }
+}
+
+/// Where settings come from.
+pub struct Sources<'a> {
+    /// Keys and values from the command line.
+    pub flags: &'a [(&'static str, String)],
+    /// The value of an environment variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The name and the text of the file.
+    pub file: Option<(&'a str, &'a str)>,
+}
+
+/// A setting that cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where the value stands: `--listen`, `THROUGHLINE_LISTEN` or `throughline.toml: listen`.
+    pub place: String,
+    /// What is wrong, and what to do.
+    pub advice: String,
+}
+
+/// Every problem of a configuration; never empty.
+#[derive(Debug, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.place, self.advice)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+    }
+}
+
+impl Config {
+    /// The settings of this process: its flags, its environment, and the file that `path` or else
+    /// `THROUGHLINE_CONFIG` names.
+    pub fn load(flags: &[(&'static str, String)], path: Option<&Path>) -> Result<Self, Problems> {
+        let environment =
+            |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let path = path.map(Path::to_path_buf);
+        let path = path.or_else(|| environment("THROUGHLINE_CONFIG").map(Into::into));
+        let name = path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let text = match path {
+            None => None,
+            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+                let advice = format!("cannot be read: {error}; name a TOML file with --config");
+                Problems(vec![Problem { place: name.clone(), advice }])
+            })?),
+        };
+        let file = text.as_deref().map(|text| (name.as_str(), text));
+        Self::resolve(&Sources { flags, environment: &environment, file })
+    }
+
+    /// The settings of given sources, or everything that is wrong with them.
+    pub fn resolve(sources: &Sources<'_>) -> Result<Self, Problems> {
+        let mut config = Self::default();
+        let mut problems = Vec::new();
+        let file = read_file(sources.file, &mut problems);
+        let mut places = BTreeMap::new();
+        for setting in SETTINGS {
+            let Some((place, value)) = setting.find(sources, &file) else { continue };
+            if let Err(advice) = (setting.set)(&mut config, &value) {
+                problems.push(Problem { place: place.clone(), advice });
+            }
+            places.insert(setting.key.to_owned(), place);
+        }
+        problems.extend(config.verify().into_iter().map(|mut problem| {
+            problem.place = places.remove(&problem.place).unwrap_or(problem.place);
+            problem
+        }));
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// What does not fit together; the place is the key of a setting.
+    pub fn verify(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut add = |place: &str, advice: String| {
+            problems.push(Problem { place: place.to_owned(), advice });
+        };
+        if self.default_deadline > self.max_deadline {
+            let max = self.max_deadline.as_millis();
+            add("default_deadline_ms", format!("must not be above max_deadline_ms ({max})"));
+        }
+        if !self.listen.ip().is_loopback() && !self.allow_unprotected {
+            let advice = "whoever reaches this address could read every customer's history: there \
+                          is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set \
+                          allow_unprotected where the network itself keeps others out";
+            add("listen", advice.to_owned());
+        }
+        problems
+    }
+
+    /// What the validation of calls needs to know.
+    pub fn rules(&self) -> Rules {
+        Rules { phone_region: self.phone_region.clone(), clock: Clock::System }
+    }
+}
+
+/// Shows no password.
+impl fmt::Debug for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = out.debug_struct("Config");
+        for setting in SETTINGS {
+            shown.field(setting.key, &format_args!("{}", (setting.get)(self)));
+        }
+        shown.finish()
+    }
+}
+
+/// The keys and values of the file as texts; keys that do not exist become problems.
+fn read_file(file: Option<(&str, &str)>, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+    let Some((name, text)) = file else { return Vec::new() };
+    let table = match text.parse::<toml::Table>() {
+        Ok(table) => table,
+        Err(error) => {
+            // The error's own display quotes the line, which may hold the database's password.
+            let at = error.span().map_or(0, |span| span.start).min(text.len());
+            let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let advice = format!("is not TOML: {}", error.message());
+            problems.push(Problem { place: format!("{name}: line {line}"), advice });
+            return Vec::new();
+        }
+    };
+    let mut values = Vec::new();
+    for (key, value) in table {
+        let place = format!("{name}: {key}");
+        if !SETTINGS.iter().any(|setting| setting.key == key) {
+            problems.push(Problem { place, advice: unknown_key(&key) });
+            continue;
+        }
+        match value {
+            toml::Value::String(text) => values.push((key, text)),
+            toml::Value::Integer(number) => values.push((key, number.to_string())),
+            toml::Value::Boolean(flag) => values.push((key, flag.to_string())),
+            _ => problems.push(Problem {
+                place,
+                advice: "must be a text, a whole number, true or false".to_owned(),
+            }),
+        }
+    }
+    values
+}
+
+fn unknown_key(key: &str) -> String {
+    let near = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
+    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= 4) {
+        Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),
+        None => "there is no such setting; README.md lists them all".to_owned(),
+    }
+}

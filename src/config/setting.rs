@@ -1,0 +1,250 @@
+//! The list of all settings: name, meaning, and how a text becomes a value.
+
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::{Config, Sources};
+
+/// One thing that can be set.
+pub struct Setting {
+    /// The key in the file. The flag and the environment variable are made from it.
+    pub key: &'static str,
+    /// Which commands have it as a flag.
+    pub scope: Scope,
+    /// One line for the help and for README.
+    pub about: &'static str,
+    /// The value as a text that may be shown: without a password.
+    pub get: fn(&Config) -> String,
+    /// Takes over a value, or says what it must be.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// Which commands have a setting as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Every,
+    /// Those that listen: `serve` and `demo`.
+    Listening,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
+/// All settings, in the order of README's table.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "database",
+        scope: Scope::Every,
+        about: "the database: `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`",
+        get: |config| redacted_url(&config.database),
+        set: |config, text| database(text).map(|url| config.database = url),
+    },
+    Setting {
+        key: "database_connections",
+        scope: Scope::Every,
+        about: "connections to the database, at most 1,000",
+        get: |config| config.database_connections.to_string(),
+        set: |config, text| whole(text, 1, 1000).map(|n| config.database_connections = n),
+    },
+    Setting {
+        key: "listen",
+        scope: Scope::Listening,
+        about: "the address and port to serve on; port 0 takes a free one",
+        get: |config| config.listen.to_string(),
+        set: |config, text| {
+            let advice = "must be an IP address and a port, such as 127.0.0.1:7417 or [::1]:7417";
+            text.parse().map(|listen| config.listen = listen).map_err(|_| advice.to_owned())
+        },
+    },
+    Setting {
+        key: "allow_unprotected",
+        scope: Scope::Listening,
+        about: "whether to serve beyond this machine, without TLS and to any caller",
+        get: |config| config.allow_unprotected.to_string(),
+        set: |config, text| {
+            one_of(text, &[("true", true), ("false", false)])
+                .map(|allowed| config.allow_unprotected = allowed)
+        },
+    },
+    Setting {
+        key: "phone_region",
+        scope: Scope::Every,
+        about: "the country (ISO 3166-1, such as `NL`) of phone numbers without a country code; \
+                without it they are refused",
+        get: |config| config.phone_region.clone().unwrap_or_else(|| "none".to_owned()),
+        set: |config, text| region(text).map(|region| config.phone_region = region),
+    },
+    Setting {
+        key: "default_deadline_ms",
+        scope: Scope::Listening,
+        about: "milliseconds a call may take where the caller sets no deadline",
+        get: |config| config.default_deadline.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.default_deadline = time),
+    },
+    Setting {
+        key: "max_deadline_ms",
+        scope: Scope::Listening,
+        about: "milliseconds a call may take at most, whatever the caller sets",
+        get: |config| config.max_deadline.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.max_deadline = time),
+    },
+    Setting {
+        key: "shutdown_grace_ms",
+        scope: Scope::Listening,
+        about: "milliseconds that calls in flight get to end when the server stops",
+        get: |config| config.shutdown_grace.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.shutdown_grace = time),
+    },
+    Setting {
+        key: "max_connections",
+        scope: Scope::Listening,
+        about: "connections of callers at the same time; more of them wait",
+        get: |config| config.max_connections.to_string(),
+        set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_connections = n),
+    },
+    Setting {
+        key: "max_calls",
+        scope: Scope::Listening,
+        about: "calls at the same time; more of them are told to try again",
+        get: |config| config.max_calls.to_string(),
+        set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_calls = n),
+    },
+    Setting {
+        key: "max_concurrent_streams",
+        scope: Scope::Listening,
+        about: "calls at the same time on one connection",
+        get: |config| config.max_concurrent_streams.to_string(),
+        set: |config, text| whole(text, 1, 100_000).map(|n| config.max_concurrent_streams = n),
+    },
+    Setting {
+        key: "log_format",
+        scope: Scope::Every,
+        about: "how log lines look: `text` or `json`",
+        get: |config| match config.log_format {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        },
+        set: |config, text| {
+            one_of(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+                .map(|format| config.log_format = format)
+        },
+    },
+    Setting {
+        key: "log_level",
+        scope: Scope::Every,
+        about: "which log lines are written: `error`, `warn`, `info`, `debug` or `trace`; by \
+                default `info` for `serve` and `warn` for the other commands",
+        get: |config| match config.log_level {
+            Some(level) => level.as_str().to_lowercase(),
+            None => "by command".to_owned(),
+        },
+        set: |config, text| one_of(text, &LEVELS).map(|level| config.log_level = Some(level)),
+    },
+];
+
+impl Setting {
+    /// The flag, such as `--phone-region`.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.key.replace('_', "-"))
+    }
+
+    /// The environment variable, such as `THROUGHLINE_PHONE_REGION`.
+    pub fn variable(&self) -> String {
+        format!("THROUGHLINE_{}", self.key.to_uppercase())
+    }
+
+    /// The value that counts, and where it stands. Other variables that begin with `THROUGHLINE_`
+    /// are nobody's fault: Kubernetes sets some for a service of that name.
+    pub(super) fn find(
+        &self,
+        sources: &Sources<'_>,
+        file: &[(String, String)],
+    ) -> Option<(String, String)> {
+        if let Some((_, value)) = sources.flags.iter().find(|(key, _)| *key == self.key) {
+            return Some((self.flag(), value.clone()));
+        }
+        if let Some(value) = (sources.environment)(&self.variable()) {
+            return Some((self.variable(), value));
+        }
+        let (_, value) = file.iter().find(|(key, _)| key == self.key)?;
+        let name = sources.file.map_or("", |(name, _)| name);
+        Some((format!("{name}: {}", self.key), value.clone()))
+    }
+}
+
+/// A database's URL without the password in it.
+pub fn redacted_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // The last '@' counts: a password with a slash in it is a mistake, and still a password.
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
+            None => place.to_owned(),
+        },
+        None => place.to_owned(),
+    };
+    let hide = |part: &str| match part.split_once('=') {
+        Some((key, _)) if key.contains("password") => format!("{key}=***"),
+        _ => part.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(hide).collect();
+    let mark = if rest.contains('?') { "?" } else { "" };
+    format!("{scheme}://{place}{mark}{}", query.join("&"))
+}
+
+fn database(text: &str) -> Result<String, String> {
+    let after = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+    if after("sqlite:") || after("postgres://") || after("postgresql://") {
+        return Ok(text.to_owned());
+    }
+    let forms = "must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE";
+    match text.split_once("://") {
+        None if !text.is_empty() && !text.contains([':', '@']) => {
+            Err(format!("{forms}; for a file of that name write sqlite:{text}"))
+        }
+        _ => Err(forms.to_owned()),
+    }
+}
+
+fn region(text: &str) -> Result<Option<String>, String> {
+    let letters = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match text {
+        "none" | "" => Ok(None),
+        _ if letters => Ok(Some(text.to_ascii_uppercase())),
+        _ => Err("must be the two letters of a country (ISO 3166-1), such as NL".to_owned()),
+    }
+}
+
+/// The value of a name, or which names there are.
+fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    match known.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            Err(format!("must be one of {}", names.join(", ")))
+        }
+    }
+}
+
+fn millis(text: &str) -> Result<Duration, String> {
+    whole(text, 1, 3_600_000).map(|millis| Duration::from_millis(millis.into()))
+}
+
+fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}

@@ -1,0 +1,29 @@
+//! Log lines, to the standard error.
+//!
+//! A log line holds no personal value: no name, identifier, text or search word of a customer. Ids
+//! of records and calls, counts, durations, codes and names of fields are what it may hold. That
+//! is why other crates only get to write warnings: at lower levels they show what passes through.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _};
+
+use crate::config::{Config, LogFormat};
+
+/// Starts logging for the whole process; `usual` is the level where none is configured. Called
+/// again it does nothing.
+pub fn start(config: &Config, usual: Level, colour: bool) {
+    let level = LevelFilter::from_level(config.log_level.unwrap_or(usual));
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target(env!("CARGO_PKG_NAME"), level);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match config.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(colour && io::stderr().is_terminal()).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    // Whoever was first keeps the log, such as a test.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

@@ -1,0 +1,4 @@
+mod arguments;
+mod json;
+// mod process;
+mod render;

@@ -1,0 +1,143 @@
+use std::{fs, time::Duration};
+
+use insta::assert_snapshot;
+use throughline::config::{Config, Problems, SETTINGS, Sources, redacted_url};
+
+/// The configuration of flags, environment variables and a file called `t.toml`.
+fn resolve(
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    file: &str,
+) -> Result<Config, Problems> {
+    let flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    let find = |name: &str| {
+        let found = environment.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let sources = Sources { flags: &flags, environment: &find, file: Some(("t.toml", file)) };
+    Config::resolve(&sources)
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+    let file = "phone_region = 'dk'\nmax_connections = 7\nmax_concurrent_streams = 9\n";
+    let environment = [("THROUGHLINE_PHONE_REGION", "NO"), ("THROUGHLINE_MAX_CONNECTIONS", "8")];
+    let config = resolve(&[("phone_region", "NL")], &environment, file).unwrap();
+    assert_eq!(config.phone_region.as_deref(), Some("NL"));
+    assert_eq!(config.max_connections, 8);
+    assert_eq!(config.max_concurrent_streams, 9);
+    assert_eq!(config.default_deadline, Duration::from_secs(10));
+
+    let config = resolve(&[], &[], file).unwrap();
+    assert_eq!(config.phone_region.as_deref(), Some("DK"), "small letters are as good");
+}
+
+#[test]
+fn nothing_set_is_the_default() {
+    assert!(resolve(&[], &[], "").unwrap() == Config::default());
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let file = "lisen = '127.0.0.1:1'\nmax_conections = 3\ncolour = 'blue'\nlog_level = 'loud'\n\
+                phone_region = ['NL']\ndatabase_connections = 0\n";
+    let flags = [("listen", "0.0.0.0:7417"), ("default_deadline_ms", "90000")];
+    let environment = [
+        ("THROUGHLINE_DATABASE", "throughline.db"),
+        ("THROUGHLINE_SHUTDOWN_GRACE_MS", "soon"),
+        ("THROUGHLINE_LOG_FORMAT", "xml"),
+        ("THROUGHLINE_ALLOW_UNPROTECTED", "yes"),
+        ("THROUGHLINE_PORT", "tcp://10.0.0.1:7417"),
+    ];
+    let problems = resolve(&flags, &environment, file).unwrap_err();
+    assert_snapshot!(problems, @"
+    the configuration cannot be used:
+      t.toml: colour: there is no such setting; README.md lists them all
+      t.toml: lisen: there is no such setting; did you mean listen?
+      t.toml: max_conections: there is no such setting; did you mean max_connections?
+      t.toml: phone_region: must be a text, a whole number, true or false
+      THROUGHLINE_DATABASE: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:throughline.db
+      t.toml: database_connections: must be a whole number from 1 to 1000
+      THROUGHLINE_ALLOW_UNPROTECTED: must be one of true, false
+      THROUGHLINE_SHUTDOWN_GRACE_MS: must be a whole number from 1 to 3600000
+      THROUGHLINE_LOG_FORMAT: must be one of text, json
+      t.toml: log_level: must be one of error, warn, info, debug, trace
+      --default-deadline-ms: must not be above max_deadline_ms (60000)
+      --listen: whoever reaches this address could read every customer's history: there is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+    ");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_word() {
+    for (listen, allowed) in [("127.0.0.1:0", true), ("[::1]:7417", true), ("[::]:7417", false)] {
+        assert_eq!(resolve(&[("listen", listen)], &[], "").is_ok(), allowed, "{listen}");
+        let unprotected = [("listen", listen), ("allow_unprotected", "true")];
+        assert!(resolve(&unprotected, &[], "").is_ok(), "{listen}");
+    }
+}
+
+#[test]
+fn a_broken_file_does_not_show_its_password() {
+    let file = "listen = '127.0.0.1:7417'\ndatabase = 'postgres://u:geheim@h/d\n";
+    let problems = resolve(&[], &[], file).unwrap_err();
+    assert_snapshot!(problems, @"
+    the configuration cannot be used:
+      t.toml: line 2: is not TOML: invalid literal string, expected `'`
+    ");
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let cases = [
+        ("sqlite:a.db", "sqlite:a.db"),
+        ("postgres://ann:geheim@db/shop", "postgres://ann:***@db/shop"),
+        ("postgres://ann:ge/he@im@db:5432/shop", "postgres://ann:***@db:5432/shop"),
+        ("postgres://ann@db/shop", "postgres://ann@db/shop"),
+        ("postgres:///shop?host=/run&user=ann", "postgres:///shop?host=/run&user=ann"),
+        (
+            "postgres://db/shop?password=geheim&sslmode=require",
+            "postgres://db/shop?password=***&sslmode=require",
+        ),
+    ];
+    for (url, shown) in cases {
+        assert_eq!(redacted_url(url), shown);
+    }
+    let config = resolve(&[("database", "postgres://ann:geheim@db/shop")], &[], "").unwrap();
+    assert_snapshot!(format!("{config:#?}"), @"
+    Config {
+        database: postgres://ann:***@db/shop,
+        database_connections: 8,
+        listen: 127.0.0.1:7417,
+        allow_unprotected: false,
+        phone_region: none,
+        default_deadline_ms: 10000,
+        max_deadline_ms: 60000,
+        shutdown_grace_ms: 10000,
+        max_connections: 1024,
+        max_calls: 1024,
+        max_concurrent_streams: 256,
+        log_format: text,
+        log_level: by command,
+    }
+    ");
+}
+
+#[test]
+fn readme_lists_every_setting() {
+    let default = Config::default();
+    let mut table = "| in the file | flag | environment | default | what it is |\n\
+                     |---|---|---|---|---|\n"
+        .to_owned();
+    for setting in SETTINGS {
+        table.push_str(&format!(
+            "| `{}` | `{}` | `{}` | {} | {} |\n",
+            setting.key,
+            setting.flag(),
+            setting.variable(),
+            (setting.get)(&default),
+            setting.about,
+        ));
+    }
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    assert!(readme.contains(&table), "README.md's table should be:\n\n{table}");
+}
