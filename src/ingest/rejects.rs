@@ -180,8 +180,7 @@ pub struct Replay {
 impl Replay {
     /// Opens the rejects of a file of that name.
     pub fn open(path: &Path, file: &str) -> anyhow::Result<Self> {
-        let opened = File::open(path)
-            .with_context(|| format!("cannot replay {}: run without --replay", path.display()))?;
+        let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let reader = BufReader::new(opened);
         let file = file.to_owned();
         Ok(Self { reader, file, offset: 0, number: 0, last: None, pending: VecDeque::new() })

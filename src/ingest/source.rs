@@ -84,15 +84,18 @@ enum Orphans {
 
 impl Source {
     /// Opens the file, and reads that of the lines once. `phone_region` is the country of phone
-    /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are read.
+    /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are
+    /// read, and of how many.
     pub fn open(
         input: &Input,
         phone_region: Option<String>,
         progress: impl FnMut(u64, u64),
     ) -> anyhow::Result<Self> {
         let file = input.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let read = input.replay.as_ref().unwrap_or(&input.file);
-        let total_bytes = size(read)?;
+        let total_bytes = match &input.replay {
+            Some(path) => size(path).context("there is nothing to replay; run without --replay")?,
+            None => size(&input.file)?,
+        };
         let mut broken_lines = Vec::new();
         let content = match &input.map {
             Some(map) => {

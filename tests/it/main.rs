@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod config;
+mod ingest;
 mod store;
 mod story;
 mod support;
