@@ -22,7 +22,7 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use super::status::refused;
+use super::{one_message::OneMessage, status::refused};
 use crate::{clock::Clock, error::Error, pb::ErrorReason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,6 +91,10 @@ where
         let span = tracing::info_span!("call", method = request.uri().path(), id = ?id);
         let deadline = self.deadline(request.headers());
         request.headers_mut().remove(TIMEOUT);
+        // The calls of reflection and health are others' to judge.
+        if request.uri().path().starts_with("/throughline.") {
+            request = request.map(OneMessage::of);
+        }
         let permit = Arc::clone(&self.layer.calls).try_acquire_owned();
         let call = match (deadline, permit) {
             (Err(status), _) => Err(status),
@@ -181,7 +185,8 @@ fn explained(response: Response<Body>) -> Response<Body> {
     let message = "the request is not a valid protobuf message of this call";
     let status = match status.code() {
         Code::Internal => refused(Code::InvalidArgument, message, ErrorReason::Malformed),
-        Code::OutOfRange => {
+        // The first as sent, the second when decompressed.
+        Code::OutOfRange | Code::ResourceExhausted => {
             let message = "the message is larger than 4194304 bytes";
             refused(Code::ResourceExhausted, message, ErrorReason::MessageTooLarge)
         }

@@ -5,6 +5,7 @@ pub mod body;
 pub mod convert;
 pub mod customer_service;
 pub mod guard;
+mod one_message;
 pub mod page;
 mod page_token;
 pub mod status;

@@ -3,16 +3,17 @@
 /// The greatest amount in minor units, either way.
 pub const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
 
-/// The currencies of ISO 4217, list one (2024 edition with its amendments to 2025), by the number
-/// of digits of their minor unit. Funds codes and metals (XAU, XDR) are no currency of a purchase.
+/// The currencies of ISO 4217, list one (with its amendments to 2025) and what has left it since
+/// 2020, by the number of digits of their minor unit. Funds codes and metals (XAU, XDR) are no
+/// currency of a purchase.
 const NO_DIGITS: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-const TWO_DIGITS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV \
-    BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN \
-    ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR \
-    KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN \
-    NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP \
-    SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES \
-    WST XCD XCG YER ZAR ZMW ZWG";
+const TWO_DIGITS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND \
+    BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP \
+    DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IRR \
+    JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK \
+    MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR \
+    SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD \
+    USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG ZWL";
 const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
 const FOUR_DIGITS: &str = "CLF UYW";
 
@@ -44,9 +45,9 @@ impl Default for AmountStyle {
     }
 }
 
-/// A decimal text as minor units of `digits` digits: "1,234.5" is 123450 with two digits. Exact: more
-/// decimals than the currency has are refused unless they are zeros, and so is a group separator in
-/// the wrong place, because 1,5 read as fifteen is worse than a row refused.
+/// A decimal text as minor units of `digits` digits: "1,234.5" is 123450 with two digits. Exact:
+/// more decimals than the currency has are refused unless they are zeros, and so is a group
+/// separator in the wrong place, because 1,5 read as fifteen is worse than a row refused.
 pub fn parse_amount(text: &str, digits: u32, style: AmountStyle) -> Result<i64, &'static str> {
     const RULE: &str = "must be an amount, written as the separators given say";
     let text = text.trim();

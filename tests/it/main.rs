@@ -1,5 +1,6 @@
 //! All tests that need more than one module: one binary, laid out as `src` is.
 
+mod api;
 mod architecture;
 mod cli;
 mod config;

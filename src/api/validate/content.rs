@@ -229,10 +229,11 @@ impl Checker {
             feedback.scale_max = 10;
         }
         let scale_fits = match metric {
+            Metric::Unspecified => false,
             Metric::Nps => feedback.scale_max == 10,
             _ => (2..=100).contains(&feedback.scale_max),
         };
-        if !scale_fits {
+        if !scale_fits && metric != Metric::Unspecified {
             self.fail("entry.feedback.scale_max", "must be from 2 to 100, and 10 for NPS");
         }
         let least = match metric {
@@ -241,9 +242,10 @@ impl Checker {
         };
         match feedback.score {
             None => self.fail("entry.feedback.score", "is required"),
+            // Without a scale there is nothing to compare with.
             Some(score) => {
                 let scale = least..=f64::from(feedback.scale_max);
-                if !(is_plain(score) && scale.contains(&score)) {
+                if !is_plain(score) || (scale_fits && !scale.contains(&score)) {
                     self.fail("entry.feedback.score", "must be within the scale");
                 }
             }

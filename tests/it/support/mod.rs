@@ -2,8 +2,13 @@
 
 mod folder;
 pub mod postgres;
+mod rows;
+mod server;
+pub mod wire;
 
 pub use folder::TempFolder;
+pub use rows::RowCounter;
+pub use server::{NOW, Server, settings};
 
 /// An empty database of one test.
 pub struct Database {

@@ -1,0 +1,186 @@
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use throughline::pb;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::world::World;
+use crate::support::{Database, RowCounter, Server};
+
+/// A call that is refused.
+pub struct Case {
+    /// Its number in the list of bad inputs.
+    pub number: u16,
+    what: String,
+    call: Call,
+    code: Code,
+    reason: &'static str,
+    /// The paths of all fields that the answer names.
+    fields: Vec<&'static str>,
+}
+
+/// A case that breaks the rule of a field.
+pub fn refused(
+    number: u16,
+    what: impl Into<String>,
+    call: impl Into<Call>,
+    fields: &[&'static str],
+) -> Case {
+    Case {
+        number,
+        what: what.into(),
+        call: call.into(),
+        code: Code::InvalidArgument,
+        reason: "INVALID_FIELD",
+        fields: fields.to_vec(),
+    }
+}
+
+impl Case {
+    pub fn reason(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
+    }
+
+    pub fn code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Everything that is wrong with an answer.
+    fn faults(&self, answer: Result<(), Status>) -> Vec<String> {
+        let Err(status) = answer else { return vec!["was accepted".to_owned()] };
+        let mut faults = Vec::new();
+        if status.code() != self.code {
+            faults.push(format!("{:?} instead of {:?}", status.code(), self.code));
+        }
+        faults.extend(wrong_reason(&status, self.reason));
+
+        let details = status.get_error_details();
+        let violations = details.bad_request().map(|it| it.field_violations.as_slice());
+        let violations = violations.unwrap_or_default();
+        let fields: BTreeSet<_> = violations.iter().map(|it| it.field.as_str()).collect();
+        if fields != self.fields.iter().copied().collect() {
+            faults.push(format!("names {fields:?} instead of {:?}", self.fields));
+        }
+        if violations.iter().any(|it| it.description.is_empty()) {
+            faults.push("a violation says nothing".to_owned());
+        }
+
+        let told = format!("{status:?} {details:?}");
+        let values = self.call.values();
+        let leaked = values.iter().filter(|value| told.contains(value.as_str()));
+        faults.extend(leaked.map(|value| format!("tells {:.60}", value)));
+        if !faults.is_empty() {
+            faults.push(format!("said: {:.300}", status.message()));
+        }
+        faults
+    }
+}
+
+/// What is wrong with the ErrorInfo of an error.
+pub fn wrong_reason(status: &Status, wanted: &str) -> Option<String> {
+    let details = status.get_error_details();
+    match details.error_info() {
+        Some(info) if info.domain == "throughline" && info.reason == wanted => None,
+        info => Some(format!("{info:?} instead of {wanted}")),
+    }
+}
+
+/// Sends every case to a server of its own over a database, and fails with all that went wrong.
+pub async fn check(database: &Database, cases: fn(&World) -> Vec<Case>) {
+    let mut server = Server::start(database).await;
+    let world = World::make(&mut server).await;
+    let mut rows = RowCounter::of(database).await;
+    let mut before = rows.count().await;
+    let mut faults = Vec::new();
+    for case in cases(&world) {
+        let answer = case.call.clone().send(&mut server).await;
+        let mut wrong = case.faults(answer);
+        if rows.count().await != before {
+            wrong.push("was stored".to_owned());
+            before = rows.count().await;
+        }
+        if !wrong.is_empty() {
+            faults.push(format!("{} {}: {}", case.number, case.what, wrong.join("; ")));
+        }
+    }
+    server.stop().await;
+    assert!(faults.is_empty(), "{} cases:\n{}\n", faults.len(), faults.join("\n"));
+}
+
+/// A call of the contract.
+#[derive(Clone, Debug)]
+pub enum Call {
+    Identify(pb::IdentifyCustomerRequest),
+    GetCustomer(pb::GetCustomerRequest),
+    Update(pb::UpdateCustomerRequest),
+    SearchCustomers(pb::SearchCustomersRequest),
+    Record(Box<pb::RecordEntryRequest>),
+    Batch(pb::BatchRecordEntriesRequest),
+    GetEntry(pb::GetEntryRequest),
+    List(pb::ListTimelineRequest),
+    Search(pb::SearchTimelineRequest),
+}
+
+impl From<pb::RecordEntryRequest> for Call {
+    fn from(request: pb::RecordEntryRequest) -> Self {
+        Self::Record(Box::new(request))
+    }
+}
+
+impl Call {
+    async fn send(self, server: &mut Server) -> Result<(), Status> {
+        let Server { customers, timeline, .. } = server;
+        match self {
+            Self::Identify(it) => customers.identify_customer(it).await.map(drop),
+            Self::GetCustomer(it) => customers.get_customer(it).await.map(drop),
+            Self::Update(it) => customers.update_customer(it).await.map(drop),
+            Self::SearchCustomers(it) => customers.search_customers(it).await.map(drop),
+            Self::Record(it) => timeline.record_entry(*it).await.map(drop),
+            Self::Batch(it) => timeline.batch_record_entries(it).await.map(drop),
+            Self::GetEntry(it) => timeline.get_entry(it).await.map(drop),
+            Self::List(it) => timeline.list_timeline(it).await.map(drop),
+            Self::Search(it) => timeline.search_timeline(it).await.map(drop),
+        }
+    }
+
+    /// The texts of the call that are long enough to be recognised in an error.
+    fn values(&self) -> BTreeSet<String> {
+        let (name, bytes) = match self {
+            Self::Identify(it) => ("IdentifyCustomerRequest", it.encode_to_vec()),
+            Self::GetCustomer(it) => ("GetCustomerRequest", it.encode_to_vec()),
+            Self::Update(it) => ("UpdateCustomerRequest", it.encode_to_vec()),
+            Self::SearchCustomers(it) => ("SearchCustomersRequest", it.encode_to_vec()),
+            Self::Record(it) => ("RecordEntryRequest", it.encode_to_vec()),
+            Self::Batch(it) => ("BatchRecordEntriesRequest", it.encode_to_vec()),
+            Self::GetEntry(it) => ("GetEntryRequest", it.encode_to_vec()),
+            Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
+            Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
+        };
+        static POOL: LazyLock<DescriptorPool> =
+            LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());
+        let message = POOL.get_message_by_name(&format!("throughline.v1.{name}")).unwrap();
+        let message = DynamicMessage::decode(message, bytes.as_slice()).unwrap();
+        let mut values = BTreeSet::new();
+        collect(&Value::Message(message), &mut values);
+        values.retain(|value| value.chars().count() >= 4);
+        values
+    }
+}
+
+/// Collects the texts of a message.
+fn collect(value: &Value, values: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            values.insert(text.trim().to_owned());
+        }
+        Value::Message(message) => message.fields().for_each(|(_, it)| collect(it, values)),
+        Value::List(list) => list.iter().for_each(|it| collect(it, values)),
+        Value::Map(map) => map.iter().for_each(|(key, it)| {
+            values.extend(key.as_str().map(str::to_owned));
+            collect(it, values);
+        }),
+        _ => {}
+    }
+}

@@ -1,0 +1,110 @@
+//! Bad inputs over real gRPC, on both databases: how each is answered, and that it stores nothing.
+//!
+//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118.
+
+mod accepted;
+mod case;
+mod identifiers;
+mod orders;
+mod reads;
+mod record_entry;
+mod wire;
+mod world;
+mod write_names;
+
+use std::collections::BTreeSet;
+
+use case::{check, wrong_reason};
+use throughline::pb;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+use world::{World, interaction};
+
+use crate::support::{RowCounter, Server, on_both};
+
+/// The numbers that no call of the contract can meet yet, and why.
+const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
+    (26..=26, "there are no callers: a request_id belongs to all of them"),
+    (28..=34, "there are no callers and no purposes"),
+    (46..=46, "there is no proof of an identifier that another customer could have"),
+    (61..=61, "there is no proof that a caller could claim"),
+    (65..=65, "there are no callers: each sees every customer"),
+    (66..=67, "customers are not erased and not merged"),
+    (74..=74, "an entry's time is always UTC; files are the importer's"),
+    (93..=93, "there are no cases"),
+    (96..=100, "customers are not merged"),
+    (102..=106, "customers are not merged"),
+    (110..=110, "the time range of a filter is not capped"),
+    (113..=114, "there are no streams"),
+    (115..=116, "nothing is erased or exported"),
+    (117..=117, "files are the importer's"),
+    (118..=118, "there are no webhooks"),
+];
+
+#[tokio::test]
+async fn identifiers_are_refused() {
+    on_both(async |database| check(database, identifiers::cases).await).await;
+}
+
+#[tokio::test]
+async fn names_of_writes_are_refused() {
+    on_both(async |database| check(database, write_names::cases).await).await;
+}
+
+#[tokio::test]
+async fn entries_are_refused() {
+    on_both(async |database| check(database, record_entry::cases).await).await;
+}
+
+#[tokio::test]
+async fn orders_are_refused() {
+    on_both(async |database| check(database, orders::cases).await).await;
+}
+
+#[tokio::test]
+async fn reads_and_searches_are_refused() {
+    on_both(async |database| check(database, reads::cases).await).await;
+}
+
+/// The details of an error travel in a header, which has a bound.
+#[tokio::test]
+async fn an_error_with_very_many_fields_arrives() {
+    on_both(async |database| {
+        let mut server = Server::start(database).await;
+        let mut rows = RowCounter::of(database).await;
+        let before = rows.count().await;
+        let wrong = interaction(|it| it.messages = vec![pb::Message::default(); 100]);
+        let batch = pb::BatchRecordEntriesRequest { requests: vec![wrong; 100] };
+        let status = server.timeline.batch_record_entries(batch).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert_eq!(wrong_reason(&status, "UNKNOWN_ENUM"), None);
+        let details = status.get_error_details();
+        assert!(details.bad_request().unwrap().field_violations.len() > 10);
+        assert_eq!(rows.count().await, before);
+        server.stop().await;
+    })
+    .await;
+}
+
+#[test]
+fn every_number_of_the_list_has_its_place() {
+    let world = World::default();
+    let cases = [
+        identifiers::cases(&world),
+        write_names::cases(&world),
+        record_entry::cases(&world),
+        orders::cases(&world),
+        reads::cases(&world),
+    ];
+    let refused = cases.iter().flatten().map(|case| case.number);
+    let apart = wire::NUMBERS.iter().chain(accepted::NUMBERS).copied();
+    let tested: BTreeSet<u16> = refused.chain(apart).collect();
+
+    let skipped: Vec<u16> =
+        NOT_APPLICABLE.iter().flat_map(|(numbers, _)| numbers.clone()).collect();
+    for number in 1..=118 {
+        let places = skipped.iter().filter(|it| **it == number).count()
+            + usize::from(tested.contains(&number));
+        assert_eq!(places, 1, "number {number}");
+    }
+}

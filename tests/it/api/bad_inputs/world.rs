@@ -1,0 +1,198 @@
+//! What stands in the database before a bad input comes, and good calls to make bad ones of.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use prost_types::{FieldMask, Timestamp};
+use throughline::pb::{
+    self, Channel, Direction, IdentifierKind, entry::Content, get_customer_request,
+    list_timeline_request, search_timeline_request,
+};
+
+use crate::support::{NOW, Server};
+
+/// What the cases of one server can refer to.
+#[derive(Default)]
+pub struct World {
+    /// The customer [`ANNA`], with three entries.
+    pub customer_id: String,
+    /// The customer's etag before the last change.
+    pub old_etag: String,
+    /// A page token of the customer's timeline, newest first, pages of 1.
+    pub page_token: String,
+    /// A customer with 200 identifiers, [`FULL`] among them.
+    pub full_customer_id: String,
+    /// An entry of another customer, who has the order [`OTHERS_ORDER`].
+    pub others_entry_id: String,
+}
+
+/// An identifier of a customer.
+pub const ANNA: &str = "anna.de.wit@example.net";
+/// An identifier of the customer that has 200 of them.
+pub const FULL: &str = "account-0";
+/// An order of another customer.
+pub const OTHERS_ORDER: &str = "ZX-90817";
+/// An order of the customer.
+pub const ORDER: &str = "QR-55512";
+/// The source_ref of an entry and the request_id of another.
+pub const USED_SOURCE_REF: &str = "ref-that-was-used";
+pub const USED_REQUEST_ID: &str = "5b0f4d3e-9f0f-4c57-8d4e-1f1f0c6f6d11";
+/// The request_id of a change of the profile.
+pub const USED_UPDATE_ID: &str = "5b0f4d3e-9f0f-4c57-8d4e-1f1f0c6f6d12";
+
+impl World {
+    pub async fn make(server: &mut Server) -> Self {
+        let Server { customers, timeline, .. } = server;
+
+        let mut first = purchase(|it| it.order_number = ORDER.to_owned());
+        let second = with(|it| it.source_ref = USED_SOURCE_REF.to_owned());
+        let mut third = with(|it| (it.source, it.source_ref) = Default::default());
+        third.request_id = USED_REQUEST_ID.to_owned();
+        let others_id = identifier(IdentifierKind::Account, "somebody.else");
+        let mut others = purchase(|it| it.order_number = OTHERS_ORDER.to_owned());
+        others.identifiers = vec![others_id];
+        first.profile = None;
+        let requests = vec![first, second, third, others];
+        let batch = pb::BatchRecordEntriesRequest { requests };
+        let recorded = timeline.batch_record_entries(batch).await.unwrap().into_inner().responses;
+
+        let customer =
+            Some(get_customer_request::Customer::CustomerId(recorded[0].customer_id.clone()));
+        let customer = customers.get_customer(pb::GetCustomerRequest { customer }).await.unwrap();
+        let customer = customer.into_inner().customer.unwrap();
+        let mut update = update(&customer.id);
+        update.request_id = USED_UPDATE_ID.to_owned();
+        customers.update_customer(update).await.unwrap();
+
+        let accounts = (0..200).map(|number| format!("account-{number}"));
+        let identifiers =
+            accounts.map(|it| identifier(IdentifierKind::Account, &it)).collect::<Vec<_>>();
+        let full = pb::IdentifyCustomerRequest { identifiers, profile: None };
+        let full = customers.identify_customer(full).await.unwrap().into_inner().customer.unwrap();
+
+        let page = timeline.list_timeline(list(&customer.id)).await.unwrap().into_inner();
+        Self {
+            customer_id: customer.id,
+            old_etag: customer.etag,
+            page_token: page.next_page_token,
+            full_customer_id: full.id,
+            others_entry_id: recorded[3].entry_id.clone(),
+        }
+    }
+}
+
+pub fn identifier(kind: IdentifierKind, value: &str) -> pb::Identifier {
+    pb::Identifier { kind: kind.into(), value: value.to_owned(), ..Default::default() }
+}
+
+pub fn anna() -> pb::Identifier {
+    identifier(IdentifierKind::Email, ANNA)
+}
+
+/// Some seconds from now.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds: NOW / 1_000_000 + seconds, nanos: 0 }
+}
+
+/// A good call that records an interaction with the customer, and has a name of its own.
+pub fn record() -> pb::RecordEntryRequest {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let interaction = pb::Interaction {
+        direction: Direction::Inbound.into(),
+        text: "The picture went black.".to_owned(),
+        ..Default::default()
+    };
+    let entry = pb::Entry {
+        occurred_at: Some(at(-3600)),
+        channel: Channel::Phone.into(),
+        source: "bad-inputs".to_owned(),
+        source_ref: format!("ref-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        content: Some(Content::Interaction(interaction)),
+        ..Default::default()
+    };
+    pb::RecordEntryRequest { identifiers: vec![anna()], entry: Some(entry), ..Default::default() }
+}
+
+/// The same with a changed entry.
+pub fn with(change: impl FnOnce(&mut pb::Entry)) -> pb::RecordEntryRequest {
+    let mut request = record();
+    if let Some(entry) = &mut request.entry {
+        change(entry);
+    }
+    request
+}
+
+/// The same with another content.
+pub fn content(content: Content) -> pb::RecordEntryRequest {
+    with(|it| it.content = Some(content))
+}
+
+/// A good interaction, changed.
+pub fn interaction(change: impl FnOnce(&mut pb::Interaction)) -> pb::RecordEntryRequest {
+    let mut interaction = pb::Interaction {
+        direction: Direction::Inbound.into(),
+        text: "The picture went black.".to_owned(),
+        ..Default::default()
+    };
+    change(&mut interaction);
+    content(Content::Interaction(interaction))
+}
+
+pub fn money(currency_code: &str, minor_units: i64) -> pb::Money {
+    pb::Money { currency_code: currency_code.to_owned(), minor_units }
+}
+
+/// A good purchase of one line, changed.
+pub fn purchase(change: impl FnOnce(&mut pb::Purchase)) -> pb::RecordEntryRequest {
+    let line = pb::PurchaseLine {
+        name: "Television 55 inch".to_owned(),
+        quantity: 1,
+        unit_price: Some(money("EUR", 79_900)),
+        ..Default::default()
+    };
+    let mut purchase = pb::Purchase { lines: vec![line], ..Default::default() };
+    change(&mut purchase);
+    content(Content::Purchase(purchase))
+}
+
+/// A good score, changed.
+pub fn feedback(change: impl FnOnce(&mut pb::Feedback)) -> pb::RecordEntryRequest {
+    let mut feedback = pb::Feedback {
+        metric: pb::feedback::Metric::Nps.into(),
+        score: Some(9.0),
+        ..Default::default()
+    };
+    change(&mut feedback);
+    content(Content::Feedback(feedback))
+}
+
+/// A good change of a profile, with a name of its own.
+pub fn update(customer_id: &str) -> pb::UpdateCustomerRequest {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let request_id =
+        format!("0c1de5a3-2a0d-4b3f-9a54-{:012x}", NEXT.fetch_add(1, Ordering::Relaxed));
+    pb::UpdateCustomerRequest {
+        customer_id: customer_id.to_owned(),
+        profile: Some(pb::Profile { given_name: "Anna".to_owned(), ..Default::default() }),
+        update_mask: Some(FieldMask { paths: vec!["given_name".to_owned()] }),
+        etag: String::new(),
+        request_id,
+    }
+}
+
+/// The customer's timeline in pages of 1.
+pub fn list(customer_id: &str) -> pb::ListTimelineRequest {
+    pb::ListTimelineRequest {
+        customer: Some(list_timeline_request::Customer::CustomerId(customer_id.to_owned())),
+        page_size: 1,
+        ..Default::default()
+    }
+}
+
+/// A search through the customer's history.
+pub fn search(customer_id: &str, query: &str) -> pb::SearchTimelineRequest {
+    pb::SearchTimelineRequest {
+        customer: Some(search_timeline_request::Customer::CustomerId(customer_id.to_owned())),
+        query: query.to_owned(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,53 @@
+//! What stands in a database, read past the product.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+
+use super::Database;
+
+/// Every table, but for those within a text index of SQLite, which it may write anew at any time.
+const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
+    and name not glob 'entry_words_*'";
+const POSTGRES_TABLES: &str = "select tablename::text from pg_tables where schemaname = 'public'";
+
+/// Counts the rows of every table over a connection of its own.
+pub struct RowCounter {
+    connection: Connection,
+    query: String,
+}
+
+enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl RowCounter {
+    /// Of a database whose tables stand.
+    pub async fn of(database: &Database) -> Self {
+        let url = &database.url;
+        let mut connection = match url.starts_with("sqlite:") {
+            true => Connection::Sqlite(SqliteConnection::connect(url).await.unwrap()),
+            false => Connection::Postgres(PgConnection::connect(url).await.unwrap()),
+        };
+        let tables: Vec<String> = match &mut connection {
+            Connection::Sqlite(c) => sqlx::query_scalar(SQLITE_TABLES).fetch_all(c).await.unwrap(),
+            Connection::Postgres(c) => {
+                sqlx::query_scalar(POSTGRES_TABLES).fetch_all(c).await.unwrap()
+            }
+        };
+        let count = |table: &String| format!("select '{table}', count(*) from {table}");
+        let query = tables.iter().map(count).collect::<Vec<_>>().join(" union all ");
+        Self { connection, query }
+    }
+
+    /// How many rows each table has now.
+    pub async fn count(&mut self) -> BTreeMap<String, i64> {
+        let query = AssertSqlSafe(self.query.clone());
+        let counts: Vec<(String, i64)> = match &mut self.connection {
+            Connection::Sqlite(c) => sqlx::query_as(query).fetch_all(c).await.unwrap(),
+            Connection::Postgres(c) => sqlx::query_as(query).fetch_all(c).await.unwrap(),
+        };
+        counts.into_iter().collect()
+    }
+}

@@ -1,0 +1,95 @@
+use std::{net::SocketAddr, time::Duration};
+
+use throughline::{
+    api::validate::Rules,
+    clock::Clock,
+    model::Micros,
+    pb::{
+        customer_service_client::CustomerServiceClient,
+        timeline_service_client::TimelineServiceClient,
+    },
+    server::{self, Settings},
+    store::Store,
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
+
+use super::Database;
+
+/// The time of every server that [`Server::start`] starts: 2026-03-14T12:00:00Z, a Saturday.
+pub const NOW: Micros = 1_773_489_600_000_000;
+
+/// How many connections a server has to its database.
+const CONNECTIONS: u32 = 8;
+
+/// The largest message that a client of a test takes, in bytes.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
+
+/// The real server on a port of its own, and clients of it.
+pub struct Server {
+    pub address: SocketAddr,
+    pub customers: CustomerServiceClient<Channel>,
+    pub timeline: TimelineServiceClient<Channel>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What a server is told where a test does not care.
+pub fn settings(clock: Clock) -> Settings {
+    Settings {
+        default_deadline: Duration::from_secs(60),
+        max_deadline: Duration::from_secs(120),
+        max_calls: 1024,
+        max_concurrent_streams: 256,
+        shutdown_grace: Duration::from_secs(5),
+        rules: Rules { phone_region: None, clock },
+    }
+}
+
+impl Server {
+    /// Over a database, with a clock that stands still at [`NOW`].
+    pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, settings(Clock::Fixed(NOW))).await
+    }
+
+    /// Over a database, with other settings.
+    pub async fn start_with(database: &Database, settings: Settings) -> Self {
+        // What the server has to say is shown with a test that fails.
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
+        let _ = log.with_test_writer().without_time().try_init();
+
+        let clock = settings.rules.clock;
+        let store = Store::open(&database.url, CONNECTIONS, clock).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server::run(incoming, store, settings, async {
+            // A test that has failed drops the other end, which is a stop too.
+            let _ = stopped.await;
+        }));
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = channel.tcp_nodelay(true).connect().await.unwrap();
+        Self {
+            address,
+            customers: CustomerServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(channel)
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            stop,
+            running,
+        }
+    }
+
+    /// Another connection to the server.
+    pub async fn connect(&self) -> Channel {
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        channel.tcp_nodelay(true).connect().await.unwrap()
+    }
+
+    /// Shuts the server down and waits until it has ended.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.running.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,95 @@
+//! Calls below the level of a gRPC client: frames as they are told.
+
+use std::net::SocketAddr;
+
+use prost::bytes::Bytes;
+use tokio::net::TcpStream;
+use tonic::Status;
+
+/// What came back of a call.
+#[derive(Debug)]
+pub enum Answer {
+    /// The status of gRPC, from the trailers, and the bytes of the body.
+    Status(Box<Status>, Vec<u8>),
+    /// A status of HTTP that is not 200.
+    Http(u16),
+    /// The stream or the connection was ended without an answer.
+    Reset,
+}
+
+impl Answer {
+    pub fn status(&self) -> &Status {
+        match self {
+            Answer::Status(status, _) => status,
+            other => panic!("no status of gRPC: {other:?}"),
+        }
+    }
+}
+
+/// A message behind its prefix of five bytes: whether it is compressed, and its length.
+pub fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap();
+    prefixed(0, length, message)
+}
+
+/// A frame whose prefix says what it is told.
+pub fn prefixed(compressed: u8, length: u32, message: &[u8]) -> Vec<u8> {
+    let mut frame = vec![compressed];
+    frame.extend(length.to_be_bytes());
+    frame.extend(message);
+    frame
+}
+
+/// Sends a body to a path over a connection of its own, with more headers.
+pub async fn call(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: Vec<u8>,
+) -> Answer {
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(socket).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let answer = exchange(client, address, path, headers, body).await;
+    connection.abort();
+    answer.unwrap_or(Answer::Reset)
+}
+
+async fn exchange(
+    client: h2::client::SendRequest<Bytes>,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: Vec<u8>,
+) -> Result<Answer, h2::Error> {
+    let mut client = client.ready().await?;
+    let mut request = http::Request::post(format!("http://{address}{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (response, mut stream) = client.send_request(request.body(()).unwrap(), false)?;
+    // A server that has answered already may refuse the rest.
+    let _ = stream.send_data(Bytes::from(body), true);
+
+    let response = response.await?;
+    if response.status() != http::StatusCode::OK {
+        return Ok(Answer::Http(response.status().as_u16()));
+    }
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        return Ok(Answer::Status(Box::new(status), Vec::new()));
+    }
+    let mut body = response.into_body();
+    let mut bytes = Vec::new();
+    while let Some(part) = body.data().await {
+        let part = part?;
+        body.flow_control().release_capacity(part.len())?;
+        bytes.extend(part);
+    }
+    let trailers = body.trailers().await?.unwrap_or_default();
+    match Status::from_header_map(&trailers) {
+        Some(status) => Ok(Answer::Status(Box::new(status), bytes)),
+        None => Ok(Answer::Reset),
+    }
+}
