@@ -116,7 +116,7 @@ struct Display {
 
 impl Display {
     fn new(clock: Clock) -> Self {
-        let template = "{bar:30} {percent:>3}%  {msg}  {elapsed} of about {duration}";
+        let template = "{bar:30} {percent:>3}%  {msg}, {eta} left";
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(template);
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -134,6 +134,10 @@ impl Display {
         let text = describe(progress, now - self.started_at);
         match &self.bar {
             Some(bar) => {
+                // The file of the lines is done, and the rows begin.
+                if progress.bytes < bar.position() {
+                    bar.reset();
+                }
                 bar.set_length(progress.total_bytes);
                 bar.set_position(progress.bytes);
                 bar.set_message(text);

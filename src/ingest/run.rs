@@ -224,6 +224,7 @@ impl Batch {
             self.rows_left_out += rows;
         }
         self.length += origin.raw.len() * commands.len().max(1);
+        self.length += rejects.iter().map(Reject::raw_len).sum::<usize>();
         self.rejects.extend(rejects);
         let origin = Arc::new(origin);
         for command in commands {

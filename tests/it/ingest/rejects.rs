@@ -157,6 +157,18 @@ fn what_cannot_run_ends_with_2() {
 }
 
 #[test]
+fn no_other_file_is_replaced() {
+    let folder = folder();
+    for file in ["notes.csv", "notes.toml"] {
+        let before = fs::read(folder.path().join(file)).unwrap();
+        let output = import(&folder, &["--rejects", file]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("exists and holds no rejects"));
+        assert_eq!(fs::read(folder.path().join(file)).unwrap(), before);
+    }
+}
+
+#[test]
 fn a_file_without_faults_ends_with_0_and_forgets_older_rejects() {
     let folder = folder();
     summary(&folder, &[]);

@@ -154,6 +154,21 @@ async fn a_name_that_stands_for_something_else_is_rejected() {
     .await;
 }
 
+#[tokio::test]
+async fn identifiers_of_several_customers_are_counted_and_nothing_is_linked() {
+    let map = "[customer]\nidentifier = [{ kind = \"account\", value = \"account\" }, \
+               { kind = \"email\", value = \"email\" }]\n";
+    let rows = "account,email\na,a@b.nl\nb,b@b.nl\na,b@b.nl\n";
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::System).await.unwrap();
+        let folder = TempFolder::new();
+        let summary = import(&store, input(&folder, "a.csv", rows, map)).await;
+        assert_eq!((summary.customers_created, summary.conflicts), (Some(2), 1), "{summary}");
+        store.close().await;
+    })
+    .await;
+}
+
 /// How many entries are there; none yet where there is no table.
 async fn count(database: &Database) -> i64 {
     let query = "select count(*) from entries";
