@@ -5,8 +5,8 @@ const MAX_BYTES: usize = 35;
 
 /// A BCP 47 tag in its usual case ("nb-no" gives "nb-NO"), or the rule that it breaks. Well-formed
 /// is enough: a primary language of 2 or 3 letters and subtags of 1 to 8 letters and digits, none
-/// of one sign at the end. Whether the language exists is not looked up. An underscore, as operating
-/// systems write it, is taken for the dash.
+/// of one sign at the end. Whether the language exists is not looked up. An underscore, as
+/// operating systems write it, is taken for the dash.
 pub fn language_tag(text: &str) -> Result<String, &'static str> {
     const RULE: &str = "must be a BCP 47 language tag, such as \"nl\" or \"nb-NO\"";
     if text.len() > MAX_BYTES || !text.is_ascii() {

@@ -44,9 +44,9 @@ impl Default for AmountStyle {
     }
 }
 
-/// A decimal text as minor units of `digits` digits: "1,234.5" is 123450 with two digits. Exact: more
-/// decimals than the currency has are refused unless they are zeros, and so is a group separator in
-/// the wrong place, because 1,5 read as fifteen is worse than a row refused.
+/// A decimal text as minor units of `digits` digits: "1,234.5" is 123450 with two digits. Exact:
+/// more decimals than the currency has are refused unless they are zeros, and so is a group
+/// separator in the wrong place, because 1,5 read as fifteen is worse than a row refused.
 pub fn parse_amount(text: &str, digits: u32, style: AmountStyle) -> Result<i64, &'static str> {
     const RULE: &str = "must be an amount, written as the separators given say";
     let text = text.trim();

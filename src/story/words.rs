@@ -3,8 +3,8 @@
 //! A word is kept as its stem with a tag for the language whose rules made the stem: a Danish
 //! stemmer takes "tablet" and "table" for forms of one word, and without the tag an English text
 //! would be found by that. A text is stemmed by the rules of the languages that its own small words
-//! (the, het, og) speak of, or by all of them where it has none; a query, too short to tell, by all.
-//! Words with a digit in them, such as serial numbers, are kept as they are.
+//! (the, het, og) speak of, or by all of them where it has none; a query, too short to tell, by
+//! all. Words with a digit in them, such as serial numbers, are kept as they are.
 
 mod evidence;
 mod stem;

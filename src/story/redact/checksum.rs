@@ -68,8 +68,8 @@ fn is_luhn(digits: &[u8]) -> bool {
 }
 
 /// The eleven test of the Dutch burgerservicenummer (Logisch Ontwerp BSN, Rijksdienst voor
-/// Identiteitsgegevens): the digits times 9, 8, ... 2 and -1 add up to a multiple of eleven. A number
-/// of eight digits has lost its leading zero.
+/// Identiteitsgegevens): the digits times 9, 8, ... 2 and -1 add up to a multiple of eleven. A
+/// number of eight digits has lost its leading zero.
 pub(super) fn is_bsn(digits: &[u8]) -> bool {
     if !matches!(digits.len(), 8 | 9) || digits.iter().all(|digit| *digit == 0) {
         return false;
@@ -85,8 +85,8 @@ pub(super) fn is_cpr(digits: &[u8]) -> bool {
     digits.len() == 10 && is_day_and_month(pair(digits, 0), pair(digits, 2))
 }
 
-/// A Norwegian fødselsnummer or D-number: a date and two check digits (Skatteetaten; the weights are
-/// those of the regulation to folkeregisterloven). A D-number has 40 added to the day, and the
+/// A Norwegian fødselsnummer or D-number: a date and two check digits (Skatteetaten; the weights
+/// are those of the regulation to folkeregisterloven). A D-number has 40 added to the day, and the
 /// numbers of made-up persons have 40, 65 or 80 added to the month.
 pub(super) fn is_fodselsnummer(digits: &[u8]) -> bool {
     let sum = |weights: &[u8]| -> u32 {

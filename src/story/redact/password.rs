@@ -107,8 +107,8 @@ fn value_after(text: &str, word_end: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// The password that begins at a byte: between quotes, or up to a sign that ends it. Where it stands
-/// `far` from the word, it must look like a password and not like a word.
+/// The password that begins at a byte: between quotes, or up to a sign that ends it. Where it
+/// stands `far` from the word, it must look like a password and not like a word.
 fn value_in(text: &str, start: usize, ends: fn(char) -> bool, far: bool) -> Option<(usize, usize)> {
     let rest = &text[start..];
     if Redaction::ALL.iter().any(|kind| rest.starts_with(kind.replacement())) {
