@@ -9,8 +9,6 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duratio
 
 use tracing::Level;
 
-use crate::{api::validate::Rules, clock::Clock};
-
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -149,11 +147,6 @@ impl Config {
             add("listen", advice.to_owned());
         }
         problems
-    }
-
-    /// What the validation of calls needs to know.
-    pub fn rules(&self) -> Rules {
-        Rules { phone_region: self.phone_region.clone(), clock: Clock::System }
     }
 }
 

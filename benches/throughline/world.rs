@@ -31,7 +31,7 @@ const SENTENCES: [&str; 5] = [
 /// A database with a server in front of it.
 pub struct World {
     pub name: &'static str,
-    pub url: String,
+
     pub customers: u32,
     pub address: SocketAddr,
     /// Entries recorded a second while the world was filled.
@@ -138,9 +138,8 @@ impl World {
         let server = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;
         }));
-        let url = url.to_owned();
         std::io::stderr().flush()?;
-        Ok(Self { name, url, customers, address, import_rate, stop: Some(stop), server })
+        Ok(Self { name, customers, address, import_rate, stop: Some(stop), server })
     }
 
     pub async fn close(mut self) {

@@ -14,6 +14,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::failure::Failure;
 use crate::{
+    api::validate::Rules,
+    clock::Clock,
     config::Config,
     pb::{
         self, customer_service_client::CustomerServiceClient,
@@ -25,6 +27,9 @@ use crate::{
 
 /// How much the in-memory pipe holds, in bytes.
 const PIPE_BYTES: usize = 256 * 1024;
+
+/// The largest answer that is taken; the server sends none that is larger.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
 
 /// The services, wherever they are.
 pub struct Client {
@@ -41,6 +46,11 @@ struct Within {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
+/// What the validation of calls needs to know of the configuration.
+pub fn rules(config: &Config) -> Rules {
+    Rules { phone_region: config.phone_region.clone(), clock: Clock::System }
+}
+
 /// What the server needs to know of the configuration.
 pub fn settings(config: &Config) -> Settings {
     Settings {
@@ -49,7 +59,7 @@ pub fn settings(config: &Config) -> Settings {
         max_calls: usize::try_from(config.max_calls).unwrap_or(usize::MAX),
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
-        rules: config.rules(),
+        rules: rules(config),
     }
 }
 
@@ -95,8 +105,10 @@ impl Client {
 
     fn of_channel(channel: Channel, server: Option<String>, within: Option<Within>) -> Self {
         Self {
-            customers: CustomerServiceClient::new(channel.clone()),
-            timeline: TimelineServiceClient::new(channel),
+            customers: CustomerServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(channel)
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             server,
             within,
         }

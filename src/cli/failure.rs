@@ -38,15 +38,16 @@ impl Failure {
 
     /// A database that cannot be opened.
     pub fn of_database(url: &str, error: &Error) -> Self {
-        let url = redacted_url(url);
-        let (Error::Unavailable(why) | Error::Internal(why)) = error else {
-            return Self::Failed(format!("the database {url} cannot be opened: {error}"));
+        let advice = match url.starts_with("sqlite:") {
+            true => "Is there such a folder, and may this user write to it and to the file?",
+            false => "Does PostgreSQL run there, and are user, password and database right?",
         };
-        Self::Failed(format!(
-            "the database {url} cannot be opened: {why}\n\
-             Check --database: sqlite:FILE, or postgres://USER:PASSWORD@HOST/DATABASE of a running \
-             PostgreSQL"
-        ))
+        let url = redacted_url(url);
+        let why = match error {
+            Error::Unavailable(why) | Error::Internal(why) => why.clone(),
+            other => other.to_string(),
+        };
+        Self::Failed(format!("the database {url} cannot be opened: {why}. {advice}"))
     }
 
     /// A server that does not answer.
@@ -64,6 +65,9 @@ impl Failure {
             (Code::NotFound, _) => Self::Failed(format!(
                 "{message}. `throughline customer --name NAME` looks for customers by name, \
                  `throughline search WORDS` looks through all history"
+            )),
+            (Code::InvalidArgument, _) if message.contains("phone_region") => Self::Usage(format!(
+                "{message}; write the country code, or name the country with --phone-region"
             )),
             (Code::InvalidArgument, _) => Self::Usage(message.to_owned()),
             (Code::Unavailable, Some(server)) if is_transport(status) => Self::unreachable(server),

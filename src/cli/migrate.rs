@@ -8,7 +8,7 @@ use crate::config::{Config, redacted_url};
 /// Brings the tables up to date. `serve` does the same at its start; the command is for whoever
 /// wants it done before, or with another database user.
 pub async fn run(config: &Config) -> Result<(), Failure> {
-    super::open(config).await?;
+    super::open(config).await?.close().await;
     writeln!(io::stdout(), "{} is up to date", redacted_url(&config.database))?;
     Ok(())
 }

@@ -79,7 +79,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate => migrate::run(&config).await?,
         Command::Import(args) => {
             let store = open(&config).await?;
-            return Ok(import::run(args, store, config.rules()).await?);
+            return Ok(import::run(args, store, connect::rules(&config)).await?);
         }
     }
     Ok(ExitCode::SUCCESS)

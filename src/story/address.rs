@@ -5,8 +5,8 @@ use super::digit;
 /// A postal code without spaces, dashes and case: "1234 AB" and "1234ab" are the same. Empty where
 /// nothing is left.
 pub fn postcode_key(text: &str) -> String {
-    let signs = text.chars().map(digit::to_ascii).filter(|c| c.is_alphanumeric());
-    signs.flat_map(char::to_uppercase).collect()
+    let signs = text.chars().map(digit::to_ascii).flat_map(char::to_uppercase);
+    signs.filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// A house number with its addition without spaces and case: "12 B", "12-b" and "12b" are the same.
@@ -14,7 +14,7 @@ pub fn postcode_key(text: &str) -> String {
 pub fn house_number_key(text: &str) -> String {
     let mut key = String::new();
     let mut apart = false;
-    for c in text.chars().map(digit::to_ascii) {
+    for c in text.chars().map(digit::to_ascii).flat_map(char::to_uppercase) {
         if !c.is_alphanumeric() {
             apart = true;
             continue;
@@ -23,7 +23,7 @@ pub fn house_number_key(text: &str) -> String {
             key.push('-');
         }
         apart = false;
-        key.extend(c.to_uppercase());
+        key.push(c);
     }
     key
 }

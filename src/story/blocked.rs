@@ -27,7 +27,8 @@ const ADDRESSES: &str = "a@a|a@a.com|x@x|x@x.com|test@test|test@test.com|test@te
 /// which carriers send in place of a hidden number.
 const HIDDEN_NUMBERS: [&str; 5] = ["266696687", "7378742833", "8656696", "86282452253", "2562533"];
 
-/// Whether a value names nobody in particular.
+/// Whether a value names nobody in particular. Of a phone number that counts up, `phone` judges:
+/// there are places where 01 234567890 rings.
 pub(super) fn is_blocked(kind: IdentifierKind, text: &str) -> bool {
     let lower = text.to_lowercase();
     if is_listed(WORDS, &lower) || is_zero(&lower) {
@@ -37,12 +38,12 @@ pub(super) fn is_blocked(kind: IdentifierKind, text: &str) -> bool {
         IdentifierKind::Email => is_nobodys_address(&lower),
         IdentifierKind::Phone => {
             let digits = digits_of(&lower);
-            HIDDEN_NUMBERS.contains(&digits.as_str()) || is_filler(&digits)
+            HIDDEN_NUMBERS.contains(&digits.as_str()) || is_same(&digits)
         }
         IdentifierKind::LoyaltyCard => {
             let digits = digits_of(&lower);
             lower.chars().all(|c| digit::value(c).is_some() || digit::is_dash(c) || c == ' ')
-                && is_filler(&digits)
+                && (is_same(&digits) || is_counting(&digits))
         }
         // 123456 and 7777 are numbers like any other where a system counts its customers.
         IdentifierKind::CustomerNumber
@@ -63,19 +64,22 @@ fn is_zero(lower: &str) -> bool {
     lower.chars().all(zero) && lower.chars().any(|c| digit::value(c).is_some())
 }
 
-fn digits_of(text: &str) -> String {
+pub(super) fn digits_of(text: &str) -> String {
     text.chars().filter_map(digit::value).map(|value| char::from(b'0' + value)).collect()
 }
 
-/// Four and more times the same digit, or six and more digits that count up from 0 or 1.
-fn is_filler(digits: &str) -> bool {
+/// Four and more times the same digit.
+pub(super) fn is_same(digits: &str) -> bool {
     let bytes = digits.as_bytes();
-    let same = bytes.len() >= 4 && bytes.iter().all(|b| *b == bytes[0]);
-    let counting = bytes.len() >= 6
+    bytes.len() >= 4 && bytes.iter().all(|b| *b == bytes[0])
+}
+
+/// Six and more digits that count up from 0 or 1.
+pub(super) fn is_counting(digits: &str) -> bool {
+    digits.len() >= 6
         && ["12345678901234567890", "01234567890123456789"]
             .iter()
-            .any(|all| all.starts_with(digits));
-    same || counting
+            .any(|all| all.starts_with(digits))
 }
 
 fn is_nobodys_address(lower: &str) -> bool {

@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use email_address::{EmailAddress, Error, Options};
+use email_address::{EmailAddress, Options};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -12,6 +12,8 @@ use super::{
 /// RFC 5321, section 4.5.3.1, less the angle brackets around a path.
 const MAX_ADDRESS_BYTES: usize = 254;
 const MAX_LOCAL_BYTES: usize = 64;
+
+const NOT_AN_ADDRESS: Fault = value_fault("must be an e-mail address: name@domain");
 
 /// The letters of other scripts that look like a Latin one: those of Unicode's confusables (UTS 39)
 /// among the lower case letters of Cyrillic and Greek.
@@ -30,40 +32,40 @@ pub(super) struct Address {
 /// local part is folded to lower case, as every provider of note does.
 pub(super) fn normalise(text: &str) -> Result<Address, Fault> {
     let Some((local, domain)) = text.rsplit_once('@') else {
-        return Err(value_fault("must be an e-mail address: name@domain"));
+        return Err(NOT_AN_ADDRESS);
     };
     if local.len() > MAX_LOCAL_BYTES {
         return Err(value_fault("must have at most 64 bytes before the '@'"));
     }
     let local: String = local.to_lowercase().nfc().collect();
-    check_shape(&local, domain)?;
+    check_bare(&local, domain)?;
     let (domain, unicode) = ascii_domain(domain)?;
 
     let key = format!("{local}@{domain}");
     if key.len() > MAX_ADDRESS_BYTES || local.len() > MAX_LOCAL_BYTES {
         return Err(value_fault("must be at most 254 bytes, 64 of them before the '@'"));
     }
+    let options = Options::default().without_display_text().without_domain_literal();
+    EmailAddress::parse_with_options(&key, options).map_err(|_| NOT_AN_ADDRESS)?;
     let mixed_script = may_deceive(&local) || unicode.split('.').any(may_deceive);
     Ok(Address { key, mixed_script })
 }
 
-fn check_shape(local: &str, domain: &str) -> Result<(), Fault> {
+fn check_bare(local: &str, domain: &str) -> Result<(), Fault> {
     let odd = |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '"' | '\\' | '(' | ')');
+    if local.contains('<') || domain.contains('>') {
+        return Err(value_fault("must be the bare e-mail address without a name"));
+    }
     if local.contains(odd) || domain.contains(odd) {
         return Err(value_fault("must be one bare e-mail address without spaces and quotes"));
     }
-    let options = Options::default().without_display_text().without_domain_literal();
-    let address = format!("{local}@{domain}");
-    match EmailAddress::parse_with_options(&address, options) {
-        Ok(_) => Ok(()),
-        Err(Error::UnsupportedDisplayName | Error::MissingEndBracket) => {
-            Err(value_fault("must be the bare e-mail address without a name"))
-        }
-        Err(Error::UnsupportedDomainLiteral | Error::InvalidIPAddress) => {
-            Err(value_fault("must have a domain, not an IP address"))
-        }
-        Err(_) => Err(value_fault("must be an e-mail address: name@domain")),
+    if domain.starts_with('[') {
+        return Err(value_fault("must have a domain, not an IP address"));
     }
+    if local.is_empty() || domain.is_empty() {
+        return Err(NOT_AN_ADDRESS);
+    }
+    Ok(())
 }
 
 /// The domain in ASCII and in Unicode, by UTS 46 with the signs and lengths that DNS allows.

@@ -26,17 +26,15 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        loop {
-            let start = self.rest.find(|c| is_part(c) && !is_invisible(c))?;
-            let run = &self.rest[start..];
-            let first = run.chars().next()?;
-            let end = match is_ideograph(first) {
-                true => first.len_utf8(),
-                false => run.find(|c| !is_part(c) || is_ideograph(c)).unwrap_or(run.len()),
-            };
-            self.rest = &run[end..];
-            return Some(&run[..run.floor_char_boundary(end.min(MAX_TOKEN_BYTES))]);
-        }
+        let start = self.rest.find(|c| is_part(c) && !is_invisible(c))?;
+        let run = &self.rest[start..];
+        let first = run.chars().next()?;
+        let end = match is_ideograph(first) {
+            true => first.len_utf8(),
+            false => run.find(|c| !is_part(c) || is_ideograph(c)).unwrap_or(run.len()),
+        };
+        self.rest = &run[end..];
+        Some(&run[..run.floor_char_boundary(end.min(MAX_TOKEN_BYTES))])
     }
 }
 

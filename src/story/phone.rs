@@ -2,33 +2,19 @@
 
 use rlibphonenumber::{
     NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region,
-    get_national_significant_number_owned,
+    get_national_significant_number_owned as national_digits,
 };
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
-    digit,
+    blocked, digit,
     identifier::{Fault, value_fault},
     text::is_invisible,
 };
 
 /// What stands before an extension, the longer ones first where one ends in another.
-const EXTENSION_LABELS: [&str; 14] = [
-    "extension",
-    "extensión",
-    "extensie",
-    "toestel",
-    "extn",
-    "ext",
-    "xtn",
-    "lokal",
-    "int",
-    "tst",
-    "доб",
-    ",,",
-    "x",
-    "#",
-];
+const EXTENSION_LABELS: &str = "extension|extensión|extensie|toestel|extn|ext|xtn|xt|lokal|\
+    int|tst|доб|,,|x|#";
 
 /// The longest extension of RFC 3966 numbers in libphonenumber.
 const MAX_EXTENSION_DIGITS: usize = 20;
@@ -55,7 +41,24 @@ pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<String, Fault
         .flat_map(|c| digit::to_ascii(c).to_lowercase())
         .nfc()
         .collect();
-    let parts = Parts::of(text.trim())?;
+    match read(text.trim(), region) {
+        // What counts up is a filler unless it is a number in use.
+        Err(_) if is_counting(&text) => Err(Fault::Blocked),
+        Ok((number, _)) if is_counting(&text) && !PHONE_NUMBER_UTIL.is_valid_number(&number) => {
+            Err(Fault::Blocked)
+        }
+        Ok((number, _)) if blocked::is_same(&national_digits(&number)) => Err(Fault::Blocked),
+        other => other.map(|(_, key)| key),
+    }
+}
+
+fn is_counting(text: &str) -> bool {
+    blocked::is_counting(&blocked::digits_of(text))
+}
+
+/// The number and its key.
+fn read(text: &str, region: Option<Region>) -> Result<(PhoneNumber, String), Fault> {
+    let parts = Parts::of(text)?;
     check_signs(parts.number)?;
 
     let number = parts.parse(region)?;
@@ -68,10 +71,11 @@ pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<String, Fault
     if PHONE_NUMBER_UTIL.parse(&e164, None).as_ref() != Ok(&number) {
         return Err(NOT_A_NUMBER);
     }
-    Ok(match parts.extension {
+    let key = match parts.extension {
         Some(extension) => format!("{e164};ext={extension}"),
         None => e164,
-    })
+    };
+    Ok((number, key))
 }
 
 /// A field with a number, taken apart.
@@ -148,7 +152,7 @@ fn split_extension(text: &str) -> Option<(&str, &str)> {
     let labelled = before.trim_end_matches([' ', '.', ':', '=', ',']);
     // Two commas are a pause in dialling, a label of their own.
     let labelled = if before.ends_with(",,") { before } else { labelled };
-    let number = EXTENSION_LABELS.iter().find_map(|label| labelled.strip_suffix(label))?;
+    let number = EXTENSION_LABELS.split('|').find_map(|label| labelled.strip_suffix(label))?;
     let number = number.trim_end_matches([' ', '.', ',', '-']);
     (!number.is_empty()).then_some((number, extension))
 }
@@ -180,8 +184,9 @@ fn check_number(number: &PhoneNumber) -> Result<(), Fault> {
         }
         Err(_) => return Err(value_fault("must have as many digits as its country's numbers")),
     }
-    let digits = get_national_significant_number_owned(number).len();
-    if digits < MIN_UNKNOWN_DIGITS && !PHONE_NUMBER_UTIL.is_valid_number(number) {
+    if national_digits(number).len() < MIN_UNKNOWN_DIGITS
+        && !PHONE_NUMBER_UTIL.is_valid_number(number)
+    {
         return Err(value_fault("must not be an emergency or short number"));
     }
     Ok(())

@@ -131,6 +131,7 @@ mod tests {
         );
         check("visa 4222222222222", "visa [card number removed]", &[CardNumber]);
         check("Visa4111111111111111", "Visa[card number removed]", &[CardNumber]);
+        check("betaald:visa4111111111111111.", "betaald:visa[card number removed].", &[CardNumber]);
         check("maestro 6759649826438453", "maestro [card number removed]", &[CardNumber]);
     }
 

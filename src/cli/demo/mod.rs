@@ -11,15 +11,16 @@ use std::{
 
 use clap::Args;
 
-use super::{
-    connect::{self, Client},
-    failure::Failure,
-    flags::Flags,
-    listen, serve, terminal, timeline,
-};
 use crate::{
+    cli::{
+        self,
+        connect::{self, Client},
+        failure::Failure,
+        flags::Flags,
+        listen, serve, terminal, timeline,
+    },
     clock::Clock,
-    config::Config,
+    config::{Config, redacted_url},
     pb::{self, IdentifierKind},
     server,
 };
@@ -50,7 +51,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
     show(&config).await?;
     if !args.no_serve {
-        let store = super::open(&config).await?;
+        let store = cli::open(&config).await?;
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address))?;
@@ -62,7 +63,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
 /// Loads the world and shows the story it is there for.
 async fn show(config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let store = super::open(config).await?;
+    let store = cli::open(config).await?;
     let mut client = Client::within(store, connect::settings(config)).await?;
     let loaded = world::load(&mut client).await?;
     writeln!(
@@ -70,7 +71,7 @@ async fn show(config: &Config) -> Result<(), Failure> {
         "{} customers with {} entries are in {}.\n",
         loaded.customers,
         loaded.entries,
-        crate::config::redacted_url(&config.database),
+        redacted_url(&config.database),
     )?;
     let phone = pb::Identifier {
         kind: IdentifierKind::Phone.into(),

@@ -109,9 +109,15 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
             ("return", refund.unwrap_or_else(|| "Brought back".to_owned()))
         }
         Some(Content::Feedback(feedback)) => ("feedback", score(feedback)),
+        Some(Content::Note(note)) if is_short(note) => ("note", note.text.clone()),
         Some(Content::Note(_)) => ("note", "For colleagues".to_owned()),
         None => ("entry", "Of a kind this version does not know".to_owned()),
     }
+}
+
+/// Whether a note is its own summary.
+fn is_short(note: &pb::Note) -> bool {
+    note.text.len() <= 80 && note.text.trim().lines().count() == 1
 }
 
 /// What an exchange on a channel is called.
@@ -168,6 +174,7 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
         Some(Content::Purchase(purchase)) => bought(purchase, look, &mut lines),
         Some(Content::Returned(returned)) => brought_back(returned, look, &mut lines),
         Some(Content::Feedback(feedback)) => body(&feedback.text, look, &mut lines),
+        Some(Content::Note(note)) if is_short(note) => {}
         Some(Content::Note(note)) => body(&note.text, look, &mut lines),
         None => {}
     }
@@ -193,7 +200,8 @@ fn context(entry: &pb::Entry) -> Vec<String> {
         }
     }
     if !entry.agent.is_empty() {
-        parts.push(format!("by {}", entry.agent));
+        let word = if answered(entry) { "with" } else { "by" };
+        parts.push(format!("{word} {}", entry.agent));
     }
     if !entry.order_numbers.is_empty() {
         let word = if entry.order_numbers.len() == 1 { "order" } else { "orders" };
@@ -201,6 +209,12 @@ fn context(entry: &pb::Entry) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// Whether the customer began it, and the agent was there for it.
+fn answered(entry: &pb::Entry) -> bool {
+    matches!(&entry.content, Some(Content::Interaction(interaction))
+        if interaction.direction() == Direction::Inbound)
 }
 
 /// A mood from -1 to 1 in a word.

@@ -113,7 +113,7 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
         }
     }
     if let Some((day, _)) = look.moment(customer.created_at.as_ref()) {
-        line("known since", &day.strftime("%-d %B %Y").to_string());
+        line("recorded since", &day.strftime("%-d %B %Y").to_string());
     }
     lines.join("\n") + "\n"
 }
@@ -158,7 +158,8 @@ pub fn end(shown: usize, more: bool, look: &Look) -> String {
         (0, _) => "No entries.".to_owned(),
         (1, false) => "1 entry.".to_owned(),
         (_, false) => format!("{shown} entries."),
-        (_, true) => format!("{shown} entries shown, and there are more: see --limit."),
+        (1, true) => "1 entry is shown, and there are more: see --limit.".to_owned(),
+        (_, true) => format!("{shown} entries are shown, and there are more: see --limit."),
     };
     format!("\n{}\n", look.paint(Ink::Faint, &text))
 }

@@ -6,82 +6,23 @@ use crate::story::{digit, text::is_invisible};
 /// How far before a number a word may stand that says what the number is, in bytes.
 const CONTEXT_BYTES: usize = 48;
 
-const CARD_WORDS: [&str; 12] = [
-    "card",
-    "cardnumber",
-    "cards",
-    "kaart",
-    "kaartnummer",
-    "kort",
-    "kortnummer",
-    "visa",
-    "mastercard",
-    "maestro",
-    "amex",
-    "dankort",
-];
+const CARD_WORDS: &str = "card|cardnumber|cards|kaart|kaartnummer|kort|kortnummer|visa|\
+    mastercard|maestro|amex|dankort";
 /// A number right behind one of these is what the word says.
-const OTHER_NUMBER_WORDS: [&str; 24] = [
-    "order",
-    "ordernumber",
-    "ordernummer",
-    "ordre",
-    "ordrenummer",
-    "bestelling",
-    "bestelnummer",
-    "bestilling",
-    "bestillingsnummer",
-    "tracking",
-    "trackingnumber",
-    "track",
-    "sporing",
-    "sporingsnummer",
-    "zending",
-    "pakket",
-    "parcel",
-    "shipment",
-    "imei",
-    "serial",
-    "serienummer",
-    "ean",
-    "invoice",
-    "factuur",
-];
-const CODE_WORDS: [&str; 16] = [
-    "cvv",
-    "cvv2",
-    "cvc",
-    "cvc2",
-    "csc",
-    "cvn",
-    "security code",
-    "securitycode",
-    "veiligheidscode",
-    "beveiligingscode",
-    "controlecode",
-    "sikkerhetskode",
-    "sikkerhetskoden",
-    "sikkerhedskode",
-    "sikkerhedskoden",
-    "kontrolcifre",
-];
-const PIN_WORDS: [&str; 6] = ["pin", "pincode", "pin code", "pinkode", "pinkoden", "pin-kode"];
-const BSN_WORDS: [&str; 7] = [
-    "bsn",
-    "bsnnummer",
-    "burgerservicenummer",
-    "burger service nummer",
-    "sofinummer",
-    "sofi",
-    "sofi nummer",
-];
-const CPR_WORDS: [&str; 6] =
-    ["cpr", "cprnr", "cprnummer", "personnummer", "cpr-nummer", "personnr"];
+const OTHER_NUMBER_WORDS: &str = "order|ordernumber|ordernummer|ordre|ordrenummer|\
+    bestelling|bestelnummer|bestilling|bestillingsnummer|tracking|trackingnumber|track|\
+    sporing|sporingsnummer|zending|pakket|parcel|shipment|imei|serial|serienummer|ean|\
+    invoice|factuur";
+const CODE_WORDS: &str = "cvv|cvv2|cvc|cvc2|csc|cvn|security code|securitycode|\
+    veiligheidscode|beveiligingscode|controlecode|sikkerhetskode|sikkerhetskoden|\
+    sikkerhedskode|sikkerhedskoden|kontrolcifre";
+const PIN_WORDS: &str = "pin|pincode|pin code|pinkode|pinkoden|pin-kode";
+const BSN_WORDS: &str = "bsn|bsnnummer|burgerservicenummer|burger service nummer|sofinummer|\
+    sofi|sofi nummer";
+const CPR_WORDS: &str = "cpr|cprnr|cprnummer|personnummer|cpr-nummer|personnr";
 /// What may stand between a word and the number it names.
-const FILLERS: [&str; 22] = [
-    "is", "was", "er", "var", "code", "kode", "number", "nummer", "nr", "no", "id", "of", "the",
-    "my", "mijn", "min", "on", "op", "de", "van", "card", "kaart",
-];
+const FILLERS: &str = "is|was|er|var|code|kode|number|nummer|nr|no|id|of|the|my|mijn|min|on|\
+    op|de|van|card|kaart";
 
 /// What stands between two groups of digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,19 +82,30 @@ impl Run {
         first.filter(|_| same && to > from)
     }
 
-    /// Whether the groups stand for themselves and are no part of a longer number or word.
-    fn stands_alone(&self, from: usize, to: usize) -> bool {
-        let glues = |c: char| c.is_alphanumeric() || matches!(c, '_' | '#' | '+' | '@');
-        let left = match from {
+    /// Whether nothing is glued to the front of a group: it begins a number.
+    fn is_free_before(&self, at: usize) -> bool {
+        match at {
             0 => !self.before.is_some_and(glues),
-            _ => self.groups[from].separator == Some(Separator::Space),
-        };
-        let right = match self.groups.get(to + 1) {
+            _ => self.groups[at].separator == Some(Separator::Space),
+        }
+    }
+
+    /// Whether nothing is glued to the end of a group: it ends a number.
+    fn is_free_behind(&self, at: usize) -> bool {
+        match self.groups.get(at + 1) {
             None => !self.after.is_some_and(glues),
             Some(next) => next.separator == Some(Separator::Space),
-        };
-        left && right
+        }
     }
+
+    /// Whether the groups stand for themselves and are no part of a longer number or word.
+    fn stands_alone(&self, from: usize, to: usize) -> bool {
+        self.is_free_before(from) && self.is_free_behind(to)
+    }
+}
+
+fn glues(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '#' | '+' | '@')
 }
 
 /// The secrets among the numbers of a text, in their order.
@@ -249,8 +201,8 @@ fn secret_at(run: &Run, from: usize, context: impl Fn() -> Context) -> Option<(R
     }
     let length = run.group_len(from);
     let is_code = run.stands_alone(from, from)
-        && ((matches!(length, 3 | 4) && context().names(&CODE_WORDS))
-            || (length == 4 && context().names(&PIN_WORDS)));
+        && ((matches!(length, 3 | 4) && context().names(CODE_WORDS))
+            || (length == 4 && context().names(PIN_WORDS)));
     is_code.then_some((Redaction::SecurityCode, from))
 }
 
@@ -261,12 +213,13 @@ fn is_written_as_card(run: &Run, from: usize, to: usize, context: &impl Fn() -> 
     if from == to {
         let context = context();
         // "Visa4111..." is a card, "W4111..." is not.
-        if !run.stands_alone(from, to) && !(run.after.is_none() && context.ends_with(&CARD_WORDS)) {
+        let begins = run.is_free_before(from) || context.ends_with(CARD_WORDS);
+        if !begins || !run.is_free_behind(to) {
             return false;
         }
-        let is_called_card = context.holds(&CARD_WORDS);
+        let is_called_card = context.holds(CARD_WORDS);
         return is_called_card
-            || (matches!(run.group_len(from), 15 | 16) && !context.names(&OTHER_NUMBER_WORDS));
+            || (matches!(run.group_len(from), 15 | 16) && !context.names(OTHER_NUMBER_WORDS));
     }
     let Some(separator) = run.inner_separator(from, to) else {
         return false;
@@ -288,11 +241,11 @@ fn is_national_id(
     // A date and the rest, in one piece or in two.
     let in_two = to == from + 1 && run.group_len(from) == 6;
     match digits.len() {
-        8 | 9 => checksum::is_bsn(digits) && context().holds(&BSN_WORDS),
+        8 | 9 => checksum::is_bsn(digits) && context().holds(BSN_WORDS),
         10 => {
             checksum::is_cpr(digits)
                 && (in_two && separator == Some(Separator::Dash)
-                    || (in_two || from == to) && context().holds(&CPR_WORDS))
+                    || (in_two || from == to) && context().holds(CPR_WORDS))
         }
         11 => {
             (in_two && separator != Some(Separator::Dot) || from == to)
@@ -315,24 +268,25 @@ impl Context {
     }
 
     /// Whether one of the words stands in it. A compound such as "creditcard" counts.
-    fn holds(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| {
+    fn holds(&self, words: &str) -> bool {
+        words.split('|').any(|word| {
             self.0
                 .match_indices(word)
                 .any(|(at, _)| !self.0[at + word.len()..].starts_with(char::is_alphabetic))
         })
     }
 
-    fn ends_with(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.0.ends_with(word))
+    fn ends_with(&self, words: &str) -> bool {
+        words.split('|').any(|word| self.0.ends_with(word))
     }
 
     /// Whether one of the words stands in it and nothing but fillers behind it.
-    fn names(&self, words: &[&str]) -> bool {
+    fn names(&self, words: &str) -> bool {
         let is_filler = |text: &str| {
-            text.split(|c: char| !c.is_alphanumeric()).all(|w| w.is_empty() || FILLERS.contains(&w))
+            text.split(|c: char| !c.is_alphanumeric())
+                .all(|w| w.is_empty() || FILLERS.split('|').any(|filler| filler == w))
         };
-        words.iter().any(|word| {
+        words.split('|').any(|word| {
             self.0.match_indices(word).any(|(at, _)| {
                 let (before, after) = (&self.0[..at], &self.0[at + word.len()..]);
                 !before.ends_with(char::is_alphanumeric)

@@ -33,9 +33,9 @@ const MIN_STEM_BYTES: usize = 3;
 /// Words that the rules of another language would cut, as their ending looks like one of its: the
 /// rest is another common word, or one of no meaning that several of them share.
 const WHOLE: &str = "after battery better budget center computer customer each ever even hand her \
-    here host internet late later letter listen market never number offer open order other over \
-    paper power printer router server seven summer table tablet ticket under user water weather \
-    winter";
+    here host internet late later letter listen market meter never number offer open order other \
+    over paper power printer router server seven summer table tablet ticket under user water \
+    weather winter";
 
 /// The index words of one folded word.
 #[derive(Debug)]
@@ -43,12 +43,14 @@ pub(super) enum Stems {
     /// The same in every language.
     Plain(Box<str>),
     Tagged {
-        dutch: Box<str>,
-        /// Norwegian, and Danish where it differs.
-        nordic: (Box<str>, Option<Box<str>>),
+        dutch: Pair,
+        nordic: Pair,
         english: Box<str>,
     },
 }
+
+/// A stem, and a second one where it differs.
+type Pair = (Box<str>, Option<Box<str>>);
 
 impl Stems {
     /// The stems of a word of a-z and 0-9.
@@ -56,12 +58,11 @@ impl Stems {
         if word.bytes().any(|b| b.is_ascii_digit()) {
             return Self::Plain(word.into());
         }
-        let norwegian = stem(Algorithm::Norwegian, word, Language::Nordic);
-        let danish = stem(Algorithm::Danish, word, Language::Nordic);
+        let nordic = |algorithm| tagged(word, stem(algorithm, word), Language::Nordic);
         Self::Tagged {
-            dutch: stem(Algorithm::Dutch, word, Language::Dutch),
-            nordic: (norwegian.clone(), (danish != norwegian).then_some(danish)),
-            english: stem(Algorithm::English, word, Language::English),
+            dutch: dutch(word),
+            nordic: pair(nordic(Algorithm::Norwegian), nordic(Algorithm::Danish)),
+            english: tagged(word, stem(Algorithm::English, word), Language::English),
         }
     }
 
@@ -69,7 +70,7 @@ impl Stems {
     pub fn of_language(&self, language: Language) -> impl Iterator<Item = &str> {
         let (first, second) = match (self, language) {
             (Self::Plain(word), _) => (word, None),
-            (Self::Tagged { dutch, .. }, Language::Dutch) => (dutch, None),
+            (Self::Tagged { dutch, .. }, Language::Dutch) => (&dutch.0, dutch.1.as_ref()),
             (Self::Tagged { nordic, .. }, Language::Nordic) => (&nordic.0, nordic.1.as_ref()),
             (Self::Tagged { english, .. }, Language::English) => (english, None),
         };
@@ -77,13 +78,41 @@ impl Stems {
     }
 }
 
-fn stem(algorithm: Algorithm, word: &str, language: Language) -> Box<str> {
-    let stem = Stemmer::create(algorithm).stem(word);
-    let is_foreign = !matches!(language, Language::English) && WHOLE.split(' ').any(|w| w == word);
-    let stem = if stem.len() < MIN_STEM_BYTES || is_foreign { word } else { &stem };
-    let mut tagged = String::with_capacity(stem.len() + TAG_BYTES);
+/// The stemmer leaves the plurals of words that end in -e alone (machines, televisies), because
+/// others end in -es themselves (adres): such a word has both stems. And it leaves the voiced and
+/// the doubled letters of a plural, which no singular ends in (prijzen, brieven, adressen).
+fn dutch(word: &str) -> Pair {
+    let devoiced = |word: &str| {
+        let mut stem = stem(Algorithm::Dutch, word);
+        match stem.pop() {
+            Some('z') => stem.push('s'),
+            Some('v') => stem.push('f'),
+            Some(last) if stem.ends_with(last) && !"aeiou".contains(last) => {}
+            last => stem.extend(last),
+        }
+        tagged(word, stem, Language::Dutch)
+    };
+    match word.strip_suffix('s').filter(|singular| singular.ends_with('e')) {
+        Some(singular) => pair(devoiced(word), devoiced(singular)),
+        None => (devoiced(word), None),
+    }
+}
+
+fn pair(first: Box<str>, second: Box<str>) -> Pair {
+    let second = (second != first).then_some(second);
+    (first, second)
+}
+
+fn stem(algorithm: Algorithm, word: &str) -> String {
+    let mut stem = Stemmer::create(algorithm).stem(word).into_owned();
     // The rules of a language may put letters in that the folding took out.
-    tagged.extend(stem.chars().filter(char::is_ascii_alphanumeric));
+    stem.retain(|c| c.is_ascii_alphanumeric());
+    stem
+}
+
+fn tagged(word: &str, stem: String, language: Language) -> Box<str> {
+    let is_foreign = language != Language::English && WHOLE.split_whitespace().any(|w| w == word);
+    let mut tagged = if stem.len() < MIN_STEM_BYTES || is_foreign { word.to_owned() } else { stem };
     tagged.push_str(language.tag());
     tagged.into()
 }

@@ -1,4 +1,4 @@
 mod arguments;
 mod json;
-// mod process;
+mod process;
 mod render;

@@ -1,14 +1,16 @@
 //! The program itself, as a user starts it.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Output, Stdio},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    time::Duration,
 };
 
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::TempFolder;
+use crate::support::{Database, TempFolder};
 
 /// The program in a folder of its own, with no setting from outside.
 fn throughline(folder: &TempFolder, arguments: &[&str]) -> Command {
@@ -56,7 +58,7 @@ const DEMO: &str = "--database=sqlite:demo.db";
 fn steady(text: &str) -> String {
     let line = |line: &str| match line.split_whitespace().next() {
         Some("customer") if line.len() == 54 => "  customer        ID".to_owned(),
-        Some("known") => "  known since     TODAY".to_owned(),
+        Some("recorded") => "  recorded since  TODAY".to_owned(),
         _ => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -67,7 +69,79 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
     let folder = TempFolder::new();
     let arguments = ["demo", "--no-serve", "--database", "sqlite:demo.db"];
     let first = printed(&folder, &arguments);
-    assert_snapshot!(steady(&first), @"");
+    assert_snapshot!(steady(&first), @"
+    11 customers with 36 entries are in sqlite:demo.db.
+
+    Sanne Bakker
+      customer        ID
+      account         sanne.bakker (webshop)
+      e-mail          sanne.bakker@example.com
+      loyalty card    6062100483705
+      phone           +31612345678
+      social          100004837265911 (facebook)
+      address         Lange Nieuwstraat 12, 3512 PH Utrecht, NL
+      language        nl
+      recorded since  TODAY
+
+    Tuesday 11 March 2025
+      09:05  email      feedback     Satisfaction (CSAT): 4 of 5
+             order S-48213
+             Nobody asked me the same thing twice. A call on Friday would have made it a five.
+
+    Monday 10 March 2025
+      18:42  web        interaction  Confirms on the web site that the repair is done
+             from the customer · order S-48213
+             Delivered at 13:10, in the hour she chose. Picture and sound work. Closed R-2291 herself.
+
+    Saturday 8 March 2025
+      11:31  social     interaction  Asks where the promised repair is
+             from the customer · unhappy (-0.7) · with Femke · order S-48213
+             customer  You promised my television for Friday. It is Saturday, and nobody has called me.
+             agent     You are right, Sanne. Amira promised R-2291 for Friday 7 March, and we did not
+                       keep it: the new power board came this morning. We bring the television to your
+                       home on Monday, without cost. Choose the hour in your account on our web site.
+
+    Tuesday 4 March 2025
+      16:20  store      note         Promised: R-2291 repaired and ready by Friday 7 March.
+             by Amira, service desk Utrecht · order S-48213
+      16:05  store      interaction  Brings the television in for repair
+             from the customer · 13 min · with Amira, service desk Utrecht · order S-48213
+             Serial number, fault and what she tried were known from the call. Looked at it together:
+             the backlight's power board is dead. Repair under warranty R-2291.
+
+    Monday 3 March 2025
+      10:23  phone      note         For colleagues
+             by Joost · order S-48213
+             Serial number VX55-7741-0093. Tried: another socket, another HDMI cable, factory reset.
+             Told her to bring it to the shop in Utrecht. No need to ask any of it again.
+      10:12  phone      interaction  The television has sound but no picture
+             from the customer · 9 min · unhappy (-0.4) · with Joost · order S-48213
+             customer  Since last night my television has sound but no picture.
+             agent     I am sorry to hear that. I see it here: the Vistra of 11 January, order S-48213.
+                       Could you read me the serial number on the back?
+             customer  VX55-7741-0093. I have tried another socket, the other HDMI cable, and a factory
+                       reset.
+             agent     Then it is the set itself, and it is under warranty until 11 January 2027. Please
+                       bring it to the shop in Utrecht; they will see all of this.
+
+    Monday 13 January 2025
+      20:02  chat       interaction  Sound through the old speakers
+             from the customer · 9 min · with Bram · order S-48213
+             customer  Can I play the sound of the VX55 through my old speakers?
+             bot       The VX55 has an optical output. Shall I ask a colleague?
+             customer  Please.
+             agent     Yes: with an optical cable to the amplifier. Choose Settings, Sound, Output,
+                       Optical.
+
+    Saturday 11 January 2025
+      14:40  store      purchase     Order S-48213, EUR 1078.90
+             by Karin, till 4
+             1 × Vistra 55 inch OLED television (VX55)  EUR 1049.00
+                 serial number VX55-7741-0093, warranty until 11 January 2027
+             2 × HDMI cable, 2 m (HD2M)                   EUR 29.90
+
+    9 entries.
+    ");
     assert_eq!(printed(&folder, &arguments), first);
 }
 
@@ -114,18 +188,28 @@ fn a_search_names_the_customer() {
     let folder = world();
     let found = printed(&folder, &["search", DEMO, "leveranse", "forsinket", "--limit", "1"]);
     let id = found.split_whitespace().find(|word| word.len() == 36).unwrap().to_owned();
-    assert_snapshot!(found.replace(&id, "ID"), @"");
+    assert_snapshot!(found.replace(&id, "ID"), @"
+
+    Tuesday 25 February 2025
+      12:05  email      interaction  Re: Leveransen er forsinket
+             Ingrid Solberg  ID
+             to the customer · by Karin · order W-90204
+             Hei Ingrid,
+
+             pakken ble stående i Göteborg og er hos deg på torsdag. Fraktkostnadene er betalt tilbake.
+
+             Hilsen Karin
+
+    1 entry is shown, and there are more: see --limit.
+    ");
     assert_eq!(printed(&folder, &["search", DEMO, "zeppelin"]), "\nNo entries.\n");
 }
 
 #[test]
 fn a_server_answers_the_same_commands() {
     let folder = TempFolder::new();
-    let mut demo = throughline(&folder, &["demo", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut demo = Running::start(&mut throughline(&folder, &["demo", "--listen", "127.0.0.1:0"]));
+    let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let serving = lines.find_map(|line| {
         let (url, _) = line.strip_prefix("Serving on ")?.split_once(' ')?;
         Some(url.to_owned())
@@ -140,28 +224,124 @@ fn a_server_answers_the_same_commands() {
     let found = printed(&folder, &[&["search", "power", "--json"], &server[..]].concat());
     assert_eq!(found.lines().count(), 2, "{found}");
 
-    let id = demo.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    demo.stop();
     assert_eq!(folder.path().read_dir().unwrap().count(), 0, "the temporary folder is gone");
+}
+
+/// A server in a process of its own, which ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Asks it to stop, and waits for it.
+    fn stop(&mut self) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert_eq!(self.0.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, but for a test that fails.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server over the demo's world, its address, and the log lines that it writes from now on.
+fn serve(folder: &TempFolder, more: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
+    let usual = ["serve", DEMO, "--listen", "127.0.0.1:0", "--log-format", "json"];
+    let mut server = Running::start(&mut throughline(folder, &[&usual[..], more].concat()));
+    let mut log = BufReader::new(server.0.stderr.take().unwrap());
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended");
+        let event: Value = serde_json::from_str(&line).unwrap();
+        if event["message"] == "serving" {
+            return (server, event["address"].as_str().unwrap().to_owned(), log);
+        }
+    }
+}
+
+#[test]
+fn the_log_names_nobody() {
+    let folder = world();
+    let (mut server, address, mut log) = serve(&folder, &["--log-level", "trace"]);
+    let at = ["--server", &address];
+    printed(&folder, &[&["timeline", "--phone", "+31612345678"], &at[..]].concat());
+    printed(&folder, &[&["search", "television"], &at[..]].concat());
+    printed(&folder, &[&["customer", "--name", "bakker"], &at[..]].concat());
+    refused(&folder, &[&["timeline", "--email", "x@y@example.org"], &at[..]].concat());
+    server.stop();
+    let mut lines = String::new();
+    log.read_to_string(&mut lines).unwrap();
+    assert!(lines.contains("stopped"), "{lines}");
+    for personal in ["12345678", "akker", "elevision", "example.org", "Utrecht"] {
+        assert!(!lines.contains(personal), "{personal}: {lines}");
+    }
+}
+
+#[test]
+fn more_callers_than_allowed_wait_their_turn() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let folder = world();
+    let (mut server, address, _log) = serve(&folder, &["--max-connections", "1"]);
+    let mut answer = [0; 1];
+    let mut first = TcpStream::connect(&address).unwrap();
+    first.write_all(PREFACE).unwrap();
+    first.read_exact(&mut answer).unwrap();
+
+    let mut second = TcpStream::connect(&address).unwrap();
+    second.write_all(PREFACE).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.read_exact(&mut answer).is_err(), "was answered beside the first");
+    drop(first);
+    second.set_read_timeout(None).unwrap();
+    second.read_exact(&mut answer).unwrap();
+    drop(second);
+    server.stop();
+}
+
+#[tokio::test]
+async fn the_demo_is_the_same_on_both_databases() {
+    let Some(postgres) = Database::postgres().await else { return };
+    let sqlite = Database::sqlite();
+    let story = |url: &str| {
+        let demo = printed(&TempFolder::new(), &["demo", "--no-serve", "--database", url]);
+        steady(demo.split_once('\n').unwrap().1)
+    };
+    assert_eq!(story(&postgres.url), story(&sqlite.url));
 }
 
 #[test]
 fn whatever_goes_wrong_says_what_to_do_next() {
     let folder = world();
     let refused = |arguments: &[&str]| refused(&folder, arguments);
-    assert_snapshot!(refused(&["timeline", DEMO]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"");
-    assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"");
-    assert_snapshot!(refused(&["timeline", "--id", "x"]), @"");
-    assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"");
-    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"");
-    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"");
-    assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"");
-    assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"");
-    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"");
+    assert_snapshot!(refused(&["timeline", DEMO]), @"2: throughline: which customer? Name one with --phone, --email, --account, --customer-number, --loyalty-card, --social, --external, --cookie or --id; `throughline customer --name NAME` looks one up");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"2: throughline: identifier.value: names nobody in particular");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "eve@example.org"]), @"1: throughline: customer not found. `throughline customer --name NAME` looks for customers by name, `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"2: throughline: identifier.phone_region: is required for a number without a country code; write the country code, or name the country with --phone-region");
+    assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"2: throughline: --social: write PLATFORM:ID, such as facebook:1234");
+    assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"2: throughline: --from: write a day (2025-03-01) or 2025-03-01T14:30:00+01:00");
+    assert_snapshot!(refused(&["timeline", "--id", "x"]), @"1: throughline: there is no database throughline.db here. Name one with --database sqlite:FILE or --database postgres://..., or a running server with --server http://HOST:7417");
+    assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"1: throughline: no server answers at http://127.0.0.1:1. Is it running? Start one with `throughline serve`, or leave out --server to open the database itself");
+    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"2: throughline: --server: there is no TLS yet; use http://");
+    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"1: throughline: no such customer. `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"
+    2: throughline: the configuration cannot be used:
+      --database: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:a.db
+      --listen: whoever reaches this address could read every customer's history: there is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+    ");
+    assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"
+    2: throughline: the configuration cannot be used:
+      no.toml: cannot be read: No such file or directory (os error 2); name a TOML file with --config
+    ");
+    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"1: throughline: the database sqlite:no/folder/a.db cannot be opened: database error 14. Is there such a folder, and may this user write to it and to the file?");
 }
 
 #[test]

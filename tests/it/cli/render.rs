@@ -144,7 +144,7 @@ fn a_customer() {
       social          100004837265911 (facebook)
       address         Lange Nieuwstraat 12, 3512 PH Utrecht, NL
       language        nl
-      known since     11 January 2025
+      recorded since  11 January 2025
     ");
     let nobody = pb::Customer { id: "1".to_owned(), ..pb::Customer::default() };
     assert_snapshot!(render::customer(&nobody, &look(80)), @"
@@ -184,15 +184,14 @@ fn a_story_of_every_kind() {
       09:05  email      feedback     Effort (CES): 2 of 7
 
     Tuesday 4 March 2025
-      16:20  store      note         For colleagues
-             Promised: repaired and ready by Friday 7 March.
+      16:20  store      note         Promised: repaired and ready by Friday 7 March.
       16:05  store      return       EUR 14.95 back
              1 × HDMI cable, 2 m
              One was enough
 
     Monday 3 March 2025
       10:12  phone      interaction  The television has sound but no picture
-             from the customer · 9 min · unhappy (-0.4) · by Joost · order S-48213
+             from the customer · 9 min · unhappy (-0.4) · with Joost · order S-48213
              customer  I have tried another socket and a factory reset.
              agent     Please bring it to the shop in Utrecht; they see all of this.
              bot       Thank you for calling.
@@ -259,7 +258,7 @@ fn a_small_terminal_gets_short_lines() {
       10:12  phone      interaction  The television has sound
                                      but no picture
              from the customer · 9 min · unhappy
-             (-0.4) · by Joost · order S-48213
+             (-0.4) · with Joost · order S-48213
              customer  I have tried another
                        socket and a factory
                        reset.
