@@ -38,8 +38,8 @@ struct Place {
 }
 
 impl Join {
-    /// Reads the file once. `broken` takes the lines that cannot be read; `progress` is told how many
-    /// bytes have been.
+    /// Reads the file once. `broken` takes the lines that cannot be read; `progress` is told how
+    /// many bytes have been.
     pub fn open(
         path: &Path,
         format: &FileFormat,

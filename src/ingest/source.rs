@@ -84,7 +84,8 @@ enum Orphans {
 
 impl Source {
     /// Opens the file, and reads that of the lines once. `phone_region` is the country of phone
-    /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are read.
+    /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are
+    /// read.
     pub fn open(
         input: &Input,
         phone_region: Option<String>,

@@ -83,8 +83,8 @@ async fn record(
     Ok(again)
 }
 
-/// Takes the order that the customer does not have out of an entry, where the map says so. The entry
-/// keeps the hash of what the file said, so that the next run knows it again.
+/// Takes the order that the customer does not have out of an entry, where the map says so. The
+/// entry keeps the hash of what the file said, so that the next run knows it again.
 fn without_order(checked: &mut Checked, error: &Error, rules: &Rules) -> bool {
     let Error::PurchaseNotFound { field } = error else { return false };
     let Some(entry) = checked.request.as_mut().and_then(|request| request.entry.as_mut()) else {

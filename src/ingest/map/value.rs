@@ -88,8 +88,8 @@ impl Value {
         self.translate(text)
     }
 
-    /// The text of a row that is to name something: empty where any part of it is, since "4711-" and
-    /// "-" would name things that have nothing in common.
+    /// The text of a row that is to name something: empty where any part of it is, since "4711-"
+    /// and "-" would name things that have nothing in common.
     pub fn key<'a>(&'a self, row: &'a Row) -> Result<Cow<'a, str>, String> {
         match &self.from {
             From::Template(template) => {
