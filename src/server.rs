@@ -1,5 +1,5 @@
-//! The server: connections and a shutdown come in, services and layers are put together here, in one
-//! place and in their order.
+//! The server: connections and a shutdown come in, services and layers are put together here, in
+//! one place and in their order.
 
 use std::{future::Future, io, time::Duration};
 
@@ -63,8 +63,8 @@ pub struct Settings {
     pub rules: Rules,
 }
 
-/// Serves connections until `shutdown`, lets the calls under way finish within the grace, and closes
-/// the store.
+/// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
+/// closes the store.
 pub async fn run<S, IO>(
     incoming: S,
     store: Store,

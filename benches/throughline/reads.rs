@@ -20,9 +20,11 @@ const ROUNDS: u32 = 3;
 /// The query of a first page, as the store sends it, with the customer chosen by pgbench.
 const QUERY: &str = "\
 \\set n random(1, CUSTOMERS)
-select (select revision from customers where id = cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid)), \
+select (select revision from customers where id = cast('00000000-0000-7000-8000-' \
+|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid)), \
 case when sum(length(p.payload)) <= 3145728 then string_agg(p.payload, '') end, count(*) \
-from (select e.payload from entries e where e.customer_id = cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \
+from (select e.payload from entries e where e.customer_id = cast('00000000-0000-7000-8000-' \
+|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \
 and (e.occurred_at, e.entry_id) < (9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff') \
 and e.occurred_at >= -9223372036854775808 \
 order by e.occurred_at desc, e.entry_id desc limit 51) p;
@@ -31,7 +33,8 @@ order by e.occurred_at desc, e.entry_id desc limit 51) p;
 const QUERY_ROWS: &str = "\
 \\set n random(1, CUSTOMERS)
 select e.occurred_at, e.entry_id, e.payload from entries e \
-where e.customer_id = cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \
+where e.customer_id = cast('00000000-0000-7000-8000-' \
+|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \
 order by e.occurred_at desc, e.entry_id desc limit 51;
 ";
 

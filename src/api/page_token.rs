@@ -1,5 +1,5 @@
-//! Page tokens: where the page ended, and a signature that binds it to the call. A client that makes
-//! one up, or uses one for another call, is told so.
+//! Page tokens: where the page ended, and a signature that binds it to the call. A client that
+//! makes one up, or uses one for another call, is told so.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};

@@ -24,7 +24,8 @@ use crate::{
 pub(super) const GET: &str =
     "select id, revision, created_at, profile from customers where id = $1";
 pub(super) const FIND_OWNER: &str = "select customer_id from identifiers where key = $1";
-pub(super) const LIST_IDENTIFIERS: &str = "select key, raw_value, mixed_script, first_seen_at from identifiers \
+pub(super) const LIST_IDENTIFIERS: &str = "select key, raw_value, \
+    mixed_script, first_seen_at from identifiers \
     where customer_id = $1 order by first_seen_at, key limit 200";
 pub(super) const SET_PROFILE: &str =
     "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";

@@ -151,8 +151,12 @@ impl Db {
 
 /// A row that both databases can give.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
-impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
-{}
+impl<T> Row for T
+where
+    T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    T: for<'r> FromRow<'r, PgRow>,
+{
+}
 
 impl Tx {
     pub async fn commit(self) -> Result<(), Error> {
@@ -249,8 +253,8 @@ impl From<sqlx::migrate::MigrateError> for Error {
     }
 }
 
-/// Whether the same transaction may succeed when it is run again: PostgreSQL's serialization failure
-/// and deadlock, SQLite's stale snapshot, and a unique key that another server took first.
+/// Whether the same transaction may succeed when it is run again: PostgreSQL's serialization
+/// failure and deadlock, SQLite's stale snapshot, and a unique key that another server took first.
 fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     matches!(&*code, "40001" | "40P01" | "517") || error.is_unique_violation()

@@ -41,7 +41,8 @@ pub const PURCHASES_BY_KEY: Twin = Twin {
             (select unhex(value ->> 0), value ->> 1 from json_each($1))",
     postgres: "select customer_id, order_key from purchases \
         where (customer_id, order_key) in \
-            (select cast(a as uuid), b from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
+            (select cast(a as uuid), b \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
 /// The entries of some customers that exist. $1, $2: ids of customers and of entries.
@@ -51,7 +52,8 @@ pub const ENTRIES_BY_ID: Twin = Twin {
             (select unhex(value ->> 0), unhex(value ->> 1) from json_each($1))",
     postgres: "select customer_id, entry_id from entries \
         where (customer_id, entry_id) in \
-            (select cast(a as uuid), cast(b as uuid) from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
+            (select cast(a as uuid), cast(b as uuid) \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
 /// How many identifiers some customers have. $1: ids.
@@ -68,7 +70,8 @@ pub const SET_REVISIONS: Twin = Twin {
     sqlite: "update customers set revision = j.value ->> 1 from json_each($1) as j \
         where customers.id = unhex(j.value ->> 0)",
     postgres: "update customers set revision = t.revision \
-        from unnest(cast($1 as uuid[]), cast($2 as bigint[])) as t (id, revision) where customers.id = t.id",
+        from unnest(cast($1 as uuid[]), cast($2 as bigint[])) as t (id, revision) \
+        where customers.id = t.id",
 };
 
 /// How a search compares the words of an entry with a query.

@@ -1,4 +1,4 @@
-//! All SQL. A write goes through [`recorder`] into one transaction of [`record`], where [`plan`]
+//! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan`
 //! decides what it does; a read is one statement of the file that is called like its noun.
 
 mod bulk;

@@ -22,8 +22,8 @@ pub struct Stamp {
     pub recorded_at: Micros,
 }
 
-/// The bytes to store. `content` is the encoded entry less the fields of the stamp; they come first,
-/// since an encoded message is the sequence of its fields.
+/// The bytes to store. `content` is the encoded entry less the fields of the stamp; they come
+/// first, since an encoded message is the sequence of its fields.
 pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
     let stamped = pb::Entry {
         id: stamp.entry_id.to_string(),

@@ -1,5 +1,5 @@
-//! Finding entries by their words. The words are folded and stemmed here and not by the database, so
-//! that both find the same; the database only compares them.
+//! Finding entries by their words. The words are folded and stemmed here and not by the database,
+//! so that both find the same; the database only compares them.
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;

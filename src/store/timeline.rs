@@ -46,8 +46,9 @@ pub struct PageRequest {
 }
 
 /// The rest of a list of entries, behind what chooses the rows: the position it begins behind ($2,
-/// $3), the time it ends at ($4), how many ($5), and with a filter the kinds ($6) and channels ($7),
-/// lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs to.
+/// $3), the time it ends at ($4), how many ($5), and with a filter the kinds ($6) and channels
+/// ($7), lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs
+/// to.
 pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
     let (behind, bound, direction) = match order {
         Order::NewestFirst => ("<", ">=", "desc"),

@@ -47,6 +47,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[
     // The payload of an entry is kept as the encoded message.
     ("src/store/payload.rs", "pb"),
+    // An entry that is read alone is that message again.
+    ("src/store/timeline.rs", "pb"),
 ];
 
 /// What belongs to few modules: the crates, or parts of std, and the modules that may name them.
@@ -147,9 +149,14 @@ fn too_long(source: &Source) -> Vec<String> {
         breaches.push(format!("{}: {lines} lines", source.path));
     }
     let is_data = [".ndjson", ".csv", ".snap"].iter().any(|end| source.path.ends_with(end));
-    for (number, line) in source.text.lines().enumerate().filter(|_| !is_data) {
+    let lines = source.text.lines().zip(source.code.lines()).enumerate();
+    for (number, (line, code)) in lines.filter(|_| !is_data) {
+        // The answers that tests compare with stand in literals, and are as wide as they are.
+        let is_test = source.path.starts_with("tests/") && !line.trim_start().starts_with("//");
+        let beside: usize = code.split_whitespace().map(str::len).sum();
+        let has_answer = is_test && beside <= LONGEST_LINE_COLUMNS;
         let columns = line.chars().count();
-        if columns > LONGEST_LINE_COLUMNS {
+        if !has_answer && columns > LONGEST_LINE_COLUMNS {
             breaches.push(format!("{}:{}: {columns} columns", source.path, number + 1));
         }
     }
@@ -268,6 +275,10 @@ mod the_rules_can_fail {
     fn lengths() {
         check(too_long, "src/x.rs", &"\n".repeat(451), &"\n".repeat(450));
         check(too_long, "src/x.rs", &"é".repeat(101), &"é".repeat(100));
+        let answer = format!("let x = \"\n{}\n\";", "x".repeat(101));
+        check(too_long, "src/x.rs", &answer, "");
+        check(too_long, "tests/it/x.rs", &format!("f({});", "x".repeat(101)), &answer);
+        check(too_long, "tests/it/x.rs", &format!("// {}", "x".repeat(98)), "");
         assert!(too_long(&Source::new("tests/x.ndjson", &"x".repeat(101))).is_empty());
     }
 

@@ -77,8 +77,8 @@ impl Checker {
         }
     }
 
-    /// A text that people wrote. It may be empty; what must not be kept is taken out of it, and what
-    /// a reader should know is flagged.
+    /// A text that people wrote. It may be empty; what must not be kept is taken out of it, and
+    /// what a reader should know is flagged.
     pub fn prose(&mut self, field: &str, value: &mut String, max_bytes: usize) {
         if value.is_empty() {
             return;
