@@ -2,8 +2,10 @@
 
 mod api;
 mod architecture;
+mod calls;
 mod cli;
 mod config;
+mod random;
 mod store;
 mod story;
 mod support;
