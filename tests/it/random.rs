@@ -24,8 +24,8 @@ impl Random {
         usize::try_from(self.next() % bound).unwrap()
     }
 
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
     }
 
     pub fn shuffle<T>(&mut self, all: &mut [T]) {

@@ -39,9 +39,9 @@ async fn world(server: &Server, random: &mut Random) -> (String, Vec<pb::Entry>)
             _ => note("x"),
         };
         if number >= 3 && random.below(3) == 0 {
-            one = about(one, [*random.pick(&ORDERS)]);
+            one = about(one, [random.pick(&ORDERS)]);
         }
-        one.channel = (*random.pick(&CHANNELS)).into();
+        one.channel = (random.pick(&CHANNELS)).into();
         one.occurred_at = Some(at(-1000 + i64::try_from(random.below(60)).unwrap()));
         requests.push(by(vec![account("anna")], one));
     }
@@ -71,12 +71,12 @@ fn filter(random: &mut Random) -> EntryFilter {
     let mut filter = EntryFilter::default();
     let time = |random: &mut Random| at(-1000 + i64::try_from(random.below(70)).unwrap());
     if random.below(2) == 0 {
-        let first = *random.pick(&CHANNELS);
+        let first = random.pick(&CHANNELS);
         filter.channels = vec![first.into(), Channel::Letter.into()];
     }
     if random.below(2) == 0 {
         let kinds = [EntryKind::Note, EntryKind::Purchase, EntryKind::Return, EntryKind::Feedback];
-        filter.kinds = vec![(*random.pick(&kinds)).into(), EntryKind::Interaction.into()];
+        filter.kinds = vec![(random.pick(&kinds)).into(), EntryKind::Interaction.into()];
     }
     if random.below(2) == 0 {
         filter.occurred_from = Some(time(random));
@@ -88,7 +88,7 @@ fn filter(random: &mut Random) -> EntryFilter {
             Some(prost_types::Timestamp { seconds: before.seconds.max(from), nanos: 0 });
     }
     if random.below(3) == 0 {
-        filter.order_number = (*random.pick(&ORDERS)).to_owned();
+        filter.order_number = (random.pick(&ORDERS)).to_owned();
     }
     filter
 }
@@ -105,7 +105,7 @@ async fn filters_of_all_parts_in_both_orders_and_pages_of_any_size() {
             let mut wanted: Vec<_> =
                 entries.iter().filter(|entry| passes(&filter, entry)).cloned().collect();
             matched += usize::from(!wanted.is_empty() && wanted.len() < 100);
-            let newest = *random.pick(&[true, false]);
+            let newest = random.pick(&[true, false]);
             let order = if newest {
                 TimelineOrder::NewestFirst
             } else {
@@ -115,7 +115,7 @@ async fn filters_of_all_parts_in_both_orders_and_pages_of_any_size() {
             let call = pb::ListTimelineRequest {
                 filter: Some(filter),
                 order: order.into(),
-                page_size: *random.pick(&[1, 2, 7, 50, 200]),
+                page_size: random.pick(&[1, 2, 7, 50, 200]),
                 ..list(&customer_id)
             };
             assert_eq!(server.all(call.clone()).await, wanted, "{call:?}");

@@ -8,4 +8,7 @@ mod lists;
 mod orders;
 mod record;
 mod replay;
+mod same_hits;
+mod search;
+mod search_customers;
 mod update;

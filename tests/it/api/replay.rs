@@ -35,8 +35,8 @@ fn calls(count: usize, random: &mut Random) -> Vec<pb::RecordEntryRequest> {
                 bought(format!("W-{number}"))
             }
             1 if !orders.is_empty() => {
-                let order: &String = random.pick(orders);
-                about(said(text), [order])
+                let order: String = random.pick(orders);
+                about(said(text), [&order])
             }
             2 => scored(9.0, text),
             3 | 4 => note(text),
