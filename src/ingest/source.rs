@@ -77,11 +77,7 @@ struct Native {
 impl Source {
     /// Opens the file, and reads that of the lines once. `phone_region` is the country of phone
     /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are
-<<<<<<< HEAD
     /// read, and of how many.
-=======
-    /// read.
->>>>>>> harness
     pub fn open(
         input: &Input,
         phone_region: Option<String>,
