@@ -1,16 +1,20 @@
-//! Inserts many rows of one table: PostgreSQL takes a column as an array, so that one statement
-//! serves any number of rows; SQLite takes a list of rows, in a few sizes that stay prepared.
+//! Writes the rows of a batch: PostgreSQL takes a column as an array, so that one statement serves
+//! any number of rows, and all tables in one statement, so that a batch costs one round trip.
+//! SQLite is in the process and takes a list of rows for each table.
 
 use std::{fmt::Write as _, mem};
 
-use sqlx::{AssertSqlSafe, Sqlite, query::Query, sqlite::SqliteArguments};
+use sqlx::{
+    AssertSqlSafe, PgConnection, Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments,
+};
 use uuid::Uuid;
 
-use super::db::Tx;
+use super::{db::Tx, dialect::SET_REVISIONS};
 use crate::error::Error;
 
-/// How many rows one statement of SQLite inserts.
-const SIZES: [usize; 3] = [64, 8, 1];
+/// How many rows one statement of SQLite inserts at most; each smaller number has a statement of its
+/// own, which stays prepared.
+pub(super) const ROWS: usize = 64;
 
 /// A table and the columns that are inserted, in the order of the values.
 #[derive(Debug)]
@@ -43,44 +47,92 @@ impl Column {
     }
 }
 
-/// Inserts the rows; none of them may exist.
-pub async fn insert(tx: &mut Tx, table: &Table, mut columns: Vec<Column>) -> Result<(), Error> {
-    let rows = columns.first().map_or(0, Column::len);
-    debug_assert_eq!(columns.len(), table.columns.len());
-    debug_assert!(columns.iter().all(|column| column.len() == rows));
-    if rows == 0 {
-        return Ok(());
-    }
-    match tx {
-        Tx::Postgres(tx) => {
-            let mut query = sqlx::query(AssertSqlSafe(postgres_text(table)));
-            for column in columns {
-                query = match column {
-                    Column::Ids(values) => query.bind(values),
-                    Column::OptionalIds(values) => query.bind(values),
-                    Column::Integers(values) => query.bind(values),
-                    Column::Texts(values) => query.bind(values),
-                    Column::Bytes(values) => query.bind(values),
-                    Column::Booleans(values) => query.bind(values),
-                };
-            }
-            query.execute(&mut **tx).await?;
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    inserts: Vec<(&'static Table, Vec<Column>)>,
+    /// Customers that are locked, with their new revision.
+    revisions: (Vec<Uuid>, Vec<i64>),
+}
+
+impl Batch {
+    /// Inserts rows; none of them may exist.
+    pub fn insert(&mut self, table: &'static Table, columns: Vec<Column>) {
+        let rows = columns.first().map_or(0, Column::len);
+        debug_assert_eq!(columns.len(), table.columns.len());
+        debug_assert!(columns.iter().all(|column| column.len() == rows));
+        if rows > 0 {
+            self.inserts.push((table, columns));
         }
-        Tx::Sqlite(tx) => {
-            let mut done = 0;
-            while let Some(size) = SIZES.into_iter().find(|size| *size <= rows - done) {
+    }
+
+    /// Sets the revision of a customer that is locked.
+    pub fn set_revision(&mut self, customer_id: Uuid, revision: i64) {
+        self.revisions.0.push(customer_id);
+        self.revisions.1.push(revision);
+    }
+
+    pub async fn write(self, tx: &mut Tx) -> Result<(), Error> {
+        if self.inserts.is_empty() && self.revisions.0.is_empty() {
+            return Ok(());
+        }
+        match tx {
+            Tx::Postgres(tx) => self.write_postgres(&mut **tx).await,
+            Tx::Sqlite(tx) => self.write_sqlite(&mut **tx).await,
+        }
+    }
+
+    /// One statement for everything. Its parts do not see each other's rows and need not.
+    async fn write_postgres(self, connection: &mut PgConnection) -> Result<(), Error> {
+        let mut text = format!("with revisions as ({})", SET_REVISIONS.postgres);
+        let mut next = 3;
+        for (table, columns) in &self.inserts {
+            let _ =
+                write!(text, ", {0}_rows as ({1} select * from unnest(", table.name, head(table));
+            placeholders(&mut text, next, columns.len());
+            text.push_str("))");
+            next += columns.len();
+        }
+        text.push_str(" select 1");
+
+        let mut query =
+            sqlx::query(AssertSqlSafe(text)).bind(self.revisions.0).bind(self.revisions.1);
+        for column in self.inserts.into_iter().flat_map(|(_, columns)| columns) {
+            query = match column {
+                Column::Ids(values) => query.bind(values),
+                Column::OptionalIds(values) => query.bind(values),
+                Column::Integers(values) => query.bind(values),
+                Column::Texts(values) => query.bind(values),
+                Column::Bytes(values) => query.bind(values),
+                Column::Booleans(values) => query.bind(values),
+            };
+        }
+        query.execute(connection).await?;
+        Ok(())
+    }
+
+    async fn write_sqlite(self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        if !self.revisions.0.is_empty() {
+            let ids = self.revisions.0.iter().map(|id| id.simple().to_string());
+            let list: Vec<_> = ids.zip(&self.revisions.1).collect();
+            let list = serde_json::json!(list).to_string();
+            sqlx::query(SET_REVISIONS.sqlite).bind(list).execute(&mut *connection).await?;
+        }
+        for (table, mut columns) in self.inserts {
+            let rows = columns.first().map_or(0, Column::len);
+            for first in (0..rows).step_by(ROWS) {
+                let size = ROWS.min(rows - first);
                 let mut query = sqlx::query(AssertSqlSafe(sqlite_text(table, size)));
-                for row in done..done + size {
+                for row in first..first + size {
                     for column in &mut columns {
                         query = bind_one(query, column, row);
                     }
                 }
-                query.execute(&mut **tx).await?;
-                done += size;
+                query.execute(&mut *connection).await?;
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -95,14 +147,6 @@ fn bind_one<'q>(query: SqliteQuery<'q>, column: &mut Column, row: usize) -> Sqli
         Column::Bytes(values) => query.bind(mem::take(&mut values[row])),
         Column::Booleans(values) => query.bind(values[row]),
     }
-}
-
-fn postgres_text(table: &Table) -> String {
-    let mut text = head(table);
-    text.push_str(" select * from unnest(");
-    placeholders(&mut text, 1, table.columns.len());
-    text.push(')');
-    text
 }
 
 fn sqlite_text(table: &Table, rows: usize) -> String {

@@ -1,12 +1,12 @@
 //! Customers: their row, their profile and the words of their names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
 use super::{
     Store,
-    bulk::{self, Column, Table},
+    bulk::{Batch, Column, Table},
     db::{Tx, on_db, on_tx},
     dialect,
     plan::{LedgerRow, Writes, read_profile, write_profile},
@@ -50,11 +50,11 @@ pub(super) const LIST_BY_NAME: &str = "select distinct w.customer_id from custom
 /// How many words of a name a search compares.
 pub const MAX_NAME_WORDS: usize = 4;
 
-const CUSTOMERS: Table = Table {
+static CUSTOMERS: Table = Table {
     name: "customers",
     columns: &["id", "revision", "created_at", "profile", "postcode_key", "house_number_key"],
 };
-const CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
+static CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
 
 /// A change to a customer's profile.
 #[derive(Clone, Debug)]
@@ -183,7 +183,8 @@ impl Store {
         let mut writes = Writes::default();
         writes.touched.insert(id, revision + 1);
         writes.profiles.insert(id, profile);
-        write(&mut tx, &writes, now).await?;
+        let mut batch = Batch::default();
+        write(&mut tx, &mut batch, &writes, now).await?;
         let row = LedgerRow {
             body: change.body.to_vec(),
             customer_id: id,
@@ -192,13 +193,20 @@ impl Store {
             recorded_at: now,
             customer_created: false,
         };
-        record::write_ledger(&mut tx, vec![(name, row)]).await?;
+        record::add_to_ledger(&mut batch, vec![(name, row)]);
+        batch.write(&mut tx).await?;
         tx.commit().await
     }
 }
 
-/// Writes the customers of a batch: new ones, revisions, profiles and the words of names.
-pub(super) async fn write(tx: &mut Tx, writes: &Writes, now: Micros) -> Result<(), Error> {
+/// Adds the customers of a batch: new ones, revisions, profiles and the words of names. What a
+/// profile had before is changed at once.
+pub(super) async fn write(
+    tx: &mut Tx,
+    batch: &mut Batch,
+    writes: &Writes,
+    now: Micros,
+) -> Result<(), Error> {
     let unknown = Profile::default();
     let created: Vec<(Uuid, i64, &Profile)> = writes
         .created
@@ -213,56 +221,39 @@ pub(super) async fn write(tx: &mut Tx, writes: &Writes, now: Micros) -> Result<(
         Column::Texts(created.iter().map(|row| postcode_key(row.2)).collect()),
         Column::Texts(created.iter().map(|row| house_number_key(row.2)).collect()),
     ];
-    bulk::insert(tx, &CUSTOMERS, columns).await?;
-    set_revisions(tx, &writes.touched).await?;
+    batch.insert(&CUSTOMERS, columns);
+    for (id, revision) in &writes.touched {
+        batch.set_revision(*id, *revision);
+    }
 
     let mut words = (vec![], vec![]);
     for (id, profile) in &writes.profiles {
         if !writes.created.contains_key(id) {
-            on_tx!(&mut *tx, |c| {
-                sqlx::query(SET_PROFILE)
-                    .bind(id)
-                    .bind(write_profile(profile))
-                    .bind(postcode_key(profile))
-                    .bind(house_number_key(profile))
-                    .execute(c)
-                    .await?;
-            });
-            on_tx!(&mut *tx, |c| {
-                sqlx::query(REMOVE_WORDS).bind(id).execute(c).await?;
-            });
+            change_profile(tx, *id, profile).await?;
         }
         for word in name_words(profile) {
             words.0.push(word);
             words.1.push(*id);
         }
     }
-    bulk::insert(tx, &CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]).await
+    batch.insert(&CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]);
+    Ok(())
 }
 
-async fn set_revisions(tx: &mut Tx, revisions: &BTreeMap<Uuid, i64>) -> Result<(), Error> {
-    if revisions.is_empty() {
-        return Ok(());
-    }
-    let changed = match tx {
-        Tx::Sqlite(tx) => {
-            let list: Vec<_> =
-                revisions.iter().map(|(id, n)| (id.simple().to_string(), n)).collect();
-            let list = serde_json::json!(list).to_string();
-            let query = sqlx::query(dialect::SET_REVISIONS.sqlite);
-            query.bind(list).execute(&mut **tx).await?.rows_affected()
-        }
-        Tx::Postgres(tx) => {
-            let (ids, numbers): (Vec<Uuid>, Vec<i64>) = revisions.iter().unzip();
-            let query = sqlx::query(dialect::SET_REVISIONS.postgres);
-            query.bind(ids).bind(numbers).execute(&mut **tx).await?.rows_affected()
-        }
-    };
-    if changed == revisions.len() as u64 {
-        Ok(())
-    } else {
-        Err(Error::Internal(format!("{changed} of {} revisions set", revisions.len())))
-    }
+async fn change_profile(tx: &mut Tx, id: Uuid, profile: &Profile) -> Result<(), Error> {
+    on_tx!(&mut *tx, |c| {
+        sqlx::query(SET_PROFILE)
+            .bind(id)
+            .bind(write_profile(profile))
+            .bind(postcode_key(profile))
+            .bind(house_number_key(profile))
+            .execute(c)
+            .await?;
+    });
+    on_tx!(&mut *tx, |c| {
+        sqlx::query(REMOVE_WORDS).bind(id).execute(c).await?;
+    });
+    Ok(())
 }
 
 fn postcode_key(profile: &Profile) -> String {

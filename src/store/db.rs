@@ -99,7 +99,7 @@ impl Db {
             .pragma("mmap_size", "1073741824")
             .pragma("cache_size", "-32768")
             .row_buffer_size(256)
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(512);
         let pool = |size: u32| {
             SqlitePoolOptions::new()
                 .max_connections(size)
@@ -118,7 +118,7 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?
             .application_name("throughline")
             .options(POSTGRES_SETTINGS)
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(512);
         let pool = PgPoolOptions::new()
             .max_connections(connections.max(2))
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -1,48 +1,49 @@
 //! One transaction that records a batch: read and lock, decide, write.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
 use super::{
-    bulk::{self, Column, Table},
+    bulk::{Batch, Column, Table},
     customers,
     db::{Db, Tx},
     dialect,
-    plan::{Done, Held, Item, Known, LedgerRow, Plan, Writes, choose},
+    plan::{Done, EntryRow, Held, Item, Known, LedgerRow, Plan, Writes, choose},
+    search,
 };
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Target, WriteName},
+    model::{Identifier, Target, WriteName},
 };
 
-const IDENTIFIERS: Table = Table {
+static IDENTIFIERS: Table = Table {
     name: "identifiers",
-    columns: &["key", "customer_id", "raw_value", "mixed_script", "first_seen_at"],
+    columns: &["key", "customer_id", "mixed_script", "first_seen_at", "raw_value"],
 };
-const ENTRIES: Table = Table {
+static ENTRIES: Table = Table {
     name: "entries",
     columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "payload"],
 };
-const ENTRY_WORDS: Table =
+static ENTRY_WORDS: Table =
     Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
-pub(super) const LEDGER: Table = Table {
+static LEDGER: Table = Table {
     name: "ledger",
     columns: &[
         "scope",
         "name",
-        "body",
         "customer_id",
         "entry_id",
         "revision",
         "recorded_at",
         "customer_created",
+        "body",
     ],
 };
-const PURCHASES: Table =
-    Table { name: "purchases", columns: &["customer_id", "order_key", "entry_id"] };
-const ORDER_ENTRIES: Table = Table {
+static PURCHASES: Table =
+    Table { name: "purchases", columns: &["customer_id", "entry_id", "order_key"] };
+static ORDER_ENTRIES: Table = Table {
     name: "order_entries",
     columns: &["customer_id", "order_key", "occurred_at", "entry_id"],
 };
@@ -208,97 +209,89 @@ fn keys_of(target: &Target) -> Vec<String> {
 }
 
 async fn write(tx: &mut Tx, writes: Writes, now: i64) -> Result<(), Error> {
-    customers::write(tx, &writes, now).await?;
-    let identifiers = writes.identifiers;
-    let mut columns = (vec![], vec![], vec![], vec![], vec![]);
-    for (key, (customer_id, identifier)) in identifiers {
-        columns.0.push(key);
-        columns.1.push(customer_id);
-        columns.2.push(identifier.raw);
-        columns.3.push(identifier.mixed_script);
-        columns.4.push(now);
-    }
-    let rows = vec![
-        Column::Texts(columns.0),
-        Column::Ids(columns.1),
-        Column::Texts(columns.2),
-        Column::Booleans(columns.3),
-        Column::Integers(columns.4),
-    ];
-    bulk::insert(tx, &IDENTIFIERS, rows).await?;
-    write_ledger(tx, writes.ledger).await?;
-    write_entries(tx, writes.entries).await
+    let mut batch = Batch::default();
+    customers::write(tx, &mut batch, &writes, now).await?;
+    add_identifiers(&mut batch, writes.identifiers, now);
+    add_to_ledger(&mut batch, writes.ledger);
+    add_orders(&mut batch, &writes.entries);
+    add_entries(&mut batch, writes.entries);
+    batch.write(tx).await
 }
 
-pub(super) async fn write_ledger(
-    tx: &mut Tx,
-    ledger: Vec<((String, String), LedgerRow)>,
-) -> Result<(), Error> {
+fn add_identifiers(batch: &mut Batch, rows: BTreeMap<String, (Uuid, Identifier)>, now: i64) {
+    let (keys, rows): (Vec<String>, Vec<_>) = rows.into_iter().unzip();
+    let columns = vec![
+        Column::Texts(keys),
+        Column::Ids(rows.iter().map(|row| row.0).collect()),
+        Column::Booleans(rows.iter().map(|row| row.1.mixed_script).collect()),
+        Column::Integers(vec![now; rows.len()]),
+        Column::Texts(rows.into_iter().map(|row| row.1.raw).collect()),
+    ];
+    batch.insert(&IDENTIFIERS, columns);
+}
+
+/// Adds the names of writes.
+pub(super) fn add_to_ledger(batch: &mut Batch, ledger: Vec<((String, String), LedgerRow)>) {
     let (names, rows): (Vec<_>, Vec<_>) = ledger.into_iter().unzip();
     let (scopes, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
     let columns = vec![
         Column::Texts(scopes),
         Column::Texts(names),
-        Column::Bytes(rows.iter().map(|row| row.body.clone()).collect()),
         Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
         Column::OptionalIds(rows.iter().map(|row| row.entry_id).collect()),
         Column::Integers(rows.iter().map(|row| row.revision).collect()),
         Column::Integers(rows.iter().map(|row| row.recorded_at).collect()),
         Column::Booleans(rows.iter().map(|row| row.customer_created).collect()),
+        Column::Bytes(rows.into_iter().map(|row| row.body).collect()),
     ];
-    bulk::insert(tx, &LEDGER, columns).await
+    batch.insert(&LEDGER, columns);
 }
 
-async fn write_entries(tx: &mut Tx, mut rows: Vec<super::plan::EntryRow>) -> Result<(), Error> {
-    let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
-    let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
+fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
     let purchases: Vec<_> = rows
         .iter()
         .filter_map(|row| Some((row.customer_id, row.entry.purchase.clone()?, row.entry.id)))
         .collect();
-    let orders: Vec<_> = rows
-        .iter()
-        .flat_map(|row| {
-            let orders: BTreeSet<&String> =
-                row.entry.orders.iter().chain(&row.entry.purchase).collect();
-            orders
-                .into_iter()
-                .map(|order| (row.customer_id, order.clone(), row.entry.occurred_at, row.entry.id))
-        })
-        .collect();
+    let columns = vec![
+        Column::Ids(purchases.iter().map(|row| row.0).collect()),
+        Column::Ids(purchases.iter().map(|row| row.2).collect()),
+        Column::Texts(purchases.into_iter().map(|row| row.1).collect()),
+    ];
+    batch.insert(&PURCHASES, columns);
 
+    let mut orders = Vec::new();
+    for row in rows {
+        let keys: BTreeSet<&String> = row.entry.orders.iter().chain(&row.entry.purchase).collect();
+        orders.extend(keys.into_iter().map(|key| (row, key)));
+    }
+    let columns = vec![
+        Column::Ids(orders.iter().map(|(row, _)| row.customer_id).collect()),
+        Column::Texts(orders.iter().map(|(_, key)| (*key).clone()).collect()),
+        Column::Integers(orders.iter().map(|(row, _)| row.entry.occurred_at).collect()),
+        Column::Ids(orders.iter().map(|(row, _)| row.entry.id).collect()),
+    ];
+    batch.insert(&ORDER_ENTRIES, columns);
+}
+
+fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
+    let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
+    let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
+    let words = rows.iter().map(|row| search::indexed(row.customer_id, &row.entry.words));
     let columns = vec![
         Column::Ids(customers.clone()),
         Column::Integers(times.clone()),
         Column::Ids(ids.clone()),
-        Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
-        Column::Texts(rows.iter().map(|row| row.entry.channel.code().to_owned()).collect()),
-        Column::Bytes(rows.iter_mut().map(|row| std::mem::take(&mut row.payload)).collect()),
+        Column::Texts(words.collect()),
     ];
-    bulk::insert(tx, &ENTRIES, columns).await?;
-
-    // The customer's id is a word too: a search within one customer asks for it.
-    let words = rows.iter().map(|row| super::search::indexed(row.customer_id, &row.entry.words));
+    batch.insert(&ENTRY_WORDS, columns);
     let columns = vec![
         Column::Ids(customers),
         Column::Integers(times),
         Column::Ids(ids),
-        Column::Texts(words.collect()),
+        Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| row.entry.channel.code().to_owned()).collect()),
+        Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
     ];
-    bulk::insert(tx, &ENTRY_WORDS, columns).await?;
-
-    let columns = vec![
-        Column::Ids(purchases.iter().map(|row| row.0).collect()),
-        Column::Texts(purchases.iter().map(|row| row.1.clone()).collect()),
-        Column::Ids(purchases.iter().map(|row| row.2).collect()),
-    ];
-    bulk::insert(tx, &PURCHASES, columns).await?;
-    let columns = vec![
-        Column::Ids(orders.iter().map(|row| row.0).collect()),
-        Column::Texts(orders.iter().map(|row| row.1.clone()).collect()),
-        Column::Integers(orders.iter().map(|row| row.2).collect()),
-        Column::Ids(orders.iter().map(|row| row.3).collect()),
-    ];
-    bulk::insert(tx, &ORDER_ENTRIES, columns).await
+    batch.insert(&ENTRIES, columns);
 }
