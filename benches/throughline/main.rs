@@ -2,7 +2,7 @@
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
-//! postgres).
+//! postgres), BENCH_PARTS (import,reads,sizes,writes).
 
 mod empty;
 mod import;
@@ -24,18 +24,23 @@ pub struct Plan {
     pub customers: u32,
     /// How long each number is measured.
     pub time: Duration,
+    parts: [bool; 4],
 }
 
 /// How many callers there are at once.
 pub const CALLERS: [usize; 3] = [1, 32, 128];
 
+const PARTS: [&str; 4] = ["import", "reads", "sizes", "writes"];
+
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
     };
+    let parts = std::env::var("BENCH_PARTS").unwrap_or_default();
     let plan = Plan {
         customers: u32::try_from(number("BENCH_CUSTOMERS", 100_000))?,
         time: Duration::from_secs(number("BENCH_SECONDS", 5)),
+        parts: PARTS.map(|part| parts.is_empty() || parts.split(',').any(|wanted| wanted == part)),
     };
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only == name;
@@ -64,10 +69,10 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     let world = world::World::fill("postgres", &url, plan.customers, 0).await?;
     let small_url = cluster.new_database().await;
     let small = world::World::fill("postgres", &small_url, 1000, 0).await?;
-    import::compare_with_copy(&world, &pgbench)?;
-    reads::compare(&world, Some(&pgbench), plan).await?;
-    reads::compare_sizes(&world, &small, plan).await?;
-    writes::compare(&world, Some(&pgbench), plan).await?;
+    if plan.parts[0] {
+        import::compare_with_copy(&world, &pgbench)?;
+    }
+    compare(&world, &small, Some(&pgbench), plan).await?;
     world.close().await;
     small.close().await;
     Ok(())
@@ -79,11 +84,28 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
     let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
     let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
-    reads::compare(&world, None, plan).await?;
-    reads::compare_sizes(&world, &small, plan).await?;
-    writes::compare(&world, None, plan).await?;
+    compare(&world, &small, None, plan).await?;
     world.close().await;
     small.close().await;
     std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// What is the same on both databases.
+async fn compare(
+    world: &world::World,
+    small: &world::World,
+    pgbench: Option<&pgbench::Pgbench>,
+    plan: Plan,
+) -> anyhow::Result<()> {
+    if plan.parts[1] {
+        reads::compare(world, pgbench, plan).await?;
+    }
+    if plan.parts[2] {
+        reads::compare_sizes(world, small, plan).await?;
+    }
+    if plan.parts[3] {
+        writes::compare(world, pgbench, plan).await?;
+    }
     Ok(())
 }

@@ -82,7 +82,8 @@ create table order_entries (
     primary key (customer_id, order_key, occurred_at, entry_id)
 ) without rowid;
 
--- The words an entry is found by: folded, stemmed, parted by spaces. The text itself is not kept.
+-- The words an entry is found by: folded, stemmed, parted by spaces. The customer's id is one of
+-- them, so that the one index also finds all rows of a customer. The words themselves are not kept.
 create virtual table entry_words using fts5 (
     customer_id unindexed,
     occurred_at unindexed,

@@ -17,7 +17,7 @@ use crate::{
     ingest::{
         map::Map,
         rejects::default_path,
-        run::{Options, Outcome, Progress, run as import},
+        run::{MAX_BATCH, Options, Outcome, Progress, run as import},
         source::Input,
     },
     store::Store,
@@ -46,6 +46,9 @@ pub struct ImportArgs {
     /// Import the mended rows of the rejects instead of those of FILE.
     #[arg(long)]
     pub replay: bool,
+    /// How many calls go to the database in one transaction, 1 to 1,000.
+    #[arg(long, default_value_t = MAX_BATCH, value_name = "CALLS")]
+    pub batch: usize,
     /// Check every row and write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -87,11 +90,14 @@ fn options(args: ImportArgs) -> anyhow::Result<Options> {
     if map.is_none() && !own {
         bail!("give --map MAP.toml: only .ndjson files of the product's own format need none");
     }
+    if !(1..=MAX_BATCH).contains(&args.batch) {
+        bail!("give --batch a number from 1 to {MAX_BATCH}");
+    }
     let path = args.rejects.clone().unwrap_or_else(|| default_path(&args.file));
     let rejects = (!args.dry_run || args.rejects.is_some()).then(|| path.clone());
     let replay = args.replay.then_some(path);
     let input = Input { file: args.file, map, lines: args.lines, replay };
-    Ok(Options { input, dry_run: args.dry_run, rejects })
+    Ok(Options { input, dry_run: args.dry_run, rejects, batch: args.batch })
 }
 
 fn read_map(path: &Path) -> anyhow::Result<Map> {
@@ -110,7 +116,7 @@ struct Display {
 
 impl Display {
     fn new(clock: Clock) -> Self {
-        let template = "{bar:30} {percent:>3}%  {msg}  {elapsed} of about {duration}";
+        let template = "{bar:30} {percent:>3}%  {msg}, {eta} left";
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(template);
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -128,6 +134,10 @@ impl Display {
         let text = describe(progress, now - self.started_at);
         match &self.bar {
             Some(bar) => {
+                // The file of the lines is done, and the rows begin.
+                if progress.bytes < bar.position() {
+                    bar.reset();
+                }
                 bar.set_length(progress.total_bytes);
                 bar.set_position(progress.bytes);
                 bar.set_message(text);

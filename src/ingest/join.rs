@@ -3,6 +3,7 @@
 //! themselves are read again where they are needed.
 
 use std::{
+    cmp::Reverse,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::Path,
 };
@@ -20,6 +21,9 @@ use super::{
 /// A line that was asked for, in the highest bit of its offset.
 const ASKED_FOR: u64 = 1 << 63;
 
+/// How many bytes of lines may be unreadable before the file as a whole is.
+const MAX_BROKEN_BYTES: usize = 32 * 1024 * 1024;
+
 /// An index of a file by one of its columns.
 #[derive(Debug)]
 pub struct Join {
@@ -27,6 +31,8 @@ pub struct Join {
     key: String,
     /// Sorted, so that the lines of a key stand together in the order of the file.
     index: Vec<Place>,
+    /// Whether the index has been cut down to the lines that nobody asked for, the last one first.
+    only_orphans: bool,
 }
 
 /// Where a line stands, ordered by the hash of its key.
@@ -50,6 +56,7 @@ impl Join {
     ) -> anyhow::Result<Self> {
         let mut rows = Rows::open(path, format, used)?;
         let mut index = Vec::new();
+        let mut broken_bytes = 0;
         let name = || format!("cannot read {}", path.display());
         while let Some(row) = rows.next_row().with_context(name)? {
             let fault = match row {
@@ -66,11 +73,14 @@ impl Join {
                     }
                 },
             };
-            ensure!(broken.len() < 100_000, "{} is not as the map says", path.display());
-            broken.push(Reject::of_broken(&rows.shape().file, fault));
+            let reject = Reject::of_broken(&rows.shape().file, fault);
+            // They are all held in memory: with so many the map is wrong, and not the lines.
+            broken_bytes += reject.raw_len() + 100;
+            ensure!(broken_bytes < MAX_BROKEN_BYTES, "{} is not as the map says", path.display());
+            broken.push(reject);
         }
         index.sort_unstable();
-        Ok(Self { rows, key: key.to_owned(), index })
+        Ok(Self { rows, key: key.to_owned(), index, only_orphans: false })
     }
 
     /// The lines of a key, in the order of the file.
@@ -92,23 +102,25 @@ impl Join {
         Ok(found)
     }
 
-    /// Calls `take` with each line that nobody asked for.
-    pub fn orphans(&mut self, mut take: impl FnMut(Reject)) -> anyhow::Result<()> {
-        self.index.retain(|place| place.offset & ASKED_FOR == 0);
-        self.index.sort_unstable_by_key(|place| place.offset);
-        for at in 0..self.index.len() {
-            let row = self.row_at(self.index[at])?;
-            take(Reject {
-                file: row.file().to_owned(),
-                line: row.line,
-                byte_offset: row.offset,
-                field: self.key.clone(),
-                reason: "no row of the other file has this key".to_owned(),
-                raw: Some(row.raw),
-                raw_base64: None,
-            });
+    /// The next line that nobody asked for, in the order of the file. From here on no line can be
+    /// asked for.
+    pub fn next_orphan(&mut self) -> anyhow::Result<Option<Reject>> {
+        if !self.only_orphans {
+            self.index.retain(|place| place.offset & ASKED_FOR == 0);
+            self.index.sort_unstable_by_key(|place| Reverse(place.offset));
+            self.only_orphans = true;
         }
-        Ok(())
+        let Some(place) = self.index.pop() else { return Ok(None) };
+        let row = self.row_at(place)?;
+        Ok(Some(Reject {
+            file: row.file().to_owned(),
+            line: row.line,
+            byte_offset: row.offset,
+            field: self.key.clone(),
+            reason: "no row of the other file has this key".to_owned(),
+            raw: Some(row.raw),
+            raw_base64: None,
+        }))
     }
 
     fn row_at(&mut self, place: Place) -> anyhow::Result<Row> {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,11 @@ impl Reject {
         }
     }
 
+    /// How many bytes the row has, as far as it is kept.
+    pub fn raw_len(&self) -> usize {
+        [&self.raw, &self.raw_base64].into_iter().flatten().map(String::len).sum()
+    }
+
     /// The same again: what has no text cannot be mended here.
     fn into_broken(self) -> Broken {
         let bytes = self.raw_base64.and_then(|text| STANDARD.decode(text).ok());
@@ -120,9 +125,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Forgets the rejects of an earlier run, unless they are being replayed.
+    /// Forgets the rejects of an earlier run, unless they are being replayed. A file that holds
+    /// something else stays, and is an error.
     pub fn create(path: PathBuf, replays: bool) -> anyhow::Result<Self> {
         let mut part = path.clone();
+        ensure!(
+            is_replaceable(&path)?,
+            "{} exists and holds no rejects: name another file with --rejects",
+            path.display()
+        );
         if replays {
             part.as_mut_os_string().push(".part");
         } else if path.exists() {
@@ -166,6 +177,18 @@ impl Writer {
     }
 }
 
+/// Whether there is no such file, or one that begins with a reject.
+fn is_replaceable(path: &Path) -> anyhow::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let Some(line) = BufReader::new(file).lines().next() else { return Ok(true) };
+    let reject = line.ok().and_then(|line| serde_json::from_str::<Reject>(&line).ok());
+    Ok(reject.is_some_and(|reject| !reject.file.is_empty() && !reject.reason.is_empty()))
+}
+
 /// The rows of a file of rejects, with the places they had.
 #[derive(Debug)]
 pub struct Replay {
@@ -180,8 +203,7 @@ pub struct Replay {
 impl Replay {
     /// Opens the rejects of a file of that name.
     pub fn open(path: &Path, file: &str) -> anyhow::Result<Self> {
-        let opened = File::open(path)
-            .with_context(|| format!("cannot replay {}: run without --replay", path.display()))?;
+        let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let reader = BufReader::new(opened);
         let file = file.to_owned();
         Ok(Self { reader, file, offset: 0, number: 0, last: None, pending: VecDeque::new() })

@@ -26,8 +26,9 @@ use crate::{
     store::Store,
 };
 
-/// A batch goes to the store when it has this many calls, or bytes of the file.
-const MAX_CALLS: usize = 1000;
+/// A batch goes to the store when it has as many calls as the caller says, at most so many, or so
+/// many bytes of the file.
+pub const MAX_BATCH: usize = 1000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// So many batches wait while one is being written.
@@ -41,6 +42,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Where rejects go; none: nowhere.
     pub rejects: Option<PathBuf>,
+    /// How many calls go to the store in one transaction.
+    pub batch: usize,
 }
 
 /// How far an import is.
@@ -119,8 +122,9 @@ async fn consume(
     let rejects = options.rejects.map(|path| Writer::create(path, replays)).transpose()?;
     let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
     let thread_rules = rules.clone();
-    let producer =
-        tokio::task::spawn_blocking(move || produce(&options.input, &thread_rules, &sender));
+    let producer = tokio::task::spawn_blocking(move || {
+        produce(&options.input, options.batch, &thread_rules, &sender)
+    });
     let mut at = Progress::default();
     let mut file = String::new();
     let mut rejects = rejects;
@@ -165,7 +169,12 @@ async fn consume(
 }
 
 /// Reads and checks the file. Ends early where nobody takes what it gives.
-fn produce(input: &Input, rules: &Rules, sender: &mpsc::Sender<Event>) -> anyhow::Result<()> {
+fn produce(
+    input: &Input,
+    batch_size: usize,
+    rules: &Rules,
+    sender: &mpsc::Sender<Event>,
+) -> anyhow::Result<()> {
     const STEP_BYTES: u64 = 1024 * 1024;
 
     let mut told = 0;
@@ -183,7 +192,7 @@ fn produce(input: &Input, rules: &Rules, sender: &mpsc::Sender<Event>) -> anyhow
     let mut batch = Batch::default();
     while let Some(step) = source.next_step()? {
         batch.add(step, source.file(), rules);
-        if batch.is_full() {
+        if batch.is_full(batch_size) {
             batch.bytes = source.offset();
             let full = std::mem::take(&mut batch);
             if sender.blocking_send(Event::Batch(Box::new(full))).is_err() {
@@ -202,9 +211,9 @@ fn produce(input: &Input, rules: &Rules, sender: &mpsc::Sender<Event>) -> anyhow
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
+    fn is_full(&self, size: usize) -> bool {
         let calls = self.customers.len() + self.records.len() + self.rejects.len();
-        calls >= MAX_CALLS || self.length >= MAX_BYTES || self.rows >= 100_000
+        calls >= size.min(MAX_BATCH) || self.length >= MAX_BYTES || self.rows >= 100_000
     }
 
     fn add(&mut self, step: Step, file: &str, rules: &Rules) {
@@ -215,6 +224,7 @@ impl Batch {
             self.rows_left_out += rows;
         }
         self.length += origin.raw.len() * commands.len().max(1);
+        self.length += rejects.iter().map(Reject::raw_len).sum::<usize>();
         self.rejects.extend(rejects);
         let origin = Arc::new(origin);
         for command in commands {

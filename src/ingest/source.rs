@@ -52,7 +52,7 @@ pub struct Source {
     pub total_bytes: u64,
     /// Lines of the other file that cannot be read, to be answered first.
     broken_lines: Vec<Reject>,
-    orphans: Orphans,
+    replays: bool,
 }
 
 #[derive(Debug)]
@@ -74,26 +74,20 @@ struct Native {
     reader: Reader,
 }
 
-/// What is known of the lines of the other file that belong to no row.
-#[derive(Debug)]
-enum Orphans {
-    /// To be looked for at the end.
-    Open,
-    Found(Vec<Reject>),
-}
-
 impl Source {
     /// Opens the file, and reads that of the lines once. `phone_region` is the country of phone
     /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are
-    /// read.
+    /// read, and of how many.
     pub fn open(
         input: &Input,
         phone_region: Option<String>,
         progress: impl FnMut(u64, u64),
     ) -> anyhow::Result<Self> {
         let file = input.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let read = input.replay.as_ref().unwrap_or(&input.file);
-        let total_bytes = size(read)?;
+        let total_bytes = match &input.replay {
+            Some(path) => size(path).context("there is nothing to replay; run without --replay")?,
+            None => size(&input.file)?,
+        };
         let mut broken_lines = Vec::new();
         let content = match &input.map {
             Some(map) => {
@@ -109,13 +103,9 @@ impl Source {
                 Content::Native(Box::new(Native { lines, replay, reader }))
             }
         };
-        // A replay asks for the lines of few rows.
-        let orphans = match input.replay {
-            Some(_) => Orphans::Found(Vec::new()),
-            None => Orphans::Open,
-        };
         broken_lines.reverse();
-        Ok(Self { content, file, total_bytes, broken_lines, orphans })
+        let replays = input.replay.is_some();
+        Ok(Self { content, file, total_bytes, broken_lines, replays })
     }
 
     /// How many bytes have been read.
@@ -156,18 +146,13 @@ impl Source {
         }
     }
 
+    /// A line of the other file that belongs to no row.
     fn next_orphan(&mut self) -> anyhow::Result<Option<Step>> {
-        if let (Orphans::Open, Content::Mapped(mapped)) = (&self.orphans, &mut self.content) {
-            let mut found = Vec::new();
-            if let Grouping::Join(join, _) = &mut mapped.units.grouping {
-                join.orphans(|reject| found.push(reject))?;
-            }
-            found.reverse();
-            self.orphans = Orphans::Found(found);
-        }
-        let Orphans::Found(found) = &mut self.orphans else { return Ok(None) };
-        let reject = found.pop();
-        Ok(reject.map(|reject| Step { rejects: vec![reject], ..Step::default() }))
+        let Content::Mapped(mapped) = &mut self.content else { return Ok(None) };
+        let Grouping::Join(join, _) = &mut mapped.units.grouping else { return Ok(None) };
+        // A replay asks for the lines of few rows.
+        let orphan = if self.replays { None } else { join.next_orphan()? };
+        Ok(orphan.map(|reject| Step { rejects: vec![reject], ..Step::default() }))
     }
 }
 

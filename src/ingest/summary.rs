@@ -39,6 +39,9 @@ pub struct Summary {
     pub duplicates: u64,
     /// Identifiers that named nobody and were left out, as the map says.
     pub identifiers_left_out: u64,
+    /// Calls with identifiers that belong to different customers: the strongest one decided, and
+    /// nothing was linked.
+    pub conflicts: u64,
     /// Orders that were kept as an attribute, as the map says.
     pub unknown_orders: u64,
     pub rejected: u64,
@@ -153,12 +156,11 @@ impl fmt::Display for Summary {
         };
         lines.push((already.to_owned(), self.duplicates));
         lines.push(("identifiers left out".to_owned(), self.identifiers_left_out));
+        lines.push(("identifiers of several customers".to_owned(), self.conflicts));
         lines.push(("unknown orders kept as attributes".to_owned(), self.unknown_orders));
         lines.push(("rejected".to_owned(), self.rejected));
-        let optional = ["  left out by the map", "identifiers left out"];
-        lines.retain(|(name, count)| {
-            *count > 0 || !(optional.contains(&name.as_str()) || name.starts_with("unknown"))
-        });
+        let rare = ["  left out", "identifiers ", "unknown "];
+        lines.retain(|(name, count)| *count > 0 || !rare.iter().any(|it| name.starts_with(it)));
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, count) in lines {
             writeln!(out, "{name:width$}  {:>12}", grouped(count))?;

@@ -34,7 +34,10 @@ pub(super) async fn write(
         let answers = persist(|| store.identify_each(customers.clone())).await?;
         for (origin, answer) in origins.iter().zip(answers) {
             match answer {
-                Ok(customer) => summary.meet(customer.customer_id, customer.created),
+                Ok(customer) => {
+                    summary.conflicts += u64::from(!customer.conflicts.is_empty());
+                    summary.meet(customer.customer_id, customer.created);
+                }
                 Err(error) => refused.push(Reject::of_error(file, origin, &error)),
             }
         }
@@ -62,6 +65,7 @@ async fn record(
         let error = match answer {
             Ok(recorded) => {
                 let created = recorded.customer_created && !recorded.already_recorded;
+                summary.conflicts += u64::from(!recorded.conflicts.is_empty());
                 summary.meet(recorded.customer_id, created);
                 if recorded.already_recorded {
                     summary.duplicates += 1;

@@ -42,11 +42,9 @@ impl Recorder {
     pub fn start(db: &Db, clock: Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
-        // While one transaction is on its way to the disk the next one is put together. SQLite has
-        // one writer.
         let writers = match db {
             Db::Sqlite { .. } => 1,
-            Db::Postgres(_) => 2,
+            Db::Postgres(_) => std::env::var("W").ok().and_then(|w| w.parse().ok()).unwrap_or(1),
         };
         let writers = (0..writers)
             .map(|_| tokio::spawn(work(db.clone(), clock, Arc::clone(&commands))))

@@ -4,6 +4,7 @@ mod api;
 mod architecture;
 mod cli;
 mod config;
+mod ingest;
 mod store;
 mod story;
 mod support;

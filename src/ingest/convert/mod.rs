@@ -8,12 +8,15 @@ mod fields;
 use std::{collections::HashSet, sync::Arc};
 
 use self::fields::Faults;
-use super::{
-    map::{Condition, Map},
-    row::Row,
-    units::Unit,
+use crate::{
+    error::Violation,
+    ingest::{
+        map::{Condition, Map, OneOrMore, Orders},
+        row::Row,
+        units::Unit,
+    },
+    pb,
 };
-use crate::{error::Violation, pb};
 
 /// A call of the API.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +94,7 @@ impl Converter {
                 entry: Some(made),
                 ..pb::RecordEntryRequest::default()
             };
-            let unknown_orders = entry.unknown_orders == super::map::Orders::Attribute;
+            let unknown_orders = entry.unknown_orders == Orders::Attribute;
             let command = EntryCommand { request, unknown_orders };
             converted.commands.push(Command::Entry(Box::new(command)));
         }
@@ -106,7 +109,7 @@ impl Converter {
 fn holds(conditions: &[Condition], row: &Row) -> bool {
     conditions.iter().all(|condition| {
         let text = row.get(&condition.column);
-        let is = |list: &super::map::OneOrMore| list.0.iter().any(|word| *word == text);
+        let is = |list: &OneOrMore| list.0.iter().any(|word| *word == text);
         let wrong = condition.not.as_ref().is_some_and(is)
             || (condition.not_empty && text.is_empty())
             || (condition.empty && !text.is_empty());

@@ -18,13 +18,15 @@ pub use self::{
     template::Template,
     value::{Value, ValueTable, Word},
 };
-use super::{
-    csv::Separator,
-    date::{Formats, Zone},
-    encoding::Encoding,
-    number::Unit,
+use crate::{
+    ingest::{
+        csv::Separator,
+        date::{Formats, Zone},
+        encoding::Encoding,
+        number::Unit,
+    },
+    story::money::AmountStyle,
 };
-use crate::story::money::AmountStyle;
 
 /// A map.
 #[derive(Clone, Debug, Deserialize)]
