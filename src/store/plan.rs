@@ -136,6 +136,12 @@ pub fn choose(identifiers: &[Identifier], owners: &HashMap<String, Uuid>) -> Cho
     choice
 }
 
+/// How many identifiers these are: a call may name one twice.
+fn distinct(target: &Target, indices: &[usize]) -> usize {
+    let Target::Identifiers(identifiers) = target else { return 0 };
+    indices.iter().map(|index| identifiers[*index].key()).collect::<HashSet<_>>().len()
+}
+
 /// A batch being decided.
 #[derive(Debug)]
 pub struct Plan {
@@ -195,7 +201,8 @@ impl Plan {
         }
         let links = if choice.conflicts.is_empty() { choice.unknown } else { Vec::new() };
         let kept = existing.and_then(|id| self.known.identifier_counts.get(&id));
-        if links.len() + kept.copied().unwrap_or(0) > MAX_IDENTIFIERS {
+        let room = MAX_IDENTIFIERS.saturating_sub(kept.copied().unwrap_or(0));
+        if links.len() > room && distinct(&item.target, &links) > room {
             return Err(Error::TooManyIdentifiers);
         }
         let filled = self.filled_profile(existing, &item.profile)?;

@@ -19,7 +19,13 @@ use crate::{
 /// The words of an entry as they are indexed: a search within one customer asks for the customer's
 /// id as for any other word, and so costs what the customer has and not what the word has.
 pub(super) fn indexed(customer_id: Uuid, words: &str) -> String {
-    format!("{} {words}", customer_word(customer_id))
+    let mut indexed = customer_word(customer_id);
+    // PostgreSQL refuses an empty word, which a space at the end would leave.
+    if !words.is_empty() {
+        indexed.push(' ');
+        indexed.push_str(words);
+    }
+    indexed
 }
 
 /// The words of a text are of ASCII alone: none is ever taken for this one.

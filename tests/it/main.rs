@@ -2,9 +2,11 @@
 
 mod api;
 mod architecture;
+mod calls;
 mod cli;
 mod config;
 mod ingest;
+mod random;
 mod store;
 mod story;
 mod support;

@@ -1,1 +1,14 @@
+//! The services over real gRPC, each case on both databases.
+
 mod bad_inputs;
+mod batch;
+mod identify;
+mod large;
+mod lists;
+mod orders;
+mod record;
+mod replay;
+mod same_hits;
+mod search;
+mod search_customers;
+mod update;

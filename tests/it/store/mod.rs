@@ -1,4 +1,5 @@
 //! The store, each case on both databases.
 
+mod paging;
 mod statements;
 mod timeline;
