@@ -1,8 +1,8 @@
 //! The speed of the product, as ratios against what it stands on, measured side by side in one run:
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
-//! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read from
-//! the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or postgres),
-//! BENCH_PARTS (import,reads,sizes,writes).
+//! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
+//! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
+//! postgres), BENCH_PARTS (import,reads,sizes,writes).
 
 mod empty;
 mod import;

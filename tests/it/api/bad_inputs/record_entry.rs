@@ -123,8 +123,10 @@ fn when() -> Vec<Case> {
             cases.push(refused(70, format!("sent_at: {what}"), sent, &[field]));
         }
     }
-    let tomorrow = with(|it| it.occurred_at = Some(at(86_401)));
-    cases.push(refused(71, "more than a day from now", tomorrow, &["entry.occurred_at"]));
+    for (what, seconds) in [("a day from now", 86_400), ("more than an hour from now", 3601)] {
+        let entry = with(|it| it.occurred_at = Some(at(seconds)));
+        cases.push(refused(71, what, entry, &["entry.occurred_at"]));
+    }
     // The entries of these cases occurred an hour ago.
     for (number, what, seconds) in
         [(72, "an end before the beginning", -3601), (73, "an end 48 hours after", 169_201)]
