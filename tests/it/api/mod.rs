@@ -2,6 +2,7 @@
 
 mod bad_inputs;
 mod batch;
+mod discovery;
 mod identify;
 mod large;
 mod lists;
@@ -11,4 +12,5 @@ mod replay;
 mod same_hits;
 mod search;
 mod search_customers;
+mod under_way;
 mod update;
