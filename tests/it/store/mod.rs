@@ -2,7 +2,9 @@
 
 mod cancelled;
 mod each;
+mod oracle;
 mod outage;
 mod paging;
+mod sequences;
 mod statements;
 mod timeline;
