@@ -2,6 +2,7 @@
 
 mod bad_inputs;
 mod batch;
+mod cancelled;
 mod discovery;
 mod identify;
 mod large;
