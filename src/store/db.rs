@@ -260,9 +260,33 @@ fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
     matches!(&*code, "40001" | "40P01" | "517") || error.is_unique_violation()
 }
 
-/// PostgreSQL classes 08 (connection), 53 (resources), 57 (shutdown, cancelled by a timeout),
-/// 55P03 (lock timeout) and 25P03 (idle too long); SQLite's full disk and I/O errors.
+/// PostgreSQL classes 08 (connection), 28 and 3D (it lets nobody in, or not into this database), 53
+/// (resources), 57 (shutdown, cancelled by a timeout), and 25006 (a standby that takes no writes),
+/// 25P03 (idle too long), 55000 (no connections allowed) and 55P03 (lock timeout); SQLite's busy,
+/// full and unreadable disks.
 fn is_outage(code: &str) -> bool {
-    (code.len() == 5 && ["08", "53", "57", "55P03", "25P03"].iter().any(|c| code.starts_with(c)))
-        || matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
+    const CODES: [&str; 9] = ["08", "28", "3D", "53", "57", "25006", "25P03", "55000", "55P03"];
+    if code.len() == 5 {
+        CODES.iter().any(|outage| code.starts_with(outage))
+    } else {
+        matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_outage;
+
+    #[test]
+    fn an_outage_is_told_from_a_fault_of_ours() {
+        for code in
+            ["08006", "28P01", "3D000", "53300", "55P03", "57014", "57P01", "5", "13", "266"]
+        {
+            assert!(is_outage(code), "{code}");
+        }
+        // A sign that is not UTF-8: its last byte is the number of a busy SQLite.
+        for code in ["22021", "22P02", "23505", "42601", "42P01", "1", "19", "2067", ""] {
+            assert!(!is_outage(code), "{code}");
+        }
+    }
 }

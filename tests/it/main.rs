@@ -2,6 +2,7 @@
 
 mod api;
 mod architecture;
+mod blocked;
 mod calls;
 mod cli;
 mod config;

@@ -2,6 +2,8 @@
 
 mod bad_inputs;
 mod batch;
+mod cancelled;
+mod discovery;
 mod identify;
 mod large;
 mod lists;
@@ -11,4 +13,5 @@ mod replay;
 mod same_hits;
 mod search;
 mod search_customers;
+mod under_way;
 mod update;

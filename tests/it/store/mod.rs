@@ -1,5 +1,10 @@
 //! The store, each case on both databases.
 
+mod cancelled;
+mod each;
+mod oracle;
+mod outage;
 mod paging;
+mod sequences;
 mod statements;
 mod timeline;
