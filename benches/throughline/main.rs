@@ -17,6 +17,10 @@ mod writes;
 
 use std::time::Duration;
 
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -28,7 +32,11 @@ pub struct Plan {
 }
 
 /// How many callers there are at once.
-pub const CALLERS: [usize; 3] = [1, 32, 128];
+pub fn callers() -> Vec<usize> {
+    let wanted = std::env::var("BENCH_CALLERS").unwrap_or_default();
+    let wanted: Vec<usize> = wanted.split(',').filter_map(|n| n.parse().ok()).collect();
+    if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
+}
 
 const PARTS: [&str; 4] = ["import", "reads", "sizes", "writes"];
 

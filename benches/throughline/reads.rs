@@ -6,7 +6,7 @@ use prost::Message as _;
 use throughline::pb::{self, timeline_service_client::TimelineServiceClient};
 
 use crate::{
-    CALLERS, Plan, empty,
+    Plan, callers, empty,
     load::{self, Measured, scatter},
     pgbench::Pgbench,
     table,
@@ -56,7 +56,7 @@ pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> an
     let (empty_address, empty) = empty::serve(bytes).await?;
 
     let mut rows = Vec::new();
-    for callers in CALLERS {
+    for callers in callers() {
         let mut read = Vec::new();
         let mut from_memory = Vec::new();
         let mut same_query = Vec::new();

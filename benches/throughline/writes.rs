@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use throughline::pb;
 
 use crate::{
-    Plan,
+    Plan, callers,
     load::{self, scatter},
     pgbench::Pgbench,
     reads::{median, micros},
@@ -14,16 +14,19 @@ use crate::{
 };
 
 const PATH: &str = "/throughline.v1.TimelineService/RecordEntry";
-const CALLERS: [usize; 4] = [1, 32, 64, 128];
 const ROUNDS: u32 = 3;
 
-/// The same row into a table with the same indexes, a transaction each.
+/// A row like the entry's into a table with the same rows and indexes, a transaction each. The id is
+/// put together from two numbers: gen_random_uuid() alone would cost as much as the insert.
 const INSERT: &str = "\
 \\set n random(1, CUSTOMERS)
+\\set a random(1, 2147483647)
+\\set b random(1, 2147483647)
 insert into bench_entries (customer_id, occurred_at, entry_id, kind, channel, payload) values \
 (cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid), \
-cast(extract(epoch from clock_timestamp()) * 1000000 as bigint), gen_random_uuid(), \
-'interaction', 'phone', decode(repeat('5a', 290), 'hex'));
+1750000000000000 + cast(:a as bigint), \
+cast(lpad(to_hex(cast(:a as bigint)), 16, '0') || lpad(to_hex(cast(:b as bigint)), 16, '0') as uuid), \
+'interaction', 'phone', cast('PAYLOAD' as bytea));
 ";
 
 /// No two runs send the same entry.
@@ -46,9 +49,12 @@ fn request(customers: u32) -> impl Fn(u64) -> pb::RecordEntryRequest {
 pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> anyhow::Result<()> {
     if let Some(pgbench) = pgbench {
         pgbench.sql("create table bench_entries (like entries including all)")?;
+        pgbench.sql("insert into bench_entries select * from entries")?;
+        pgbench.sql("vacuum analyze bench_entries")?;
+        pgbench.sql("checkpoint")?;
     }
     let mut rows = Vec::new();
-    for callers in CALLERS {
+    for callers in callers() {
         let mut written = Vec::new();
         let mut inserts = Vec::new();
         for _ in 0..ROUNDS {
@@ -56,6 +62,7 @@ pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> an
             written.push(load::run(world.address, PATH, callers, plan.time, make).await?);
             if let Some(pgbench) = pgbench {
                 let script = INSERT.replace("CUSTOMERS", &world.customers.to_string());
+                let script = script.replace("PAYLOAD", &"x".repeat(290));
                 inserts.push(pgbench.run(&script, callers, plan.time)?);
             }
         }

@@ -42,9 +42,10 @@ impl Recorder {
     pub fn start(db: &Db, clock: Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
+        // While one transaction waits for the disk the next one is on its way. SQLite has one writer.
         let writers = match db {
             Db::Sqlite { .. } => 1,
-            Db::Postgres(_) => std::env::var("W").ok().and_then(|w| w.parse().ok()).unwrap_or(1),
+            Db::Postgres(_) => 2,
         };
         let writers = (0..writers)
             .map(|_| tokio::spawn(work(db.clone(), clock, Arc::clone(&commands))))
