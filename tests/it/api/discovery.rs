@@ -1,6 +1,6 @@
 //! What a client can ask the server about itself: health and reflection; and calls of browsers.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use prost::Message as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Notify,
+    time::timeout,
 };
 use tonic::{
     Code,
@@ -59,10 +60,14 @@ impl Watch {
         Self(health.watch(request).await.unwrap().into_inner())
     }
 
+    /// Waits until health tells it, or for so long that it never will.
     async fn until(&mut self, wanted: ServingStatus) {
-        while self.0.message().await.unwrap().unwrap().status() != wanted {}
+        let told = async { while self.0.message().await.unwrap().unwrap().status() != wanted {} };
+        timeout(NEVER, told).await.expect("health tells what is true");
     }
 }
+
+const NEVER: Duration = Duration::from_secs(30);
 
 const SERVICES: [&str; 3] =
     ["", "throughline.v1.CustomerService", "throughline.v1.TimelineService"];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use prost::Message as _;
 use throughline::{clock::Clock, server::Settings};
+use tokio::time::timeout;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
@@ -96,8 +97,9 @@ async fn watch(server: &Server) -> tonic::Streaming<tonic_health::pb::HealthChec
     health.watch(request).await.unwrap().into_inner()
 }
 
-/// Long enough that a test which had to wait for it would be stopped.
+/// A grace that no shutdown may use up, and how long one may take that does not.
 const ENDLESS: Duration = Duration::from_secs(3600);
+const AT_ONCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_shutdown_lets_calls_under_way_finish() {
@@ -130,7 +132,8 @@ async fn a_shutdown_lets_calls_under_way_finish() {
         drop(watch);
         assert!((&mut record).now_or_never().is_none());
         blocked.release().await;
-        let (recorded, ()) = tokio::join!(record, stop);
+        let both = async { tokio::join!(record, stop) };
+        let (recorded, ()) = timeout(AT_ONCE, both).await.unwrap();
         let recorded = recorded.unwrap().into_inner();
         assert_eq!(recorded.customer_id, made.id);
 
@@ -149,7 +152,7 @@ async fn idle_connections_do_not_hold_a_shutdown() {
         let server = Server::start_with(database, settings).await;
         let idle = [server.connect().await, server.connect().await];
         server.identified(vec![account("anna")]).await;
-        server.stop().await;
+        timeout(AT_ONCE, server.stop()).await.unwrap();
         drop(idle);
     })
     .await;
@@ -163,7 +166,7 @@ async fn an_open_stream_holds_a_shutdown_no_longer_than_its_grace() {
         let server = Server::start_with(database, settings).await;
         let mut watch = watch(&server).await;
         watch.message().await.unwrap().unwrap();
-        server.stop().await;
+        timeout(AT_ONCE, server.stop()).await.unwrap();
         drop(watch);
     })
     .await;
