@@ -78,7 +78,14 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Customer(args) => customer::run(args, &config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Import(args) => {
-            let store = open(&config).await?;
+            // Of an import 1 means that rows were rejected.
+            let store = match open(&config).await {
+                Ok(store) => store,
+                Err(failure) => {
+                    failure.report();
+                    return Ok(ExitCode::from(2));
+                }
+            };
             return Ok(import::run(args, store, connect::rules(&config)).await?);
         }
     }

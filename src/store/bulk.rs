@@ -77,8 +77,8 @@ impl Batch {
             return Ok(());
         }
         match tx {
-            Tx::Postgres(tx) => self.write_postgres(&mut **tx).await,
-            Tx::Sqlite(tx) => self.write_sqlite(&mut **tx).await,
+            Tx::Postgres(tx) => self.write_postgres(tx).await,
+            Tx::Sqlite(tx) => self.write_sqlite(tx).await,
         }
     }
 
