@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use throughline::cli::{self, Cli};
 
-/// Every call allocates in one thread and frees in another, which the system's allocator is slow at:
-/// with this one a page of PostgreSQL costs a third less.
+/// A call often allocates in one thread and frees in another, which the system's allocator is slow
+/// at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

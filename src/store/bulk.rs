@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{db::Tx, dialect::SET_REVISIONS};
 use crate::error::Error;
 
-/// How many rows one statement of SQLite inserts at most; each smaller number has a statement of its
-/// own, which stays prepared.
+/// How many rows one statement of SQLite inserts at most; each smaller number has a statement of
+/// its own, which stays prepared.
 pub(super) const ROWS: usize = 64;
 
 /// A table and the columns that are inserted, in the order of the values.
