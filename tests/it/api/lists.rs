@@ -30,15 +30,15 @@ async fn world(server: &Server, random: &mut Random) -> (String, Vec<pb::Entry>)
     for number in 0..150 {
         let refund = pb::Money { currency_code: "EUR".to_owned(), minor_units: 1999 };
         let refund = pb::Return { refund: Some(refund), ..Default::default() };
-        let mut one = match (number, random.below(5)) {
-            (0..3, _) => bought(ORDERS[number]),
+        let mut one = match (ORDERS.get(number), random.below(5)) {
+            (Some(order), _) => bought(*order),
             (_, 0) => said("x"),
             (_, 1) => bought(""),
             (_, 2) => entry(Content::Returned(refund)),
             (_, 3) => scored(7.0, ""),
             _ => note("x"),
         };
-        if number >= 3 && random.below(3) == 0 {
+        if number >= ORDERS.len() && random.below(3) == 0 {
             one = about(one, [random.pick(&ORDERS)]);
         }
         one.channel = (random.pick(&CHANNELS)).into();

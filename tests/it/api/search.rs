@@ -207,7 +207,8 @@ async fn filters_and_pages_hold_in_a_search() {
             batch.push(by(who(), entry));
         }
         server.batch(batch).await.unwrap();
-        let filters: [(EntryFilter, fn(i64) -> bool); 5] = [
+        type Passes = fn(i64) -> bool;
+        let filters: [(EntryFilter, Passes); 5] = [
             (EntryFilter::default(), |_| true),
             (EntryFilter { kinds: vec![EntryKind::Note.into()], ..Default::default() }, |it| {
                 it % 2 == 1

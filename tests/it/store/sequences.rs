@@ -1,5 +1,5 @@
-//! Any sequence of calls has the answers and the effects that the oracle says. On SQLite alone: what
-//! a write does is decided without SQL, and the statements are held to it by the other tests.
+//! Any sequence of calls has the answers and the effects that the oracle says. On SQLite alone:
+//! what a write does is decided without SQL; the other tests hold the statements to it.
 
 use std::collections::BTreeMap;
 
