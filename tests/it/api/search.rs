@@ -207,8 +207,8 @@ async fn filters_and_pages_hold_in_a_search() {
             batch.push(by(who(), entry));
         }
         server.batch(batch).await.unwrap();
-        type Passes = fn(i64) -> bool;
-        let filters: [(EntryFilter, Passes); 5] = [
+        type Case = (EntryFilter, fn(i64) -> bool);
+        let filters: [Case; 5] = [
             (EntryFilter::default(), |_| true),
             (EntryFilter { kinds: vec![EntryKind::Note.into()], ..Default::default() }, |it| {
                 it % 2 == 1
