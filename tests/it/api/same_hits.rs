@@ -13,8 +13,8 @@ use crate::{
 
 const WORDS: &str = r#"klacht klachten televisie televisies bestelling bestellingen prijs
     prijzen één garantie wasmachine de het niet kapot order tablet kjøleskap kjøleskapet vaskemaskin
-    vaskemaskiner klage klager ikke Åse regning regninger levert pakke pakken vare varen købt køleskab
-    faktura fakturaen kunde kunder complaint complaints repair repaired battery batteries the not
+    vaskemaskiner klage klager ikke Åse regning regninger levert pakke pakken vare varen købt
+    køleskab faktura fakturaen kunde kunder complaint complaints repair repaired battery batteries the not
     refund refunds Straße strasse Müller SN-00417 W4923227 #W4923227 00417 55" 1/2 naïve 日本 Иван 🎉
     and or near AND OR a* b:c 'quoted' \ % _ & |"#;
 

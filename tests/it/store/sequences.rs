@@ -1,5 +1,5 @@
-//! Any sequence of calls has the answers and the effects that the oracle says. On SQLite alone: what
-//! a write does is decided without SQL, and the statements are held to it by the other tests.
+//! Any sequence of calls has the answers and the effects that the oracle says. On SQLite alone:
+//! what a write does is decided without SQL; the other tests hold the statements to it.
 
 use std::collections::BTreeMap;
 
@@ -44,9 +44,10 @@ fn write() -> impl Strategy<Value = Write> {
 fn calls(each: bool) -> impl Strategy<Value = Vec<Call>> {
     let identify = (identifiers(), select(vec!["", "", "Anna", "Bert"]));
     let writes = vec(write(), 1..4);
+    let kind = if each { Call::Each } else { Call::Batch };
     let call = prop_oneof![
         1 => identify.prop_map(|(identifiers, name)| Call::Identify(identifiers, name)),
-        3 => writes.prop_map(move |writes| if each { Call::Each(writes) } else { Call::Batch(writes) }),
+        3 => writes.prop_map(kind),
     ];
     vec(call, 1..25)
 }
@@ -228,7 +229,11 @@ fn run(calls: Vec<Call>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn batches_do_what_the_oracle_says(calls in calls(false)) {
