@@ -16,8 +16,8 @@ use crate::{
 const PATH: &str = "/throughline.v1.TimelineService/RecordEntry";
 const ROUNDS: u32 = 3;
 
-/// A row like the entry's into a table with the same rows and indexes, a transaction each. The id is
-/// put together from two numbers: gen_random_uuid() alone would cost as much as the insert.
+/// A row like the entry's into a table with the same rows and indexes, a transaction each. The id
+/// is put together from two numbers: gen_random_uuid() alone would cost as much as the insert.
 const INSERT: &str = "\
 \\set n random(1, CUSTOMERS)
 \\set a random(1, 2147483647)
@@ -25,7 +25,8 @@ const INSERT: &str = "\
 insert into bench_entries (customer_id, occurred_at, entry_id, kind, channel, payload) values \
 (cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid), \
 1750000000000000 + cast(:a as bigint), \
-cast(lpad(to_hex(cast(:a as bigint)), 16, '0') || lpad(to_hex(cast(:b as bigint)), 16, '0') as uuid), \
+cast(lpad(to_hex(cast(:a as bigint)), 16, '0') || \
+lpad(to_hex(cast(:b as bigint)), 16, '0') as uuid), \
 'interaction', 'phone', cast('PAYLOAD' as bytea));
 ";
 

@@ -42,7 +42,8 @@ impl Recorder {
     pub fn start(db: &Db, clock: Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
-        // While one transaction waits for the disk the next one is on its way. SQLite has one writer.
+        // While one transaction waits for the disk the next one is on its way. SQLite has one
+        // writer.
         let writers = match db {
             Db::Sqlite { .. } => 1,
             Db::Postgres(_) => 2,
