@@ -27,11 +27,11 @@ fn kind(entry: &pb::Entry) -> EntryKind {
 /// A customer with 150 entries of all kinds on some channels, often several at the same time.
 async fn world(server: &Server, random: &mut Random) -> (String, Vec<pb::Entry>) {
     let mut requests = Vec::new();
-    for number in 0..150_usize {
+    for number in 0..150 {
         let refund = pb::Money { currency_code: "EUR".to_owned(), minor_units: 1999 };
         let refund = pb::Return { refund: Some(refund), ..Default::default() };
-        let mut one = match (number, random.below(5)) {
-            (_, _) if number < ORDERS.len() => bought(ORDERS[number]),
+        let mut one = match (ORDERS.get(number), random.below(5)) {
+            (Some(order), _) => bought(*order),
             (_, 0) => said("x"),
             (_, 1) => bought(""),
             (_, 2) => entry(Content::Returned(refund)),

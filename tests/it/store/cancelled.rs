@@ -186,7 +186,8 @@ async fn callers_that_go_away_cost_nobody_anything() {
         // And what was given up can be sent again: each has happened once then.
         for entry in given_up {
             let again = record(&store, entry.clone()).await.unwrap();
-            assert_eq!(again.already_recorded, there.contains(&again.entry_id));
+            // It may have been under way still when the timeline was read.
+            assert!(again.already_recorded || !there.contains(&again.entry_id));
         }
         for change in done.iter().flat_map(|it| &it.changes) {
             store.update_customer(change.clone()).await.unwrap();
