@@ -138,7 +138,9 @@ where
         }
     };
     watch.abort();
-    store.close().await;
+    if timeout(settings.shutdown_grace, store.close()).await.is_err() {
+        tracing::warn!("the database did not let go of its connections");
+    }
     ended
 }
 

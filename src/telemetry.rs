@@ -25,5 +25,11 @@ pub fn start(config: &Config, usual: Level, colour: bool) {
     };
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     // Whoever was first keeps the log, such as a test.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        // The text of a panic may quote a customer's; where it was does not.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "panic");
+        }));
+    }
 }

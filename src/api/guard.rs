@@ -2,7 +2,6 @@
 //! the reasons of errors that come from below the services.
 
 use std::{
-    any::Any,
     convert::Infallible,
     future::Future,
     panic::AssertUnwindSafe,
@@ -27,6 +26,7 @@ use crate::{clock::Clock, error::Error, pb::ErrorReason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: &str = "grpc-timeout";
+const HEALTH: &str = "/grpc.health.v1.Health/";
 /// A deadline farther away than this is a mistake: one year.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -95,7 +95,14 @@ where
         if request.uri().path().starts_with("/throughline.") {
             request = request.map(OneMessage::of);
         }
+        // A server that is merely busy is healthy.
+        let is_health = request.uri().path().starts_with(HEALTH);
         let permit = Arc::clone(&self.layer.calls).try_acquire_owned();
+        let permit = match permit {
+            Ok(permit) => Ok(Some(permit)),
+            Err(_) if is_health => Ok(None),
+            Err(full) => Err(full),
+        };
         let call = match (deadline, permit) {
             (Err(status), _) => Err(status),
             (Ok(Duration::ZERO), _) => Err(Error::DeadlinePassed.into()),
@@ -108,8 +115,9 @@ where
                 Ok((call, deadline, _permit)) => {
                     match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
                         Err(_) => Status::from(Error::DeadlinePassed).into_http(),
-                        Ok(Err(panic)) => {
-                            Status::from(Error::Internal(panic_text(&*panic))).into_http()
+                        // What it says may quote a customer's text.
+                        Ok(Err(_)) => {
+                            Status::from(Error::Internal("a panic".to_owned())).into_http()
                         }
                         Ok(Ok(Ok(response))) => explained(response),
                         Ok(Ok(Err(never))) => match never {},
@@ -197,10 +205,4 @@ fn explained(response: Response<Body>) -> Response<Body> {
         _ => return response,
     };
     status.into_http()
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panic: {}", text.unwrap_or_default())
 }

@@ -14,8 +14,11 @@ use crate::{
 pub const DOMAIN: &str = "throughline";
 /// When a call that failed for want of something may be tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// At most so many violations are named, so that the answer fits into the headers of a response.
-const MAX_VIOLATIONS: usize = 40;
+/// At most so many bytes of violations are named: an error travels in the headers of a response, of
+/// which usual clients take 8 KiB in all.
+const MAX_VIOLATION_BYTES: usize = 2500;
+/// At most so many violations are in the message too.
+const MAX_IN_MESSAGE: usize = 5;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -43,7 +46,7 @@ impl From<Error> for Status {
             details.set_retry_info(Some(RETRY_AFTER));
         }
         let message = match &error {
-            Error::Invalid(violations) if violations.len() > MAX_VIOLATIONS => {
+            Error::Invalid(violations) if violations.len() > MAX_IN_MESSAGE => {
                 format!("{} fields break a rule", violations.len())
             }
             other => other.to_string(),
@@ -68,9 +71,19 @@ fn with_reason(
     Status::with_error_details(code, message, details)
 }
 
+/// The first violations, as many as fit; one at least.
 fn named(violations: &[Violation]) -> Vec<FieldViolation> {
-    let named = violations.iter().take(MAX_VIOLATIONS);
-    named.map(|v| FieldViolation::new(v.field.clone(), v.rule.clone())).collect()
+    let mut room = MAX_VIOLATION_BYTES;
+    let mut named = Vec::new();
+    for violation in violations {
+        let bytes = violation.field.len() + violation.rule.len() + 8;
+        if bytes > room && !named.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(bytes);
+        named.push(FieldViolation::new(violation.field.clone(), violation.rule.clone()));
+    }
+    named
 }
 
 fn classify(error: &Error) -> (Code, ErrorReason) {

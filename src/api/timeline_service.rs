@@ -33,7 +33,10 @@ impl TimelineService for Api {
         request: Request<pb::BatchRecordEntriesRequest>,
     ) -> Result<Response<pb::BatchRecordEntriesResponse>, Status> {
         let records = validate::batch(request.into_inner(), &self.rules)?;
-        let responses = self.record(records).await?;
+        let alone = records.len() == 1;
+        let responses = self.record(records).await;
+        let responses =
+            responses.map_err(|error| if alone { error.within("requests[0].") } else { error })?;
         Ok(Response::new(pb::BatchRecordEntriesResponse { responses }))
     }
 
@@ -90,7 +93,7 @@ impl TimelineService for Api {
             None => None,
         };
         let request = PageRequest { filter, order: Order::NewestFirst, after, limit };
-        let (entries, next) = self.store.search_timeline(customer_id, &words, &request).await?;
+        let (entries, next) = self.store.search_timeline(customer_id, words, request).await?;
         let next_page_token = tokens.write(next);
         Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
     }

@@ -17,6 +17,7 @@ mod timeline;
 use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use customers::{MAX_NAME_WORDS, ProfileChange};
@@ -42,6 +43,8 @@ pub struct Store {
     clock: Clock,
     recorder: Arc<Recorder>,
     page_key: Arc<[u8]>,
+    /// A search over all history may take long: half of the connections stay free of them.
+    searches: Arc<Semaphore>,
 }
 
 /// The customer that a set of identifiers names.
@@ -68,7 +71,9 @@ impl Store {
         let db = Db::open(url, connections).await?;
         migrate::migrate(&db).await?;
         let recorder = Arc::new(Recorder::start(&db, clock));
-        let mut store = Self { db, clock, recorder, page_key: Arc::from([]) };
+        let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
+        let searches = Arc::new(Semaphore::new(searches));
+        let mut store = Self { db, clock, recorder, page_key: Arc::from([]), searches };
         store.page_key = store.load_page_key().await?.into();
         Ok(store)
     }

@@ -193,6 +193,7 @@ impl Plan {
         if let Some(named) = &item.entry
             && let Some(row) = self.recorded_before(named)?
         {
+            self.name_too(&row, named);
             return Ok(repeated(&row, &item.target, &self.known.owners));
         }
         let existing = choice.customer_id;
@@ -246,6 +247,16 @@ impl Plan {
             }
         }
         if violations.is_empty() { Ok(found) } else { Err(Error::Invalid(violations)) }
+    }
+
+    /// Gives an earlier write the names that it did not have yet, so that they mean it from now on.
+    fn name_too(&mut self, row: &LedgerRow, named: &NamedEntry) {
+        for name in &named.names {
+            if !self.known.ledger.contains_key(&name.parts()) {
+                self.known.ledger.insert(name.parts(), row.clone());
+                self.writes.ledger.push((name.parts(), row.clone()));
+            }
+        }
     }
 
     /// The profile after the item, where it is another one.

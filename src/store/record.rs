@@ -9,7 +9,7 @@ use super::{
     customers,
     db::{Db, Tx},
     dialect,
-    plan::{Done, EntryRow, Held, Item, Known, LedgerRow, Plan, Writes, choose},
+    plan::{Done, EntryRow, Held, Item, Known, LedgerRow, Plan, Writes},
     search,
 };
 use crate::{
@@ -75,7 +75,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
         let keys: Vec<String> = keys.into_iter().collect();
         known.owners = tx.by_texts(dialect::OWNERS_BY_KEY, &keys).await?.into_iter().collect();
     }
-    let resolved = resolve(items(), known.owners.clone());
+    let candidates = candidates(items(), &known.owners);
 
     let mut ids: BTreeSet<Uuid> = known.owners.values().copied().collect();
     ids.extend(items().filter_map(|item| match item.target {
@@ -91,8 +91,8 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
             .collect();
     }
 
-    let counted: BTreeSet<Uuid> =
-        resolved.iter().filter(|found| found.links).filter_map(|found| found.customer_id).collect();
+    let linking = candidates.iter().filter(|found| found.links);
+    let counted: BTreeSet<Uuid> = linking.flat_map(|found| &found.customers).copied().collect();
     if !counted.is_empty() {
         let ids: Vec<Uuid> = counted.into_iter().collect();
         let rows: Vec<(Uuid, i64)> = tx.by_ids(dialect::COUNT_IDENTIFIERS, &ids).await?;
@@ -100,7 +100,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
             rows.into_iter().map(|(id, n)| (id, usize::try_from(n).unwrap_or(0))).collect();
     }
     load_ledger(tx, items(), &mut known).await?;
-    load_references(tx, items(), &resolved, &mut known).await?;
+    load_references(tx, items(), &candidates, &mut known).await?;
     Ok(known)
 }
 
@@ -141,19 +141,21 @@ pub(super) async fn find_writes(
 async fn load_references(
     tx: &mut Tx,
     items: impl Iterator<Item = &Item>,
-    resolved: &[Resolved],
+    candidates: &[Candidates],
     known: &mut Known,
 ) -> Result<(), Error> {
     let mut orders = BTreeSet::new();
     let mut replies = BTreeSet::new();
-    for (item, found) in items.zip(resolved) {
-        let (Some(named), Some(id)) = (&item.entry, found.customer_id) else { continue };
-        let id = id.simple().to_string();
-        for order in named.entry.orders.iter().chain(&named.entry.purchase) {
-            orders.insert((id.clone(), order.clone()));
-        }
-        if let Some(entry) = named.entry.reply_to {
-            replies.insert((id, entry.simple().to_string()));
+    for (item, found) in items.zip(candidates) {
+        let Some(named) = &item.entry else { continue };
+        for id in &found.customers {
+            let id = id.simple().to_string();
+            for order in named.entry.orders.iter().chain(&named.entry.purchase) {
+                orders.insert((id.clone(), order.clone()));
+            }
+            if let Some(entry) = named.entry.reply_to {
+                replies.insert((id, entry.simple().to_string()));
+            }
         }
     }
     if !orders.is_empty() {
@@ -168,32 +170,36 @@ async fn load_references(
     Ok(())
 }
 
-/// Whom an item is about, as far as it can be told before the batch is decided.
-struct Resolved {
-    customer_id: Option<Uuid>,
-    /// Whether the item brings identifiers that are new.
+/// Whom an item may turn out to be about.
+struct Candidates {
+    customers: BTreeSet<Uuid>,
+    /// Whether the item brings identifiers that nobody has yet.
     links: bool,
 }
 
-/// Goes through the items as the plan will: one may be about a customer only since an earlier one
-/// has given the customer a new identifier.
-fn resolve<'a>(
+/// Goes through the items as the plan will: one may be about a customer only since an earlier one has
+/// given the customer a new identifier. Whether the earlier one succeeds is not known yet, so every
+/// customer that the item may be about counts.
+fn candidates<'a>(
     items: impl Iterator<Item = &'a Item>,
-    mut owners: HashMap<String, Uuid>,
-) -> Vec<Resolved> {
+    owners: &HashMap<String, Uuid>,
+) -> Vec<Candidates> {
+    let mut possible: HashMap<String, BTreeSet<Uuid>> = HashMap::new();
     items
         .map(|item| match &item.target {
-            Target::Customer(id) => Resolved { customer_id: Some(*id), links: false },
+            Target::Customer(id) => Candidates { customers: BTreeSet::from([*id]), links: false },
             Target::Identifiers(identifiers) => {
-                let choice = choose(identifiers, &owners);
-                if let Some(id) = choice.customer_id
-                    && choice.conflicts.is_empty()
-                {
-                    for &index in &choice.unknown {
-                        owners.insert(identifiers[index].key(), id);
-                    }
+                let keys: Vec<String> = identifiers.iter().map(Identifier::key).collect();
+                let known = keys.iter().filter_map(|key| owners.get(key).copied());
+                let mut customers: BTreeSet<Uuid> = known.collect();
+                customers.extend(keys.iter().filter_map(|key| possible.get(key)).flatten());
+                let unknown: Vec<String> =
+                    keys.into_iter().filter(|key| !owners.contains_key(key)).collect();
+                let links = !unknown.is_empty();
+                for key in unknown {
+                    possible.entry(key).or_default().extend(&customers);
                 }
-                Resolved { customer_id: choice.customer_id, links: !choice.unknown.is_empty() }
+                Candidates { customers, links }
             }
         })
         .collect()
@@ -230,8 +236,10 @@ fn add_identifiers(batch: &mut Batch, rows: BTreeMap<String, (Uuid, Identifier)>
     batch.insert(&IDENTIFIERS, columns);
 }
 
-/// Adds the names of writes.
-pub(super) fn add_to_ledger(batch: &mut Batch, ledger: Vec<((String, String), LedgerRow)>) {
+/// Adds the names of writes, in their order, so that two servers that add the same ones never wait
+/// for each other.
+pub(super) fn add_to_ledger(batch: &mut Batch, mut ledger: Vec<((String, String), LedgerRow)>) {
+    ledger.sort_by(|one, other| one.0.cmp(&other.0));
     let (names, rows): (Vec<_>, Vec<_>) = ledger.into_iter().unzip();
     let (scopes, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
     let columns = vec![

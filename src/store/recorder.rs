@@ -5,11 +5,12 @@
 //! The transactions run in tasks of their own: a caller that goes away does not stop its write
 //! half-way, which sqlx would not survive (issue 4393).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::{
@@ -23,6 +24,9 @@ use crate::{clock::Clock, error::Error};
 const QUEUE: usize = 4096;
 /// How many items one transaction holds, but for a single command that is larger.
 const BATCH: usize = 512;
+/// How long a transaction may take. The database's own limits end a statement earlier; this one is
+/// for a connection whose other side has vanished without a word.
+const BOUND: Duration = Duration::from_secs(45);
 /// How often a batch that lost a race against another server is run again.
 const TRIES: usize = 8;
 
@@ -81,8 +85,10 @@ fn closed() -> Error {
 
 async fn work(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
     while let Some(batch) = next_batch(&commands).await {
+        // Nobody waits any more for a command whose caller has given up before it began.
+        let waited_for = batch.into_iter().filter(|command| !command.answer.is_closed());
         let (items, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|command| (command.items, command.answer)).unzip();
+            waited_for.map(|command| (command.items, command.answer)).unzip();
         let results = record_all(&db, clock, items).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.
@@ -105,13 +111,16 @@ async fn next_batch(commands: &Mutex<mpsc::Receiver<Command>>) -> Option<Vec<Com
     Some(batch)
 }
 
-/// Records commands in one transaction. Where the database refuses it for another reason than a
-/// lost race, each command is tried by itself, so that one does not fail the others.
+/// Records commands in one transaction. Where the database refuses it, or it loses every race, each
+/// command is tried by itself, so that one does not fail the others.
 pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<Answer> {
     let commands = Arc::new(commands);
     match in_task(db, clock, Arc::clone(&commands)).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
+        Err(Error::LostRace) if commands.len() == 1 => {
+            vec![Err(Error::Unavailable(format!("lost {TRIES} races")))]
+        }
         Err(error) if commands.len() == 1 => vec![Err(error)],
         Err(_) => {
             let mut answers = Vec::with_capacity(commands.len());
@@ -119,6 +128,9 @@ pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<
                 let one = Arc::new(vec![items.clone()]);
                 answers.push(match in_task(db, clock, one).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
+                    Err(Error::LostRace) => {
+                        Err(Error::Unavailable(format!("lost {TRIES} races")))
+                    }
                     Err(error) => Err(error),
                 });
             }
@@ -137,12 +149,13 @@ async fn in_task(
     let task = tokio::spawn(async move {
         let mut last = closed();
         for _ in 0..TRIES {
-            match record::record(&db, clock, &commands).await {
-                Err(error @ Error::LostRace) => last = error,
-                result => return result,
+            match timeout(BOUND, record::record(&db, clock, &commands)).await {
+                Ok(Err(error @ Error::LostRace)) => last = error,
+                Ok(result) => return result,
+                Err(_) => return Err(Error::Unavailable("a write got no answer".to_owned())),
             }
         }
-        Err(Error::Unavailable(format!("gave up after {TRIES} tries: {last}")))
+        Err(last)
     });
-    task.await.map_err(|error| Error::Internal(format!("a write task failed: {error}")))?
+    task.await.map_err(|_| Error::Internal("a write task failed".to_owned()))?
 }

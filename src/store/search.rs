@@ -1,6 +1,8 @@
 //! Finding entries by their words. The words are folded and stemmed here and not by the database,
 //! so that both find the same; the database only compares them.
 
+use std::sync::Arc;
+
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -53,6 +55,25 @@ pub(super) fn search_text(words_match: &str, by_order: bool) -> String {
 impl Store {
     /// Entries that hold, for each list of alternatives, one of them; the newest first.
     pub async fn search_timeline(
+        &self,
+        customer_id: Option<Uuid>,
+        words: Vec<Vec<String>>,
+        request: PageRequest,
+    ) -> Result<(Frames, Option<Position>), Error> {
+        if customer_id.is_some() {
+            return self.search(customer_id, &words, &request).await;
+        }
+        // A caller that gives up does not stop the statement: the permit stays with it.
+        let permit = Arc::clone(&self.searches).acquire_owned().await;
+        let store = self.clone();
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            store.search(None, &words, &request).await
+        });
+        task.await.map_err(|_| Error::Internal("a search failed".to_owned()))?
+    }
+
+    async fn search(
         &self,
         customer_id: Option<Uuid>,
         words: &[Vec<String>],
