@@ -95,9 +95,10 @@ impl Batch {
             text.push_str(") on conflict do nothing returning 1)");
             next += columns.len();
         }
-        let counts = self.inserts.iter().map(|(table, _)| {
-            format!("(select count(*) from {}_rows)", table.name)
-        });
+        let counts = self
+            .inserts
+            .iter()
+            .map(|(table, _)| format!("(select count(*) from {}_rows)", table.name));
         let counts: Vec<String> = counts.collect();
         let _ = write!(text, " select cast(0 + {} as bigint)", counts.join(" + "));
         let rows: usize = self.inserts.iter().map(|(_, columns)| columns[0].len()).sum();

@@ -1,7 +1,7 @@
 //! What a batch of writes does to what is there: decided in memory, without SQL, once everything
 //! that matters has been read under the locks.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use uuid::Uuid;
 
@@ -252,9 +252,9 @@ impl Plan {
     /// Gives an earlier write the names that it did not have yet, so that they mean it from now on.
     fn name_too(&mut self, row: &LedgerRow, named: &NamedEntry) {
         for name in &named.names {
-            if !self.known.ledger.contains_key(&name.parts()) {
-                self.known.ledger.insert(name.parts(), row.clone());
-                self.writes.ledger.push((name.parts(), row.clone()));
+            if let Entry::Vacant(vacant) = self.known.ledger.entry(name.parts()) {
+                self.writes.ledger.push((vacant.key().clone(), row.clone()));
+                vacant.insert(row.clone());
             }
         }
     }

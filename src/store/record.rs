@@ -177,9 +177,9 @@ struct Candidates {
     links: bool,
 }
 
-/// Goes through the items as the plan will: one may be about a customer only since an earlier one has
-/// given the customer a new identifier. Whether the earlier one succeeds is not known yet, so every
-/// customer that the item may be about counts.
+/// Goes through the items as the plan will: one may be about a customer only since an earlier one
+/// has given the customer a new identifier. Whether the earlier one succeeds is not known yet, so
+/// every customer that the item may be about counts.
 fn candidates<'a>(
     items: impl Iterator<Item = &'a Item>,
     owners: &HashMap<String, Uuid>,

@@ -128,9 +128,7 @@ pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<
                 let one = Arc::new(vec![items.clone()]);
                 answers.push(match in_task(db, clock, one).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
-                    Err(Error::LostRace) => {
-                        Err(Error::Unavailable(format!("lost {TRIES} races")))
-                    }
+                    Err(Error::LostRace) => Err(Error::Unavailable(format!("lost {TRIES} races"))),
                     Err(error) => Err(error),
                 });
             }

@@ -38,7 +38,7 @@ async fn world(server: &Server, random: &mut Random) -> (String, Vec<pb::Entry>)
             (_, 3) => scored(7.0, ""),
             _ => note("x"),
         };
-        if first.is_none() && random.below(3) == 0 {
+        if number >= ORDERS.len() && random.below(3) == 0 {
             one = about(one, [random.pick(&ORDERS)]);
         }
         one.channel = (random.pick(&CHANNELS)).into();

@@ -69,7 +69,6 @@ async fn an_entry_that_is_refused_leaves_the_others() {
 
 /// What a refused entry would have linked is linked to nobody: who it names is as before.
 #[tokio::test]
-#[ignore = "record::resolve takes what a refused item brings for linked"]
 async fn what_a_refused_entry_brought_does_not_count_for_the_next() {
     on_both(async |database| {
         let store = Store::open(&database.url, 2, RULES.clock).await.unwrap();

@@ -243,7 +243,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "record::resolve takes what a refused item brings for linked"]
     fn writes_of_an_import_do_what_the_oracle_says(calls in calls(true)) {
         run(calls);
     }
