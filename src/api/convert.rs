@@ -1,17 +1,9 @@
 //! The model as the contract has it.
 
 use crate::{
-    model::{
-        Address, Conflict, Customer, IdentifierKind, KeptIdentifier, Micros, Profile, Recorded,
-    },
+    model::{Address, Conflict, Customer, IdentifierKind, KeptIdentifier, Profile, Recorded},
     pb,
 };
-
-/// A point in time.
-pub fn timestamp(at: Micros) -> prost_types::Timestamp {
-    let nanos = i32::try_from(at.rem_euclid(1_000_000)).unwrap_or(0) * 1000;
-    prost_types::Timestamp { seconds: at.div_euclid(1_000_000), nanos }
-}
 
 /// A customer.
 pub fn customer(customer: Customer) -> pb::Customer {
@@ -19,7 +11,7 @@ pub fn customer(customer: Customer) -> pb::Customer {
         id: customer.id.to_string(),
         revision: customer.revision,
         etag: customer.revision.to_string(),
-        created_at: Some(timestamp(customer.created_at)),
+        created_at: Some(pb::timestamp(customer.created_at)),
         profile: (!customer.profile.is_empty()).then(|| profile(customer.profile)),
         identifiers: customer.identifiers.into_iter().map(identifier).collect(),
     }
@@ -54,7 +46,7 @@ fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
         namespace: identifier.namespace,
         value: identifier.value,
         raw_value: identifier.raw,
-        first_seen_at: Some(timestamp(kept.first_seen_at)),
+        first_seen_at: Some(pb::timestamp(kept.first_seen_at)),
         mixed_script: identifier.mixed_script,
     }
 }
@@ -89,7 +81,7 @@ pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse 
         customer_id: recorded.customer_id.to_string(),
         entry_id: recorded.entry_id.to_string(),
         revision: recorded.revision,
-        recorded_at: Some(timestamp(recorded.recorded_at)),
+        recorded_at: Some(pb::timestamp(recorded.recorded_at)),
         customer_created: recorded.customer_created,
         already_recorded: recorded.already_recorded,
         flags,

@@ -29,7 +29,7 @@ pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
         id: stamp.entry_id.to_string(),
         customer_id: stamp.customer_id.to_string(),
         revision: stamp.revision,
-        recorded_at: Some(timestamp(stamp.recorded_at)),
+        recorded_at: Some(pb::timestamp(stamp.recorded_at)),
         ..pb::Entry::default()
     };
     let length = stamped.encoded_len() + content.len();
@@ -40,12 +40,6 @@ pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
     let _ = stamped.encode(&mut bytes);
     bytes.extend_from_slice(content);
     bytes
-}
-
-/// A point in time as the contract has it.
-fn timestamp(at: Micros) -> prost_types::Timestamp {
-    let nanos = i32::try_from(at.rem_euclid(1_000_000)).unwrap_or(0) * 1000;
-    prost_types::Timestamp { seconds: at.div_euclid(1_000_000), nanos }
 }
 
 /// The entries of a page, encoded, in their order.

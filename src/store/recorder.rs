@@ -1,6 +1,6 @@
 //! Coalesces concurrent writes: whatever waits is recorded in one transaction, and each caller has
-//! its answer after the commit. A single caller waits for nobody. (On PostgreSQL 64 callers so get
-//! through more writes than one transaction each would allow.)
+//! its answer after the commit. A single caller waits for nobody, and many share the wait for the
+//! disk.
 //!
 //! The transactions run in tasks of their own: a caller that goes away does not stop its write
 //! half-way, which sqlx would not survive (issue 4393).
@@ -25,7 +25,8 @@ const QUEUE: usize = 4096;
 /// How many items one transaction holds, but for a single command that is larger.
 const BATCH: usize = 512;
 /// How long a transaction may take. The database's own limits end a statement earlier; this one is
-/// for a connection whose other side has vanished without a word.
+/// for a connection whose other side has vanished without a word. It is longer than the wait for a
+/// connection and a statement together, so that what it drops is a connection already lost.
 const BOUND: Duration = Duration::from_secs(45);
 /// How often a batch that lost a race against another server is run again.
 const TRIES: usize = 8;
@@ -89,6 +90,9 @@ async fn work(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>
         let waited_for = batch.into_iter().filter(|command| !command.answer.is_closed());
         let (items, answers): (Vec<_>, Vec<_>) =
             waited_for.map(|command| (command.items, command.answer)).unzip();
+        if items.is_empty() {
+            continue;
+        }
         let results = record_all(&db, clock, items).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.

@@ -149,6 +149,28 @@ async fn a_retry_is_answered_as_the_first_call() {
     .await;
 }
 
+/// A request_id that came with an entry known by its source_ref means that entry from then on.
+#[tokio::test]
+async fn a_retry_may_bring_a_further_name() {
+    on_both(async |database| {
+        let server = Server::start(database).await;
+        let call = by(vec![account("anna")], note("one"));
+        let first = server.recorded(call.clone()).await;
+        let named = pb::RecordEntryRequest { request_id: request_id(), ..call };
+        assert!(server.recorded(named.clone()).await.already_recorded);
+
+        let other = pb::RecordEntryRequest {
+            request_id: named.request_id,
+            ..by(vec![account("anna")], note("two"))
+        };
+        let request = Refusal::new(Code::InvalidArgument, "REQUEST_ID_REUSED", ["request_id"]);
+        assert_eq!(server.not_recorded(other).await, request);
+        assert_eq!(server.timeline_of(&first.customer_id).await.len(), 1);
+        server.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_name_with_another_content_is_refused() {
     on_both(async |database| {
