@@ -23,6 +23,36 @@ pub enum Error {
     TooManyIdentifiers,
     #[error("etag: the customer has changed since")]
     StaleEtag,
+    #[error("identifier: another customer has it verified")]
+    IdentifierConflict,
+    #[error("identifier: several customers have it; name the customer by id")]
+    IdentifierAmbiguous,
+    #[error("identifier: the customer does not have it")]
+    IdentifierNotFound,
+    #[error("identifier: at most {} customers may claim one", crate::model::MAX_CLAIMS)]
+    TooManyClaims,
+    /// `field` says that an identifier is verified, or takes that from one.
+    #[error("{field}: this caller may not verify this kind")]
+    MayNotVerify { field: String },
+    #[error("the caller is not known")]
+    UnknownCaller,
+    #[error("merge not found")]
+    MergeNotFound,
+    #[error("the two are one customer already")]
+    AlreadyMerged,
+    #[error("the merge has been taken back already")]
+    AlreadyUnmerged,
+    #[error("different verified accounts: a second person must approve the merge")]
+    NeedsApproval,
+    #[error("the two are marked never to be merged")]
+    KeptApart,
+    /// The merges that go first.
+    #[error("later merges depend on this one")]
+    MergeInUse(Vec<uuid::Uuid>),
+    #[error("a customer has at most {} records", crate::model::MAX_RECORDS)]
+    TooManyRecords,
+    #[error("suggestion not found")]
+    SuggestionNotFound,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("the server is busy")]
@@ -88,7 +118,8 @@ impl Error {
             Self::Invalid(violations) => violations.iter_mut().for_each(|v| put(&mut v.field)),
             Self::ReplyNotFound { field }
             | Self::PurchaseNotFound { field }
-            | Self::OrderNumberTaken { field } => put(field),
+            | Self::OrderNumberTaken { field }
+            | Self::MayNotVerify { field } => put(field),
             _ => {}
         }
         self

@@ -1,20 +1,119 @@
 //! Whom history is keyed to.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{KeptIdentifier, Micros};
+use super::{KeptIdentifier, Merge, Micros, Origin};
 
-/// A customer with what names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A person: one customer record, or several that were merged.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Customer {
+    /// The canonical id.
     pub id: Uuid,
-    /// Grows with each write.
+    /// Grows with each write; of several records the sum.
     pub revision: i64,
+    /// The canonical record's own, which grows whenever the records become others.
+    pub root_revision: i64,
     pub created_at: Micros,
     pub profile: Profile,
+    /// Where each value of the profile comes from.
+    pub sources: Vec<ProfileSource>,
     /// The oldest first.
     pub identifiers: Vec<KeptIdentifier>,
+    /// The canonical record, then the oldest first.
+    pub records: Vec<Uuid>,
+    /// The merges in force, the oldest first.
+    pub merges: Vec<Merge>,
+}
+
+impl Customer {
+    /// Names this state: of the records, and of who they are. While the canonical record's revision
+    /// is the same they are the same records, and then the sum grows with each write.
+    pub fn etag(&self) -> String {
+        if self.records.len() == 1 {
+            self.revision.to_string()
+        } else {
+            format!("{}.{}", self.root_revision, self.revision)
+        }
+    }
+}
+
+/// Where a value of a profile comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileSource {
+    pub field: ProfileField,
+    /// The record it is kept with.
+    pub customer_id: Uuid,
+    pub given: Given,
+}
+
+/// When and by whom a value of a profile was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Given {
+    pub at: Micros,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub verified: bool,
+    /// The system, or nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// When it was chosen for the whole person, by a change after a merge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen_at: Option<Micros>,
+}
+
+/// A profile as it is kept with a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeptProfile {
+    #[serde(flatten)]
+    pub profile: Profile,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<ProfileField, Given>,
+}
+
+impl KeptProfile {
+    /// When and by whom a value was given. Of a record from before that was kept, when the record
+    /// was made.
+    pub fn given(&self, field: ProfileField, created_at: Micros) -> Given {
+        let unknown = || Given { at: created_at, ..Given::default() };
+        self.given.get(&field).cloned().unwrap_or_else(unknown)
+    }
+
+    /// Takes over what `new` knows and this profile does not, and that a value is verified by now.
+    pub fn fill_from(&mut self, new: &Profile, origin: &Origin, now: Micros) {
+        for field in ProfileField::ALL {
+            if new.lacks(field) {
+                continue;
+            }
+            if self.profile.lacks(field) {
+                self.set(new, field, origin, now, None);
+            } else if origin.verifies_profile && self.profile.agrees(new, field) {
+                self.given.entry(field).or_default().verified = true;
+            }
+        }
+    }
+
+    /// Sets a field, which an empty value empties.
+    pub fn set(
+        &mut self,
+        new: &Profile,
+        field: ProfileField,
+        origin: &Origin,
+        now: Micros,
+        chosen_at: Option<Micros>,
+    ) {
+        self.profile.take(new, field);
+        if self.profile.lacks(field) {
+            self.given.remove(&field);
+            return;
+        }
+        let verified = origin.verifies_profile;
+        let given = Given { at: now, verified, source: origin.source.clone(), chosen_at };
+        self.given.insert(field, given);
+    }
 }
 
 /// What is known of a customer beside the history. An empty text is an unknown one.
@@ -63,7 +162,8 @@ impl Address {
 }
 
 /// A field of a profile that can be changed by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProfileField {
     GivenName,
     FamilyName,
@@ -73,40 +173,68 @@ pub enum ProfileField {
     Address,
 }
 
+impl ProfileField {
+    pub const ALL: [Self; 6] = [
+        Self::GivenName,
+        Self::FamilyName,
+        Self::Organisation,
+        Self::BirthDate,
+        Self::Language,
+        Self::Address,
+    ];
+
+    /// The name in the contract.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::GivenName => "given_name",
+            Self::FamilyName => "family_name",
+            Self::Organisation => "organisation",
+            Self::BirthDate => "birth_date",
+            Self::Language => "language",
+            Self::Address => "address",
+        }
+    }
+}
+
 impl Profile {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Takes over what `other` knows and this profile does not. An address counts as one value: a
-    /// mix of two addresses is the address of nobody.
-    pub fn fill_from(&mut self, other: &Profile) {
-        let fill = |mine: &mut String, theirs: &String| {
-            if mine.is_empty() {
-                mine.clone_from(theirs);
-            }
-        };
-        fill(&mut self.given_name, &other.given_name);
-        fill(&mut self.family_name, &other.family_name);
-        fill(&mut self.organisation, &other.organisation);
-        fill(&mut self.birth_date, &other.birth_date);
-        fill(&mut self.language, &other.language);
-        if self.address.is_empty() {
-            self.address.clone_from(&other.address);
+    /// Whether a field is unknown.
+    pub fn lacks(&self, field: ProfileField) -> bool {
+        match field {
+            ProfileField::GivenName => self.given_name.is_empty(),
+            ProfileField::FamilyName => self.family_name.is_empty(),
+            ProfileField::Organisation => self.organisation.is_empty(),
+            ProfileField::BirthDate => self.birth_date.is_empty(),
+            ProfileField::Language => self.language.is_empty(),
+            ProfileField::Address => self.address.is_empty(),
         }
     }
 
-    /// Takes over the fields named, empty ones too.
-    pub fn set_from(&mut self, other: &Profile, fields: &[ProfileField]) {
-        for field in fields {
-            match field {
-                ProfileField::GivenName => self.given_name.clone_from(&other.given_name),
-                ProfileField::FamilyName => self.family_name.clone_from(&other.family_name),
-                ProfileField::Organisation => self.organisation.clone_from(&other.organisation),
-                ProfileField::BirthDate => self.birth_date.clone_from(&other.birth_date),
-                ProfileField::Language => self.language.clone_from(&other.language),
-                ProfileField::Address => self.address.clone_from(&other.address),
-            }
+    /// Whether a field is the same in both.
+    pub fn agrees(&self, other: &Profile, field: ProfileField) -> bool {
+        match field {
+            ProfileField::GivenName => self.given_name == other.given_name,
+            ProfileField::FamilyName => self.family_name == other.family_name,
+            ProfileField::Organisation => self.organisation == other.organisation,
+            ProfileField::BirthDate => self.birth_date == other.birth_date,
+            ProfileField::Language => self.language == other.language,
+            ProfileField::Address => self.address == other.address,
+        }
+    }
+
+    /// Takes over a field, an empty one too. An address counts as one value: a mix of two addresses
+    /// is the address of nobody.
+    pub fn take(&mut self, other: &Profile, field: ProfileField) {
+        match field {
+            ProfileField::GivenName => self.given_name.clone_from(&other.given_name),
+            ProfileField::FamilyName => self.family_name.clone_from(&other.family_name),
+            ProfileField::Organisation => self.organisation.clone_from(&other.organisation),
+            ProfileField::BirthDate => self.birth_date.clone_from(&other.birth_date),
+            ProfileField::Language => self.language.clone_from(&other.language),
+            ProfileField::Address => self.address.clone_from(&other.address),
         }
     }
 }

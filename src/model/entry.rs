@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Conflict, Identifier, Micros, Profile};
+use super::{Conflict, Identifier, Micros, Origin, Profile};
 
 /// The way a customer and the company met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +60,19 @@ pub enum EntryKind {
     Return,
     Feedback,
     Note,
+    /// Made by the server, with no channel.
+    IdentityChange,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 5] =
-        [Self::Interaction, Self::Purchase, Self::Return, Self::Feedback, Self::Note];
+    pub const ALL: [Self; 6] = [
+        Self::Interaction,
+        Self::Purchase,
+        Self::Return,
+        Self::Feedback,
+        Self::Note,
+        Self::IdentityChange,
+    ];
 
     /// The name in the database, in import maps and on the command line.
     pub fn code(self) -> &'static str {
@@ -74,6 +82,7 @@ impl EntryKind {
             Self::Return => "return",
             Self::Feedback => "feedback",
             Self::Note => "note",
+            Self::IdentityChange => "identity_change",
         }
     }
 
@@ -120,7 +129,8 @@ pub struct NewEntry {
     pub id: Uuid,
     pub occurred_at: Micros,
     pub kind: EntryKind,
-    pub channel: Channel,
+    /// Nothing for what the server itself tells.
+    pub channel: Option<Channel>,
     /// The key of the order that this entry is, for a purchase with a number.
     pub purchase: Option<String>,
     /// The keys of the orders that it is about.
@@ -141,6 +151,7 @@ pub struct Record {
     pub target: Target,
     /// Fills what is empty of the customer's profile.
     pub profile: Profile,
+    pub origin: Origin,
     pub entry: NewEntry,
     /// At least one.
     pub names: Vec<WriteName>,
@@ -150,6 +161,9 @@ pub struct Record {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
+    /// The record that the entry is in.
+    pub record_id: Uuid,
+    /// The canonical id of the customer.
     pub customer_id: Uuid,
     pub entry_id: Uuid,
     pub revision: i64,

@@ -3,11 +3,17 @@
 mod customer;
 mod entry;
 mod identifier;
+mod merge;
 mod page;
 
-pub use customer::{Address, Customer, Profile, ProfileField};
+pub use customer::{
+    Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource,
+};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
-pub use identifier::{Conflict, Identifier, IdentifierKind, KeptIdentifier};
+pub use identifier::{
+    Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
+};
+pub use merge::{Asked, EndedLink, Merge, MergeConflict, NewLink, NewMerge};
 pub use page::{CustomerQuery, EntryFilter, Order, Position};
 
 /// A point in time: microseconds since 1970 UTC.
@@ -15,6 +21,12 @@ pub type Micros = i64;
 
 /// How many identifiers one customer may have.
 pub const MAX_IDENTIFIERS: usize = 200;
+
+/// How many customers may claim one identifier.
+pub const MAX_CLAIMS: usize = 50;
+
+/// How many records one customer may be.
+pub const MAX_RECORDS: usize = 100;
 
 /// How many entries one batch may hold.
 pub const MAX_BATCH: usize = 500;

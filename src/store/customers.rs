@@ -1,32 +1,28 @@
 //! Customers: their row, their profile and the words of their names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{
     Store,
+    attempt::{attempt, lost},
     bulk::{Batch, Column, Table},
+    change::earlier,
+    claims,
     db::{Tx, on_db, on_tx},
-    dialect,
-    plan::{LedgerRow, Writes, read_profile, write_profile},
-    record,
+    person, record,
+    writes::{LedgerRow, Writes, read_profile, write_profile},
 };
 use crate::{
-    error::{Error, InvalidReason, Violation},
+    error::Error,
     model::{
-        BodyHash, Customer, CustomerQuery, Identifier, IdentifierKind, KeptIdentifier, Micros,
-        Profile, ProfileField, WriteName,
+        BodyHash, Customer, CustomerQuery, KeptProfile, Micros, Origin, Profile, ProfileField,
+        WriteName,
     },
     story::{address, name},
 };
 
-pub(super) const GET: &str =
-    "select id, revision, created_at, profile from customers where id = $1";
-pub(super) const FIND_OWNER: &str = "select customer_id from identifiers where key = $1";
-pub(super) const LIST_IDENTIFIERS: &str = "select key, raw_value, \
-    mixed_script, first_seen_at from identifiers \
-    where customer_id = $1 order by first_seen_at, key limit 200";
 pub(super) const SET_PROFILE: &str =
     "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";
 pub(super) const REMOVE_WORDS: &str = "delete from customer_words where customer_id = $1";
@@ -52,7 +48,15 @@ pub const MAX_NAME_WORDS: usize = 4;
 
 static CUSTOMERS: Table = Table {
     name: "customers",
-    columns: &["id", "revision", "created_at", "profile", "postcode_key", "house_number_key"],
+    columns: &[
+        "id",
+        "revision",
+        "created_at",
+        "profile",
+        "postcode_key",
+        "house_number_key",
+        "person_id",
+    ],
 };
 static CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
 
@@ -63,33 +67,14 @@ pub struct ProfileChange {
     pub profile: Profile,
     /// The fields to take over from `profile`.
     pub fields: Vec<ProfileField>,
-    /// The revision that the change was made from.
-    pub expected_revision: Option<i64>,
+    pub origin: Origin,
+    /// The etag that the customer must have.
+    pub expected_etag: Option<String>,
     pub request_id: Uuid,
     pub body: BodyHash,
 }
 
 impl Store {
-    /// One customer with its identifiers.
-    pub async fn get_customer(&self, id: Uuid) -> Result<Option<Customer>, Error> {
-        let row: Option<(Uuid, i64, i64, String)> =
-            on_db!(&self.db, |c| { sqlx::query_as(GET).bind(id).fetch_optional(c).await? });
-        let Some((id, revision, created_at, profile)) = row else { return Ok(None) };
-        let rows: Vec<(String, String, bool, i64)> =
-            on_db!(&self.db, |c| { sqlx::query_as(LIST_IDENTIFIERS).bind(id).fetch_all(c).await? });
-        let identifiers = rows.into_iter().map(kept).collect::<Result<_, _>>()?;
-        let profile = read_profile(&profile)?;
-        Ok(Some(Customer { id, revision, created_at, profile, identifiers }))
-    }
-
-    /// The customer that an identifier names.
-    pub async fn find_owner(&self, identifier: &Identifier) -> Result<Option<Uuid>, Error> {
-        let key = identifier.key();
-        Ok(on_db!(&self.db, |c| {
-            sqlx::query_scalar(FIND_OWNER).bind(key).fetch_optional(c).await?
-        }))
-    }
-
     /// Customers found by a query, ordered by id and after `after`; at most `limit`.
     pub async fn search_customers(
         &self,
@@ -137,62 +122,53 @@ impl Store {
         Ok(customers)
     }
 
-    /// Changes a profile. The same request again gives the same state of affairs and no new change.
+    /// Changes a profile: of merged records the canonical one's, which is chosen for the whole person
+    /// from then on. The same request again gives the same state of affairs and no new change.
     pub async fn update_customer(&self, change: ProfileChange) -> Result<Customer, Error> {
         let id = change.customer_id;
         let store = self.clone();
-        let task = tokio::spawn(async move { store.change_profile(&change).await });
-        task.await.map_err(|_| Error::Internal("a write task failed".to_owned()))??;
+        let write = move || {
+            let (store, change) = (store.clone(), change.clone());
+            async move { store.try_change_profile(&change).await }
+        };
+        attempt(write).await.map_err(lost)?;
         self.get_customer(id).await?.ok_or(Error::CustomerNotFound)
-    }
-
-    async fn change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
-        for _ in 0..3 {
-            match self.try_change_profile(change).await {
-                Err(Error::LostRace) => {}
-                result => return result,
-            }
-        }
-        Err(Error::Unavailable("a profile change lost three races".to_owned()))
     }
 
     async fn try_change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let id = change.customer_id;
-        let mut rows: Vec<(Uuid, i64, String)> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[id]).await?;
-        let (_, revision, profile) = rows.pop().ok_or(Error::CustomerNotFound)?;
-
-        let name = WriteName::Request(change.request_id).parts();
-        if let Some(row) =
-            record::find_writes(&mut tx, std::slice::from_ref(&name)).await?.get(&name)
-        {
-            if row.body == change.body && row.entry_id.is_none() {
-                return Ok(());
-            }
-            let violation = Violation::new("request_id", "was used before with another content");
-            let reason = InvalidReason::RequestIdReused;
-            return Err(Error::Invalid(vec![Violation { reason, ..violation }]));
+        let locked = person::lock(&mut tx, &[change.customer_id]).await?;
+        if earlier(&mut tx, change.request_id, &change.body).await?.is_some() {
+            return Ok(());
         }
-        if change.expected_revision.is_some_and(|expected| expected != revision) {
+        let id = locked.person_of(change.customer_id)?;
+        let held = &locked.held[&id];
+        if change.expected_etag.as_ref().is_some_and(|etag| *etag != locked.etag(id)) {
             return Err(Error::StaleEtag);
         }
-        let mut profile = read_profile(&profile)?;
-        profile.set_from(&change.profile, &change.fields);
-
         let now = self.clock.now();
+        let chosen_at = held.is_merged().then_some(now);
+        let mut profile = read_profile(&held.profile)?;
+        for field in &change.fields {
+            profile.set(&change.profile, *field, &change.origin, now, chosen_at);
+        }
+
+        let revision = held.revision + 1;
         let mut writes = Writes::default();
-        writes.touched.insert(id, revision + 1);
+        writes.touched.insert(id, revision);
         writes.profiles.insert(id, profile);
         let mut batch = Batch::default();
         write(&mut tx, &mut batch, &writes, now).await?;
+        claims::add_to_match_queue(&mut batch, &BTreeMap::from([(id, revision)]));
         let row = LedgerRow {
             body: change.body.to_vec(),
             customer_id: id,
             entry_id: None,
-            revision: revision + 1,
+            revision,
             recorded_at: now,
             customer_created: false,
         };
+        let name = WriteName::Request(change.request_id).parts();
         record::add_to_ledger(&mut batch, vec![(name, row)]);
         batch.write(&mut tx).await?;
         tx.commit().await
@@ -207,8 +183,8 @@ pub(super) async fn write(
     writes: &Writes,
     now: Micros,
 ) -> Result<(), Error> {
-    let unknown = Profile::default();
-    let created: Vec<(Uuid, i64, &Profile)> = writes
+    let unknown = KeptProfile::default();
+    let created: Vec<(Uuid, i64, &KeptProfile)> = writes
         .created
         .iter()
         .map(|(id, revision)| (*id, *revision, writes.profiles.get(id).unwrap_or(&unknown)))
@@ -218,8 +194,9 @@ pub(super) async fn write(
         Column::Integers(created.iter().map(|row| row.1).collect()),
         Column::Integers(vec![now; created.len()]),
         Column::Texts(created.iter().map(|row| write_profile(row.2)).collect()),
-        Column::Texts(created.iter().map(|row| postcode_key(row.2)).collect()),
-        Column::Texts(created.iter().map(|row| house_number_key(row.2)).collect()),
+        Column::Texts(created.iter().map(|row| postcode_key(&row.2.profile)).collect()),
+        Column::Texts(created.iter().map(|row| house_number_key(&row.2.profile)).collect()),
+        Column::Ids(created.iter().map(|row| row.0).collect()),
     ];
     batch.insert(&CUSTOMERS, columns);
     for (id, revision) in &writes.touched {
@@ -231,7 +208,7 @@ pub(super) async fn write(
         if !writes.created.contains_key(id) {
             change_profile(tx, *id, profile).await?;
         }
-        for word in name_words(profile) {
+        for word in name_words(&profile.profile) {
             words.0.push(word);
             words.1.push(*id);
         }
@@ -240,13 +217,13 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn change_profile(tx: &mut Tx, id: Uuid, profile: &Profile) -> Result<(), Error> {
+async fn change_profile(tx: &mut Tx, id: Uuid, profile: &KeptProfile) -> Result<(), Error> {
     on_tx!(&mut *tx, |c| {
         sqlx::query(SET_PROFILE)
             .bind(id)
             .bind(write_profile(profile))
-            .bind(postcode_key(profile))
-            .bind(house_number_key(profile))
+            .bind(postcode_key(&profile.profile))
+            .bind(house_number_key(&profile.profile))
             .execute(c)
             .await?;
     });
@@ -280,17 +257,4 @@ fn name_words(profile: &Profile) -> BTreeSet<String> {
 /// The least text behind all that begin with an ASCII word.
 fn behind(word: &str) -> String {
     format!("{word}\u{7f}")
-}
-
-/// An identifier out of its row.
-fn kept(row: (String, String, bool, i64)) -> Result<KeptIdentifier, Error> {
-    let (key, raw, mixed_script, first_seen_at) = row;
-    let unreadable = Error::Inconsistent { table: "identifiers", column: "key" };
-    let parts = key.split_once(':').and_then(|(kind, rest)| {
-        let (namespace, value) = rest.split_once('/')?;
-        Some((IdentifierKind::from_code(kind)?, namespace.to_owned(), value.to_owned()))
-    });
-    let (kind, namespace, value) = parts.ok_or(unreadable)?;
-    let identifier = Identifier { kind, namespace, value, raw, mixed_script };
-    Ok(KeptIdentifier { identifier, first_seen_at })
 }

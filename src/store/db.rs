@@ -11,8 +11,8 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::dialect::Twin;
-use crate::error::Error;
+use super::dialect::{CHANGED_IDENTITY, SET_LAST_SEEN, SET_PERSON, Twin};
+use crate::{error::Error, model::Micros};
 
 /// How long a call waits for a connection, and a statement for a lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -193,6 +193,59 @@ impl Tx {
         })
     }
 
+    /// Notes that identifiers were seen: pairs of key and customer.
+    pub async fn set_last_seen(
+        &mut self,
+        pairs: &[(String, String)],
+        now: Micros,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => {
+                let list = json(pairs.iter().map(|(a, b)| [a.clone(), b.clone()]));
+                let query = sqlx::query(SET_LAST_SEEN.sqlite).bind(list).bind(now);
+                query.execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                let (a, b): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+                let query = sqlx::query(SET_LAST_SEEN.postgres).bind(a).bind(b).bind(now);
+                query.execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that something was taken from the identity of records that are locked: whoever has
+    /// read who they are before, without a lock, sees it.
+    pub async fn changed_identity(&mut self, records: &[Uuid]) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                sqlx::query(CHANGED_IDENTITY.sqlite).bind(list).execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                let query = sqlx::query(CHANGED_IDENTITY.postgres).bind(records);
+                query.execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes records part of a person.
+    pub async fn set_person(&mut self, records: &[Uuid], person: Uuid) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query(SET_PERSON.sqlite).bind(list).bind(person);
+                query.execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                let query = sqlx::query(SET_PERSON.postgres).bind(records).bind(person);
+                query.execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of some pairs of texts, by one statement.
     pub async fn by_pairs<T: Row>(
         &mut self,
@@ -213,7 +266,7 @@ impl Tx {
 }
 
 /// A list as SQLite takes it: JSON, since it has no arrays.
-fn json<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn json<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<serde_json::Value> = rows
         .map(|row| serde_json::Value::Array(row.into_iter().map(Into::into).collect()))
         .collect();

@@ -8,20 +8,121 @@ pub struct Twin {
     pub postgres: &'static str,
 }
 
-/// The customers that identifiers name. $1: keys.
-pub const OWNERS_BY_KEY: Twin = Twin {
-    sqlite: "select key, customer_id from identifiers \
-        where key in (select value ->> 0 from json_each($1))",
-    postgres: "select key, customer_id from identifiers where key = any($1)",
+/// Who claims identifiers, with the person and the state of the identity of each. $1: keys.
+pub const CLAIMS_BY_KEY: Twin = Twin {
+    sqlite: "select i.key, i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at, \
+        c.identity_revision \
+        from identifiers i join customers c on c.id = i.customer_id \
+        where i.key in (select value ->> 0 from json_each($1))",
+    postgres: "select i.key, i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at, \
+        c.identity_revision \
+        from identifiers i join customers c on c.id = i.customer_id where i.key = any($1)",
+};
+
+/// The person of each of some records. $1: ids.
+pub const PERSONS_BY_ID: Twin = Twin {
+    sqlite: "select id, person_id from customers \
+        where id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "select id, person_id from customers where id = any($1)",
+};
+
+/// The records of some people, less the canonical ones. $1: canonical ids.
+pub const RECORDS_BY_PERSON: Twin = Twin {
+    sqlite: "select person_id, id from customers where person_id <> id \
+        and person_id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "select person_id, id from customers \
+        where person_id <> id and person_id = any($1)",
 };
 
 /// Locks customers, in the order of their ids so that two writers never wait for each other. SQLite
 /// needs no lock of a row: `begin immediate` has locked the database. $1: ids.
 pub const LOCK_CUSTOMERS: Twin = Twin {
-    sqlite: "select id, revision, profile from customers \
+    sqlite: "select id, revision, created_at, profile, person_id, records, identity_revision \
+        from customers \
         where id in (select unhex(value ->> 0) from json_each($1)) order by id",
-    postgres: "select id, revision, profile from customers \
-        where id = any($1) order by id for update",
+    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision \
+        from customers where id = any($1) order by id for update",
+};
+
+/// The same without a lock. $1: ids.
+pub const READ_CUSTOMERS: Twin = Twin {
+    sqlite: LOCK_CUSTOMERS.sqlite,
+    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision \
+        from customers where id = any($1) order by id",
+};
+
+/// The accounts, customer numbers and external ids of some customers. $1: ids.
+pub const STRONG_KEYS: Twin = Twin {
+    sqlite: "select customer_id, key, proof from identifiers \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        and (key >= 'account:' and key < 'account;' \
+            or key >= 'customer_number:' and key < 'customer_number;' \
+            or key >= 'external:' and key < 'external;')",
+    postgres: "select customer_id, key, proof from identifiers where customer_id = any($1) \
+        and (key >= 'account:' and key < 'account;' \
+            or key >= 'customer_number:' and key < 'customer_number;' \
+            or key >= 'external:' and key < 'external;')",
+};
+
+/// What was said of identifiers that others have. $1, $2: ids and keys.
+pub const REFUSED_BY_KEY: Twin = Twin {
+    sqlite: "select customer_id, key, verified from refused_claims \
+        where (customer_id, key) in (select unhex(value ->> 0), value ->> 1 from json_each($1))",
+    postgres: "select customer_id, key, verified from refused_claims \
+        where (customer_id, key) in \
+            (select cast(a as uuid), b \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
+};
+
+/// The claims of some records, those that have ended too where $4, the oldest first. A record may
+/// have been seen with a value in an earlier claim. $1: ids, $2, $3: behind this time and claim,
+/// $5: how many.
+pub const LIST_CLAIMS: Twin = Twin {
+    sqlite: "select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+        valid_from, last_seen_at, valid_to, first_seen_at from ( \
+            select a.*, min(valid_from) over (partition by customer_id, key) as first_seen_at \
+            from (select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                valid_from, last_seen_at, null as valid_to from identifiers \
+                where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+                union all \
+                select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                valid_from, last_seen_at, valid_to from ended_identifiers \
+                where customer_id in (select unhex(value ->> 0) from json_each($1))) a) b \
+        where (valid_from, claim_id) > ($2, $3) and ($4 or valid_to is null) \
+        order by valid_from, claim_id limit $5",
+    postgres: "select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+        valid_from, last_seen_at, valid_to, first_seen_at from ( \
+            select a.*, min(valid_from) over (partition by customer_id, key) as first_seen_at \
+            from (select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                valid_from, last_seen_at, cast(null as bigint) as valid_to from identifiers \
+                where customer_id = any($1) \
+                union all \
+                select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                valid_from, last_seen_at, valid_to from ended_identifiers \
+                where customer_id = any($1)) a) b \
+        where (valid_from, claim_id) > ($2, $3) and ($4 or valid_to is null) \
+        order by valid_from, claim_id limit $5",
+};
+
+/// The merges in force that joined some records, the oldest first. $1: ids.
+pub const MERGES_IN_FORCE: Twin = Twin {
+    sqlite: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
+        evidence, choices, approved_by from merges m \
+        where from_id in (select unhex(value ->> 0) from json_each($1)) \
+        and not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id",
+    postgres: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, \
+        reason, evidence, choices, approved_by from merges m where from_id = any($1) \
+        and not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id",
+};
+
+/// The marks of some records never to be merged with others. $1: ids.
+pub const MARKS_OF: Twin = Twin {
+    sqlite: "select one_id, other_id from kept_apart \
+        where one_id in (select unhex(value ->> 0) from json_each($1)) \
+        union select one_id, other_id from kept_apart \
+        where other_id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "select one_id, other_id from kept_apart where one_id = any($1) \
+        union select one_id, other_id from kept_apart where other_id = any($1)",
 };
 
 /// What earlier writes were called. $1, $2: scopes and names.
@@ -74,6 +175,33 @@ pub const SET_REVISIONS: Twin = Twin {
         where customers.id = t.id",
 };
 
+/// Notes that identifiers were seen. $1, $2 (SQLite): pairs of key and customer, and the time;
+/// $1, $2, $3 (PostgreSQL): keys, customers, and the time.
+pub const SET_LAST_SEEN: Twin = Twin {
+    sqlite: "update identifiers set last_seen_at = $2 where (key, customer_id) in \
+        (select value ->> 0, unhex(value ->> 1) from json_each($1))",
+    postgres: "update identifiers set last_seen_at = $3 where (key, customer_id) in \
+        (select a, cast(b as uuid) from unnest(cast($1 as text[]), cast($2 as text[])) \
+            as t (a, b))",
+};
+
+/// Makes records part of a person. $1: ids, $2: the canonical id.
+pub const SET_PERSON: Twin = Twin {
+    sqlite: "update customers set person_id = $2, records = 0, \
+        identity_revision = identity_revision + 1 \
+        where id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "update customers set person_id = $2, records = 0, \
+        identity_revision = identity_revision + 1 where id = any($1)",
+};
+
+/// Notes that something was taken from the identity of records. $1: ids.
+pub const CHANGED_IDENTITY: Twin = Twin {
+    sqlite: "update customers set identity_revision = identity_revision + 1 \
+        where id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "update customers set identity_revision = identity_revision + 1 \
+        where id = any($1)",
+};
+
 /// How a search compares the words of an entry with a query.
 pub const WORDS_MATCH: Twin = Twin {
     sqlite: "w.entry_words match $1",
@@ -81,12 +209,23 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 7] = [
-    ("owners_by_key", OWNERS_BY_KEY),
+pub const STATEMENTS: [(&str, Twin); 18] = [
+    ("claims_by_key", CLAIMS_BY_KEY),
+    ("persons_by_id", PERSONS_BY_ID),
+    ("records_by_person", RECORDS_BY_PERSON),
     ("lock_customers", LOCK_CUSTOMERS),
+    ("read_customers", READ_CUSTOMERS),
+    ("strong_keys", STRONG_KEYS),
+    ("refused_by_key", REFUSED_BY_KEY),
+    ("list_claims", LIST_CLAIMS),
+    ("merges_in_force", MERGES_IN_FORCE),
+    ("marks_of", MARKS_OF),
     ("ledger_by_name", LEDGER_BY_NAME),
     ("purchases_by_key", PURCHASES_BY_KEY),
     ("entries_by_id", ENTRIES_BY_ID),
     ("count_identifiers", COUNT_IDENTIFIERS),
     ("set_revisions", SET_REVISIONS),
+    ("set_last_seen", SET_LAST_SEEN),
+    ("set_person", SET_PERSON),
+    ("changed_identity", CHANGED_IDENTITY),
 ];

@@ -8,10 +8,14 @@ use sqlx::{
 use super::db::Db;
 use crate::error::Error;
 
-const SQLITE: [(&str, &str); 1] =
-    [("timeline", include_str!("../../migrations/sqlite/0001_timeline.sql"))];
-const POSTGRES: [(&str, &str); 1] =
-    [("timeline", include_str!("../../migrations/postgres/0001_timeline.sql"))];
+const SQLITE: [(&str, &str); 2] = [
+    ("timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
+    ("identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
+];
+const POSTGRES: [(&str, &str); 2] = [
+    ("timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
+    ("identity", include_str!("../../migrations/postgres/0002_identity.sql")),
+];
 
 /// Runs what has not run yet. Several servers may do so at the same time.
 pub async fn migrate(db: &Db) -> Result<(), Error> {

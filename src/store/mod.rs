@@ -1,18 +1,28 @@
 //! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan`
 //! decides what it does; a read is one statement of the file that is called like its noun.
 
+mod approval;
+mod attempt;
 mod bulk;
+mod change;
+mod claims;
 mod customers;
 mod db;
 mod dialect;
+mod kept_apart;
+mod link;
+mod merge;
 mod migrate;
 mod payload;
+mod person;
 mod plan;
 mod record;
 mod recorder;
 mod search;
 mod settings;
 mod timeline;
+mod unmerge;
+mod writes;
 
 use std::sync::Arc;
 
@@ -25,13 +35,15 @@ pub use payload::Frames;
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use db::{Db, on_db};
-use plan::{Done, Item, NamedEntry};
 use recorder::Recorder;
+use writes::{Done, Item, NamedEntry};
 
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Conflict, Customer, Identifier, Profile, Record, Recorded, Target},
+    model::{
+        Candidate, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded, Target,
+    },
 };
 
 const PING: &str = "select 1";
@@ -48,12 +60,14 @@ pub struct Store {
 }
 
 /// The customer that a set of identifiers names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identified {
-    pub customer: Customer,
+    /// Nothing where there are only candidates.
+    pub customer: Option<Customer>,
     pub created: bool,
     /// The identifiers that belong to other customers.
     pub conflicts: Vec<Conflict>,
+    pub candidates: Vec<Candidate>,
 }
 
 /// Whether an import's customer was new.
@@ -120,33 +134,40 @@ impl Store {
         Ok(answers.into_iter().map(|answer| answer.and_then(one).and_then(recorded)).collect())
     }
 
-    /// The customer that the identifiers name, made if new.
+    /// The customer that the identifiers name, made if new; or whom they may mean.
     pub async fn identify(
         &self,
         identifiers: Vec<Identifier>,
         profile: Profile,
+        origin: Origin,
     ) -> Result<Identified, Error> {
-        let done = self.recorder.record(vec![customer_item(identifiers, profile)]).await?;
-        let done = one(done)?;
-        let customer = self.get_customer(done.customer_id).await?.ok_or(Error::CustomerNotFound)?;
-        Ok(Identified { customer, created: done.customer_created, conflicts: done.conflicts })
+        let item = customer_item(identifiers, profile, origin);
+        let Done { whom, conflicts, candidates, .. } = one(self.recorder.record(vec![item]).await?)?;
+        let created = whom.is_some_and(|whom| whom.created);
+        let customer = match whom {
+            None => None,
+            Some(whom) => {
+                let customer = self.get_customer(whom.record_id).await?;
+                Some(customer.ok_or(Error::CustomerNotFound)?)
+            }
+        };
+        Ok(Identified { customer, created, conflicts, candidates })
     }
 
     /// The same for many, in one transaction, each by itself. For imports: up to some 1,000.
     pub async fn identify_each(
         &self,
-        customers: Vec<(Vec<Identifier>, Profile)>,
+        customers: Vec<(Vec<Identifier>, Profile, Origin)>,
     ) -> Result<Vec<Result<Imported, Error>>, Error> {
         let commands = customers
             .into_iter()
-            .map(|(identifiers, profile)| vec![customer_item(identifiers, profile)])
+            .map(|(identifiers, profile, origin)| vec![customer_item(identifiers, profile, origin)])
             .collect();
         let answers = self.write_all(commands).await?.into_iter().map(|answer| {
-            one(answer?).map(|done| Imported {
-                customer_id: done.customer_id,
-                created: done.customer_created,
-                conflicts: done.conflicts,
-            })
+            let done = one(answer?)?;
+            let whom = done.whom.ok_or(Error::IdentifierAmbiguous)?;
+            let (customer_id, created) = (whom.person_id, whom.created);
+            Ok(Imported { customer_id, created, conflicts: done.conflicts })
         });
         Ok(answers.collect())
     }
@@ -180,9 +201,22 @@ impl Store {
         let sqlite = matches!(self.db, Db::Sqlite { .. });
         let twin = |twin: dialect::Twin| if sqlite { twin.sqlite } else { twin.postgres };
         let mut all = vec![
-            ("customers.get", customers::GET.to_owned()),
-            ("customers.find_owner", customers::FIND_OWNER.to_owned()),
-            ("customers.list_identifiers", customers::LIST_IDENTIFIERS.to_owned()),
+            ("approvals.add", approval::ADD.to_owned()),
+            ("approvals.find", approval::FIND.to_owned()),
+            ("approvals.remove", approval::REMOVE.to_owned()),
+            ("claims.find", claims::FIND.to_owned()),
+            ("claims.set_verified", claims::SET_VERIFIED.to_owned()),
+            ("claims.set_refused", claims::SET_REFUSED.to_owned()),
+            ("kept_apart.add", kept_apart::ADD.to_owned()),
+            ("kept_apart.remove", kept_apart::REMOVE.to_owned()),
+            ("links.set_proof", link::SET_PROOF.to_owned()),
+            ("links.set_shared", link::SET_SHARED.to_owned()),
+            ("links.add_ended", link::ADD_ENDED.to_owned()),
+            ("links.remove", link::REMOVE.to_owned()),
+            ("merges.add", merge::ADD.to_owned()),
+            ("merges.get", merge::GET.to_owned()),
+            ("merges.set_records", merge::SET_RECORDS.to_owned()),
+            ("unmerges.add", unmerge::ADD.to_owned()),
             ("customers.set_profile", customers::SET_PROFILE.to_owned()),
             ("customers.remove_words", customers::REMOVE_WORDS.to_owned()),
             ("customers.list_by_postcode", customers::LIST_BY_POSTCODE.to_owned()),
@@ -204,12 +238,12 @@ impl Store {
 }
 
 fn item(record: Record) -> Item {
-    let Record { target, profile, entry, names, body } = record;
-    Item { target, profile, entry: Some(NamedEntry { entry, names, body }) }
+    let Record { target, profile, origin, entry, names, body } = record;
+    Item { target, profile, origin, entry: Some(NamedEntry { entry, names, body }) }
 }
 
-fn customer_item(identifiers: Vec<Identifier>, profile: Profile) -> Item {
-    Item { target: Target::Identifiers(identifiers), profile, entry: None }
+fn customer_item(identifiers: Vec<Identifier>, profile: Profile, origin: Origin) -> Item {
+    Item { target: Target::Identifiers(identifiers), profile, origin, entry: None }
 }
 
 fn one(mut done: Vec<Done>) -> Result<Done, Error> {
@@ -217,14 +251,16 @@ fn one(mut done: Vec<Done>) -> Result<Done, Error> {
 }
 
 fn recorded(done: Done) -> Result<Recorded, Error> {
-    let entry =
-        done.entry.ok_or_else(|| Error::Internal("an entry without an answer".to_owned()))?;
+    let missing = || Error::Internal("an entry without an answer".to_owned());
+    let entry = done.entry.ok_or_else(missing)?;
+    let whom = done.whom.ok_or_else(missing)?;
     Ok(Recorded {
-        customer_id: done.customer_id,
+        record_id: whom.record_id,
+        customer_id: whom.person_id,
         entry_id: entry.entry_id,
         revision: entry.revision,
         recorded_at: entry.recorded_at,
-        customer_created: done.customer_created,
+        customer_created: whom.created,
         already_recorded: entry.already_recorded,
         conflicts: done.conflicts,
     })

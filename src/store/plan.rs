@@ -1,146 +1,29 @@
 //! What a batch of writes does to what is there: decided in memory, without SQL, once everything
 //! that matters has been read under the locks.
 
-use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
+mod claims;
+
+use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-use super::payload::{Stamp, seal};
+pub use claims::free_slot;
+
+use super::{
+    payload::{Stamp, seal},
+    writes::{
+        Done, EntryDone, EntryRow, Held, Item, Known, LedgerRow, NamedEntry, Whom, Writes,
+        read_profile, write_profile,
+    },
+};
 use crate::{
     clock::Clock,
     error::{Error, InvalidReason, Violation},
     model::{
-        BodyHash, Conflict, Identifier, MAX_IDENTIFIERS, Micros, NewEntry, Profile, Target,
-        WriteName,
+        Conflict, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, Target, WriteName,
     },
+    story::attribution::{self, Choice, Evidence, Named},
 };
-
-/// One thing to write: an entry, or the customer alone.
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub target: Target,
-    /// Fills what is empty of the customer's profile.
-    pub profile: Profile,
-    pub entry: Option<NamedEntry>,
-}
-
-/// An entry with what makes a retry of it harmless.
-#[derive(Clone, Debug)]
-pub struct NamedEntry {
-    pub entry: NewEntry,
-    pub names: Vec<WriteName>,
-    pub body: BodyHash,
-}
-
-/// What became of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    pub customer_id: Uuid,
-    pub customer_created: bool,
-    pub conflicts: Vec<Conflict>,
-    /// Nothing for an item without an entry.
-    pub entry: Option<EntryDone>,
-}
-
-/// Where an entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntryDone {
-    pub entry_id: Uuid,
-    pub revision: i64,
-    pub recorded_at: Micros,
-    pub already_recorded: bool,
-}
-
-/// What is there, as far as the batch is concerned. Grows with what the batch writes, so that a
-/// later item sees an earlier one.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// The customer of each identifier key.
-    pub owners: HashMap<String, Uuid>,
-    /// The customers, all of them locked.
-    pub customers: HashMap<Uuid, Held>,
-    pub identifier_counts: HashMap<Uuid, usize>,
-    pub ledger: HashMap<(String, String), LedgerRow>,
-    pub purchases: HashSet<(Uuid, String)>,
-    pub entries: HashSet<(Uuid, Uuid)>,
-}
-
-/// A customer whose row is locked.
-#[derive(Clone, Debug)]
-pub struct Held {
-    pub revision: i64,
-    /// As it is stored: JSON.
-    pub profile: String,
-}
-
-/// An earlier write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LedgerRow {
-    pub body: Vec<u8>,
-    pub customer_id: Uuid,
-    pub entry_id: Option<Uuid>,
-    pub revision: i64,
-    pub recorded_at: Micros,
-    pub customer_created: bool,
-}
-
-/// The rows to write.
-#[derive(Clone, Debug, Default)]
-pub struct Writes {
-    /// New customers with their last revision.
-    pub created: BTreeMap<Uuid, i64>,
-    /// Customers that were there, with their last revision.
-    pub touched: BTreeMap<Uuid, i64>,
-    /// The profiles that are new or other than before.
-    pub profiles: BTreeMap<Uuid, Profile>,
-    /// By key, so that two servers that add the same ones never wait for each other.
-    pub identifiers: BTreeMap<String, (Uuid, Identifier)>,
-    pub ledger: Vec<((String, String), LedgerRow)>,
-    pub entries: Vec<EntryRow>,
-}
-
-/// A row of `entries` with what hangs on it.
-#[derive(Clone, Debug)]
-pub struct EntryRow {
-    pub customer_id: Uuid,
-    pub entry: NewEntry,
-    pub payload: Vec<u8>,
-}
-
-/// Whom identifiers name.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// The customer of the strongest identifier that names one.
-    pub customer_id: Option<Uuid>,
-    pub conflicts: Vec<Conflict>,
-    /// The keys that name nobody yet.
-    pub unknown: Vec<usize>,
-}
-
-/// Whom identifiers name, where `owners` knows the customer of each key.
-pub fn choose(identifiers: &[Identifier], owners: &HashMap<String, Uuid>) -> Choice {
-    let mut choice = Choice::default();
-    let mut named = Vec::new();
-    for (index, identifier) in identifiers.iter().enumerate() {
-        match owners.get(&identifier.key()) {
-            Some(customer_id) => named.push((identifier.kind, index, *customer_id)),
-            None => choice.unknown.push(index),
-        }
-    }
-    choice.customer_id = named.iter().min().map(|(_, _, customer_id)| *customer_id);
-    for (_, index, customer_id) in named {
-        if Some(customer_id) != choice.customer_id {
-            choice.conflicts.push(Conflict { index, customer_id });
-        }
-    }
-    choice
-}
-
-/// How many identifiers these are: a call may name one twice.
-fn distinct(target: &Target, indices: &[usize]) -> usize {
-    let Target::Identifiers(identifiers) = target else { return 0 };
-    indices.iter().map(|index| identifiers[*index].key()).collect::<HashSet<_>>().len()
-}
 
 /// A batch being decided.
 #[derive(Debug)]
@@ -187,51 +70,71 @@ impl Plan {
 
     fn apply_item(&mut self, item: &Item) -> Result<Done, Error> {
         let choice = match &item.target {
-            Target::Customer(id) => Choice { customer_id: Some(*id), ..Choice::default() },
-            Target::Identifiers(identifiers) => choose(identifiers, &self.known.owners),
+            Target::Customer(id) => Choice { record_id: Some(*id), ..Choice::default() },
+            Target::Identifiers(identifiers) => {
+                let evidence = Evidence { claims: &self.known.claims, strong: &self.known.strong };
+                attribution::choose(identifiers, evidence)
+            }
         };
         if let Some(named) = &item.entry
             && let Some(row) = self.recorded_before(named)?
         {
             self.name_too(&row, named);
-            return Ok(repeated(&row, &item.target, &self.known.owners));
+            return Ok(self.repeated(&row, &item.target));
         }
-        let existing = choice.customer_id;
+        if choice.ambiguous {
+            return self.ambiguous(item);
+        }
+        let existing = choice.record_id;
         if existing.is_some_and(|id| !self.known.customers.contains_key(&id)) {
             return Err(Error::CustomerNotFound);
         }
-        let links = if choice.conflicts.is_empty() { choice.unknown } else { Vec::new() };
         let kept = existing.and_then(|id| self.known.identifier_counts.get(&id));
         let room = MAX_IDENTIFIERS.saturating_sub(kept.copied().unwrap_or(0));
-        if links.len() > room && distinct(&item.target, &links) > room {
+        if choice.links.len() > room {
             return Err(Error::TooManyIdentifiers);
         }
-        let filled = self.filled_profile(existing, &item.profile)?;
+        let filled = self.filled_profile(existing, item)?;
         if let Some(named) = &item.entry {
             self.check_references(existing, &named.entry)?;
         }
 
         // From here on nothing fails.
-        let customer_id = existing.unwrap_or_else(|| self.clock.new_id());
-        let changed = item.entry.is_some() || !links.is_empty() || filled.is_some();
+        let record_id = existing.unwrap_or_else(|| self.clock.new_id());
+        let identity = !choice.links.is_empty()
+            || !choice.upgrades.is_empty()
+            || self.refuses_more(record_id, &item.target, &choice);
+        let changed = item.entry.is_some() || filled.is_some() || identity;
         let revision = match existing {
             Some(id) if !changed => self.known.customers[&id].revision,
-            _ => self.next_revision(customer_id, existing.is_none()),
+            _ => self.next_revision(record_id, existing.is_none()),
         };
+        let person_id = self.known.customers[&record_id].person_id;
+        if identity || filled.is_some() {
+            self.writes.changed.insert(record_id, revision);
+        }
         if let Target::Identifiers(identifiers) = &item.target {
-            for index in links {
-                self.link(customer_id, &identifiers[index]);
-            }
+            self.claim(record_id, person_id, identifiers, &choice, &item.origin);
         }
         if let Some(profile) = filled {
-            self.set_profile(customer_id, profile);
+            self.set_profile(record_id, profile);
         }
-        let entry = item
-            .entry
-            .as_ref()
-            .map(|named| self.add_entry(customer_id, revision, named, existing.is_none()));
-        let customer_created = existing.is_none();
-        Ok(Done { customer_id, customer_created, conflicts: choice.conflicts, entry })
+        let whom = Whom { record_id, person_id, created: existing.is_none() };
+        let entry = item.entry.as_ref().map(|named| self.add_entry(whom, revision, named));
+        let Choice { conflicts, .. } = choice;
+        Ok(Done { whom: Some(whom), conflicts, candidates: Vec::new(), entry })
+    }
+
+    /// The answer to an item of whom it is not known whom it is about.
+    fn ambiguous(&self, item: &Item) -> Result<Done, Error> {
+        let Target::Identifiers(identifiers) = &item.target else {
+            return Err(Error::CustomerNotFound);
+        };
+        if item.entry.is_some() {
+            return Err(Error::IdentifierAmbiguous);
+        }
+        let candidates = attribution::candidates(identifiers, &self.known.claims);
+        Ok(Done { whom: None, conflicts: Vec::new(), candidates, entry: None })
     }
 
     /// The earlier write of the same name, where the content is the same too.
@@ -263,21 +166,22 @@ impl Plan {
     fn filled_profile(
         &self,
         existing: Option<Uuid>,
-        new: &Profile,
-    ) -> Result<Option<Profile>, Error> {
-        let Some(id) = existing else { return Ok(Some(new.clone())) };
-        if new.is_empty() {
-            return Ok(None);
-        }
-        let mut profile = read_profile(&self.known.customers[&id].profile)?;
-        let before = profile.clone();
-        profile.fill_from(new);
-        Ok((profile != before).then_some(profile))
+        item: &Item,
+    ) -> Result<Option<KeptProfile>, Error> {
+        let before = match existing {
+            None => KeptProfile::default(),
+            Some(_) if item.profile.is_empty() => return Ok(None),
+            Some(id) => read_profile(&self.known.customers[&id].profile)?,
+        };
+        let mut profile = before.clone();
+        profile.fill_from(&item.profile, &item.origin, self.now);
+        Ok((existing.is_none() || profile != before).then_some(profile))
     }
 
     fn check_references(&self, existing: Option<Uuid>, entry: &NewEntry) -> Result<(), Error> {
+        let records = existing.map_or(Vec::new(), |id| self.records_of(id));
         let has = |order: &String| {
-            existing.is_some_and(|id| self.known.purchases.contains(&(id, order.clone())))
+            records.iter().any(|id| self.known.purchases.contains(&(*id, order.clone())))
         };
         if entry.purchase.as_ref().is_some_and(has) {
             let field = "entry.purchase.order_number".to_owned();
@@ -290,7 +194,7 @@ impl Plan {
             }
         }
         if let Some(reply_to) = entry.reply_to
-            && !existing.is_some_and(|id| self.known.entries.contains(&(id, reply_to)))
+            && !records.iter().any(|id| self.known.entries.contains(&(*id, reply_to)))
         {
             let field = "entry.interaction.reply_to_entry_id".to_owned();
             return Err(Error::ReplyNotFound { field });
@@ -298,43 +202,34 @@ impl Plan {
         Ok(())
     }
 
-    fn next_revision(&mut self, customer_id: Uuid, new: bool) -> i64 {
-        let held = self
-            .known
-            .customers
-            .entry(customer_id)
-            .or_insert_with(|| Held { revision: 0, profile: "{}".to_owned() });
+    /// The records of the person that a record belongs to.
+    fn records_of(&self, record_id: Uuid) -> Vec<Uuid> {
+        let person = self.known.customers.get(&record_id).map(|held| held.person_id);
+        let records = person.and_then(|person| self.known.records.get(&person));
+        records.cloned().unwrap_or_else(|| vec![record_id])
+    }
+
+    fn next_revision(&mut self, record_id: Uuid, new: bool) -> i64 {
+        let held =
+            self.known.customers.entry(record_id).or_insert_with(|| Held::new(record_id, self.now));
         held.revision += 1;
-        if new || self.writes.created.contains_key(&customer_id) {
-            self.writes.created.insert(customer_id, held.revision);
+        if new || self.writes.created.contains_key(&record_id) {
+            self.writes.created.insert(record_id, held.revision);
         } else {
-            self.writes.touched.insert(customer_id, held.revision);
+            self.writes.touched.insert(record_id, held.revision);
         }
         held.revision
     }
 
-    fn link(&mut self, customer_id: Uuid, identifier: &Identifier) {
-        let key = identifier.key();
-        if self.known.owners.insert(key.clone(), customer_id).is_none() {
-            *self.known.identifier_counts.entry(customer_id).or_default() += 1;
-            self.writes.identifiers.insert(key, (customer_id, identifier.clone()));
-        }
-    }
-
-    fn set_profile(&mut self, customer_id: Uuid, profile: Profile) {
+    fn set_profile(&mut self, customer_id: Uuid, profile: KeptProfile) {
         if let Some(held) = self.known.customers.get_mut(&customer_id) {
             held.profile = write_profile(&profile);
         }
         self.writes.profiles.insert(customer_id, profile);
     }
 
-    fn add_entry(
-        &mut self,
-        customer_id: Uuid,
-        revision: i64,
-        named: &NamedEntry,
-        customer_created: bool,
-    ) -> EntryDone {
+    fn add_entry(&mut self, whom: Whom, revision: i64, named: &NamedEntry) -> EntryDone {
+        let customer_id = whom.record_id;
         let entry_id = named.entry.id;
         let recorded_at = self.now;
         let stamp = Stamp { entry_id, customer_id, revision, recorded_at };
@@ -345,7 +240,7 @@ impl Plan {
                 entry_id: Some(entry_id),
                 revision,
                 recorded_at,
-                customer_created,
+                customer_created: whom.created,
             };
             self.known.ledger.insert(name.parts(), row.clone());
             self.writes.ledger.push((name.parts(), row));
@@ -361,30 +256,33 @@ impl Plan {
         });
         EntryDone { entry_id, revision, recorded_at, already_recorded: false }
     }
-}
 
-/// The answer to an item that has been recorded before.
-fn repeated(row: &LedgerRow, target: &Target, owners: &HashMap<String, Uuid>) -> Done {
-    let mut conflicts = Vec::new();
-    if let Target::Identifiers(identifiers) = target {
-        for (index, identifier) in identifiers.iter().enumerate() {
-            if let Some(&customer_id) = owners.get(&identifier.key())
-                && customer_id != row.customer_id
-            {
-                conflicts.push(Conflict { index, customer_id });
+    /// The answer to an item that has been recorded before.
+    fn repeated(&self, row: &LedgerRow, target: &Target) -> Done {
+        let record_id = row.customer_id;
+        let held = self.known.customers.get(&record_id).map(|held| held.person_id);
+        let person_id = held.or_else(|| self.known.persons.get(&record_id).copied());
+        let person_id = person_id.unwrap_or(record_id);
+        let mut conflicts = Vec::new();
+        if let Target::Identifiers(identifiers) = target {
+            for (index, identifier) in identifiers.iter().enumerate() {
+                let claims = self.known.claims.get(&identifier.key());
+                if let Some(Named::One { person_id: customer_id, .. }) =
+                    claims.map(|claims| attribution::named(claims))
+                    && customer_id != person_id
+                {
+                    conflicts.push(Conflict { index, customer_id });
+                }
             }
         }
-    }
-    Done {
-        customer_id: row.customer_id,
-        customer_created: row.customer_created,
-        conflicts,
-        entry: row.entry_id.map(|entry_id| EntryDone {
+        let entry = row.entry_id.map(|entry_id| EntryDone {
             entry_id,
             revision: row.revision,
             recorded_at: row.recorded_at,
             already_recorded: true,
-        }),
+        });
+        let whom = Whom { record_id, person_id, created: row.customer_created };
+        Done { whom: Some(whom), conflicts, candidates: Vec::new(), entry }
     }
 }
 
@@ -414,16 +312,4 @@ fn combine(errors: Vec<Error>) -> Option<Error> {
         }
     }
     if violations.is_empty() { first } else { Some(Error::Invalid(violations)) }
-}
-
-/// A profile as it is stored.
-pub fn write_profile(profile: &Profile) -> String {
-    // Texts and lists of texts: there is nothing in it that JSON cannot hold.
-    serde_json::to_string(profile).unwrap_or_else(|_| "{}".to_owned())
-}
-
-/// A stored profile.
-pub fn read_profile(json: &str) -> Result<Profile, Error> {
-    serde_json::from_str(json)
-        .map_err(|_| Error::Inconsistent { table: "customers", column: "profile" })
 }

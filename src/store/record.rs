@@ -1,27 +1,25 @@
 //! One transaction that records a batch: read and lock, decide, write.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
 use super::{
     bulk::{Batch, Column, Table},
-    customers,
+    claims, customers,
     db::{Db, Tx},
-    dialect,
-    plan::{Done, EntryRow, Held, Item, Known, LedgerRow, Plan, Writes},
+    dialect, person,
+    plan::Plan,
     search,
+    writes::{CustomerRow, Done, EntryRow, Item, Known, LedgerRow, Writes, held},
 };
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Identifier, Target, WriteName},
+    model::{Channel, Claim, Identifier, Target, WriteName},
+    story::attribution::{Named, named},
 };
 
-static IDENTIFIERS: Table = Table {
-    name: "identifiers",
-    columns: &["key", "customer_id", "mixed_script", "first_seen_at", "raw_value"],
-};
 static ENTRIES: Table = Table {
     name: "entries",
     columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "payload"],
@@ -64,44 +62,64 @@ pub async fn record(db: &Db, clock: Clock, commands: &[Vec<Item>]) -> Result<Vec
 }
 
 /// Reads what the commands depend on. The customers are locked first; what is read of them after
-/// that stays true until the commit. Names and identifiers that another server adds meanwhile are
-/// found by their unique keys, and the batch is run again.
+/// that stays true until the commit. Who claims what is read before, to know whom to lock: what is
+/// taken from a customer meanwhile shows in the identity's revision, and the batch is run again.
+/// Names and claims that another server adds meanwhile are found by their unique keys.
 async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     let items = || commands.iter().flatten();
     let mut known = Known::default();
 
     let keys: BTreeSet<String> = items().flat_map(|item| keys_of(&item.target)).collect();
-    if !keys.is_empty() {
-        let keys: Vec<String> = keys.into_iter().collect();
-        known.owners = tx.by_texts(dialect::OWNERS_BY_KEY, &keys).await?.into_iter().collect();
-    }
-    let candidates = candidates(items(), &known.owners);
-
-    let mut ids: BTreeSet<Uuid> = known.owners.values().copied().collect();
-    ids.extend(items().filter_map(|item| match item.target {
-        Target::Customer(id) => Some(id),
-        Target::Identifiers(_) => None,
-    }));
-    if !ids.is_empty() {
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        let rows: Vec<(Uuid, i64, String)> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
-        known.customers = rows
-            .into_iter()
-            .map(|(id, revision, profile)| (id, Held { revision, profile }))
-            .collect();
+    let read = claims::load(tx, keys).await?;
+    known.claims = read.claims;
+    let candidates = candidates(items(), &known.claims);
+    let mut ids: BTreeSet<Uuid> =
+        candidates.iter().flat_map(|found| &found.records).copied().collect();
+    lock(tx, &ids, &mut known).await?;
+    if known.customers.iter().any(|(id, held)| {
+        read.identity_revisions.get(id).is_some_and(|read| *read != held.identity_revision)
+    }) {
+        return Err(Error::LostRace);
     }
 
     let linking = candidates.iter().filter(|found| found.links);
-    let counted: BTreeSet<Uuid> = linking.flat_map(|found| &found.customers).copied().collect();
+    let counted: BTreeSet<Uuid> = linking.flat_map(|found| &found.records).copied().collect();
     if !counted.is_empty() {
         let ids: Vec<Uuid> = counted.into_iter().collect();
         let rows: Vec<(Uuid, i64)> = tx.by_ids(dialect::COUNT_IDENTIFIERS, &ids).await?;
         known.identifier_counts =
             rows.into_iter().map(|(id, n)| (id, usize::try_from(n).unwrap_or(0))).collect();
     }
+    load_records(tx, &mut known).await?;
+    ids.clear();
+    for found in candidates.iter().filter(|found| found.compared) {
+        ids.extend(&found.records);
+    }
+    claims::load_strong(tx, &ids, &mut known).await?;
+    claims::load_refused(tx, items(), &candidates, &mut known).await?;
     load_ledger(tx, items(), &mut known).await?;
     load_references(tx, items(), &candidates, &mut known).await?;
     Ok(known)
+}
+
+async fn lock(tx: &mut Tx, ids: &BTreeSet<Uuid>, known: &mut Known) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = ids.iter().copied().collect();
+    let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
+    known.customers = rows.into_iter().map(held).collect();
+    Ok(())
+}
+
+/// The other records of people who have several.
+async fn load_records(tx: &mut Tx, known: &mut Known) -> Result<(), Error> {
+    let merged = known.customers.values().filter(|held| held.is_merged());
+    let persons: BTreeSet<Uuid> = merged.map(|held| held.person_id).collect();
+    if !persons.is_empty() {
+        known.records = person::records(tx, persons).await?;
+    }
+    Ok(())
 }
 
 async fn load_ledger(
@@ -117,6 +135,13 @@ async fn load_ledger(
         return Ok(());
     }
     known.ledger = find_writes(tx, &names).await?;
+    let repeated = known.ledger.values().map(|row| row.customer_id);
+    let unknown = repeated.filter(|id| !known.customers.contains_key(id));
+    let unknown: BTreeSet<Uuid> = unknown.collect();
+    if !unknown.is_empty() {
+        let ids: Vec<Uuid> = unknown.into_iter().collect();
+        known.persons = tx.by_ids(dialect::PERSONS_BY_ID, &ids).await?.into_iter().collect();
+    }
     Ok(())
 }
 
@@ -148,7 +173,17 @@ async fn load_references(
     let mut replies = BTreeSet::new();
     for (item, found) in items.zip(candidates) {
         let Some(named) = &item.entry else { continue };
-        for id in &found.customers {
+        if named.entry.orders.is_empty()
+            && named.entry.purchase.is_none()
+            && named.entry.reply_to.is_none()
+        {
+            continue;
+        }
+        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
+        let persons: BTreeSet<Uuid> = found.records.iter().filter_map(person_of).collect();
+        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
+        let records: BTreeSet<&Uuid> = found.records.iter().chain(others).collect();
+        for id in records {
             let id = id.simple().to_string();
             for order in named.entry.orders.iter().chain(&named.entry.purchase) {
                 orders.insert((id.clone(), order.clone()));
@@ -171,35 +206,51 @@ async fn load_references(
 }
 
 /// Whom an item may turn out to be about.
-struct Candidates {
-    customers: BTreeSet<Uuid>,
-    /// Whether the item brings identifiers that nobody has yet.
-    links: bool,
+pub(super) struct Candidates {
+    pub records: BTreeSet<Uuid>,
+    /// Whether the item may bring identifiers that the customer does not have.
+    pub links: bool,
+    /// Whether its identifiers may be of several people, who are to be compared.
+    pub compared: bool,
 }
 
 /// Goes through the items as the plan will: one may be about a customer only since an earlier one
 /// has given the customer a new identifier. Whether the earlier one succeeds is not known yet, so
-/// every customer that the item may be about counts.
+/// every customer that the item may be about counts. Of an identifier that several people have
+/// those count whom another identifier of the item names.
 fn candidates<'a>(
     items: impl Iterator<Item = &'a Item>,
-    owners: &HashMap<String, Uuid>,
+    claims: &HashMap<String, Vec<Claim>>,
 ) -> Vec<Candidates> {
     let mut possible: HashMap<String, BTreeSet<Uuid>> = HashMap::new();
     items
         .map(|item| match &item.target {
-            Target::Customer(id) => Candidates { customers: BTreeSet::from([*id]), links: false },
+            Target::Customer(id) => {
+                Candidates { records: BTreeSet::from([*id]), links: false, compared: false }
+            }
             Target::Identifiers(identifiers) => {
                 let keys: Vec<String> = identifiers.iter().map(Identifier::key).collect();
-                let known = keys.iter().filter_map(|key| owners.get(key).copied());
-                let mut customers: BTreeSet<Uuid> = known.collect();
-                customers.extend(keys.iter().filter_map(|key| possible.get(key)).flatten());
-                let unknown: Vec<String> =
-                    keys.into_iter().filter(|key| !owners.contains_key(key)).collect();
-                let links = !unknown.is_empty();
-                for key in unknown {
-                    possible.entry(key).or_default().extend(&customers);
+                let of_keys: Vec<&Claim> =
+                    keys.iter().filter_map(|key| claims.get(key)).flatten().collect();
+                let named = keys.iter().filter_map(|key| claims.get(key)).map(|c| named(c));
+                let persons: BTreeSet<Uuid> = named
+                    .filter_map(|named| match named {
+                        Named::One { person_id, .. } => Some(person_id),
+                        _ => None,
+                    })
+                    .collect();
+                let mine = of_keys.iter().filter(|claim| persons.contains(&claim.person_id));
+                let mut records: BTreeSet<Uuid> = mine.map(|claim| claim.customer_id).collect();
+                records.extend(keys.iter().filter_map(|key| possible.get(key)).flatten());
+                let links = keys.iter().any(|key| {
+                    let claims = claims.get(key).map_or(&[][..], Vec::as_slice);
+                    !claims.iter().any(|claim| records.contains(&claim.customer_id))
+                });
+                let compared = keys.len() > 1 && !records.is_empty();
+                for key in keys {
+                    possible.entry(key).or_default().extend(&records);
                 }
-                Candidates { customers, links }
+                Candidates { records, links: links || persons.len() > 1, compared }
             }
         })
         .collect()
@@ -214,26 +265,14 @@ fn keys_of(target: &Target) -> Vec<String> {
     }
 }
 
-async fn write(tx: &mut Tx, writes: Writes, now: i64) -> Result<(), Error> {
+async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     let mut batch = Batch::default();
     customers::write(tx, &mut batch, &writes, now).await?;
-    add_identifiers(&mut batch, writes.identifiers, now);
+    claims::write(tx, &mut batch, &mut writes, now).await?;
     add_to_ledger(&mut batch, writes.ledger);
     add_orders(&mut batch, &writes.entries);
     add_entries(&mut batch, writes.entries);
     batch.write(tx).await
-}
-
-fn add_identifiers(batch: &mut Batch, rows: BTreeMap<String, (Uuid, Identifier)>, now: i64) {
-    let (keys, rows): (Vec<String>, Vec<_>) = rows.into_iter().unzip();
-    let columns = vec![
-        Column::Texts(keys),
-        Column::Ids(rows.iter().map(|row| row.0).collect()),
-        Column::Booleans(rows.iter().map(|row| row.1.mixed_script).collect()),
-        Column::Integers(vec![now; rows.len()]),
-        Column::Texts(rows.into_iter().map(|row| row.1.raw).collect()),
-    ];
-    batch.insert(&IDENTIFIERS, columns);
 }
 
 /// Adds the names of writes, in their order, so that two servers that add the same ones never wait
@@ -281,7 +320,8 @@ fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
     batch.insert(&ORDER_ENTRIES, columns);
 }
 
-fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
+/// Adds entries with the words they are found by.
+pub(super) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
     let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
     let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
@@ -298,8 +338,13 @@ fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
         Column::Integers(times),
         Column::Ids(ids),
         Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
-        Column::Texts(rows.iter().map(|row| row.entry.channel.code().to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| channel_code(row.entry.channel).to_owned()).collect()),
         Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
     ];
     batch.insert(&ENTRIES, columns);
+}
+
+/// The channel as it is kept: what the server itself tells has none.
+fn channel_code(channel: Option<Channel>) -> &'static str {
+    channel.map_or("", Channel::code)
 }

@@ -5,18 +5,18 @@
 //! The transactions run in tasks of their own: a caller that goes away does not stop its write
 //! half-way, which sqlx would not survive (issue 4393).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinHandle,
-    time::timeout,
 };
 
 use super::{
+    attempt::{attempt, lost},
     db::Db,
-    plan::{Done, Item},
     record::{self, Answer},
+    writes::{Done, Item},
 };
 use crate::{clock::Clock, error::Error};
 
@@ -24,13 +24,6 @@ use crate::{clock::Clock, error::Error};
 const QUEUE: usize = 4096;
 /// How many items one transaction holds, but for a single command that is larger.
 const BATCH: usize = 512;
-/// How long a transaction may take. The database's own limits end a statement earlier; this one is
-/// for a connection whose other side has vanished without a word. It is longer than the wait for a
-/// connection and a statement together, so that what it drops is a connection already lost.
-const BOUND: Duration = Duration::from_secs(45);
-/// How often a batch that lost a race against another server is run again.
-const TRIES: usize = 8;
-
 struct Command {
     items: Vec<Item>,
     answer: oneshot::Sender<Answer>,
@@ -122,18 +115,14 @@ pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<
     match in_task(db, clock, Arc::clone(&commands)).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
-        Err(Error::LostRace) if commands.len() == 1 => {
-            vec![Err(Error::Unavailable(format!("lost {TRIES} races")))]
-        }
-        Err(error) if commands.len() == 1 => vec![Err(error)],
+        Err(error) if commands.len() == 1 => vec![Err(lost(error))],
         Err(_) => {
             let mut answers = Vec::with_capacity(commands.len());
             for items in commands.iter() {
                 let one = Arc::new(vec![items.clone()]);
                 answers.push(match in_task(db, clock, one).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
-                    Err(Error::LostRace) => Err(Error::Unavailable(format!("lost {TRIES} races"))),
-                    Err(error) => Err(error),
+                    Err(error) => Err(lost(error)),
                 });
             }
             answers
@@ -141,23 +130,15 @@ pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<
     }
 }
 
-/// Runs the transaction in a task that nobody cancels.
 async fn in_task(
     db: &Db,
     clock: Clock,
     commands: Arc<Vec<Vec<Item>>>,
 ) -> Result<Vec<Answer>, Error> {
     let db = db.clone();
-    let task = tokio::spawn(async move {
-        let mut last = closed();
-        for _ in 0..TRIES {
-            match timeout(BOUND, record::record(&db, clock, &commands)).await {
-                Ok(Err(error @ Error::LostRace)) => last = error,
-                Ok(result) => return result,
-                Err(_) => return Err(Error::Unavailable("a write got no answer".to_owned())),
-            }
-        }
-        Err(last)
-    });
-    task.await.map_err(|_| Error::Internal("a write task failed".to_owned()))?
+    attempt(move || {
+        let (db, commands) = (db.clone(), Arc::clone(&commands));
+        async move { record::record(&db, clock, &commands).await }
+    })
+    .await
 }

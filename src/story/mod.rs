@@ -1,11 +1,13 @@
 //! The rules of the timeline: pure functions over the model.
 
 pub mod address;
+pub mod attribution;
 mod blocked;
 mod card;
 mod digit;
 mod email;
 pub mod fold;
+pub mod golden;
 pub mod identifier;
 pub mod language;
 pub mod money;

@@ -1,0 +1,81 @@
+//! Customers that are one person.
+
+use uuid::Uuid;
+
+use super::{BodyHash, Identifier, Micros, ProfileField};
+
+/// Two customers found to be one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    pub id: Uuid,
+    /// The canonical record that stayed so.
+    pub into_id: Uuid,
+    /// The canonical record that became part of it, with all that were its.
+    pub from_id: Uuid,
+    /// The records that the merge was asked for: of the persons above.
+    pub asked_into_id: Uuid,
+    pub asked_from_id: Uuid,
+    pub merged_at: Micros,
+    pub actor: String,
+    pub reason: String,
+    pub evidence: Vec<String>,
+    /// Whose value of a field is shown.
+    pub choices: Vec<(ProfileField, Uuid)>,
+    /// The second person, or nothing.
+    pub approved_by: String,
+}
+
+/// What makes a retry of a write harmless, and who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub request_id: Uuid,
+    pub body: BodyHash,
+    /// The acting person, or the caller.
+    pub actor: String,
+    pub reason: String,
+}
+
+/// A merge to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMerge {
+    pub into_id: Uuid,
+    pub from_id: Uuid,
+    pub evidence: Vec<String>,
+    pub choices: Vec<(ProfileField, Uuid)>,
+    /// The etags that the two must have.
+    pub into_etag: Option<String>,
+    pub from_etag: Option<String>,
+}
+
+/// What a merge meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MergeConflict {
+    FieldDiffers(ProfileField),
+    NeedsApproval,
+    KeptApart,
+    /// The key of an order that both have.
+    SameOrderNumber(String),
+    TooManyRecords,
+}
+
+/// An identifier to link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLink {
+    pub customer_id: Uuid,
+    pub identifier: Identifier,
+    pub shared: bool,
+    pub take_over: bool,
+    /// Whether the caller has the right to verify this kind.
+    pub may_verify: bool,
+    /// The system that says so, or nothing.
+    pub source: String,
+}
+
+/// An identifier to unlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedLink {
+    pub customer_id: Uuid,
+    pub identifier: Identifier,
+    /// Whether the caller has the right to verify this kind.
+    pub may_verify: bool,
+}

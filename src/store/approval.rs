@@ -1,0 +1,91 @@
+//! A second person's word on a merge that needs one.
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    attempt::{attempt, lost},
+    change::{Change, earlier},
+    db::{Tx, on_tx},
+    person,
+};
+use crate::{
+    error::Error,
+    model::{Asked, Micros},
+};
+
+/// How long an approval counts: 7 days.
+const VALID: Micros = 7 * 24 * 3600 * 1_000_000;
+
+pub(super) const ADD: &str = "insert into merge_approvals \
+    (one_id, other_id, actor, reason, expires_at) values ($1, $2, $3, $4, $5) \
+    on conflict (one_id, other_id, actor) do update \
+    set reason = excluded.reason, expires_at = excluded.expires_at";
+pub(super) const FIND: &str = "select actor from merge_approvals \
+    where one_id = $1 and other_id = $2 and actor <> $3 and expires_at > $4 \
+    order by actor limit 1";
+pub(super) const REMOVE: &str = "delete from merge_approvals where one_id = $1 and other_id = $2";
+
+/// Uses up what others than `actor` have approved; says who.
+pub(super) async fn take(
+    tx: &mut Tx,
+    one: Uuid,
+    other: Uuid,
+    actor: &str,
+    now: Micros,
+) -> Result<Option<String>, Error> {
+    let (one, other) = (one.min(other), one.max(other));
+    let found: Option<String> = on_tx!(&mut *tx, |c| {
+        let query = sqlx::query_scalar(FIND).bind(one).bind(other).bind(actor).bind(now);
+        query.fetch_optional(c).await?
+    });
+    if found.is_some() {
+        on_tx!(tx, |c| {
+            sqlx::query(REMOVE).bind(one).bind(other).execute(c).await?;
+        });
+    }
+    Ok(found)
+}
+
+impl Store {
+    /// Approves the merge of two customers, by whoever else; says until when it counts.
+    pub async fn approve_merge(
+        &self,
+        one: Uuid,
+        other: Uuid,
+        asked: Asked,
+    ) -> Result<Micros, Error> {
+        let store = self.clone();
+        let write = move || {
+            let (store, asked) = (store.clone(), asked.clone());
+            async move { store.try_approve(one, other, &asked).await }
+        };
+        attempt(write).await.map_err(lost)
+    }
+
+    async fn try_approve(&self, one: Uuid, other: Uuid, asked: &Asked) -> Result<Micros, Error> {
+        let mut tx = self.db.begin().await?;
+        let locked = person::lock(&mut tx, &[one, other]).await?;
+        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+            return Ok(row.recorded_at + VALID);
+        }
+        let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);
+        if first == second {
+            return Err(Error::AlreadyMerged);
+        }
+        let now = self.clock.now();
+        on_tx!(&mut tx, |c| {
+            sqlx::query(ADD)
+                .bind(first.min(second))
+                .bind(first.max(second))
+                .bind(&asked.actor)
+                .bind(&asked.reason)
+                .bind(now + VALID)
+                .execute(c)
+                .await?;
+        });
+        Change::new(asked, now).write(&mut tx, one, None).await?;
+        tx.commit().await?;
+        Ok(now + VALID)
+    }
+}

@@ -1,0 +1,158 @@
+//! A change of who customers are, on its way into the database: the entries that tell of it, the
+//! revisions that it takes, and the name by which a retry finds it.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use uuid::Uuid;
+
+use super::{
+    bulk::Batch,
+    claims,
+    db::Tx,
+    payload::{Stamp, seal},
+    record,
+    writes::{EntryRow, Held, LedgerRow},
+};
+use crate::{
+    error::{Error, InvalidReason, Violation},
+    model::{Asked, BodyHash, EntryKind, Identifier, IdentifierKind, Micros, NewEntry, WriteName},
+    pb,
+};
+
+/// What a transaction changes of who customers are.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    asked: &'a Asked,
+    now: Micros,
+    entries: Vec<EntryRow>,
+    revisions: BTreeMap<Uuid, i64>,
+    /// Records to be compared with others again.
+    compare: BTreeMap<Uuid, i64>,
+}
+
+impl<'a> Change<'a> {
+    pub fn new(asked: &'a Asked, now: Micros) -> Self {
+        Self {
+            asked,
+            now,
+            entries: Vec::new(),
+            revisions: BTreeMap::new(),
+            compare: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next revision of a record that is locked; once in a change, but for its entries.
+    pub fn touch(&mut self, record: Uuid, held: &Held) -> i64 {
+        *self.revisions.entry(record).or_insert(held.revision + 1)
+    }
+
+    /// The same, for a record that is to be compared with others again.
+    pub fn compare(&mut self, record: Uuid, held: &Held) {
+        let revision = self.touch(record, held);
+        self.compare.insert(record, revision);
+    }
+
+    /// Tells of the change in the timeline of a record, as an entry of its own revision.
+    pub fn tell(&mut self, record: Uuid, held: &Held, id: Uuid, change: pb::IdentityChange) {
+        let told = self.entries.iter().any(|entry| entry.customer_id == record);
+        if told {
+            *self.revisions.entry(record).or_insert(held.revision) += 1;
+        }
+        let revision = self.touch(record, held);
+        let change = pb::IdentityChange {
+            actor: self.asked.actor.clone(),
+            reason: self.asked.reason.clone(),
+            ..change
+        };
+        let content = pb::Entry {
+            occurred_at: Some(pb::timestamp(self.now)),
+            content: Some(pb::entry::Content::IdentityChange(change)),
+            ..pb::Entry::default()
+        };
+        let content = content.encode_to_vec();
+        let recorded_at = self.now;
+        let stamp = Stamp { entry_id: id, customer_id: record, revision, recorded_at };
+        self.entries.push(EntryRow {
+            customer_id: record,
+            payload: seal(stamp, &content),
+            entry: NewEntry {
+                id,
+                occurred_at: self.now,
+                kind: EntryKind::IdentityChange,
+                channel: None,
+                purchase: None,
+                orders: Vec::new(),
+                reply_to: None,
+                words: String::new(),
+                flags: Vec::new(),
+                content,
+            },
+        });
+    }
+
+    /// Writes it all, named by the request. `about` and `entry_id` are what a retry needs to know.
+    pub async fn write(
+        self,
+        tx: &mut Tx,
+        about: Uuid,
+        entry_id: Option<Uuid>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for (record, revision) in &self.revisions {
+            batch.set_revision(*record, *revision);
+        }
+        claims::add_to_match_queue(&mut batch, &self.compare);
+        let row = LedgerRow {
+            body: self.asked.body.to_vec(),
+            customer_id: about,
+            entry_id,
+            revision: self.revisions.get(&about).copied().unwrap_or(0),
+            recorded_at: self.now,
+            customer_created: false,
+        };
+        let name = WriteName::Request(self.asked.request_id).parts();
+        record::add_to_ledger(&mut batch, vec![(name, row)]);
+        record::add_entries(&mut batch, self.entries);
+        batch.write(tx).await
+    }
+}
+
+/// What an earlier call of the same name left, where it was the same call.
+pub(super) async fn earlier(
+    tx: &mut Tx,
+    request_id: Uuid,
+    body: &BodyHash,
+) -> Result<Option<LedgerRow>, Error> {
+    let name = WriteName::Request(request_id).parts();
+    let mut found = record::find_writes(tx, std::slice::from_ref(&name)).await?;
+    match found.remove(&name) {
+        Some(row) if row.body == body => Ok(Some(row)),
+        None => Ok(None),
+        Some(_) => {
+            let violation = Violation::new("request_id", "was used before with another content");
+            let reason = InvalidReason::RequestIdReused;
+            Err(Error::Invalid(vec![Violation { reason, ..violation }]))
+        }
+    }
+}
+
+/// An identifier as an entry tells of it.
+pub(super) fn told(identifier: &Identifier) -> pb::Identifier {
+    let kind = match identifier.kind {
+        IdentifierKind::CustomerNumber => pb::IdentifierKind::CustomerNumber,
+        IdentifierKind::Account => pb::IdentifierKind::Account,
+        IdentifierKind::LoyaltyCard => pb::IdentifierKind::LoyaltyCard,
+        IdentifierKind::External => pb::IdentifierKind::External,
+        IdentifierKind::Email => pb::IdentifierKind::Email,
+        IdentifierKind::Social => pb::IdentifierKind::Social,
+        IdentifierKind::Phone => pb::IdentifierKind::Phone,
+        IdentifierKind::Cookie => pb::IdentifierKind::Cookie,
+    };
+    pb::Identifier {
+        kind: kind.into(),
+        namespace: identifier.namespace.clone(),
+        value: identifier.value.clone(),
+        ..pb::Identifier::default()
+    }
+}

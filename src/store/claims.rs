@@ -1,0 +1,291 @@
+//! Identifiers as claims: who says that a value names whom, how sure it is, since and until when.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    bulk::{Batch, Column, Table},
+    db::{Db, Tx, on_db, on_tx},
+    dialect, person,
+    record::Candidates,
+    writes::{Item, Known, Writes},
+};
+use crate::{
+    error::Error,
+    model::{Claim, Identifier, KeptIdentifier, Micros, Position, Proof, Target},
+    story::attribution::{Named, named},
+};
+
+pub(super) const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at \
+    from identifiers i join customers c on c.id = i.customer_id where i.key = $1 \
+    order by i.slot limit 50";
+pub(super) const SET_VERIFIED: &str =
+    "update identifiers set proof = 'verified' where key = $1 and customer_id = $2";
+pub(super) const SET_REFUSED: &str = "insert into refused_claims \
+    (customer_id, key, verified, seen_at) values ($1, $2, $3, $4) \
+    on conflict (customer_id, key) do update set verified = excluded.verified";
+
+static IDENTIFIERS: Table = Table {
+    name: "identifiers",
+    columns: &[
+        "key",
+        "slot",
+        "customer_id",
+        "claim_id",
+        "proof",
+        "source",
+        "mixed_script",
+        "valid_from",
+        "last_seen_at",
+        "raw_value",
+    ],
+};
+static MATCH_QUEUE: Table =
+    Table { name: "match_queue", columns: &["customer_id", "revision"] };
+
+/// Who claims the identifiers of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub claims: HashMap<String, Vec<Claim>>,
+    /// The state of the identity of each record that claims one.
+    pub identity_revisions: HashMap<Uuid, i64>,
+}
+
+/// The claims of identifiers as they are now; nobody is locked.
+pub(super) async fn load(tx: &mut Tx, keys: BTreeSet<String>) -> Result<Read, Error> {
+    type Row = (String, Uuid, Uuid, i64, String, Micros, i64);
+    let mut read = Read::default();
+    if keys.is_empty() {
+        return Ok(read);
+    }
+    let keys: Vec<String> = keys.into_iter().collect();
+    let rows: Vec<Row> = tx.by_texts(dialect::CLAIMS_BY_KEY, &keys).await?;
+    for (key, customer_id, person_id, slot, proof, last_seen_at, identity_revision) in rows {
+        let proof = read_proof(&proof)?;
+        let claim = Claim { customer_id, person_id, slot, proof, last_seen_at };
+        read.claims.entry(key).or_default().push(claim);
+        read.identity_revisions.insert(customer_id, identity_revision);
+    }
+    Ok(read)
+}
+
+/// The accounts, customer numbers and external ids of the people that records belong to.
+pub(super) async fn load_strong(
+    tx: &mut Tx,
+    records: &BTreeSet<Uuid>,
+    known: &mut Known,
+) -> Result<(), Error> {
+    let mut person_of = HashMap::new();
+    for record in records {
+        let Some(held) = known.customers.get(record) else { continue };
+        person_of.insert(*record, held.person_id);
+        for other in known.records.get(&held.person_id).into_iter().flatten() {
+            person_of.insert(*other, held.person_id);
+        }
+    }
+    if person_of.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = person_of.keys().copied().collect();
+    let rows: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
+    for (customer_id, key, _) in rows {
+        if let Some(person) = person_of.get(&customer_id) {
+            known.strong.entry(*person).or_default().insert(key);
+        }
+    }
+    Ok(())
+}
+
+/// What was said before of identifiers that somebody else has, where an item may say it again.
+pub(super) async fn load_refused(
+    tx: &mut Tx,
+    items: impl Iterator<Item = &Item>,
+    candidates: &[Candidates],
+    known: &mut Known,
+) -> Result<(), Error> {
+    let mut pairs = BTreeSet::new();
+    for (item, found) in items.zip(candidates) {
+        let Target::Identifiers(identifiers) = &item.target else { continue };
+        let keys: Vec<String> = identifiers.iter().map(Identifier::key).collect();
+        let claims = keys.iter().filter_map(|key| known.claims.get(key));
+        let persons: BTreeSet<Uuid> = claims
+            .filter_map(|claims| match named(claims) {
+                Named::One { person_id, .. } => Some(person_id),
+                _ => None,
+            })
+            .collect();
+        if persons.len() > 1 {
+            for record in &found.records {
+                pairs.extend(keys.iter().map(|key| (record.simple().to_string(), key.clone())));
+            }
+        }
+    }
+    if !pairs.is_empty() {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let rows: Vec<(Uuid, String, bool)> =
+            tx.by_pairs(dialect::REFUSED_BY_KEY, &pairs).await?;
+        known.refused = rows.into_iter().map(|(id, key, verified)| ((id, key), verified)).collect();
+    }
+    Ok(())
+}
+
+/// Writes what a batch says of identifiers, and notes whose identity has changed.
+pub(super) async fn write(
+    tx: &mut Tx,
+    batch: &mut Batch,
+    writes: &mut Writes,
+    now: Micros,
+) -> Result<(), Error> {
+    for (key, record) in &writes.verified {
+        on_tx!(&mut *tx, |c| {
+            sqlx::query(SET_VERIFIED).bind(key).bind(record).execute(c).await?;
+        });
+    }
+    for ((record, key), verified) in &writes.refused {
+        on_tx!(&mut *tx, |c| {
+            let query = sqlx::query(SET_REFUSED).bind(record).bind(key).bind(verified).bind(now);
+            query.execute(c).await?;
+        });
+    }
+    if !writes.seen.is_empty() {
+        let seen = writes.seen.iter().map(|(key, id)| (key.clone(), id.simple().to_string()));
+        tx.set_last_seen(&seen.collect::<Vec<_>>(), now).await?;
+    }
+
+    let (keys, rows): (Vec<_>, Vec<_>) = std::mem::take(&mut writes.claims).into_iter().unzip();
+    let (keys, slots): (Vec<String>, Vec<i64>) = keys.into_iter().unzip();
+    let columns = vec![
+        Column::Texts(keys),
+        Column::Integers(slots),
+        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
+        Column::Ids(rows.iter().map(|row| row.claim_id).collect()),
+        Column::Texts(rows.iter().map(|row| row.proof.code().to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| row.source.clone()).collect()),
+        Column::Booleans(rows.iter().map(|row| row.identifier.mixed_script).collect()),
+        Column::Integers(vec![now; rows.len()]),
+        Column::Integers(vec![now; rows.len()]),
+        Column::Texts(rows.into_iter().map(|row| row.identifier.raw).collect()),
+    ];
+    batch.insert(&IDENTIFIERS, columns);
+    add_to_match_queue(batch, &writes.changed);
+    Ok(())
+}
+
+/// Notes records whose identity has changed, with the revision of the change, to be compared with
+/// others.
+pub(super) fn add_to_match_queue(batch: &mut Batch, changed: &BTreeMap<Uuid, i64>) {
+    let (ids, revisions) = changed.iter().map(|(id, revision)| (*id, *revision)).unzip();
+    batch.insert(&MATCH_QUEUE, vec![Column::Ids(ids), Column::Integers(revisions)]);
+}
+
+/// A stored proof.
+pub(super) fn read_proof(code: &str) -> Result<Proof, Error> {
+    Proof::from_code(code).ok_or(Error::Inconsistent { table: "identifiers", column: "proof" })
+}
+
+type ClaimColumns =
+    (Uuid, Uuid, String, String, String, String, bool, Micros, Micros, Option<Micros>, Micros);
+
+/// A claim out of its row.
+fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
+    let (
+        claim_id,
+        customer_id,
+        key,
+        proof,
+        source,
+        raw,
+        mixed_script,
+        valid_from,
+        last_seen_at,
+        valid_to,
+        first_seen_at,
+    ) = row;
+    let unreadable = Error::Inconsistent { table: "identifiers", column: "key" };
+    let (kind, namespace, value) = Identifier::parts_of(&key).ok_or(unreadable)?;
+    let (namespace, value) = (namespace.to_owned(), value.to_owned());
+    let proof = read_proof(&proof)?;
+    let verified = proof == Proof::Verified;
+    let identifier = Identifier { kind, namespace, value, raw, mixed_script, verified };
+    Ok(KeptIdentifier {
+        claim_id,
+        customer_id,
+        identifier,
+        proof,
+        source,
+        first_seen_at,
+        last_seen_at,
+        valid_from,
+        valid_to,
+    })
+}
+
+impl Store {
+    /// Whom an identifier names by itself; nothing where nobody has it.
+    pub async fn find_owner(&self, identifier: &Identifier) -> Result<Option<Uuid>, Error> {
+        type Row = (Uuid, Uuid, i64, String, Micros);
+        let key = identifier.key();
+        let rows: Vec<Row> =
+            on_db!(&self.db, |c| sqlx::query_as(FIND).bind(key).fetch_all(c).await?);
+        let mut claims = Vec::with_capacity(rows.len());
+        for (customer_id, person_id, slot, proof, last_seen_at) in rows {
+            let proof = read_proof(&proof)?;
+            claims.push(Claim { customer_id, person_id, slot, proof, last_seen_at });
+        }
+        match named(&claims) {
+            Named::Nobody => Ok(None),
+            Named::One { person_id, .. } => Ok(Some(person_id)),
+            Named::Several => Err(Error::IdentifierAmbiguous),
+        }
+    }
+
+    /// The identifiers of a person, the oldest claim first and after `after`; at most `limit`.
+    pub async fn list_identifiers(
+        &self,
+        customer_id: Uuid,
+        include_ended: bool,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<KeptIdentifier>, Error> {
+        let records = self.records_of(customer_id).await?;
+        self.claims_of(&records, include_ended, after, limit).await
+    }
+
+    /// The same of some records.
+    pub(super) async fn claims_of(
+        &self,
+        records: &[Uuid],
+        include_ended: bool,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<KeptIdentifier>, Error> {
+        let begin = Position { occurred_at: Micros::MIN, entry_id: Uuid::nil() };
+        let Position { occurred_at, entry_id } = after.unwrap_or(begin);
+        let count = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<ClaimColumns> = match &self.db {
+            Db::Sqlite { read, .. } => {
+                sqlx::query_as(dialect::LIST_CLAIMS.sqlite)
+                    .bind(person::id_list(records))
+                    .bind(occurred_at)
+                    .bind(entry_id)
+                    .bind(include_ended)
+                    .bind(count)
+                    .fetch_all(read)
+                    .await?
+            }
+            Db::Postgres(pool) => {
+                sqlx::query_as(dialect::LIST_CLAIMS.postgres)
+                    .bind(records)
+                    .bind(occurred_at)
+                    .bind(entry_id)
+                    .bind(include_ended)
+                    .bind(count)
+                    .fetch_all(pool)
+                    .await?
+            }
+        };
+        rows.into_iter().map(kept).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Marks: two customers never to be merged.
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    attempt::{attempt, lost},
+    change::{Change, earlier},
+    db::{Tx, on_tx},
+    dialect, person,
+};
+use crate::{
+    error::Error,
+    model::{Asked, Micros},
+    pb,
+    pb::identity_change::Change as Sort,
+};
+
+pub(super) const ADD: &str = "insert into kept_apart (one_id, other_id, marked_at, actor, reason) \
+    values ($1, $2, $3, $4, $5) on conflict (one_id, other_id) do nothing";
+pub(super) const REMOVE: &str = "delete from kept_apart where one_id = $1 and other_id = $2";
+
+/// The marks between records of two people, as they are kept: the smaller id first.
+async fn marks(
+    tx: &mut Tx,
+    one: &[Uuid],
+    other: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::MARKS_OF, one).await?;
+    let between = |(a, b): &(Uuid, Uuid)| other.contains(a) || other.contains(b);
+    Ok(rows.into_iter().filter(between).collect())
+}
+
+/// Whether some records of two people are marked.
+pub(super) async fn is_marked(tx: &mut Tx, one: &[Uuid], other: &[Uuid]) -> Result<bool, Error> {
+    Ok(!marks(tx, one, other).await?.is_empty())
+}
+
+/// Marks two records.
+pub(super) async fn add(
+    tx: &mut Tx,
+    one: Uuid,
+    other: Uuid,
+    asked: &Asked,
+    now: Micros,
+) -> Result<(), Error> {
+    on_tx!(tx, |c| {
+        sqlx::query(ADD)
+            .bind(one.min(other))
+            .bind(one.max(other))
+            .bind(now)
+            .bind(&asked.actor)
+            .bind(&asked.reason)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+impl Store {
+    /// Marks two customers never to be merged, or lifts every mark between them. One that is marked
+    /// already, or was not, changes nothing.
+    pub async fn keep_apart(
+        &self,
+        one: Uuid,
+        other: Uuid,
+        lift: bool,
+        asked: Asked,
+    ) -> Result<(), Error> {
+        let store = self.clone();
+        let write = move || {
+            let (store, asked) = (store.clone(), asked.clone());
+            async move { store.try_keep_apart(one, other, lift, &asked).await }
+        };
+        attempt(write).await.map_err(lost)
+    }
+
+    async fn try_keep_apart(
+        &self,
+        one: Uuid,
+        other: Uuid,
+        lift: bool,
+        asked: &Asked,
+    ) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let locked = person::lock(&mut tx, &[one, other]).await?;
+        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+            return Ok(());
+        }
+        let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);
+        if first == second {
+            return Err(Error::AlreadyMerged);
+        }
+        let marks =
+            marks(&mut tx, &locked.records_of(first), &locked.records_of(second)).await?;
+        let now = self.clock.now();
+        let mut change = Change::new(asked, now);
+        if marks.is_empty() != lift {
+            let sort = if lift { Sort::KeptApartLifted } else { Sort::KeptApart };
+            for (record, other) in [(one, other), (other, one)] {
+                let told = pb::IdentityChange {
+                    change: sort.into(),
+                    other_customer_id: other.to_string(),
+                    ..pb::IdentityChange::default()
+                };
+                change.tell(record, &locked.held[&record], self.clock.new_id(), told);
+            }
+            if lift {
+                for (a, b) in marks {
+                    on_tx!(&mut tx, |c| {
+                        sqlx::query(REMOVE).bind(a).bind(b).execute(c).await?;
+                    });
+                }
+                // They may be suggested again.
+                change.compare(one, &locked.held[&one]);
+            } else {
+                add(&mut tx, one, other, asked, now).await?;
+            }
+        }
+        change.write(&mut tx, one, None).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,201 @@
+//! Merging: links between records. Nothing moves, so that taking a link away takes the merge back.
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    approval,
+    attempt::{attempt, lost},
+    change::{Change, earlier},
+    db::{Tx, on_db, on_tx},
+    dialect, kept_apart,
+    person::{self, Locked},
+};
+use crate::{
+    error::Error,
+    model::{Asked, Customer, MAX_RECORDS, Merge, Micros, NewMerge, Proof},
+    pb,
+};
+
+pub(super) const ADD: &str = "insert into merges (id, into_id, from_id, asked_into_id, \
+    asked_from_id, merged_at, actor, reason, evidence, choices, approved_by) \
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+pub(super) const GET: &str = "select id, into_id, from_id, asked_into_id, asked_from_id, \
+    merged_at, actor, reason, evidence, choices, approved_by from merges where id = $1";
+pub(super) const SET_RECORDS: &str = "update customers set records = $2 where id = $1";
+
+pub(super) type MergeRow =
+    (Uuid, Uuid, Uuid, Uuid, Uuid, Micros, String, String, String, String, String);
+
+/// A merge out of its row.
+pub(super) fn merge(row: MergeRow) -> Result<Merge, Error> {
+    let (
+        id,
+        into_id,
+        from_id,
+        asked_into_id,
+        asked_from_id,
+        merged_at,
+        actor,
+        reason,
+        evidence,
+        choices,
+        approved_by,
+    ) = row;
+    let unreadable = |column| Error::Inconsistent { table: "merges", column };
+    Ok(Merge {
+        id,
+        into_id,
+        from_id,
+        asked_into_id,
+        asked_from_id,
+        merged_at,
+        actor,
+        reason,
+        evidence: serde_json::from_str(&evidence).map_err(|_| unreadable("evidence"))?,
+        choices: serde_json::from_str(&choices).map_err(|_| unreadable("choices"))?,
+        approved_by,
+    })
+}
+
+impl Store {
+    /// Makes two people one. The same request again gives the same merge.
+    pub async fn merge(&self, new: NewMerge, asked: Asked) -> Result<(Merge, Customer), Error> {
+        let store = self.clone();
+        let write = move || {
+            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
+            async move { store.try_merge(&new, &asked).await }
+        };
+        let id = attempt(write).await.map_err(lost)?;
+        let merge = self.get_merge(id).await?.ok_or(Error::MergeNotFound)?;
+        let customer = self.get_customer(merge.into_id).await?.ok_or(Error::CustomerNotFound)?;
+        Ok((merge, customer))
+    }
+
+    async fn try_merge(&self, new: &NewMerge, asked: &Asked) -> Result<Uuid, Error> {
+        let mut tx = self.db.begin().await?;
+        let locked = person::lock(&mut tx, &[new.into_id, new.from_id]).await?;
+        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+            return row.entry_id.ok_or(Error::MergeNotFound);
+        }
+        let into = locked.person_of(new.into_id)?;
+        let from = locked.person_of(new.from_id)?;
+        if into == from {
+            return Err(Error::AlreadyMerged);
+        }
+        let expected = [(&new.into_etag, into), (&new.from_etag, from)];
+        if expected.iter().any(|(etag, person)| {
+            etag.as_ref().is_some_and(|etag| *etag != locked.etag(*person))
+        }) {
+            return Err(Error::StaleEtag);
+        }
+        let into_records = locked.records_of(into);
+        let from_records = locked.records_of(from);
+        let records = into_records.len() + from_records.len();
+        if records > MAX_RECORDS {
+            return Err(Error::TooManyRecords);
+        }
+        if kept_apart::is_marked(&mut tx, &into_records, &from_records).await? {
+            return Err(Error::KeptApart);
+        }
+        let mut approved_by = String::new();
+        if has_other_verified(&mut tx, &locked, into, from).await? {
+            let now = self.clock.now();
+            approved_by = approval::take(&mut tx, into, from, &asked.actor, now)
+                .await?
+                .ok_or(Error::NeedsApproval)?;
+        }
+
+        let id = self.clock.new_id();
+        let now = self.clock.now();
+        add(&mut tx, id, (into, from), new, asked, &approved_by, now).await?;
+        tx.set_person(&from_records, into).await?;
+        tx.set_person(&into_records, into).await?;
+        set_records(&mut tx, into, records).await?;
+        let mut change = Change::new(asked, now);
+        change.touch(into, &locked.held[&into]);
+        let told = pb::IdentityChange {
+            change: pb::identity_change::Change::Merged.into(),
+            other_customer_id: into.to_string(),
+            merge_id: id.to_string(),
+            evidence: new.evidence.clone(),
+            ..pb::IdentityChange::default()
+        };
+        change.tell(from, &locked.held[&from], id, told);
+        change.write(&mut tx, into, Some(id)).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// One merge, in force or not.
+    pub async fn get_merge(&self, id: Uuid) -> Result<Option<Merge>, Error> {
+        let row: Option<MergeRow> =
+            on_db!(&self.db, |c| sqlx::query_as(GET).bind(id).fetch_optional(c).await?);
+        row.map(merge).transpose()
+    }
+
+    /// The merges in force that joined these records, the oldest first.
+    pub(super) async fn merges_of(&self, records: &[Uuid]) -> Result<Vec<Merge>, Error> {
+        let rows: Vec<MergeRow> = self.by_ids(dialect::MERGES_IN_FORCE, records).await?;
+        rows.into_iter().map(merge).collect()
+    }
+}
+
+async fn add(
+    tx: &mut Tx,
+    id: Uuid,
+    (into, from): (Uuid, Uuid),
+    new: &NewMerge,
+    asked: &Asked,
+    approved_by: &str,
+    now: Micros,
+) -> Result<(), Error> {
+    // Texts and ids: there is nothing in them that JSON cannot hold.
+    let evidence = serde_json::to_string(&new.evidence).unwrap_or_default();
+    let choices = serde_json::to_string(&new.choices).unwrap_or_default();
+    on_tx!(tx, |c| {
+        sqlx::query(ADD)
+            .bind(id)
+            .bind(into)
+            .bind(from)
+            .bind(new.into_id)
+            .bind(new.from_id)
+            .bind(now)
+            .bind(&asked.actor)
+            .bind(&asked.reason)
+            .bind(evidence)
+            .bind(choices)
+            .bind(approved_by)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Sets how many records a person is, on the canonical one.
+pub(super) async fn set_records(tx: &mut Tx, person: Uuid, records: usize) -> Result<(), Error> {
+    let records = i64::try_from(records).unwrap_or(i64::MAX);
+    on_tx!(tx, |c| {
+        sqlx::query(SET_RECORDS).bind(person).bind(records).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Whether the two people have different verified accounts or customer numbers of one system, and
+/// none in common.
+async fn has_other_verified(
+    tx: &mut Tx,
+    locked: &Locked,
+    into: Uuid,
+    from: Uuid,
+) -> Result<bool, Error> {
+    let ids: Vec<Uuid> = locked.held.keys().copied().collect();
+    let rows: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
+    let keys = |person: Uuid| {
+        let of_person = rows.iter().filter(move |row| {
+            row.2 == Proof::Verified.code() && locked.held[&row.0].person_id == person
+        });
+        of_person.map(|row| row.1.as_str()).collect::<Vec<_>>()
+    };
+    Ok(crate::story::attribution::have_other_numbers(&keys(into), &keys(from)))
+}

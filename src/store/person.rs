@@ -1,0 +1,174 @@
+//! People: the customer records that are one person, and what is shown of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    db::{Db, Tx, json},
+    dialect::{self, Twin},
+    writes::{CustomerRow, Held, held, read_profile},
+};
+use crate::{
+    error::Error,
+    model::{Customer, MAX_IDENTIFIERS, Merge},
+    story::golden::{RecordProfile, golden},
+};
+
+/// The records of people that have several, each with the canonical one first.
+pub(super) async fn records(
+    tx: &mut Tx,
+    persons: BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, Vec<Uuid>>, Error> {
+    let ids: Vec<Uuid> = persons.into_iter().collect();
+    let mut records: HashMap<Uuid, Vec<Uuid>> = ids.iter().map(|id| (*id, vec![*id])).collect();
+    let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::RECORDS_BY_PERSON, &ids).await?;
+    for (person, record) in rows {
+        records.entry(person).or_default().push(record);
+    }
+    Ok(records)
+}
+
+/// All records of some people, locked.
+#[derive(Debug)]
+pub(super) struct Locked {
+    pub held: BTreeMap<Uuid, Held>,
+}
+
+impl Locked {
+    /// The canonical record of the person that a locked record belongs to.
+    pub fn person_of(&self, record: Uuid) -> Result<Uuid, Error> {
+        self.held.get(&record).map(|held| held.person_id).ok_or(Error::CustomerNotFound)
+    }
+
+    /// The records of a person.
+    pub fn records_of(&self, person: Uuid) -> Vec<Uuid> {
+        let of_person = self.held.iter().filter(|(_, held)| held.person_id == person);
+        of_person.map(|(id, _)| *id).collect()
+    }
+
+    /// What an etag of the person must be.
+    pub fn etag(&self, person: Uuid) -> String {
+        let of_person = self.held.values().filter(|held| held.person_id == person);
+        let sum: i64 = of_person.map(|held| held.revision).sum();
+        let root = &self.held[&person];
+        if root.is_merged() { format!("{}.{sum}", root.revision) } else { sum.to_string() }
+    }
+}
+
+/// Locks every record of the people that these records belong to, in the order of the ids. Who they
+/// are is read before; where it has changed by then, the transaction is to be run again.
+pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
+    let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::PERSONS_BY_ID, asked).await?;
+    let person_of: HashMap<Uuid, Uuid> = rows.into_iter().collect();
+    if asked.iter().any(|id| !person_of.contains_key(id)) {
+        return Err(Error::CustomerNotFound);
+    }
+    let persons: BTreeSet<Uuid> = person_of.values().copied().collect();
+    let ids: Vec<Uuid> = records(tx, persons.clone()).await?.into_values().flatten().collect();
+    let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
+    let locked = Locked { held: rows.into_iter().map(held).collect() };
+    let whole = persons.iter().all(|person| {
+        let records = i64::try_from(locked.records_of(*person).len()).unwrap_or(i64::MAX);
+        locked.held.get(person).is_some_and(|held| held.records == records)
+    });
+    let same = locked.held.values().all(|held| persons.contains(&held.person_id));
+    if whole && same { Ok(locked) } else { Err(Error::LostRace) }
+}
+
+/// A list of ids as SQLite takes it.
+pub(super) fn id_list(ids: &[Uuid]) -> String {
+    json(ids.iter().map(|id| [id.simple().to_string()]))
+}
+
+impl Store {
+    /// The records of the person that a record belongs to, the canonical one first.
+    pub(super) async fn records_of(&self, customer_id: Uuid) -> Result<Vec<Uuid>, Error> {
+        let rows: Vec<(Uuid, Uuid)> = self.by_ids(dialect::PERSONS_BY_ID, &[customer_id]).await?;
+        let (_, person) = *rows.first().ok_or(Error::CustomerNotFound)?;
+        let rows: Vec<(Uuid, Uuid)> = self.by_ids(dialect::RECORDS_BY_PERSON, &[person]).await?;
+        let others = rows.into_iter().map(|(_, record)| record);
+        Ok(std::iter::once(person).chain(others).collect())
+    }
+
+    /// The person that a record belongs to, with the identifiers.
+    pub async fn get_customer(&self, id: Uuid) -> Result<Option<Customer>, Error> {
+        // A merge between two of the reads shows as records of another person: then once more.
+        for _ in 0..8 {
+            let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &[id]).await?;
+            let Some(row) = rows.into_iter().next() else { return Ok(None) };
+            let (_, first) = held(row);
+            let person = first.person_id;
+            let records = if first.is_merged() {
+                let ids = self.records_of(person).await?;
+                let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &ids).await?;
+                rows.into_iter().map(held).collect()
+            } else {
+                BTreeMap::from([(id, first)])
+            };
+            let merges = if records.len() > 1 {
+                let ids: Vec<Uuid> = records.keys().copied().collect();
+                self.merges_of(&ids).await?
+            } else {
+                Vec::new()
+            };
+            if is_whole(person, &records, &merges) {
+                return self.shown(person, &records, merges).await.map(Some);
+            }
+        }
+        Err(Error::Unavailable("a customer kept changing".to_owned()))
+    }
+
+    /// What is shown of a person that is these records.
+    pub(super) async fn shown(
+        &self,
+        person: Uuid,
+        records: &BTreeMap<Uuid, Held>,
+        merges: Vec<Merge>,
+    ) -> Result<Customer, Error> {
+        let mut profiles = Vec::with_capacity(records.len());
+        for (id, held) in records {
+            let kept = read_profile(&held.profile)?;
+            profiles.push(RecordProfile { customer_id: *id, created_at: held.created_at, kept });
+        }
+        let (profile, sources) = golden(&profiles, &merges);
+        let mut ids: Vec<Uuid> = records.keys().copied().collect();
+        ids.sort_by_key(|id| (*id != person, records[id].created_at, *id));
+        let identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
+        Ok(Customer {
+            id: person,
+            revision: records.values().map(|held| held.revision).sum(),
+            root_revision: records.get(&person).map_or(0, |held| held.revision),
+            created_at: records.values().map(|held| held.created_at).min().unwrap_or(0),
+            profile,
+            sources,
+            identifiers,
+            records: ids,
+            merges,
+        })
+    }
+
+    /// The rows of some ids, by one statement.
+    pub(super) async fn by_ids<T: super::db::Row>(
+        &self,
+        sql: Twin,
+        ids: &[Uuid],
+    ) -> Result<Vec<T>, Error> {
+        Ok(match &self.db {
+            Db::Sqlite { read, .. } => {
+                sqlx::query_as(sql.sqlite).bind(id_list(ids)).fetch_all(read).await?
+            }
+            Db::Postgres(pool) => sqlx::query_as(sql.postgres).bind(ids).fetch_all(pool).await?,
+        })
+    }
+}
+
+/// Whether what was read in several statements is of one moment, as far as it shows who belongs
+/// together: all are records of the person, as many as there are, and joined by as many merges.
+fn is_whole(person: Uuid, records: &BTreeMap<Uuid, Held>, merges: &[Merge]) -> bool {
+    records.values().all(|held| held.person_id == person)
+        && records.get(&person).is_some_and(|held| {
+            usize::try_from(held.records) == Ok(records.len()) && merges.len() + 1 == records.len()
+        })
+}

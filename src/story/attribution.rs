@@ -1,0 +1,211 @@
+//! Whom the identifiers of a call name. Evidence decides: a value that several people have, or
+//! that is known to be shared, names nobody by itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::model::{Candidate, Claim, Conflict, Identifier, IdentifierKind, Proof};
+
+/// How many candidates an answer holds.
+pub const MAX_CANDIDATES: usize = 20;
+
+/// Whom one identifier names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    Nobody,
+    /// One person, and the record of the person that has it.
+    One { person_id: Uuid, record_id: Uuid },
+    /// Several people, or people unknown.
+    Several,
+}
+
+/// Whom an identifier with these claims names: the person who has it verified, else the one person
+/// who claims it. A shared one names nobody alone, even where one person is known to use it.
+pub fn named(claims: &[Claim]) -> Named {
+    if claims.is_empty() {
+        return Named::Nobody;
+    }
+    if claims.iter().any(|claim| claim.proof == Proof::Shared) {
+        return Named::Several;
+    }
+    let verified = claims.iter().find(|claim| claim.proof == Proof::Verified);
+    let first = verified.or_else(|| claims.iter().min_by_key(|claim| claim.slot));
+    match first {
+        Some(claim)
+            if verified.is_some() || claims.iter().all(|c| c.person_id == claim.person_id) =>
+        {
+            Named::One { person_id: claim.person_id, record_id: claim.customer_id }
+        }
+        _ => Named::Several,
+    }
+}
+
+/// Whether values of this kind tell people apart: one system gives one person one of them.
+pub fn is_strong(kind: IdentifierKind) -> bool {
+    matches!(
+        kind,
+        IdentifierKind::CustomerNumber | IdentifierKind::Account | IdentifierKind::External
+    )
+}
+
+/// Whom the identifiers of a call name, and what becomes of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The record, of the person, that the strongest identifier that names one belongs to.
+    pub record_id: Option<Uuid>,
+    pub person_id: Option<Uuid>,
+    /// Identifiers that name somebody else.
+    pub conflicts: Vec<Conflict>,
+    /// The identifiers that the record is to claim.
+    pub links: Vec<usize>,
+    /// The identifiers that the person claims and the call verifies, with the record that has them.
+    pub upgrades: Vec<(usize, Uuid)>,
+    /// The identifiers of conflicts that are not linked. The two may be one person.
+    pub refused: Vec<usize>,
+    /// No identifier names one person, and some are of several: whom, it is not known.
+    pub ambiguous: bool,
+}
+
+/// What is known of those whom the identifiers may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The claims of each key.
+    pub claims: &'a HashMap<String, Vec<Claim>>,
+    /// The keys of strong kinds that each person has.
+    pub strong: &'a HashMap<Uuid, BTreeSet<String>>,
+}
+
+/// Decides whom the identifiers name, without a guess.
+pub fn choose(identifiers: &[Identifier], evidence: Evidence<'_>) -> Choice {
+    let keys: Vec<String> = identifiers.iter().map(Identifier::key).collect();
+    let none = Vec::new();
+    let claims: Vec<&Vec<Claim>> =
+        keys.iter().map(|key| evidence.claims.get(key).unwrap_or(&none)).collect();
+    let named: Vec<Named> = claims.iter().map(|claims| self::named(claims)).collect();
+
+    // The strongest first, and of equal ones the one named first.
+    let mut one: Vec<(IdentifierKind, usize, Uuid, Uuid)> = Vec::new();
+    for (index, named) in named.iter().enumerate() {
+        if let Named::One { person_id, record_id } = named {
+            one.push((identifiers[index].kind, index, *person_id, *record_id));
+        }
+    }
+    one.sort_unstable();
+    let is_somebody_else =
+        |person: Uuid| differs(evidence.strong.get(&person), keys.iter().map(String::as_str));
+    let chosen = one.iter().find(|(_, _, person, _)| !is_somebody_else(*person));
+    let mut choice = Choice {
+        record_id: chosen.map(|found| found.3),
+        person_id: chosen.map(|found| found.2),
+        ..Choice::default()
+    };
+    if chosen.is_none() && !named.contains(&Named::Nobody) {
+        choice.ambiguous = true;
+        return choice;
+    }
+
+    let theirs = chosen.and_then(|found| evidence.strong.get(&found.2));
+    for (index, identifier) in identifiers.iter().enumerate() {
+        let claims = claims[index];
+        let verified = claims.iter().any(|claim| claim.proof == Proof::Verified);
+        let own = claims.iter().filter(|claim| Some(claim.person_id) == choice.person_id);
+        let own = own.min_by_key(|claim| claim.slot);
+        if let Named::One { person_id, .. } = named[index]
+            && Some(person_id) != choice.person_id
+        {
+            choice.conflicts.push(Conflict { index, customer_id: person_id });
+            let keys = theirs.into_iter().flatten().chain(&keys).map(String::as_str);
+            let apart = identifier.verified || differs(evidence.strong.get(&person_id), keys);
+            match own {
+                _ if verified || !apart => choice.refused.push(index),
+                None => choice.links.push(index),
+                Some(own) if identifier.verified => {
+                    choice.upgrades.push((index, own.customer_id));
+                }
+                Some(_) => {}
+            }
+        } else {
+            match own {
+                None => choice.links.push(index),
+                Some(own) if identifier.verified && own.proof == Proof::Claimed && !verified => {
+                    choice.upgrades.push((index, own.customer_id));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    // Where it is not sure who it is, what is new is not given to anybody.
+    if !choice.refused.is_empty() && choice.person_id.is_some() {
+        choice.links.clear();
+    }
+    let mut seen = HashSet::new();
+    choice.links.retain(|index| seen.insert(&keys[*index]));
+    let mut seen = HashSet::new();
+    choice.upgrades.retain(|(index, _)| seen.insert(&keys[*index]));
+    choice
+}
+
+/// Whether a person with these strong identifiers is certainly another one than who has those keys:
+/// one system has given each a number of their own.
+fn differs<'a>(strong: Option<&BTreeSet<String>>, keys: impl Iterator<Item = &'a str>) -> bool {
+    let Some(strong) = strong else { return false };
+    let mut other = false;
+    for key in keys {
+        let Some((kind, namespace, _)) = Identifier::parts_of(key) else { continue };
+        if !is_strong(kind) {
+            continue;
+        }
+        if strong.contains(key) {
+            // They have at least one in common.
+            return false;
+        }
+        let same_system = |theirs: &String| {
+            Identifier::parts_of(theirs).is_some_and(|(k, n, _)| k == kind && n == namespace)
+        };
+        other = other || strong.iter().any(same_system);
+    }
+    other
+}
+
+/// Whether two people have different accounts or customer numbers of one system, and none in
+/// common.
+pub fn have_other_numbers(one: &[&str], other: &[&str]) -> bool {
+    let counts = |key: &&str| {
+        let kind = Identifier::parts_of(key).map(|(kind, ..)| kind);
+        matches!(kind, Some(IdentifierKind::CustomerNumber | IdentifierKind::Account))
+    };
+    let one = one.iter().copied().filter(counts).map(str::to_owned).collect();
+    differs(Some(&one), other.iter().copied().filter(counts))
+}
+
+/// Whom identifiers may mean, the surest and the last seen first.
+pub fn candidates(
+    identifiers: &[Identifier],
+    claims: &HashMap<String, Vec<Claim>>,
+) -> Vec<Candidate> {
+    let mut found: BTreeMap<Uuid, Candidate> = BTreeMap::new();
+    for (index, identifier) in identifiers.iter().enumerate() {
+        for claim in claims.get(&identifier.key()).into_iter().flatten() {
+            let candidate = found.entry(claim.person_id).or_insert_with(|| Candidate {
+                customer_id: claim.person_id,
+                indices: Vec::new(),
+                proof: claim.proof,
+                last_seen_at: claim.last_seen_at,
+                profile_match: None,
+            });
+            if candidate.indices.last() != Some(&index) {
+                candidate.indices.push(index);
+            }
+            candidate.proof = candidate.proof.max(claim.proof);
+            candidate.last_seen_at = candidate.last_seen_at.max(claim.last_seen_at);
+        }
+    }
+    let mut candidates: Vec<Candidate> = found.into_values().collect();
+    candidates.sort_by_key(|c| {
+        let order = (c.indices.len(), c.proof, c.last_seen_at);
+        (std::cmp::Reverse(order), c.customer_id)
+    });
+    candidates.truncate(MAX_CANDIDATES);
+    candidates
+}

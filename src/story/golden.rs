@@ -1,0 +1,51 @@
+//! The golden record: what is shown of a person whose customer records were merged.
+
+use uuid::Uuid;
+
+use crate::model::{Given, KeptProfile, Merge, Micros, Profile, ProfileField, ProfileSource};
+
+/// A record of the person.
+#[derive(Clone, Debug)]
+pub struct RecordProfile {
+    pub customer_id: Uuid,
+    pub created_at: Micros,
+    pub kept: KeptProfile,
+}
+
+/// The profile of a person and where each value comes from. Of each field that some record knows,
+/// the value that was chosen last, by a merge or a change after one; where none was, a verified one
+/// before a claimed one, and then the newest. Of values equal in all that, the one of the record
+/// with the smaller id.
+pub fn golden(records: &[RecordProfile], merges: &[Merge]) -> (Profile, Vec<ProfileSource>) {
+    let mut profile = Profile::default();
+    let mut sources = Vec::new();
+    for field in ProfileField::ALL {
+        let known = records.iter().filter(|record| !record.kept.profile.lacks(field));
+        let best = known
+            .map(|record| {
+                let given = record.kept.given(field, record.created_at);
+                let rank = (chosen_at(record, field, &given, merges), given.verified, given.at);
+                (rank, record, given)
+            })
+            .min_by_key(|(rank, record, _)| (std::cmp::Reverse(*rank), record.customer_id));
+        if let Some((_, record, given)) = best {
+            profile.take(&record.kept.profile, field);
+            sources.push(ProfileSource { field, customer_id: record.customer_id, given });
+        }
+    }
+    (profile, sources)
+}
+
+/// When the value was last chosen for the whole person.
+fn chosen_at(
+    record: &RecordProfile,
+    field: ProfileField,
+    given: &Given,
+    merges: &[Merge],
+) -> Option<Micros> {
+    let by_merges = merges
+        .iter()
+        .filter(|merge| merge.choices.contains(&(field, record.customer_id)))
+        .map(|merge| merge.merged_at);
+    by_merges.chain(given.chosen_at).max()
+}
