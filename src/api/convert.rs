@@ -1,7 +1,10 @@
 //! The model as the contract has it.
 
 use crate::{
-    model::{Address, Conflict, Customer, IdentifierKind, KeptIdentifier, Profile, Recorded},
+    model::{
+        Address, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier, MatchQuality,
+        MatchedBy, Profile, Recorded,
+    },
     pb,
 };
 
@@ -15,6 +18,28 @@ pub fn customer(customer: Customer) -> pb::Customer {
         profile: (!customer.profile.is_empty()).then(|| profile(customer.profile)),
         identifiers: customer.identifiers.into_iter().map(identifier).collect(),
     }
+}
+
+/// A customer that was found, and why.
+pub fn found_customer(found: FoundCustomer) -> (pb::Customer, pb::CustomerMatch) {
+    let why = found.found;
+    let quality = match why.quality {
+        MatchQuality::Exact => pb::MatchQuality::Exact,
+        MatchQuality::Partial => pb::MatchQuality::Partial,
+        MatchQuality::Misspelt => pb::MatchQuality::Misspelt,
+    };
+    let field = |by| match by {
+        MatchedBy::Name => pb::MatchedField::Name,
+        MatchedBy::Address => pb::MatchedField::Address,
+        MatchedBy::Email => pb::MatchedField::Email,
+        MatchedBy::Phone => pb::MatchedField::Phone,
+        MatchedBy::OrderNumber => pb::MatchedField::OrderNumber,
+        MatchedBy::Postcode => pb::MatchedField::Postcode,
+        MatchedBy::Identifier => pb::MatchedField::Identifier,
+    };
+    let fields = why.by.into_iter().map(|by| field(by).into()).collect();
+    let distance = i32::try_from(why.distance).unwrap_or(i32::MAX);
+    (customer(found.customer), pb::CustomerMatch { fields, quality: quality.into(), distance })
 }
 
 fn profile(profile: Profile) -> pb::Profile {

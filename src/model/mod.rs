@@ -4,11 +4,13 @@ mod customer;
 mod entry;
 mod identifier;
 mod page;
+mod search;
 
 pub use customer::{Address, Customer, Profile, ProfileField};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
 pub use identifier::{Conflict, Identifier, IdentifierKind, KeptIdentifier};
-pub use page::{CustomerQuery, EntryFilter, Order, Position};
+pub use page::{EntryFilter, Order, Position};
+pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 
 /// A point in time: microseconds since 1970 UTC.
 pub type Micros = i64;

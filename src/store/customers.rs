@@ -1,12 +1,11 @@
-//! Customers: their row, their profile and the words of their names.
-
-use std::collections::BTreeSet;
+//! Customers: their row and their profile.
 
 use uuid::Uuid;
 
 use super::{
     Store,
     bulk::{Batch, Column, Table},
+    customer_search,
     db::{Tx, on_db, on_tx},
     dialect,
     plan::{LedgerRow, Writes, read_profile, write_profile},
@@ -15,10 +14,10 @@ use super::{
 use crate::{
     error::{Error, InvalidReason, Violation},
     model::{
-        BodyHash, Customer, CustomerQuery, Identifier, IdentifierKind, KeptIdentifier, Micros,
-        Profile, ProfileField, WriteName,
+        BodyHash, Customer, Identifier, IdentifierKind, KeptIdentifier, Micros, Profile,
+        ProfileField, WriteName,
     },
-    story::{address, name},
+    story::address,
 };
 
 pub(super) const GET: &str =
@@ -29,32 +28,11 @@ pub(super) const LIST_IDENTIFIERS: &str = "select key, raw_value, \
     where customer_id = $1 order by first_seen_at, key limit 200";
 pub(super) const SET_PROFILE: &str =
     "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";
-pub(super) const REMOVE_WORDS: &str = "delete from customer_words where customer_id = $1";
-pub(super) const LIST_BY_POSTCODE: &str = "select id from customers \
-    where postcode_key = $1 and postcode_key <> '' and id > $2 order by id limit $3";
-pub(super) const LIST_BY_HOUSE: &str = "select id from customers \
-    where postcode_key = $1 and postcode_key <> '' and house_number_key = $4 and id > $2 \
-    order by id limit $3";
-/// A customer has a word that begins with $1, and for each of the further words of the query, in
-/// $5 to $10, one that begins with that; each with the text behind it. An empty word asks nothing.
-pub(super) const LIST_BY_NAME: &str = "select distinct w.customer_id from customer_words w \
-    where w.word >= $1 and w.word < $2 and w.customer_id > $3 \
-    and ($5 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $5 and o.word < $6)) \
-    and ($7 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $7 and o.word < $8)) \
-    and ($9 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $9 and o.word < $10)) \
-    order by w.customer_id limit $4";
-
-/// How many words of a name a search compares.
-pub const MAX_NAME_WORDS: usize = 4;
 
 static CUSTOMERS: Table = Table {
     name: "customers",
     columns: &["id", "revision", "created_at", "profile", "postcode_key", "house_number_key"],
 };
-static CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
 
 /// A change to a customer's profile.
 #[derive(Clone, Debug)]
@@ -88,53 +66,6 @@ impl Store {
         Ok(on_db!(&self.db, |c| {
             sqlx::query_scalar(FIND_OWNER).bind(key).fetch_optional(c).await?
         }))
-    }
-
-    /// Customers found by a query, ordered by id and after `after`; at most `limit`.
-    pub async fn search_customers(
-        &self,
-        query: &CustomerQuery,
-        after: Uuid,
-        limit: usize,
-    ) -> Result<Vec<Customer>, Error> {
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let ids: Vec<Uuid> = match query {
-            CustomerQuery::Identifier(identifier) => {
-                self.find_owner(identifier).await?.filter(|id| *id > after).into_iter().collect()
-            }
-            CustomerQuery::Postcode { postcode, house_number: None } => on_db!(&self.db, |c| {
-                let query = sqlx::query_scalar(LIST_BY_POSTCODE);
-                query.bind(postcode).bind(after).bind(count).fetch_all(c).await?
-            }),
-            CustomerQuery::Postcode { postcode, house_number: Some(house) } => {
-                on_db!(&self.db, |c| {
-                    let query = sqlx::query_scalar(LIST_BY_HOUSE);
-                    query.bind(postcode).bind(after).bind(count).bind(house).fetch_all(c).await?
-                })
-            }
-            CustomerQuery::Name(words) => {
-                // The longest word is the rarest.
-                let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-                words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-                words.resize(MAX_NAME_WORDS, "");
-                on_db!(&self.db, |c| {
-                    let mut query = sqlx::query_scalar(LIST_BY_NAME)
-                        .bind(words[0])
-                        .bind(behind(words[0]))
-                        .bind(after)
-                        .bind(count);
-                    for word in &words[1..] {
-                        query = query.bind(*word).bind(behind(word));
-                    }
-                    query.fetch_all(c).await?
-                })
-            }
-        };
-        let mut customers = Vec::with_capacity(ids.len());
-        for id in ids {
-            customers.extend(self.get_customer(id).await?);
-        }
-        Ok(customers)
     }
 
     /// Changes a profile. The same request again gives the same state of affairs and no new change.
@@ -226,17 +157,12 @@ pub(super) async fn write(
         batch.set_revision(*id, *revision);
     }
 
-    let mut words = (vec![], vec![]);
+    customer_search::change_names(tx, batch, writes).await?;
     for (id, profile) in &writes.profiles {
         if !writes.created.contains_key(id) {
             change_profile(tx, *id, profile).await?;
         }
-        for word in name_words(profile) {
-            words.0.push(word);
-            words.1.push(*id);
-        }
     }
-    batch.insert(&CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]);
     Ok(())
 }
 
@@ -249,9 +175,6 @@ async fn change_profile(tx: &mut Tx, id: Uuid, profile: &Profile) -> Result<(), 
             .bind(house_number_key(profile))
             .execute(c)
             .await?;
-    });
-    on_tx!(&mut *tx, |c| {
-        sqlx::query(REMOVE_WORDS).bind(id).execute(c).await?;
     });
     Ok(())
 }
@@ -269,21 +192,8 @@ fn house_number_key(profile: &Profile) -> String {
     }
 }
 
-/// The distinct folded words of all names of a profile.
-fn name_words(profile: &Profile) -> BTreeSet<String> {
-    [&profile.given_name, &profile.family_name, &profile.organisation]
-        .into_iter()
-        .flat_map(|text| name::fold_name(text))
-        .collect()
-}
-
-/// The least text behind all that begin with an ASCII word.
-fn behind(word: &str) -> String {
-    format!("{word}\u{7f}")
-}
-
 /// An identifier out of its row.
-fn kept(row: (String, String, bool, i64)) -> Result<KeptIdentifier, Error> {
+pub(super) fn kept(row: (String, String, bool, i64)) -> Result<KeptIdentifier, Error> {
     let (key, raw, mixed_script, first_seen_at) = row;
     let unreadable = Error::Inconsistent { table: "identifiers", column: "key" };
     let parts = key.split_once(':').and_then(|(kind, rest)| {

@@ -74,6 +74,38 @@ pub const SET_REVISIONS: Twin = Twin {
         where customers.id = t.id",
 };
 
+/// Customers without their identifiers. $1: ids.
+pub const CUSTOMERS_BY_ID: Twin = Twin {
+    sqlite: "select id, revision, created_at, profile from customers \
+        where id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "select id, revision, created_at, profile from customers where id = any($1)",
+};
+
+/// The identifiers of a page of customers: MAX_IDENTIFIERS of each of MAX_PAGE. $1: ids.
+pub const IDENTIFIERS_BY_CUSTOMER: Twin = Twin {
+    sqlite: "select customer_id, key, raw_value, mixed_script, first_seen_at from identifiers \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        order by customer_id, first_seen_at, key limit 40000",
+    postgres: "select customer_id, key, raw_value, mixed_script, first_seen_at from identifiers \
+        where customer_id = any($1) order by customer_id, first_seen_at, key limit 40000",
+};
+
+/// The words of names that are known. $1: words.
+pub const KNOWN_WORDS: Twin = Twin {
+    sqlite: "select word from name_words \
+        where word in (select value ->> 0 from json_each($1))",
+    postgres: "select word from name_words where word = any($1)",
+};
+
+/// The words that are kept under some variants. $1: variants.
+pub const WORDS_BY_VARIANT: Twin = Twin {
+    sqlite: "select variant, word from name_variants \
+        where variant in (select value ->> 0 from json_each($1)) \
+        order by variant, word limit 2000",
+    postgres: "select variant, word from name_variants \
+        where variant = any($1) order by variant, word limit 2000",
+};
+
 /// How a search compares the words of an entry with a query.
 pub const WORDS_MATCH: Twin = Twin {
     sqlite: "w.entry_words match $1",
@@ -81,7 +113,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 7] = [
+pub const STATEMENTS: [(&str, Twin); 11] = [
     ("owners_by_key", OWNERS_BY_KEY),
     ("lock_customers", LOCK_CUSTOMERS),
     ("ledger_by_name", LEDGER_BY_NAME),
@@ -89,4 +121,8 @@ pub const STATEMENTS: [(&str, Twin); 7] = [
     ("entries_by_id", ENTRIES_BY_ID),
     ("count_identifiers", COUNT_IDENTIFIERS),
     ("set_revisions", SET_REVISIONS),
+    ("customers_by_id", CUSTOMERS_BY_ID),
+    ("identifiers_by_customer", IDENTIFIERS_BY_CUSTOMER),
+    ("known_words", KNOWN_WORDS),
+    ("words_by_variant", WORDS_BY_VARIANT),
 ];

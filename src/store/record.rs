@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     bulk::{Batch, Column, Table},
-    customers,
+    customer_search, customers,
     db::{Db, Tx},
     dialect,
     plan::{Done, EntryRow, Held, Item, Known, LedgerRow, Plan, Writes},
@@ -226,6 +226,7 @@ async fn write(tx: &mut Tx, writes: Writes, now: i64) -> Result<(), Error> {
 
 fn add_identifiers(batch: &mut Batch, rows: BTreeMap<String, (Uuid, Identifier)>, now: i64) {
     let (keys, rows): (Vec<String>, Vec<_>) = rows.into_iter().unzip();
+    customer_search::add_parts(batch, &keys);
     let columns = vec![
         Column::Texts(keys),
         Column::Ids(rows.iter().map(|row| row.0).collect()),

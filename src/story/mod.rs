@@ -3,6 +3,7 @@
 pub mod address;
 mod blocked;
 mod card;
+pub mod customer_search;
 mod digit;
 mod email;
 pub mod fold;

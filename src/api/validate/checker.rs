@@ -38,6 +38,11 @@ impl Checker {
         self.violations.is_empty()
     }
 
+    /// How many rules are broken so far.
+    pub fn violations(&self) -> usize {
+        self.violations.len()
+    }
+
     /// The result, unless a rule is broken.
     pub fn finish<T>(self, value: T) -> Result<T, Error> {
         if self.violations.is_empty() { Ok(value) } else { Err(Error::Invalid(self.violations)) }

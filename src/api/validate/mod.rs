@@ -4,6 +4,7 @@
 mod checker;
 mod content;
 mod customer;
+mod customer_search;
 mod entry;
 mod list;
 mod time;
@@ -11,8 +12,9 @@ mod time;
 use uuid::Uuid;
 
 pub use customer::{identify, profile_change};
+pub use customer_search::customer_search;
 pub use entry::{batch, record};
-pub use list::{TimelineSearch, customer_search, timeline_page, timeline_search};
+pub use list::{TimelineSearch, timeline_page, timeline_search};
 
 use checker::Checker;
 
