@@ -39,7 +39,13 @@ pub struct World {
     pub address: SocketAddr,
     /// Entries recorded a second while the world was filled.
     pub import_rate: f64,
-    stop: Option<oneshot::Sender<()>>,
+    served: Served,
+}
+
+/// A server over a store.
+pub struct Served {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -126,6 +132,18 @@ impl World {
         let import_rate = total as f64 / started.elapsed().as_secs_f64();
         analyze(url).await?;
 
+        let served = Served::start(store).await?;
+        std::io::stderr().flush()?;
+        Ok(Self { name, customers, address: served.address, import_rate, served })
+    }
+
+    pub async fn close(self) {
+        self.served.close().await;
+    }
+}
+
+impl Served {
+    pub async fn start(store: Store) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -135,21 +153,18 @@ impl World {
             max_calls: 4096,
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
-            rules: self::rules(),
+            rules: rules(),
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;
         }));
-        std::io::stderr().flush()?;
-        Ok(Self { name, customers, address, import_rate, stop: Some(stop), server })
+        Ok(Self { address, stop, server })
     }
 
-    pub async fn close(mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
+    pub async fn close(self) {
+        let _ = self.stop.send(());
         let _ = self.server.await;
     }
 }
@@ -162,7 +177,9 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
         let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
         sqlx::query(
             "with recursive n (n) as (select 1 union all select n + 1 from n where n < $1) \
-             insert into customers select \
+             insert into customers (id, person_id, revision, created_at, profile, postcode_key, \
+             house_number_key) select \
+             unhex('00000000000070008000' || printf('%012x', n)), \
              unhex('00000000000070008000' || printf('%012x', n)), 0, 0, '{}', '', '' from n",
         )
         .bind(customers)
@@ -171,7 +188,9 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
     } else {
         let mut db = sqlx::PgConnection::connect(url).await?;
         sqlx::query(
-            "insert into customers select \
+            "insert into customers (id, person_id, revision, created_at, profile, postcode_key, \
+             house_number_key) select \
+             cast('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') as uuid), \
              cast('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') as uuid), \
              0, 0, '{}', '', '' from generate_series(1, $1) as n",
         )
@@ -182,8 +201,24 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The row of one more customer.
+pub async fn make_customer(url: &str, id: Uuid) -> anyhow::Result<()> {
+    use sqlx::Connection as _;
+    let text = "insert into customers (id, person_id, revision, created_at, profile, \
+        postcode_key, house_number_key) values ($1, $1, 0, 0, '{}', '', '')";
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
+        sqlx::query(text).bind(id).execute(&mut db).await?;
+    } else {
+        let mut db = sqlx::PgConnection::connect(url).await?;
+        sqlx::query(text).bind(id).execute(&mut db).await?;
+    }
+    Ok(())
+}
+
 /// What autovacuum does in time on a server that lives longer.
-async fn analyze(url: &str) -> anyhow::Result<()> {
+pub async fn analyze(url: &str) -> anyhow::Result<()> {
     use sqlx::Connection as _;
     if url.starts_with("postgres") {
         let mut db = sqlx::PgConnection::connect(url).await?;
