@@ -8,6 +8,7 @@ mod email;
 pub mod fold;
 pub mod identifier;
 pub mod language;
+pub mod matching;
 pub mod money;
 pub mod name;
 pub mod order;
