@@ -6,7 +6,7 @@ mod text;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use entry::Story;
-use text::safe;
+pub(crate) use text::{pad, safe};
 
 use crate::pb::{self, IdentifierKind as Kind};
 
