@@ -1,10 +1,7 @@
 //! Which column of a file says what of a person, by the name of its header.
 
 use crate::{
-    cli::failure::Failure,
-    ingest::row::Row,
-    model::IdentifierKind,
-    story::matching::Attributes,
+    cli::failure::Failure, ingest::row::Row, model::IdentifierKind, story::matching::Attributes,
 };
 
 /// What a column can say.
@@ -64,10 +61,7 @@ const HEADERS: [(Meaning, &str); 18] = [
          postaltown",
     ),
     (Meaning::Region, "region|state|province|county|provincie|fylke|statecode|stateabbr"),
-    (
-        Meaning::Postcode,
-        "postcode|zip|zipcode|postalcode|postnummer|postnr|plz|pcode|postcodefake",
-    ),
+    (Meaning::Postcode, "postcode|zip|zipcode|postalcode|postnummer|postnr|plz|pcode|postcodefake"),
     (
         Meaning::Phone,
         "phone|phonenumber|telephone|mobile|mobilephone|tel|telephonenumber|cell|cellphone|\

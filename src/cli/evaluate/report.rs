@@ -137,7 +137,8 @@ fn row(dataset: &Dataset, index: u32) -> String {
 
 /// An aligned table, one line a file.
 pub fn table(reports: &[Report], look: &Look) -> String {
-    let head = ["file", "rows", "true pairs", "compared", "found", "precision", "recall", "F1", "s"];
+    let head =
+        ["file", "rows", "true pairs", "compared", "found", "precision", "recall", "F1", "s"];
     let share = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
     let mut lines: Vec<Vec<String>> = vec![head.iter().map(ToString::to_string).collect()];
     lines.extend(reports.iter().map(|report| {

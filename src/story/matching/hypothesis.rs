@@ -7,9 +7,6 @@ use super::{
     model::Model,
 };
 
-/// How many pairs of different people of one household there are for each record.
-const HOUSEMATES_PER_RECORD: f64 = 0.5;
-
 /// How often two people of one household share a thing. Published figures differ by country and by
 /// trade; these are on the side of caution.
 const HOUSEHOLD: Sharing = Sharing {
@@ -57,6 +54,8 @@ pub(super) struct Likelihoods {
     pub stranger: f64,
     pub household: f64,
     pub group: f64,
+    /// The part of all pairs that are one person's.
+    pub prior: f64,
     /// The part of the address in `same`.
     pub address: f64,
 }
@@ -65,6 +64,11 @@ impl Likelihoods {
     /// The odds that the two are one person, to one.
     pub fn odds(&self) -> f64 {
         self.same / (self.stranger + self.household + self.group)
+    }
+
+    /// The probability that the two are different people of one household.
+    pub fn of_household(&self) -> f64 {
+        self.household / (self.same + self.stranger + self.household + self.group)
     }
 
     pub fn probability(&self) -> f64 {
@@ -107,10 +111,12 @@ pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoo
         _ => 1.0,
     };
     let relatives = by_chance(Field::GivenName, NAMESAKES) * by_chance(Field::BirthDate, TWINS);
+    let prior = model.matches_per_record / records;
     Likelihoods {
-        same: model.matches_per_record / records * same,
+        prior,
+        same: prior * same,
         stranger: 1.0,
-        household: HOUSEMATES_PER_RECORD / records * between(&HOUSEHOLD) * relatives,
+        household: model.housemates_per_record / records * between(&HOUSEHOLD) * relatives,
         group: seen.shared_by * between(&GROUP),
         address,
     }

@@ -74,11 +74,12 @@ impl Model {
 
         for _ in 0..ROUNDS {
             let mut counts = Counts::default();
-            let mut matches = 0.0;
+            let (mut matches, mut housemates) = (0.0, 0.0);
             let mut homes = (0.0, 0.0);
             for seen in &observations {
                 let weighed = weigh(seen, self, frequencies.people());
                 let probability = weighed.probability();
+                housemates += weighed.of_household();
                 if probability < 1e-3 {
                     continue;
                 }
@@ -89,11 +90,14 @@ impl Model {
                 }
             }
             // Each pair was met from both of its sides.
-            let per_record = matches / 2.0 / sampled as f64;
             let records = sampled as f64;
-            let shrunk = (per_record * records + believed.matches_per_record * BELIEF_PAIRS)
-                / (records + BELIEF_PAIRS);
-            self.matches_per_record = shrunk.clamp(0.02, 4.0);
+            let per_record = |pairs: f64, belief: f64| {
+                (pairs / 2.0 + belief * BELIEF_PAIRS) / (records + BELIEF_PAIRS)
+            };
+            self.matches_per_record =
+                per_record(matches, believed.matches_per_record).clamp(0.02, 4.0);
+            self.housemates_per_record =
+                per_record(housemates, believed.housemates_per_record).clamp(0.02, 4.0);
             let known = believed.same_address * BELIEF_PAIRS;
             self.same_address = ((homes.0 + known) / (homes.1 + BELIEF_PAIRS)).clamp(0.5, 0.97);
             for field in Field::COMPARED {

@@ -10,6 +10,7 @@ mod compare;
 mod date;
 mod field;
 mod frequency;
+mod groups;
 mod hypothesis;
 mod learn;
 mod model;

@@ -29,6 +29,8 @@ pub(super) type Table = [[f64; LEVELS]; FIELDS];
 pub struct Model {
     /// How many pairs of one person there are for each record.
     pub(super) matches_per_record: f64,
+    /// How many pairs of different people of one household there are for each record.
+    pub(super) housemates_per_record: f64,
     /// The chance that two records of one person have the same address.
     pub(super) same_address: f64,
     /// How often an agreement is met in two records of one person that both know the field.
@@ -54,6 +56,7 @@ type Rates = BTreeMap<Agreement, f64>;
 struct ModelFile {
     version: u32,
     matches_per_record: f64,
+    housemates_per_record: f64,
     same_address: f64,
     same: BTreeMap<Field, Rates>,
     stranger: BTreeMap<Field, Rates>,
@@ -123,15 +126,15 @@ const BELIEFS: [Belief; FIELDS] = [
         same: &[
             (Exact, 0.88),
             (Transposed, 0.02),
-            (Near, 0.06),
-            (Similar, 0.02),
+            (Near, 0.05),
+            (Similar, 0.03),
             (Different, 0.02),
         ],
         stranger: &[
             (Exact, 5e-5),
             (Transposed, 1e-4),
             (Near, 0.002),
-            (Similar, 0.008),
+            (Similar, 0.02),
             (Different, 0.99),
         ],
     },
@@ -201,6 +204,7 @@ impl Default for Model {
     fn default() -> Self {
         let mut model = Self {
             matches_per_record: 0.2,
+            housemates_per_record: 0.5,
             same_address: 0.8,
             same: [[0.0; LEVELS]; FIELDS],
             stranger: [[0.0; LEVELS]; FIELDS],
@@ -230,6 +234,7 @@ impl From<Model> for ModelFile {
         Self {
             version: VERSION,
             matches_per_record: model.matches_per_record,
+            housemates_per_record: model.housemates_per_record,
             same_address: model.same_address,
             same: table(&model.same),
             stranger: table(&model.stranger),
@@ -247,13 +252,18 @@ impl TryFrom<ModelFile> for Model {
         }
         let mut model = Self {
             matches_per_record: file.matches_per_record,
+            housemates_per_record: file.housemates_per_record,
             same_address: file.same_address,
             ..Self::default()
         };
         let is_rate = |rate: f64| rate > 0.0 && rate <= 1.0;
-        if !(file.matches_per_record > 0.0 && file.matches_per_record <= 1_000.0) {
-            let name = "matches_per_record".to_owned();
-            return Err(ModelFault::Value(name, "more than 0 and at most 1000"));
+        for (name, rate) in [
+            ("matches_per_record", file.matches_per_record),
+            ("housemates_per_record", file.housemates_per_record),
+        ] {
+            if !(rate > 0.0 && rate <= 1_000.0) {
+                return Err(ModelFault::Value(name.to_owned(), "more than 0 and at most 1000"));
+            }
         }
         if !is_rate(file.same_address) {
             return Err(ModelFault::Value("same_address".to_owned(), "above 0, at most 1"));

@@ -1,8 +1,8 @@
 //! All pairs of a set that are probably one person's.
 
-use std::{num::NonZero, thread};
+use std::{cmp::Ordering, num::NonZero, thread};
 
-use super::{Frequencies, MAX_BLOCK, block_keys, model::Model, person::Person};
+use super::{Frequencies, MAX_BLOCK, block_keys, groups, model::Model, person::Person};
 
 /// Two records, by their places in the set, and the probability that they are one person's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,10 +63,15 @@ pub fn find_pairs(
         }
         progress(Progress { done: end, people: people.len(), found: all.pairs.len() });
     }
-    all.pairs.sort_by(|a, b| {
-        b.probability.total_cmp(&a.probability).then((a.one, a.other).cmp(&(b.one, b.other)))
-    });
+    all.pairs = groups::close(people, model, frequencies, all.pairs);
+    all.pairs.sort_by(by_probability);
     all
+}
+
+/// The most probable first, in a total order.
+pub(super) fn by_probability(one: &Pair, other: &Pair) -> Ordering {
+    let places = |pair: &Pair| (pair.one, pair.other);
+    other.probability.total_cmp(&one.probability).then(places(one).cmp(&places(other)))
 }
 
 /// The answers for each of the indexes, in their order, by all processors.

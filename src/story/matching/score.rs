@@ -45,6 +45,18 @@ impl Model {
         self.weighed(one, other, frequencies).1.probability()
     }
 
+    /// What the records themselves say, apart from how rare one person's pairs are: the logarithm
+    /// of the odds to the base of 2. 0 where they say nothing.
+    pub(super) fn evidence_bits(
+        &self,
+        one: &Person,
+        other: &Person,
+        frequencies: &Frequencies,
+    ) -> f64 {
+        let likelihoods = self.weighed(one, other, frequencies).1;
+        (likelihoods.odds() / likelihoods.prior).clamp(1e-300, 1e300).log2()
+    }
+
     fn weighed(
         &self,
         one: &Person,

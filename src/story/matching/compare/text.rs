@@ -75,5 +75,15 @@ pub(super) fn dates(one: &str, other: &str) -> Option<Agreement> {
     let equal = usize::from(year == others.0)
         + usize::from(month == others.1)
         + usize::from(day == others.2);
-    Some(if equal == 2 { Agreement::Similar } else { Agreement::Different })
+    let is_like = equal == 2 || osa_distance(one, other) == 2 || days_apart(parts, others) <= 31;
+    Some(if is_like { Agreement::Similar } else { Agreement::Different })
+}
+
+/// How far two dates are apart, as if every month had 31 days.
+fn days_apart(one: (&str, &str, &str), other: (&str, &str, &str)) -> u32 {
+    let number = |text: &str| text.parse().unwrap_or(0_u32);
+    let days = |(year, month, day): (&str, &str, &str)| {
+        (number(year) * 12 + number(month)) * 31 + number(day)
+    };
+    days(one).abs_diff(days(other))
 }
