@@ -1,7 +1,10 @@
 //! The model as the contract has it.
 
 use crate::{
-    model::{Address, Conflict, Customer, IdentifierKind, KeptIdentifier, Profile, Recorded},
+    model::{
+        Address, Candidate, Conflict, Customer, IdentifierKind, KeptIdentifier, Merge, Profile,
+        ProfileField, ProfileSource, Proof, Recorded,
+    },
     pb,
 };
 
@@ -10,10 +13,45 @@ pub fn customer(customer: Customer) -> pb::Customer {
     pb::Customer {
         id: customer.id.to_string(),
         revision: customer.revision,
-        etag: customer.revision.to_string(),
+        etag: customer.etag(),
         created_at: Some(pb::timestamp(customer.created_at)),
+        record_ids: customer.records.iter().map(ToString::to_string).collect(),
+        profile_sources: customer.sources.into_iter().map(profile_source).collect(),
+        merges: customer.merges.into_iter().map(merge).collect(),
         profile: (!customer.profile.is_empty()).then(|| profile(customer.profile)),
         identifiers: customer.identifiers.into_iter().map(identifier).collect(),
+    }
+}
+
+fn profile_source(source: ProfileSource) -> pb::ProfileSource {
+    let field = match source.field {
+        ProfileField::GivenName => pb::ProfileField::GivenName,
+        ProfileField::FamilyName => pb::ProfileField::FamilyName,
+        ProfileField::Organisation => pb::ProfileField::Organisation,
+        ProfileField::BirthDate => pb::ProfileField::BirthDate,
+        ProfileField::Language => pb::ProfileField::Language,
+        ProfileField::Address => pb::ProfileField::Address,
+    };
+    pb::ProfileSource {
+        field: field.into(),
+        customer_id: source.customer_id.to_string(),
+        given_at: Some(pb::timestamp(source.given.at)),
+        verified: source.given.verified,
+        source: source.given.source,
+    }
+}
+
+/// A merge.
+pub fn merge(merge: Merge) -> pb::Merge {
+    pb::Merge {
+        id: merge.id.to_string(),
+        into_customer_id: merge.into_id.to_string(),
+        from_customer_id: merge.from_id.to_string(),
+        merged_at: Some(pb::timestamp(merge.merged_at)),
+        actor: merge.actor,
+        reason: merge.reason,
+        evidence: merge.evidence,
+        approved_by: merge.approved_by,
     }
 }
 
@@ -39,7 +77,8 @@ fn address(address: Address) -> pb::PostalAddress {
     }
 }
 
-fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
+/// An identifier as it is kept.
+pub fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
     let identifier = kept.identifier;
     pb::CustomerIdentifier {
         kind: identifier_kind(identifier.kind).into(),
@@ -48,6 +87,12 @@ fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
         raw_value: identifier.raw,
         first_seen_at: Some(pb::timestamp(kept.first_seen_at)),
         mixed_script: identifier.mixed_script,
+        proof: proof(kept.proof).into(),
+        source: kept.source,
+        last_seen_at: Some(pb::timestamp(kept.last_seen_at)),
+        valid_from: Some(pb::timestamp(kept.valid_from)),
+        valid_to: kept.valid_to.map(pb::timestamp),
+        customer_id: kept.customer_id.to_string(),
     }
 }
 
@@ -64,12 +109,39 @@ fn identifier_kind(kind: IdentifierKind) -> pb::IdentifierKind {
     }
 }
 
+fn proof(proof: Proof) -> pb::IdentifierProof {
+    match proof {
+        Proof::Claimed => pb::IdentifierProof::Claimed,
+        Proof::Verified => pb::IdentifierProof::Verified,
+        Proof::Shared => pb::IdentifierProof::Shared,
+    }
+}
+
+/// Whom the identifiers of a call may mean.
+pub fn candidates(candidates: Vec<Candidate>) -> Vec<pb::CustomerCandidate> {
+    candidates
+        .into_iter()
+        .map(|candidate| pb::CustomerCandidate {
+            customer_id: candidate.customer_id.to_string(),
+            identifier_indices: candidate.indices.into_iter().map(position).collect(),
+            proof: proof(candidate.proof).into(),
+            last_seen_at: Some(pb::timestamp(candidate.last_seen_at)),
+            profile_match: candidate.profile_match,
+        })
+        .collect()
+}
+
+/// A position in a list of the call, which has at most some hundred elements.
+fn position(index: usize) -> i32 {
+    i32::try_from(index).unwrap_or(i32::MAX)
+}
+
 /// The identifiers of a call that belong to other customers.
 pub fn conflicts(conflicts: Vec<Conflict>) -> Vec<pb::IdentifierConflict> {
     conflicts
         .into_iter()
         .map(|conflict| pb::IdentifierConflict {
-            index: i32::try_from(conflict.index).unwrap_or(i32::MAX),
+            index: position(conflict.index),
             customer_id: conflict.customer_id.to_string(),
         })
         .collect()
@@ -86,5 +158,6 @@ pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse 
         already_recorded: recorded.already_recorded,
         flags,
         conflicts: conflicts(recorded.conflicts),
+        record_id: recorded.record_id.to_string(),
     }
 }

@@ -16,12 +16,13 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::IdentifyCustomerRequest>,
     ) -> Result<Response<pb::IdentifyCustomerResponse>, Status> {
-        let (identifiers, profile) = validate::identify(request.into_inner(), &self.rules)?;
-        let identified = self.store.identify(identifiers, profile).await?;
+        let (identifiers, profile, origin) = validate::identify(request.into_inner(), &self.rules)?;
+        let identified = self.store.identify(identifiers, profile, origin).await?;
         Ok(Response::new(pb::IdentifyCustomerResponse {
-            customer: Some(convert::customer(identified.customer)),
+            customer: identified.customer.map(convert::customer),
             created: identified.created,
             conflicts: convert::conflicts(identified.conflicts),
+            candidates: convert::candidates(identified.candidates),
         }))
     }
 
@@ -65,5 +66,68 @@ impl CustomerService for Api {
             next_page_token: tokens.write(last),
             customers: customers.into_iter().map(convert::customer).collect(),
         }))
+    }
+
+    async fn link_identifier(
+        &self,
+        _request: Request<pb::LinkIdentifierRequest>,
+    ) -> Result<Response<pb::LinkIdentifierResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn unlink_identifier(
+        &self,
+        _request: Request<pb::UnlinkIdentifierRequest>,
+    ) -> Result<Response<pb::UnlinkIdentifierResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_identifiers(
+        &self,
+        _request: Request<pb::ListIdentifiersRequest>,
+    ) -> Result<Response<pb::ListIdentifiersResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn merge_customers(
+        &self,
+        _request: Request<pb::MergeCustomersRequest>,
+    ) -> Result<Response<pb::MergeCustomersResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn approve_merge(
+        &self,
+        _request: Request<pb::ApproveMergeRequest>,
+    ) -> Result<Response<pb::ApproveMergeResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn unmerge_customers(
+        &self,
+        _request: Request<pb::UnmergeCustomersRequest>,
+    ) -> Result<Response<pb::UnmergeCustomersResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn keep_customers_apart(
+        &self,
+        _request: Request<pb::KeepCustomersApartRequest>,
+    ) -> Result<Response<pb::KeepCustomersApartResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_merge_suggestions(
+        &self,
+        _request: Request<pb::ListMergeSuggestionsRequest>,
+    ) -> Result<Response<pb::ListMergeSuggestionsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn dismiss_merge_suggestion(
+        &self,
+        _request: Request<pb::DismissMergeSuggestionRequest>,
+    ) -> Result<Response<pb::DismissMergeSuggestionResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }

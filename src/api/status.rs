@@ -1,6 +1,6 @@
 //! How an error looks on the wire: the one place that knows codes, reasons and details.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -35,7 +35,8 @@ impl From<Error> for Status {
         }
         if let Error::PurchaseNotFound { field }
         | Error::ReplyNotFound { field }
-        | Error::OrderNumberTaken { field } = &error
+        | Error::OrderNumberTaken { field }
+        | Error::MayNotVerify { field } = &error
         {
             details.add_bad_request_violation(field.clone(), error.to_string());
         }
@@ -51,13 +52,18 @@ impl From<Error> for Status {
             }
             other => other.to_string(),
         };
-        with_reason(code, message, reason, details)
+        let mut metadata = HashMap::new();
+        if let Error::MergeInUse(merges) = &error {
+            let ids: Vec<String> = merges.iter().map(ToString::to_string).collect();
+            metadata.insert("merge_ids".to_owned(), ids.join(","));
+        }
+        with_reason(code, message, reason, details, metadata)
     }
 }
 
 /// A status of this server: with a reason, always.
 pub fn refused(code: Code, message: impl Into<String>, reason: ErrorReason) -> Status {
-    with_reason(code, message.into(), reason, ErrorDetails::new())
+    with_reason(code, message.into(), reason, ErrorDetails::new(), HashMap::new())
 }
 
 fn with_reason(
@@ -65,9 +71,10 @@ fn with_reason(
     message: String,
     reason: ErrorReason,
     mut details: ErrorDetails,
+    metadata: HashMap<String, String>,
 ) -> Status {
     let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
-    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    details.set_error_info(reason, DOMAIN, metadata);
     Status::with_error_details(code, message, details)
 }
 
@@ -97,6 +104,20 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::OrderNumberTaken { .. } => (Code::AlreadyExists, ErrorReason::OrderNumberTaken),
         Error::TooManyIdentifiers => (Code::ResourceExhausted, ErrorReason::TooManyIdentifiers),
         Error::StaleEtag => (Code::Aborted, ErrorReason::StaleEtag),
+        Error::IdentifierConflict => (Code::AlreadyExists, ErrorReason::IdentifierConflict),
+        Error::IdentifierAmbiguous => (Code::FailedPrecondition, ErrorReason::IdentifierAmbiguous),
+        Error::IdentifierNotFound => (Code::NotFound, ErrorReason::IdentifierNotFound),
+        Error::TooManyClaims => (Code::ResourceExhausted, ErrorReason::TooManyClaims),
+        Error::MayNotVerify { .. } => (Code::PermissionDenied, ErrorReason::MayNotVerify),
+        Error::UnknownCaller => (Code::Unauthenticated, ErrorReason::UnknownCaller),
+        Error::MergeNotFound => (Code::NotFound, ErrorReason::MergeNotFound),
+        Error::AlreadyMerged => (Code::AlreadyExists, ErrorReason::AlreadyMerged),
+        Error::AlreadyUnmerged => (Code::FailedPrecondition, ErrorReason::AlreadyUnmerged),
+        Error::NeedsApproval => (Code::FailedPrecondition, ErrorReason::NeedsApproval),
+        Error::KeptApart => (Code::FailedPrecondition, ErrorReason::KeptApart),
+        Error::MergeInUse(_) => (Code::FailedPrecondition, ErrorReason::MergeInUse),
+        Error::TooManyRecords => (Code::ResourceExhausted, ErrorReason::TooManyRecords),
+        Error::SuggestionNotFound => (Code::NotFound, ErrorReason::SuggestionNotFound),
         Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),

@@ -106,6 +106,7 @@ fn identifier(kind: Kind, namespace: String, value: &str, region: Option<&str>) 
         namespace,
         value: value.to_owned(),
         phone_region,
+        verified: false,
     })
 }
 

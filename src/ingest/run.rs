@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     api::validate::{self, Rules},
-    model::{Identifier, Profile, Record, Target},
+    model::{self, Identifier, Profile, Record, Target},
     pb,
     store::Store,
 };
@@ -65,7 +65,7 @@ pub struct Outcome {
 }
 
 /// What names a customer, and what is known of it.
-type CheckedCustomer = (Vec<Identifier>, Profile);
+type CheckedCustomer = (Vec<Identifier>, Profile, model::Origin);
 
 /// Calls that have been checked, on their way to the store.
 #[derive(Debug, Default)]
@@ -253,7 +253,7 @@ impl Batch {
 
 /// What the store would be told. An entry counts once, however often it stands in the file.
 fn count(batch: &Batch, seen: &mut HashSet<u64>, summary: &mut Summary) {
-    for (_, (identifiers, _)) in &batch.customers {
+    for (_, (identifiers, ..)) in &batch.customers {
         summary.see(customer_hash(identifiers));
     }
     for Checked { record, .. } in &batch.records {

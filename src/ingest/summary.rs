@@ -52,7 +52,7 @@ pub struct Summary {
     #[serde(skip)]
     examples: Vec<String>,
     #[serde(skip)]
-    counts: BTreeMap<(EntryKind, Channel), u64>,
+    counts: BTreeMap<(EntryKind, Option<Channel>), u64>,
     /// Parts of the ids of the customers met, 8 bytes each.
     #[serde(skip)]
     met: HashSet<u64>,
@@ -83,7 +83,7 @@ impl Summary {
         self.met.insert(hash);
     }
 
-    pub fn add_entry(&mut self, kind: EntryKind, channel: Channel) {
+    pub fn add_entry(&mut self, kind: EntryKind, channel: Option<Channel>) {
         *self.counts.entry((kind, channel)).or_default() += 1;
         self.entries += 1;
     }
@@ -115,7 +115,7 @@ impl Summary {
         let counts = self.counts.iter();
         let counts = counts.map(|((kind, channel), count)| EntryCount {
             kind: kind.code(),
-            channel: channel.code(),
+            channel: channel.map_or("", Channel::code),
             count: *count,
         });
         self.entries_by = counts.collect();

@@ -125,6 +125,15 @@ pub const MARKS_OF: Twin = Twin {
         union select one_id, other_id from kept_apart where other_id = any($1)",
 };
 
+/// The order numbers of some customers, at most so many. $1: ids.
+pub const ORDERS_OF: Twin = Twin {
+    sqlite: "select customer_id, order_key from purchases \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        order by customer_id, order_key limit 10000",
+    postgres: "select customer_id, order_key from purchases where customer_id = any($1) \
+        order by customer_id, order_key limit 10000",
+};
+
 /// What earlier writes were called. $1, $2: scopes and names.
 pub const LEDGER_BY_NAME: Twin = Twin {
     sqlite: "select scope, name, body, customer_id, entry_id, revision, recorded_at, \
@@ -209,7 +218,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 18] = [
+pub const STATEMENTS: [(&str, Twin); 19] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -220,6 +229,7 @@ pub const STATEMENTS: [(&str, Twin); 18] = [
     ("list_claims", LIST_CLAIMS),
     ("merges_in_force", MERGES_IN_FORCE),
     ("marks_of", MARKS_OF),
+    ("orders_of", ORDERS_OF),
     ("ledger_by_name", LEDGER_BY_NAME),
     ("purchases_by_key", PURCHASES_BY_KEY),
     ("entries_by_id", ENTRIES_BY_ID),

@@ -20,20 +20,10 @@ pub(super) const ADD: &str = "insert into kept_apart (one_id, other_id, marked_a
     values ($1, $2, $3, $4, $5) on conflict (one_id, other_id) do nothing";
 pub(super) const REMOVE: &str = "delete from kept_apart where one_id = $1 and other_id = $2";
 
-/// The marks between records of two people, as they are kept: the smaller id first.
-async fn marks(
-    tx: &mut Tx,
-    one: &[Uuid],
-    other: &[Uuid],
-) -> Result<Vec<(Uuid, Uuid)>, Error> {
-    let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::MARKS_OF, one).await?;
-    let between = |(a, b): &(Uuid, Uuid)| other.contains(a) || other.contains(b);
-    Ok(rows.into_iter().filter(between).collect())
-}
-
-/// Whether some records of two people are marked.
-pub(super) async fn is_marked(tx: &mut Tx, one: &[Uuid], other: &[Uuid]) -> Result<bool, Error> {
-    Ok(!marks(tx, one, other).await?.is_empty())
+/// Of the marks of one person's records, those with another's.
+pub(super) fn between(marks: Vec<(Uuid, Uuid)>, other: &[Uuid]) -> Vec<(Uuid, Uuid)> {
+    let is_of_other = |(a, b): &(Uuid, Uuid)| other.contains(a) || other.contains(b);
+    marks.into_iter().filter(is_of_other).collect()
 }
 
 /// Marks two records.
@@ -91,8 +81,8 @@ impl Store {
         if first == second {
             return Err(Error::AlreadyMerged);
         }
-        let marks =
-            marks(&mut tx, &locked.records_of(first), &locked.records_of(second)).await?;
+        let marks = tx.by_ids(dialect::MARKS_OF, &locked.records_of(first)).await?;
+        let marks = between(marks, &locked.records_of(second));
         let now = self.clock.now();
         let mut change = Change::new(asked, now);
         if marks.is_empty() != lift {

@@ -9,12 +9,13 @@ use super::{
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
     dialect, kept_apart,
-    person::{self, Locked},
+    person,
 };
 use crate::{
-    error::Error,
+    error::{Error, Violation},
     model::{Asked, Customer, MAX_RECORDS, Merge, Micros, NewMerge, Proof},
     pb,
+    story::attribution,
 };
 
 pub(super) const ADD: &str = "insert into merges (id, into_id, from_id, asked_into_id, \
@@ -95,11 +96,15 @@ impl Store {
         if records > MAX_RECORDS {
             return Err(Error::TooManyRecords);
         }
-        if kept_apart::is_marked(&mut tx, &into_records, &from_records).await? {
+        let ids: Vec<Uuid> = locked.held.keys().copied().collect();
+        check_choices(new, &ids)?;
+        let marks = tx.by_ids(dialect::MARKS_OF, &into_records).await?;
+        if !kept_apart::between(marks, &from_records).is_empty() {
             return Err(Error::KeptApart);
         }
         let mut approved_by = String::new();
-        if has_other_verified(&mut tx, &locked, into, from).await? {
+        let strong: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
+        if have_other_verified(&strong, &into_records, &from_records) {
             let now = self.clock.now();
             approved_by = approval::take(&mut tx, into, from, &asked.actor, now)
                 .await?
@@ -181,21 +186,28 @@ pub(super) async fn set_records(tx: &mut Tx, person: Uuid, records: usize) -> Re
     Ok(())
 }
 
-/// Whether the two people have different verified accounts or customer numbers of one system, and
-/// none in common.
-async fn has_other_verified(
-    tx: &mut Tx,
-    locked: &Locked,
-    into: Uuid,
-    from: Uuid,
-) -> Result<bool, Error> {
-    let ids: Vec<Uuid> = locked.held.keys().copied().collect();
-    let rows: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
-    let keys = |person: Uuid| {
-        let of_person = rows.iter().filter(move |row| {
-            row.2 == Proof::Verified.code() && locked.held[&row.0].person_id == person
-        });
-        of_person.map(|row| row.1.as_str()).collect::<Vec<_>>()
+/// Whether the values that are chosen are of one of the records.
+pub(super) fn check_choices(new: &NewMerge, records: &[Uuid]) -> Result<(), Error> {
+    let mut violations = Vec::new();
+    for (index, (_, record)) in new.choices.iter().enumerate() {
+        if !records.contains(record) {
+            let field = format!("profile_choices[{index}].customer_id");
+            violations.push(Violation::new(field, "is a record of neither customer"));
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+}
+
+/// Whether two people have different verified accounts or customer numbers of one system, and none
+/// in common. `rows` are their strong keys: record, key and proof.
+pub(super) fn have_other_verified(
+    rows: &[(Uuid, String, String)],
+    one: &[Uuid],
+    other: &[Uuid],
+) -> bool {
+    let keys = |records: &[Uuid]| -> Vec<&str> {
+        let verified = rows.iter().filter(|row| row.2 == Proof::Verified.code());
+        verified.filter(|row| records.contains(&row.0)).map(|row| row.1.as_str()).collect()
     };
-    Ok(crate::story::attribution::have_other_numbers(&keys(into), &keys(from)))
+    attribution::have_other_numbers(&keys(one), &keys(other))
 }

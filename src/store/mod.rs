@@ -16,6 +16,7 @@ mod migrate;
 mod payload;
 mod person;
 mod plan;
+mod preview;
 mod record;
 mod recorder;
 mod search;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 
 pub use customers::{MAX_NAME_WORDS, ProfileChange};
 pub use payload::Frames;
+pub use preview::Preview;
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use db::{Db, on_db};
@@ -229,6 +231,8 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(timeline::TEXTS.iter().map(|text| ("entries.page", text.clone())));
+        let merged = timeline::MERGED_TEXTS.iter();
+        all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
         for by_order in [false, true] {
             let text = search::search_text(twin(dialect::WORDS_MATCH), by_order);
             all.push(("entries.search", text));

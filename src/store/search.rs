@@ -60,22 +60,24 @@ impl Store {
         words: Vec<Vec<String>>,
         request: PageRequest,
     ) -> Result<(Frames, Option<Position>), Error> {
-        if customer_id.is_some() {
-            return self.search(customer_id, &words, &request).await;
+        if let Some(customer_id) = customer_id {
+            let records = self.records_of(customer_id).await?;
+            return self.search(&records, &words, &request).await;
         }
         // A caller that gives up does not stop the statement: the permit stays with it.
         let permit = Arc::clone(&self.searches).acquire_owned().await;
         let store = self.clone();
         let task = tokio::spawn(async move {
             let _permit = permit;
-            store.search(None, &words, &request).await
+            store.search(&[], &words, &request).await
         });
         task.await.map_err(|_| Error::Internal("a search failed".to_owned()))?
     }
 
+    /// Within some records, or within all where there are none.
     async fn search(
         &self,
-        customer_id: Option<Uuid>,
+        records: &[Uuid],
         words: &[Vec<String>],
         request: &PageRequest,
     ) -> Result<(Frames, Option<Position>), Error> {
@@ -85,9 +87,9 @@ impl Store {
         let channels = code_list(filter.channels.iter().map(|channel| channel.code()));
         let (words_match, query) = match &self.db {
             Db::Sqlite { .. } => {
-                (WORDS_MATCH.sqlite, expression(words, customer_id, " OR ", " AND "))
+                (WORDS_MATCH.sqlite, expression(words, records, " OR ", " AND "))
             }
-            Db::Postgres(_) => (WORDS_MATCH.postgres, expression(words, customer_id, " | ", " & ")),
+            Db::Postgres(_) => (WORDS_MATCH.postgres, expression(words, records, " | ", " & ")),
         };
         let text = search_text(words_match, filter.order.is_some());
         let (behind, bound) = bounds(request);
@@ -121,8 +123,9 @@ impl Store {
 /// The query in the database's language. The words hold letters and digits of ASCII only, which
 /// neither language gives a meaning; FTS5 would take AND and OR for operators, but words are lower
 /// case.
-fn expression(words: &[Vec<String>], customer_id: Option<Uuid>, or: &str, and: &str) -> String {
-    let customer = customer_id.map(|id| vec![customer_word(id)]);
-    let groups = customer.iter().chain(words).map(|group| format!("({})", group.join(or)));
+fn expression(words: &[Vec<String>], records: &[Uuid], or: &str, and: &str) -> String {
+    let records: Vec<String> = records.iter().copied().map(customer_word).collect();
+    let records = (!records.is_empty()).then_some(records);
+    let groups = records.iter().chain(words).map(|group| format!("({})", group.join(or)));
     groups.collect::<Vec<_>>().join(and)
 }

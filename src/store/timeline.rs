@@ -1,5 +1,10 @@
 //! Reading a timeline: one statement and one row for a page. The database puts the payloads of the
-//! page one behind the other, which costs less than a row for each on its way here.
+//! page one behind the other, which costs less than a row for each on its way here. Of merged
+//! records the page is put together of as many ordered ranges.
+
+mod merged;
+
+pub(super) use merged::TEXTS as MERGED_TEXTS;
 
 use std::sync::LazyLock;
 
@@ -30,7 +35,9 @@ pub struct Page {
     pub entries: Frames,
     /// Where the next page begins; nothing on the last one.
     pub next: Option<Position>,
-    /// The customer's revision when the page was read.
+    /// The canonical id of the customer.
+    pub customer_id: Uuid,
+    /// The customer's revision when the page was read; of merged records the sum.
     pub revision: i64,
 }
 
@@ -77,7 +84,8 @@ pub(super) fn page_text(columns: &str, rows: &str) -> String {
     )
 }
 
-/// The text of a page of a timeline. $1 customer, $8 order.
+/// The text of a page of the timeline of a record that is a customer by itself. $1 customer, $8
+/// order.
 fn timeline_text(order: Order, filtered: bool, by_order: bool) -> String {
     let (from, key) = if by_order {
         let from = "select e.payload from order_entries o join entries e \
@@ -88,7 +96,7 @@ fn timeline_text(order: Order, filtered: bool, by_order: bool) -> String {
         ("select e.payload from entries e where e.customer_id = $1", "e")
     };
     let rows = format!("{from}{}", range_text(key, order, filtered || by_order));
-    page_text("(select revision from customers where id = $1), ", &rows)
+    page_text("(select revision from customers where id = $1 and records = 1), ", &rows)
 }
 
 /// Every text of a timeline page, by [`text_index`].
@@ -130,6 +138,23 @@ pub(super) fn bounds(request: &PageRequest) -> (Position, Micros) {
     }
 }
 
+/// What a page's statement is given, whichever it is.
+struct Binds {
+    behind: Position,
+    bound: Micros,
+    kinds: String,
+    channels: String,
+}
+
+impl Binds {
+    fn of(request: &PageRequest) -> Self {
+        let (behind, bound) = bounds(request);
+        let kinds = code_list(request.filter.kinds.iter().map(|kind| kind.code()));
+        let channels = code_list(request.filter.channels.iter().map(|channel| channel.code()));
+        Self { behind, bound, kinds, channels }
+    }
+}
+
 /// A list of codes as the statements compare it.
 pub(super) fn code_list(codes: impl Iterator<Item = &'static str>) -> String {
     let list: String = codes.map(|code| format!("{code},")).collect();
@@ -155,12 +180,10 @@ impl Store {
     ) -> Result<Page, Error> {
         type Row = (Option<i64>, Option<Vec<u8>>, i64);
         let filter = &request.filter;
-        let kinds = code_list(filter.kinds.iter().map(|kind| kind.code()));
-        let channels = code_list(filter.channels.iter().map(|channel| channel.code()));
         let by_order = filter.order.is_some();
-        let filtered = by_order || !kinds.is_empty() || !channels.is_empty();
+        let filtered = by_order || !filter.kinds.is_empty() || !filter.channels.is_empty();
         let text = TEXTS[text_index(request.order, filtered, by_order)].as_str();
-        let (behind, bound) = bounds(request);
+        let binds = Binds::of(request);
 
         let mut limit = request.limit;
         loop {
@@ -168,36 +191,54 @@ impl Store {
             let (revision, bytes, found): Row = on_db!(&self.db, |c| {
                 let mut query = sqlx::query_as(AssertSqlSafe(text))
                     .bind(customer_id)
-                    .bind(behind.occurred_at)
-                    .bind(behind.entry_id)
-                    .bind(bound)
+                    .bind(binds.behind.occurred_at)
+                    .bind(binds.behind.entry_id)
+                    .bind(binds.bound)
                     .bind(count);
                 if filtered {
-                    query = query.bind(&kinds).bind(&channels);
+                    query = query.bind(&binds.kinds).bind(&binds.channels);
                 }
                 if let Some(order) = &filter.order {
                     query = query.bind(order);
                 }
                 query.fetch_one(c).await?
             });
-            let revision = revision.ok_or(Error::CustomerNotFound)?;
+            let Some(revision) = revision else {
+                return self.list_merged_timeline(customer_id, request).await;
+            };
             if bytes.is_none() && found > 0 && limit > 1 {
                 limit /= 2;
                 continue;
             }
             let (entries, next) = cut(bytes.unwrap_or_default(), limit)?;
-            return Ok(Page { entries, next, revision });
+            return Ok(Page { entries, next, customer_id, revision });
         }
     }
 
-    /// One entry of a customer.
+    /// One entry of a customer, whichever of the records it is in.
     pub async fn get_entry(
         &self,
         customer_id: Uuid,
         entry_id: Uuid,
     ) -> Result<Option<pb::Entry>, Error> {
+        if let Some(entry) = self.entry_of(customer_id, entry_id).await? {
+            return Ok(Some(entry));
+        }
+        let records = match self.records_of(customer_id).await {
+            Err(Error::CustomerNotFound) => return Ok(None),
+            records => records?,
+        };
+        for record in records.into_iter().filter(|record| *record != customer_id) {
+            if let Some(entry) = self.entry_of(record, entry_id).await? {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn entry_of(&self, record: Uuid, entry_id: Uuid) -> Result<Option<pb::Entry>, Error> {
         let row: Option<Vec<u8>> = on_db!(&self.db, |c| {
-            sqlx::query_scalar(GET_ENTRY).bind(customer_id).bind(entry_id).fetch_optional(c).await?
+            sqlx::query_scalar(GET_ENTRY).bind(record).bind(entry_id).fetch_optional(c).await?
         });
         row.map(|payload| payload::open(&payload)).transpose()
     }

@@ -67,6 +67,7 @@ pub fn normalise(
         value,
         raw: raw.to_owned(),
         mixed_script,
+        verified: false,
     })
 }
 

@@ -121,7 +121,7 @@ pub fn list(customer_id: &str) -> pb::ListTimelineRequest {
 }
 
 pub fn identify(identifiers: Vec<pb::Identifier>) -> pb::IdentifyCustomerRequest {
-    pb::IdentifyCustomerRequest { identifiers, profile: None }
+    pb::IdentifyCustomerRequest { identifiers, ..Default::default() }
 }
 
 impl Server {

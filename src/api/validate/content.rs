@@ -42,6 +42,10 @@ impl Checker {
                 self.fail("entry.content", "one of the kinds is required");
                 None
             }
+            Some(Content::IdentityChange(_)) => {
+                self.fail("entry.identity_change", "is made by the server alone");
+                None
+            }
             Some(Content::Interaction(interaction)) => {
                 self.interaction(interaction, occurred_at, now)
             }
@@ -261,7 +265,8 @@ pub(super) fn words(entry: &pb::Entry) -> String {
     texts.extend(entry.order_numbers.iter().map(String::as_str));
     texts.extend(entry.attributes.values().map(String::as_str));
     match &entry.content {
-        None => {}
+        // What the server tells is not found by words.
+        None | Some(Content::IdentityChange(_)) => {}
         Some(Content::Interaction(interaction)) => {
             texts.extend([interaction.subject.as_str(), interaction.text.as_str()]);
             texts.extend(interaction.messages.iter().map(|message| message.text.as_str()));

@@ -4,7 +4,7 @@ use super::{Checker, Rules};
 use crate::{
     api::body,
     error::Error,
-    model::{Address, Identifier, MAX_IDENTIFIERS, Profile, ProfileField},
+    model::{Address, Identifier, MAX_IDENTIFIERS, Origin, Profile, ProfileField},
     pb,
     store::ProfileChange,
     story::language,
@@ -17,11 +17,12 @@ const ADDRESS_LINES: usize = 6;
 pub fn identify(
     request: pb::IdentifyCustomerRequest,
     rules: &Rules,
-) -> Result<(Vec<Identifier>, Profile), Error> {
+) -> Result<(Vec<Identifier>, Profile, Origin), Error> {
     let mut checker = Checker::default();
     let identifiers = checker.identifiers(&request.identifiers, rules)?;
     let profile = checker.profile(request.profile.unwrap_or_default(), rules);
-    checker.finish((identifiers, profile))
+    let origin = Origin { source: request.source, verifies_profile: false };
+    checker.finish((identifiers, profile, origin))
 }
 
 /// A change of a profile.
@@ -44,21 +45,13 @@ pub fn profile_change(
     if fields.is_empty() && checker.is_clean() {
         checker.fail("update_mask", "must name at least one field");
     }
-    let expected_revision = match request.etag.as_str() {
-        "" => None,
-        etag => {
-            let revision = etag.parse().ok();
-            if revision.is_none() {
-                checker.fail("etag", "is not one that this server gave");
-            }
-            revision
-        }
-    };
+    let expected_etag = checker.etag("etag", request.etag);
     checker.finish(ProfileChange {
         customer_id,
         profile,
         fields,
-        expected_revision,
+        origin: Origin::default(),
+        expected_etag,
         request_id,
         body,
     })
@@ -93,6 +86,19 @@ impl Checker {
             self.identifier(&format!("identifiers[{index}]"), value, rules)
         });
         Ok(identifiers.collect())
+    }
+
+    /// What a customer's etag must be; nothing where it does not matter. One is the revision, or
+    /// two numbers with a dot between them.
+    pub fn etag(&mut self, field: &str, etag: String) -> Option<String> {
+        let is_number = |text: &str| {
+            (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let parts = etag.split_once('.').unwrap_or((etag.as_str(), "0"));
+        if !etag.is_empty() && !(is_number(parts.0) && is_number(parts.1)) {
+            self.fail(field, "is not one that this server gave");
+        }
+        Some(etag).filter(|etag| !etag.is_empty())
     }
 
     /// What is known of a customer.

@@ -6,7 +6,7 @@ use super::{Checker, Rules};
 use crate::{
     api::body,
     error::{Error, Violation},
-    model::{Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
+    model::{Channel, MAX_BATCH, NewEntry, Origin, Record, Target, WriteName},
     pb,
     story::order,
 };
@@ -63,9 +63,10 @@ pub fn record(request: pb::RecordEntryRequest, rules: &Rules) -> Result<Record, 
     };
     let profile = checker.profile(profile.unwrap_or_default(), rules);
     let names = checker.names(&mut entry, &request_id);
+    let origin = Origin { source: entry.source.clone(), verifies_profile: false };
     let entry = checker.entry(&mut entry, rules);
     match entry {
-        Some(entry) => checker.finish(Record { target, profile, entry, names, body }),
+        Some(entry) => checker.finish(Record { target, profile, origin, entry, names, body }),
         // A missing part has left a violation.
         None => checker.finish(()).and(Err(Error::invalid("entry", "is not complete"))),
     }
@@ -142,7 +143,7 @@ impl Checker {
             id: rules.clock.new_id(),
             occurred_at,
             kind: content.kind,
-            channel,
+            channel: Some(channel),
             purchase: content.purchase,
             orders,
             reply_to: content.reply_to,

@@ -196,5 +196,6 @@ fn entry_kind(kind: i32) -> Option<EntryKind> {
         pb::EntryKind::Return => EntryKind::Return,
         pb::EntryKind::Feedback => EntryKind::Feedback,
         pb::EntryKind::Note => EntryKind::Note,
+        pb::EntryKind::IdentityChange => EntryKind::IdentityChange,
     })
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{
-    Ink, Look, long_day, short_day,
+    Ink, Look, identity, long_day, short_day,
     text::{amount, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
@@ -68,6 +68,10 @@ fn room(look: &Look, indent: usize) -> usize {
 }
 
 fn channel(channel: Channel) -> String {
+    // What the server tells came by none.
+    if channel == Channel::Unspecified {
+        return String::new();
+    }
     channel.as_str_name().trim_start_matches("CHANNEL_").to_lowercase()
 }
 
@@ -76,7 +80,7 @@ fn ink(entry: &pb::Entry) -> Ink {
         Some(Content::Purchase(_)) => Ink::Good,
         Some(Content::Returned(_)) => Ink::Warning,
         Some(Content::Feedback(_)) => Ink::Voice,
-        Some(Content::Note(_)) | None => Ink::Faint,
+        Some(Content::Note(_) | Content::IdentityChange(_)) | None => Ink::Faint,
         Some(Content::Interaction(_)) => Ink::Channel,
     }
 }
@@ -111,6 +115,7 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
         Some(Content::Feedback(feedback)) => ("feedback", score(feedback)),
         Some(Content::Note(note)) if is_short(note) => ("note", note.text.clone()),
         Some(Content::Note(_)) => ("note", "For colleagues".to_owned()),
+        Some(Content::IdentityChange(change)) => ("identity", identity::summary(change)),
         None => ("entry", "Of a kind this version does not know".to_owned()),
     }
 }
@@ -176,6 +181,11 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
         Some(Content::Feedback(feedback)) => body(&feedback.text, look, &mut lines),
         Some(Content::Note(note)) if is_short(note) => {}
         Some(Content::Note(note)) => body(&note.text, look, &mut lines),
+        Some(Content::IdentityChange(change)) => {
+            for evidence in &change.evidence {
+                body(evidence, look, &mut lines);
+            }
+        }
         None => {}
     }
     for flag in entry.flags() {
@@ -198,6 +208,9 @@ fn context(entry: &pb::Entry) -> Vec<String> {
         if let Some(mood) = interaction.sentiment {
             parts.push(format!("{} ({mood:+.1})", feeling(mood)));
         }
+    }
+    if let Some(Content::IdentityChange(change)) = &entry.content {
+        parts.extend(identity::context(change));
     }
     if !entry.agent.is_empty() {
         let word = if answered(entry) { "with" } else { "by" };

@@ -1,6 +1,7 @@
 //! How customers and entries look in a terminal: pure functions from messages to text.
 
 mod entry;
+mod identity;
 mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -120,7 +121,19 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
 
 /// What kind an identifier is, and its value.
 fn identifier_line(identifier: &pb::CustomerIdentifier) -> (&'static str, String) {
-    let label = match identifier.kind() {
+    let mut value = safe(&identifier.value);
+    if !identifier.namespace.is_empty() {
+        value.push_str(&format!(" ({})", safe(&identifier.namespace)));
+    }
+    if identifier.mixed_script {
+        value.push_str(" (mixes scripts: it may be made to look like another)");
+    }
+    (kind_name(identifier.kind()), value)
+}
+
+/// What an identifier of a kind is called.
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
         Kind::CustomerNumber => "customer number",
         Kind::Account => "account",
         Kind::LoyaltyCard => "loyalty card",
@@ -130,15 +143,7 @@ fn identifier_line(identifier: &pb::CustomerIdentifier) -> (&'static str, String
         Kind::Phone => "phone",
         Kind::Cookie => "cookie",
         Kind::Unspecified => "identifier",
-    };
-    let mut value = safe(&identifier.value);
-    if !identifier.namespace.is_empty() {
-        value.push_str(&format!(" ({})", safe(&identifier.namespace)));
     }
-    if identifier.mixed_script {
-        value.push_str(" (mixes scripts: it may be made to look like another)");
-    }
-    (label, value)
 }
 
 fn address(address: &pb::PostalAddress) -> String {

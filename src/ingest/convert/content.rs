@@ -33,7 +33,10 @@ impl Converter {
             pb::EntryKind::Note => Content::Note(pb::Note {
                 text: faults.text("entry.note.text", entry.text.as_ref(), unit.head()),
             }),
-            pb::EntryKind::Interaction | pb::EntryKind::Unspecified => {
+            // A map has no word for what the server makes itself.
+            pb::EntryKind::Interaction
+            | pb::EntryKind::Unspecified
+            | pb::EntryKind::IdentityChange => {
                 Content::Interaction(self.interaction(entry, unit, at, faults))
             }
         }

@@ -41,7 +41,7 @@ impl Converter {
         }
         let profile = self.profile(row, faults);
         let profile = (profile != pb::Profile::default()).then_some(profile);
-        pb::IdentifyCustomerRequest { identifiers, profile }
+        pb::IdentifyCustomerRequest { identifiers, profile, source: String::new() }
     }
 
     fn identifier(
@@ -60,7 +60,8 @@ impl Converter {
         let is_phone = kind == pb::IdentifierKind::Phone;
         let region = identifier.region.as_ref().filter(|_| is_phone);
         let phone_region = faults.word_text("identifiers.phone_region", region, row);
-        Some(pb::Identifier { kind: kind.into(), namespace, value, phone_region })
+        let kind = kind.into();
+        Some(pb::Identifier { kind, namespace, value, phone_region, verified: false })
     }
 
     /// Whether the value can name somebody.

@@ -13,7 +13,7 @@ const SEEN_AGAIN: Micros = 24 * 3600 * 1_000_000;
 
 impl Plan {
     /// Whether the item says of an identifier of somebody else what was not known yet.
-    fn refuses_more(&self, record_id: Uuid, target: &Target, choice: &Choice) -> bool {
+    pub(super) fn refuses_more(&self, record_id: Uuid, target: &Target, choice: &Choice) -> bool {
         let Target::Identifiers(identifiers) = target else { return false };
         choice.refused.iter().any(|index| {
             let identifier = &identifiers[*index];
@@ -23,7 +23,7 @@ impl Plan {
     }
 
     /// Writes what the identifiers of an item say of a record.
-    fn claim(
+    pub(super) fn claim(
         &mut self,
         record_id: Uuid,
         person_id: Uuid,

@@ -21,6 +21,7 @@ fn kind(entry: &pb::Entry) -> EntryKind {
         Content::Returned(_) => EntryKind::Return,
         Content::Feedback(_) => EntryKind::Feedback,
         Content::Note(_) => EntryKind::Note,
+        Content::IdentityChange(_) => EntryKind::IdentityChange,
     }
 }
 

@@ -29,6 +29,7 @@ fn what_is_written_is_read_again() {
     let customer = pb::IdentifyCustomerRequest {
         identifiers: vec![identifier()],
         profile: Some(pb::Profile { given_name: "Åse".to_owned(), ..pb::Profile::default() }),
+        source: "webshop".to_owned(),
     };
     let entry = pb::RecordEntryRequest {
         identifiers: vec![identifier()],

@@ -9,7 +9,8 @@ use throughline::{
     clock::Clock,
     error::Error,
     model::{
-        CustomerQuery, EntryFilter, Identifier, Order, Profile, ProfileField, Record, Recorded,
+        CustomerQuery, EntryFilter, Identifier, Order, Origin, Profile, ProfileField, Record,
+        Recorded,
     },
     pb,
     store::{PageRequest, ProfileChange, Store},
@@ -54,7 +55,8 @@ fn change(customer_id: Uuid) -> ProfileChange {
         customer_id,
         profile: Profile::default(),
         fields: vec![ProfileField::GivenName],
-        expected_revision: None,
+        origin: Origin::default(),
+        expected_etag: None,
         request_id: request_id().parse().unwrap(),
         body: [7; 16],
     }
@@ -150,7 +152,11 @@ async fn no_connection_is_left_in_a_transaction() {
                 callers.spawn(async move {
                     within(turns, store.update_customer(change(anna))).await;
                     within(turns, record(&store, entry())).await;
-                    within(turns, store.identify(vec![key()], Profile::default())).await;
+                    within(
+                        turns,
+                        store.identify(vec![key()], Profile::default(), Origin::default()),
+                    )
+                    .await;
                 });
             }
             callers.join_all().await;

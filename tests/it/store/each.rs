@@ -4,7 +4,7 @@ use throughline::{
     api::validate::{self, Rules},
     clock::Clock,
     error::Error,
-    model::{Identifier, IdentifierKind, MAX_IDENTIFIERS, Profile, Recorded},
+    model::{Identifier, IdentifierKind, MAX_IDENTIFIERS, Origin, Profile, Recorded},
     pb,
     store::Store,
 };
@@ -28,6 +28,7 @@ fn key(account: &str) -> Identifier {
         value: account.to_owned(),
         raw: account.to_owned(),
         mixed_script: false,
+        verified: false,
     }
 }
 
@@ -99,11 +100,15 @@ async fn customers_are_identified_each_by_itself() {
         };
         let answers = store
             .identify_each(vec![
-                (numbered(0, MAX_IDENTIFIERS), profile.clone()),
-                (vec![key("account-0"), key("one-too-many")], Profile::default()),
-                (vec![key("bert")], Profile::default()),
-                (vec![key("account-7")], Profile::default()),
-                (vec![key("account-7"), key("bert")], Profile::default()),
+                (numbered(0, MAX_IDENTIFIERS), profile.clone(), Origin::default()),
+                (
+                    vec![key("account-0"), key("one-too-many")],
+                    Profile::default(),
+                    Origin::default(),
+                ),
+                (vec![key("bert")], Profile::default(), Origin::default()),
+                (vec![key("account-7")], Profile::default(), Origin::default()),
+                (vec![key("account-7"), key("bert")], Profile::default(), Origin::default()),
             ])
             .await
             .unwrap();

@@ -133,15 +133,16 @@ impl World {
 
     async fn identify(&mut self, identifiers: &[usize], given_name: &str) -> Answer {
         let identifiers = identifiers.iter().map(|it| contract_identifier(*it)).collect();
-        let call = pb::IdentifyCustomerRequest { identifiers, profile: None };
-        let (identifiers, _) = validate::identify(call, &RULES).unwrap();
+        let call = pb::IdentifyCustomerRequest { identifiers, ..Default::default() };
+        let (identifiers, _, origin) = validate::identify(call, &RULES).unwrap();
         let profile = Profile { given_name: given_name.to_owned(), ..Profile::default() };
-        let identified = self.store.identify(identifiers, profile).await.unwrap();
-        let customer = self.number_of(identified.customer.id, identified.created);
+        let identified = self.store.identify(identifiers, profile, origin).await.unwrap();
+        let found = identified.customer.unwrap();
+        let customer = self.number_of(found.id, identified.created);
         let conflicts = identified.conflicts.into_iter();
         Answer {
             customer,
-            revision: identified.customer.revision,
+            revision: found.revision,
             created: identified.created,
             repeated: false,
             conflicts: conflicts

@@ -10,15 +10,18 @@ use throughline::{
 use tonic::Code;
 
 use super::world::{World, identifier, interaction, list, record, search, with};
-use crate::support::{NOW, Server, on_both, settings};
+use crate::{
+    calls,
+    support::{NOW, Server, on_both, settings},
+};
 
 /// The numbers that are tested here and not as refused.
 pub const NUMBERS: &[u16] = &[22, 25, 27, 37, 40, 41, 42, 45, 51, 52, 53, 81, 82, 95];
 
 impl Server {
     async fn identify(&mut self, identifier: pb::Identifier) -> pb::Customer {
-        let request = pb::IdentifyCustomerRequest { identifiers: vec![identifier], profile: None };
-        let answer = self.customers.identify_customer(request).await.unwrap();
+        let answer =
+            self.customers.identify_customer(calls::identify(vec![identifier])).await.unwrap();
         answer.into_inner().customer.unwrap()
     }
 

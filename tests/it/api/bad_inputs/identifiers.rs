@@ -9,6 +9,7 @@ use super::{
     case::{Call, Case, refused},
     world::{FULL, World, identifier, record},
 };
+use crate::calls;
 
 pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -110,7 +111,7 @@ fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static 
     };
     let what =
         |call| format!("{call} of {:?} {:?} {:.40?}", wrong.kind(), wrong.namespace, wrong.value);
-    let identify = pb::IdentifyCustomerRequest { identifiers: vec![wrong.clone()], profile: None };
+    let identify = calls::identify(vec![wrong.clone()]);
     let mut entry = record();
     entry.identifiers.push(wrong.clone());
     let get = pb::GetCustomerRequest { customer: Some(Customer::Identifier(wrong.clone())) };
@@ -130,8 +131,7 @@ fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static 
 }
 
 fn too_many() -> Vec<Case> {
-    let identify =
-        |identifiers| Call::Identify(pb::IdentifyCustomerRequest { identifiers, profile: None });
+    let identify = |identifiers| Call::Identify(calls::identify(identifiers));
     let full = identifier(Kind::Account, FULL);
     let new = identifier(Kind::Account, "account-200");
     let mut entry = record();

@@ -66,7 +66,7 @@ impl World {
         let accounts = (0..200).map(|number| format!("account-{number}"));
         let identifiers =
             accounts.map(|it| identifier(IdentifierKind::Account, &it)).collect::<Vec<_>>();
-        let full = pb::IdentifyCustomerRequest { identifiers, profile: None };
+        let full = pb::IdentifyCustomerRequest { identifiers, ..Default::default() };
         let full = customers.identify_customer(full).await.unwrap().into_inner().customer.unwrap();
 
         let page = timeline.list_timeline(list(&customer.id)).await.unwrap().into_inner();

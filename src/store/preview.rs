@@ -1,0 +1,119 @@
+//! What a merge would be, without making it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{
+    Store, dialect, kept_apart,
+    merge::{check_choices, have_other_verified},
+    payload::Frames,
+    timeline::PageRequest,
+    writes::{CustomerRow, Held, held},
+};
+use crate::{
+    error::Error,
+    model::{
+        Customer, EntryFilter, MAX_RECORDS, Merge, MergeConflict, NewMerge, Order, ProfileField,
+    },
+};
+
+/// How many entries of the joined timeline are shown.
+const ENTRIES: usize = 20;
+/// How many order numbers of both are shown.
+const ORDERS: usize = 20;
+
+/// What a merge would be.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// As the customer would be; the revision and with it the etag mean nothing.
+    pub customer: Customer,
+    /// The newest entries of the joined timeline.
+    pub entries: Frames,
+    pub conflicts: Vec<MergeConflict>,
+}
+
+impl Store {
+    /// What a merge would be. Nothing is locked: what is shown may have changed since.
+    pub async fn preview_merge(&self, new: &NewMerge) -> Result<Preview, Error> {
+        let (one, other) = self.two(new).await?;
+        let mut conflicts = differences(&one, &other);
+        let mut all = one.records.clone();
+        all.extend(&other.records);
+        check_choices(new, &all)?;
+
+        let strong = self.by_ids(dialect::STRONG_KEYS, &all).await?;
+        if have_other_verified(&strong, &one.records, &other.records) {
+            conflicts.push(MergeConflict::NeedsApproval);
+        }
+        let marks = self.by_ids(dialect::MARKS_OF, &one.records).await?;
+        if !kept_apart::between(marks, &other.records).is_empty() {
+            conflicts.push(MergeConflict::KeptApart);
+        }
+        if all.len() > MAX_RECORDS {
+            conflicts.push(MergeConflict::TooManyRecords);
+        }
+        let orders = |rows: Vec<(Uuid, String)>| rows.into_iter().map(|row| row.1);
+        let ones: BTreeSet<String> =
+            orders(self.by_ids(dialect::ORDERS_OF, &one.records).await?).collect();
+        let others: BTreeSet<String> =
+            orders(self.by_ids(dialect::ORDERS_OF, &other.records).await?).collect();
+        let same = ones.intersection(&others).take(ORDERS).cloned();
+        conflicts.extend(same.map(MergeConflict::SameOrderNumber));
+
+        let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &all).await?;
+        let records: BTreeMap<Uuid, Held> = rows.into_iter().map(held).collect();
+        let merges = [one.merges, other.merges, vec![hypothetical(new, self.clock.now())]];
+        let customer = self.shown(one.id, &records, merges.concat()).await?;
+        let request = PageRequest {
+            filter: EntryFilter::default(),
+            order: Order::NewestFirst,
+            after: None,
+            limit: ENTRIES,
+        };
+        all.truncate(MAX_RECORDS);
+        let (page, ..) = self.read_page(&all, &request).await?;
+        Ok(Preview { customer, entries: page.entries, conflicts })
+    }
+
+    /// The two people of a merge, which are not one and are in the state that is expected.
+    async fn two(&self, new: &NewMerge) -> Result<(Customer, Customer), Error> {
+        let one = self.get_customer(new.into_id).await?.ok_or(Error::CustomerNotFound)?;
+        let other = self.get_customer(new.from_id).await?.ok_or(Error::CustomerNotFound)?;
+        if one.id == other.id {
+            return Err(Error::AlreadyMerged);
+        }
+        let expected = [(&new.into_etag, &one), (&new.from_etag, &other)];
+        let is_stale = |(etag, customer): &(&Option<String>, &Customer)| {
+            etag.as_ref().is_some_and(|etag| *etag != customer.etag())
+        };
+        if expected.iter().any(is_stale) { Err(Error::StaleEtag) } else { Ok((one, other)) }
+    }
+}
+
+/// The fields that both know, and not the same.
+fn differences(one: &Customer, other: &Customer) -> Vec<MergeConflict> {
+    let differs = |field: &ProfileField| {
+        !one.profile.lacks(*field)
+            && !other.profile.lacks(*field)
+            && !one.profile.agrees(&other.profile, *field)
+    };
+    ProfileField::ALL.into_iter().filter(differs).map(MergeConflict::FieldDiffers).collect()
+}
+
+/// The merge as it would be: chosen now, and after all others.
+fn hypothetical(new: &NewMerge, now: i64) -> Merge {
+    Merge {
+        id: Uuid::nil(),
+        into_id: new.into_id,
+        from_id: new.from_id,
+        asked_into_id: new.into_id,
+        asked_from_id: new.from_id,
+        merged_at: now,
+        actor: String::new(),
+        reason: String::new(),
+        evidence: new.evidence.clone(),
+        choices: new.choices.clone(),
+        approved_by: String::new(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The timeline of a customer whose records were merged: an ordered range of each record, merged by
+//! time. No entry has moved, and none is read that the page does not need.
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{Binds, Page, PageRequest, cut, page_text, range_text};
+use crate::{
+    error::Error,
+    model::{MAX_RECORDS, Order},
+    store::{Store, db::on_db},
+};
+
+/// The texts are for 2, 4, 8 ... records; what is too many is the nil id, which nobody has.
+const SIZES: usize = MAX_RECORDS.next_power_of_two().trailing_zeros() as usize;
+
+/// The person's records and revision when the page is read. $1 canonical id.
+const PERSON: &str = "(select cast(sum(c.revision) as bigint) from \
+        (select revision from customers where id = $1 and person_id = $1 \
+        union all \
+        select revision from customers where person_id = $1 and person_id <> id) c), \
+    (select records from customers where id = $1), ";
+
+/// The text of a page of several records, $8 and on; of an order, $8, they are $9 and on.
+fn merged_text(order: Order, by_order: bool, records: usize) -> String {
+    let (from, key, first) = if by_order {
+        let from = "order_entries o join entries e on e.customer_id = o.customer_id \
+            and e.occurred_at = o.occurred_at and e.entry_id = o.entry_id where o.order_key = $8";
+        (from, "o", 9)
+    } else {
+        ("entries e where true", "e", 8)
+    };
+    let range = range_text(key, order, true);
+    let mut rows = String::new();
+    for record in first..first + records {
+        let _ = write!(
+            rows,
+            "{}select * from (select e.payload, e.occurred_at, e.entry_id from {from} \
+             and {key}.customer_id = ${record}{range}) r{record}",
+            if record == first { "" } else { " union all " },
+        );
+    }
+    let direction = if order == Order::NewestFirst { "desc" } else { "asc" };
+    let rows = format!(
+        "select u.payload from ({rows}) u \
+         order by u.occurred_at {direction}, u.entry_id {direction} limit $5"
+    );
+    page_text(PERSON, &rows)
+}
+
+/// Every text, by [`text_index`].
+pub static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut texts = Vec::new();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        for by_order in [false, true] {
+            for size in 1..=SIZES {
+                texts.push(merged_text(order, by_order, 1 << size));
+            }
+        }
+    }
+    texts
+});
+
+/// `records` is at least 2.
+fn text_index(order: Order, by_order: bool, records: usize) -> usize {
+    let size = records.next_power_of_two().trailing_zeros() as usize;
+    (usize::from(order == Order::OldestFirst) * 2 + usize::from(by_order)) * SIZES + size - 1
+}
+
+impl Store {
+    /// A page of the timeline of the person that a record belongs to.
+    pub(super) async fn list_merged_timeline(
+        &self,
+        customer_id: Uuid,
+        request: &PageRequest,
+    ) -> Result<Page, Error> {
+        // A merge or unmerge between finding the records and reading them shows, and is waited out.
+        for _ in 0..8 {
+            let mut records = self.records_of(customer_id).await?;
+            // A record that has just been taken apart reads as two, the second of them nobody.
+            records.resize(records.len().max(2), Uuid::nil());
+            if let Some(page) = self.page_of(&records, request).await? {
+                return Ok(page);
+            }
+        }
+        Err(Error::Unavailable("a customer kept changing".to_owned()))
+    }
+
+    /// A page of some records, the canonical one first; nothing where they are no longer all of the
+    /// person.
+    async fn page_of(
+        &self,
+        records: &[Uuid],
+        request: &PageRequest,
+    ) -> Result<Option<Page>, Error> {
+        let known = records.iter().filter(|record| !record.is_nil()).count();
+        let (page, revision, counted) = self.read_page(records, request).await?;
+        let is_whole = usize::try_from(counted.unwrap_or(-1)) == Ok(known);
+        Ok(revision.filter(|_| is_whole).map(|revision| Page { revision, ..page }))
+    }
+
+    /// A page of some records, and the revision and number of records of the person of the first.
+    pub(in crate::store) async fn read_page(
+        &self,
+        records: &[Uuid],
+        request: &PageRequest,
+    ) -> Result<(Page, Option<i64>, Option<i64>), Error> {
+        type Row = (Option<i64>, Option<i64>, Option<Vec<u8>>, i64);
+        let order = request.filter.order.as_ref();
+        let text = &TEXTS[text_index(request.order, order.is_some(), records.len())];
+        let binds = Binds::of(request);
+        let customer_id = records[0];
+
+        let mut limit = request.limit;
+        loop {
+            let count = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+            let (revision, counted, bytes, found): Row = on_db!(&self.db, |c| {
+                let mut query = sqlx::query_as(AssertSqlSafe(text.as_str()))
+                    .bind(customer_id)
+                    .bind(binds.behind.occurred_at)
+                    .bind(binds.behind.entry_id)
+                    .bind(binds.bound)
+                    .bind(count)
+                    .bind(&binds.kinds)
+                    .bind(&binds.channels);
+                if let Some(order) = order {
+                    query = query.bind(order);
+                }
+                for index in 0..records.len().next_power_of_two() {
+                    query = query.bind(records.get(index).copied().unwrap_or(Uuid::nil()));
+                }
+                query.fetch_one(c).await?
+            });
+            if bytes.is_none() && found > 0 && limit > 1 {
+                limit /= 2;
+                continue;
+            }
+            let (entries, next) = cut(bytes.unwrap_or_default(), limit)?;
+            let page = Page { entries, next, customer_id, revision: revision.unwrap_or(0) };
+            return Ok((page, revision, counted));
+        }
+    }
+}
