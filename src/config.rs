@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duratio
 
 use tracing::Level;
 
+use crate::model::MergeRule;
+
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -29,6 +31,8 @@ pub struct Config {
     pub max_calls: u32,
     /// For each connection.
     pub max_concurrent_streams: u32,
+    /// By what customers are merged without a person.
+    pub auto_merge: Vec<MergeRule>,
     pub log_format: LogFormat,
     /// None: what the command thinks best.
     pub log_level: Option<Level>,
@@ -48,6 +52,7 @@ impl Default for Config {
             max_connections: 1024,
             max_calls: 1024,
             max_concurrent_streams: 256,
+            auto_merge: Vec::new(),
             log_format: LogFormat::Text,
             log_level: None,
         }

@@ -23,6 +23,7 @@ use crate::{
         guard::{Bounds, GuardLayer},
         validate::Rules,
     },
+    model::MergeRule,
     pb::{
         DESCRIPTORS,
         services::{
@@ -61,6 +62,8 @@ pub struct Settings {
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
     pub rules: Rules,
+    /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
+    pub matching: Option<Vec<MergeRule>>,
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
@@ -78,6 +81,13 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, store.ping().await.is_ok()).await;
     let watch = tokio::spawn(watch_store(store.clone(), health.clone()));
+    let matching =
+        settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
+    let end_tasks = || {
+        watch.abort();
+        // What it is in the middle of goes on in a task of its own, and the store waits for it.
+        matching.iter().for_each(tokio::task::JoinHandle::abort);
+    };
 
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -124,7 +134,7 @@ where
     let ended = tokio::select! {
         ended = &mut serving => ended.context("the listener"),
         () = shutdown => {
-            watch.abort();
+            end_tasks();
             report(&health, false).await;
             drop(stop);
             // A stream that a client keeps open would hold the server for ever.
@@ -137,7 +147,7 @@ where
             }
         }
     };
-    watch.abort();
+    end_tasks();
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");
     }

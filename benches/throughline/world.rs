@@ -133,6 +133,7 @@ impl World {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: self::rules(),
+            matching: Some(Vec::new()),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {

@@ -51,7 +51,12 @@ pub fn rules(config: &Config) -> Rules {
     Rules { phone_region: config.phone_region.clone(), clock: Clock::System }
 }
 
-/// What the server needs to know of the configuration.
+/// What a server needs to know of the configuration.
+pub fn serving(config: &Config) -> Settings {
+    Settings { matching: Some(config.auto_merge.clone()), ..settings(config) }
+}
+
+/// The same for the services of a single command, which leaves merge suggestions to servers.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -60,6 +65,7 @@ pub fn settings(config: &Config) -> Settings {
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         rules: rules(config),
+        matching: None,
     }
 }
 

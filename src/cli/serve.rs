@@ -22,7 +22,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    server::run(incoming, store, connect::settings(config), stop).await?;
+    server::run(incoming, store, connect::serving(config), stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

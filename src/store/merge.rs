@@ -3,13 +3,11 @@
 use uuid::Uuid;
 
 use super::{
-    Store,
-    approval,
+    Store, approval,
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
-    dialect, kept_apart,
-    person,
+    dialect, kept_apart, person,
 };
 use crate::{
     error::{Error, Violation},
@@ -68,6 +66,7 @@ impl Store {
             async move { store.try_merge(&new, &asked).await }
         };
         let id = attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         let merge = self.get_merge(id).await?.ok_or(Error::MergeNotFound)?;
         let customer = self.get_customer(merge.into_id).await?.ok_or(Error::CustomerNotFound)?;
         Ok((merge, customer))
@@ -85,9 +84,10 @@ impl Store {
             return Err(Error::AlreadyMerged);
         }
         let expected = [(&new.into_etag, into), (&new.from_etag, from)];
-        if expected.iter().any(|(etag, person)| {
-            etag.as_ref().is_some_and(|etag| *etag != locked.etag(*person))
-        }) {
+        if expected
+            .iter()
+            .any(|(etag, person)| etag.as_ref().is_some_and(|etag| *etag != locked.etag(*person)))
+        {
             return Err(Error::StaleEtag);
         }
         let into_records = locked.records_of(into);
@@ -127,6 +127,8 @@ impl Store {
             ..pb::IdentityChange::default()
         };
         change.tell(from, &locked.held[&from], id, told);
+        // What was suggested of the two is of one person now, and what was of either, of both.
+        change.compare(from, &locked.held[&from]);
         change.write(&mut tx, into, Some(id)).await?;
         tx.commit().await?;
         Ok(id)

@@ -20,9 +20,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["pb", "model", "story", "store", "error", "clock", "api::validate", "api::convert"],
     ),
     // The configuration gives the rules of validation.
-    ("config", &["clock", "api::validate"]),
+    ("config", &["model", "clock", "api::validate"]),
     ("telemetry", &["config"]),
-    ("server", &["api", "store", "config", "telemetry", "clock", "error", "pb"]),
+    ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (
         "cli",
         &[

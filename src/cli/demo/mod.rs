@@ -55,7 +55,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address))?;
-        server::run(incoming, store, connect::settings(&config), stop).await?;
+        server::run(incoming, store, connect::serving(&config), stop).await?;
     }
     Ok(())
 }
