@@ -20,6 +20,7 @@ use tonic_web::GrpcWebLayer;
 use crate::{
     api::{
         Api,
+        caller::Callers,
         guard::{Bounds, GuardLayer},
         validate::Rules,
     },
@@ -62,8 +63,12 @@ pub struct Settings {
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
     pub rules: Rules,
+<<<<<<< HEAD
     /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
     pub matching: Option<Vec<MergeRule>>,
+=======
+    pub callers: Callers,
+>>>>>>> edge
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
@@ -119,7 +124,7 @@ where
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock))
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers))
         .add_service(customers)
         .add_service(timelines)
         .add_service(health_service)

@@ -7,7 +7,10 @@ use std::{
 };
 
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::{Actor, Callers},
+        validate::{self, Rules},
+    },
     clock::Clock,
     pb,
     server::{self, Settings},
@@ -72,7 +75,7 @@ pub fn entry(customer: u32, n: u32) -> pb::RecordEntryRequest {
 }
 
 pub fn rules() -> Rules {
-    Rules { phone_region: None, clock: Clock::System }
+    Rules::new(Clock::System)
 }
 
 impl World {
@@ -96,7 +99,7 @@ impl World {
             let mut batch = Vec::with_capacity(BATCH);
             for n in 0..ENTRIES {
                 for customer in 1..=customers {
-                    batch.push(validate::record(entry(customer, n), &rules)?);
+                    batch.push(validate::record(entry(customer, n), &rules, &Actor::local())?);
                     if batch.len() == BATCH {
                         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                         send.blocking_send(full)?;
@@ -133,7 +136,11 @@ impl World {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: self::rules(),
+<<<<<<< HEAD
             matching: Some(Vec::new()),
+=======
+            callers: Callers::default(),
+>>>>>>> edge
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{BodyHash, Identifier, Micros, ProfileField};
+use super::{BodyHash, Identifier, Micros, ProfileField, Proof};
 
 /// Two customers found to be one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub enum MergeConflict {
     TooManyRecords,
 }
 
+<<<<<<< HEAD
 /// By what two customers are merged without a person, where the configuration says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRule {
@@ -77,6 +78,29 @@ impl MergeRule {
             Self::LoyaltyCard => "loyalty_card",
         }
     }
+=======
+/// A change of who a customer is, as the timeline tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityChange {
+    Linked(Identifier, Proof),
+    Unlinked(Identifier),
+    /// The record became part of the other one.
+    Merged {
+        into_id: Uuid,
+        merge_id: Uuid,
+        evidence: Vec<String>,
+    },
+    Unmerged {
+        other_id: Uuid,
+        merge_id: Uuid,
+    },
+    KeptApart {
+        other_id: Uuid,
+    },
+    KeptApartLifted {
+        other_id: Uuid,
+    },
+>>>>>>> edge
 }
 
 /// An identifier to link.

@@ -17,10 +17,25 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &["pb", "model", "story", "store", "error", "clock"]),
     (
         "ingest",
-        &["pb", "model", "story", "store", "error", "clock", "api::validate", "api::convert"],
+        &[
+            "pb",
+            "model",
+            "story",
+            "store",
+            "error",
+            "clock",
+            "api::caller",
+            "api::convert",
+            "api::validate",
+        ],
     ),
+<<<<<<< HEAD
     // The configuration gives the rules of validation.
     ("config", &["model", "clock", "api::validate"]),
+=======
+    // The configuration says who calls, and which values name nobody.
+    ("config", &["model", "story", "api::caller"]),
+>>>>>>> edge
     ("telemetry", &["config"]),
     ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (
