@@ -9,7 +9,8 @@ use source::Source;
 /// What each module of `src` may take from the others. `a::b` allows that part of `a` alone.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("pb", &[]),
+    // The codes that both have.
+    ("pb", &["model"]),
     ("clock", &["model"]),
     ("error", &["model"]),
     ("story", &["model"]),
