@@ -16,14 +16,9 @@ use std::{
 
 use tracing::Level;
 
-<<<<<<< HEAD
-use crate::model::MergeRule;
-
-=======
-use crate::{api::caller::Callers, story::blocked::Blocked};
+use crate::{api::caller::Callers, model::MergeRule, story::blocked::Blocked};
 
 pub use callers::read as read_callers;
->>>>>>> edge
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.

@@ -63,12 +63,9 @@ pub struct Settings {
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
     pub rules: Rules,
-<<<<<<< HEAD
     /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
     pub matching: Option<Vec<MergeRule>>,
-=======
     pub callers: Callers,
->>>>>>> edge
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and

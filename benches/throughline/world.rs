@@ -136,11 +136,8 @@ impl World {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: self::rules(),
-<<<<<<< HEAD
             matching: Some(Vec::new()),
-=======
             callers: Callers::default(),
->>>>>>> edge
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {

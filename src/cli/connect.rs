@@ -53,16 +53,14 @@ pub fn rules(config: &Config) -> Rules {
     Rules { phone_region: config.phone_region.clone(), blocked, clock: Clock::System }
 }
 
-<<<<<<< HEAD
 /// What a server needs to know of the configuration.
-pub fn serving(config: &Config) -> Settings {
-    Settings { matching: Some(config.auto_merge.clone()), ..settings(config) }
+pub fn serving(config: &Config) -> Result<Settings, Failure> {
+    let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
+    Ok(Settings { callers, matching, ..settings(config) })
 }
 
-/// The same for the services of a single command, which leaves merge suggestions to servers.
-=======
-/// What the server needs to know of the configuration, but for the callers that it knows.
->>>>>>> edge
+/// The same for the services of a single command, which knows no callers and leaves merge
+/// suggestions to servers.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -71,11 +69,8 @@ pub fn settings(config: &Config) -> Settings {
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         rules: rules(config),
-<<<<<<< HEAD
         matching: None,
-=======
         callers: Callers::default(),
->>>>>>> edge
     }
 }
 

@@ -278,7 +278,6 @@ fn region(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-<<<<<<< HEAD
 fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
     if matches!(text, "none" | "") {
         return Ok(Vec::new());
@@ -293,7 +292,8 @@ fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
         }
     }
     Ok(rules)
-=======
+}
+
 fn is_none(text: &str) -> bool {
     matches!(text, "none" | "")
 }
@@ -306,7 +306,6 @@ fn list(text: &str) -> Vec<String> {
 
 fn shown_list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
->>>>>>> edge
 }
 
 /// The value of a name, or which names there are.

@@ -58,7 +58,6 @@ pub enum MergeConflict {
     TooManyRecords,
 }
 
-<<<<<<< HEAD
 /// By what two customers are merged without a person, where the configuration says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRule {
@@ -78,7 +77,8 @@ impl MergeRule {
             Self::LoyaltyCard => "loyalty_card",
         }
     }
-=======
+}
+
 /// A change of who a customer is, as the timeline tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityChange {
@@ -100,7 +100,6 @@ pub enum IdentityChange {
     KeptApartLifted {
         other_id: Uuid,
     },
->>>>>>> edge
 }
 
 /// An identifier to link.

@@ -11,11 +11,9 @@ pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };
-<<<<<<< HEAD
-pub use merge::{Asked, EndedLink, Merge, MergeConflict, MergeRule, NewLink, NewMerge};
-=======
-pub use merge::{Asked, EndedLink, IdentityChange, Merge, MergeConflict, NewLink, NewMerge};
->>>>>>> edge
+pub use merge::{
+    Asked, EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge,
+};
 pub use page::{CustomerQuery, EntryFilter, Order, Position};
 
 /// A point in time: microseconds since 1970 UTC.

@@ -118,22 +118,11 @@ impl Store {
         set_records(&mut tx, into, records).await?;
         let mut change = Change::new(asked, now);
         change.touch(into, &locked.held[&into]);
-<<<<<<< HEAD
-        let told = pb::IdentityChange {
-            change: pb::identity_change::Change::Merged.into(),
-            other_customer_id: into.to_string(),
-            merge_id: id.to_string(),
-            evidence: new.evidence.clone(),
-            ..pb::IdentityChange::default()
-        };
-        change.tell(from, &locked.held[&from], id, told);
-        // What was suggested of the two is of one person now, and what was of either, of both.
-        change.compare(from, &locked.held[&from]);
-=======
         let evidence = new.evidence.clone();
         let merged = IdentityChange::Merged { into_id: into, merge_id: id, evidence };
         change.tell(from, &locked.held[&from], id, &merged);
->>>>>>> edge
+        // What was suggested of the two is of one person now, and what was of either, of both.
+        change.compare(from, &locked.held[&from]);
         change.write(&mut tx, into, Some(id)).await?;
         tx.commit().await?;
         Ok(id)

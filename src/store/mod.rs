@@ -150,14 +150,9 @@ impl Store {
     ) -> Result<Identified, Error> {
         let named = (identifiers.clone(), profile.clone());
         let item = customer_item(identifiers, profile, origin);
-<<<<<<< HEAD
         let done = one(self.recorder.record(vec![item]).await?)?;
         let Done { whom, conflicts, mut candidates, .. } = done;
         self.rank_candidates(&named.1, &named.0, &mut candidates).await?;
-=======
-        let Done { whom, conflicts, candidates, .. } =
-            one(self.recorder.record(vec![item]).await?)?;
->>>>>>> edge
         let created = whom.is_some_and(|whom| whom.created);
         let customer = match whom {
             None => None,

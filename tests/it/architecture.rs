@@ -30,13 +30,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "api::validate",
         ],
     ),
-<<<<<<< HEAD
-    // The configuration gives the rules of validation.
-    ("config", &["model", "clock", "api::validate"]),
-=======
     // The configuration says who calls, and which values name nobody.
     ("config", &["model", "story", "api::caller"]),
->>>>>>> edge
     ("telemetry", &["config"]),
     ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (

@@ -217,8 +217,12 @@ fn listed_columns(changes: Vec<(PairOf, bool)>) -> Vec<Column> {
 
 /// Reasons as they are stored.
 fn write_reasons(reasons: &[Reason]) -> String {
-    let rows: Vec<_> =
-        reasons.iter().map(|it| (it.field, it.agreement, it.weight_bits, it.chance)).collect();
+    /// What weighs more weighs no more than that.
+    const MOST_BITS: f64 = 1_000.0;
+    let row = |it: &Reason| {
+        (it.field, it.agreement, it.weight_bits.clamp(-MOST_BITS, MOST_BITS), it.chance)
+    };
+    let rows: Vec<_> = reasons.iter().map(row).collect();
     // Names and finite numbers: there is nothing in them that JSON cannot hold.
     serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -4,6 +4,7 @@ use crate::{
     model::{Identifier, IdentifierKind, Profile},
     story::{
         address::{house_number_key, house_number_of, postcode_key},
+        blocked::Blocked,
         fold,
         identifier::normalise,
         name::fold_name,
@@ -183,7 +184,7 @@ fn folded(text: &str) -> String {
 
 /// The key of an address, or what can be made of one that is mistyped. Empty where it names nobody.
 fn email_key(raw: &str) -> String {
-    match normalise(IdentifierKind::Email, "", raw, None) {
+    match normalise(IdentifierKind::Email, "", raw, None, Some(&Blocked::default())) {
         Ok(identifier) => identifier.value,
         Err(crate::story::identifier::Fault::Blocked) => String::new(),
         Err(_) => {

@@ -95,9 +95,10 @@ async fn one_by_one_finds_what_a_run_over_everything_finds() {
         // A pair was scored when its second record came, by the frequencies of that time: only at
         // the threshold may it differ.
         let one_by_one = found(&store).await;
-        let differ = one_by_one.iter().filter(|(pair, _)| !whole.contains_key(*pair)).chain(
-            whole.iter().filter(|(pair, _)| !one_by_one.contains_key(*pair)),
-        );
+        let differ = one_by_one
+            .iter()
+            .filter(|(pair, _)| !whole.contains_key(*pair))
+            .chain(whole.iter().filter(|(pair, _)| !one_by_one.contains_key(*pair)));
         let differ: Vec<f64> = differ.map(|(_, probability)| *probability).collect();
         assert!(differ.iter().all(|probability| *probability < 0.985), "{differ:?}");
         assert!(differ.len() * 20 < whole.len(), "{differ:?}");

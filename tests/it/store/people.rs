@@ -2,9 +2,7 @@
 
 use throughline::{
     clock::Clock,
-    model::{
-        Address, Asked, Identifier, IdentifierKind, NewMerge, Origin, Profile,
-    },
+    model::{Address, Asked, Identifier, IdentifierKind, NewMerge, Origin, Profile},
     store::{Store, Suggestion, Suggestions},
 };
 use uuid::Uuid;

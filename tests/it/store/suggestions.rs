@@ -9,9 +9,7 @@ use throughline::{
 };
 use uuid::Uuid;
 
-use super::people::{
-    add, asked, identifier, merging, pair, pairs, profile, suggestions, verified,
-};
+use super::people::{add, asked, identifier, merging, pair, pairs, profile, suggestions, verified};
 use crate::support::on_both;
 
 async fn open(url: &str) -> Store {
@@ -171,8 +169,7 @@ async fn a_conflict_becomes_a_suggestion_unless_many_share_the_value() {
         let store = open(&database.url).await;
         let phone = "+31687654321";
         let joris = profile("Joris", "Hendriks", "1988-01-02");
-        let owner =
-            add(&store, joris, vec![verified(IdentifierKind::Phone, phone)]).await;
+        let owner = add(&store, joris, vec![verified(IdentifierKind::Phone, phone)]).await;
         let link = |customer_id| NewLink {
             customer_id,
             identifier: identifier(IdentifierKind::Phone, phone),
@@ -197,8 +194,7 @@ async fn a_conflict_becomes_a_suggestion_unless_many_share_the_value() {
             matched(&store).await;
             let expected = if others.len() < 5 { others.len() } else { 0 };
             let with_owner = pairs(&store).await;
-            let with_owner =
-                with_owner.iter().filter(|(a, b)| *a == owner || *b == owner).count();
+            let with_owner = with_owner.iter().filter(|(a, b)| *a == owner || *b == owner).count();
             assert_eq!(with_owner, expected, "after {}", others.len());
         }
         let run = store.suggest_all(None, &[], |_| {}).await.unwrap().unwrap();
@@ -276,8 +272,7 @@ async fn pages_of_suggestions_show_each_once_the_likeliest_first() {
         assert_eq!(seen, all);
         let certain = all[4].probability;
         let page = store.list_suggestions(None, certain, None, 200).await.unwrap();
-        let expected: Vec<_> =
-            all.iter().filter(|it| it.probability >= certain).cloned().collect();
+        let expected: Vec<_> = all.iter().filter(|it| it.probability >= certain).cloned().collect();
         assert_eq!(page.suggestions, expected);
         store.close().await;
     })

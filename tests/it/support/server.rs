@@ -42,14 +42,10 @@ pub fn settings(clock: Clock) -> Settings {
         max_calls: 1024,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
-<<<<<<< HEAD
-        rules: Rules { phone_region: None, clock },
-        // A test that wants it says so: what happens by the way would be in the way of others.
-        matching: None,
-=======
         rules: Rules::new(clock),
         callers: Callers::default(),
->>>>>>> edge
+        // A test that wants it says so: what happens by the way would be in the way of others.
+        matching: None,
     }
 }
 
