@@ -2,11 +2,13 @@
 
 mod entry;
 mod identity;
+mod suggestion;
 mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use entry::Story;
+pub use suggestion::{suggestion, thousands};
 pub(crate) use text::{pad, safe};
 
 use crate::pb::{self, IdentifierKind as Kind};
