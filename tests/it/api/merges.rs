@@ -169,7 +169,7 @@ async fn a_dry_run_shows_what_would_be_and_changes_nothing() {
             (Kind::FieldDiffers, "given_name"),
             (Kind::NeedsApproval, ""),
             (Kind::KeptApart, ""),
-            (Kind::SameOrderNumber, "w-1"),
+            (Kind::SameOrderNumber, "W-1"),
         ];
         assert_eq!(conflicts, wanted);
         let customer = looked.customer.unwrap();
@@ -340,7 +340,9 @@ async fn those_who_are_kept_apart_are_not_merged() {
         }
         let lift = pb::KeepCustomersApartRequest { lift: true, ..keep_apart(&twin.id, &anna.id) };
         customers.keep_customers_apart(lift).await.unwrap();
-        assert_eq!(changes(&server.timeline_of(&anna.id).await)[0].0, Change::KeptApartLifted);
+        let entries = server.timeline_of(&anna.id).await;
+        let told = changes(&entries);
+        assert!(told.iter().any(|(change, _)| *change == Change::KeptApartLifted));
         server.merged(merge(&twin.id, &anna.id)).await;
         server.stop().await;
     })
