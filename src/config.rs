@@ -3,12 +3,22 @@
 //! A flag goes before the environment (`THROUGHLINE_*`), that before the file, that before the
 //! default. [`SETTINGS`] is the one list of all settings; README's table is made from it.
 
+mod callers;
 mod setting;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tracing::Level;
 
+use crate::{api::caller::Callers, story::blocked::Blocked};
+
+pub use callers::read as read_callers;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -21,6 +31,11 @@ pub struct Config {
     pub allow_unprotected: bool,
     /// Two capital letters (ISO 3166-1).
     pub phone_region: Option<String>,
+    /// Values and mail domains that name nobody.
+    pub blocked_identifiers: Vec<String>,
+    /// Values and mail domains that name somebody, although they are known to name nobody.
+    pub allowed_identifiers: Vec<String>,
+    pub callers_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -42,6 +57,9 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
             allow_unprotected: false,
             phone_region: None,
+            blocked_identifiers: Vec::new(),
+            allowed_identifiers: Vec::new(),
+            callers_file: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
@@ -124,7 +142,7 @@ impl Config {
             places.insert(setting.key.to_owned(), place);
         }
         problems.extend(config.verify().into_iter().map(|mut problem| {
-            problem.place = places.remove(&problem.place).unwrap_or(problem.place);
+            problem.place = places.get(&problem.place).cloned().unwrap_or(problem.place);
             problem
         }));
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
@@ -146,7 +164,39 @@ impl Config {
                           allow_unprotected where the network itself keeps others out";
             add("listen", advice.to_owned());
         }
+        problems.extend(self.blocked().1);
         problems
+    }
+
+    /// What names nobody, and what is wrong with the settings that say so.
+    pub fn blocked(&self) -> (Blocked, Vec<Problem>) {
+        let region = self.phone_region.as_deref();
+        let mut blocked = Blocked::BUILT_IN;
+        let mut problems = Vec::new();
+        let mut note = |key: &str, value: &str, result: Result<(), &'static str>| {
+            if let Err(rule) = result {
+                problems
+                    .push(Problem { place: key.to_owned(), advice: format!("{value}: {rule}") });
+            }
+        };
+        for value in &self.blocked_identifiers {
+            note("blocked_identifiers", value, blocked.block(value, region));
+        }
+        for value in &self.allowed_identifiers {
+            note("allowed_identifiers", value, blocked.allow(value, region));
+        }
+        (blocked, problems)
+    }
+
+    /// The callers of the file that is set; none where none is.
+    pub fn callers(&self) -> Result<Callers, Problems> {
+        let Some(path) = &self.callers_file else { return Ok(Callers::default()) };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let advice = format!("cannot be read: {error}; see callers_file");
+            Problems(vec![Problem { place: name.clone(), advice }])
+        })?;
+        read_callers(&name, &text)
     }
 }
 
@@ -164,17 +214,7 @@ impl fmt::Debug for Config {
 /// The keys and values of the file as texts; keys that do not exist become problems.
 fn read_file(file: Option<(&str, &str)>, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
     let Some((name, text)) = file else { return Vec::new() };
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(error) => {
-            // The error's own display quotes the line, which may hold the database's password.
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let advice = format!("is not TOML: {}", error.message());
-            problems.push(Problem { place: format!("{name}: line {line}"), advice });
-            return Vec::new();
-        }
-    };
+    let Some(table) = parse(name, text, problems) else { return Vec::new() };
     let mut values = Vec::new();
     for (key, value) in table {
         let place = format!("{name}: {key}");
@@ -193,6 +233,20 @@ fn read_file(file: Option<(&str, &str)>, problems: &mut Vec<Problem>) -> Vec<(St
         }
     }
     values
+}
+
+/// The table of a file, or the problem that it is none.
+fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Table> {
+    let error = match text.parse::<toml::Table>() {
+        Ok(table) => return Some(table),
+        Err(error) => error,
+    };
+    // The error's own display quotes the line, which may hold the database's password.
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let advice = format!("is not TOML: {}", error.message());
+    problems.push(Problem { place: format!("{name}: line {line}"), advice });
+    None
 }
 
 fn unknown_key(key: &str) -> String {

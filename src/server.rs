@@ -20,6 +20,7 @@ use tonic_web::GrpcWebLayer;
 use crate::{
     api::{
         Api,
+        caller::Callers,
         guard::{Bounds, GuardLayer},
         validate::Rules,
     },
@@ -61,6 +62,7 @@ pub struct Settings {
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
     pub rules: Rules,
+    pub callers: Callers,
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
@@ -109,7 +111,7 @@ where
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock))
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers))
         .add_service(customers)
         .add_service(timelines)
         .add_service(health_service)

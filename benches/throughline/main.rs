@@ -2,11 +2,12 @@
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
-//! postgres), BENCH_PARTS (import,reads,sizes,writes).
+//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge).
 
 mod empty;
 mod import;
 mod load;
+mod merge;
 mod pgbench;
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
@@ -28,7 +29,7 @@ pub struct Plan {
     pub customers: u32,
     /// How long each number is measured.
     pub time: Duration,
-    parts: [bool; 4],
+    parts: [bool; 5],
 }
 
 /// How many callers there are at once.
@@ -38,7 +39,7 @@ pub fn callers() -> Vec<usize> {
     if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
 }
 
-const PARTS: [&str; 4] = ["import", "reads", "sizes", "writes"];
+const PARTS: [&str; 5] = ["import", "reads", "sizes", "writes", "merge"];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -81,6 +82,9 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
         import::compare_with_copy(&world, &pgbench)?;
     }
     compare(&world, &small, Some(&pgbench), plan).await?;
+    if plan.parts[4] {
+        merge::measure(&world, &url, plan).await?;
+    }
     world.close().await;
     small.close().await;
     Ok(())
@@ -93,6 +97,9 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
     let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
     compare(&world, &small, None, plan).await?;
+    if plan.parts[4] {
+        merge::measure(&world, &url("large.db"), plan).await?;
+    }
     world.close().await;
     small.close().await;
     std::fs::remove_dir_all(&folder)?;

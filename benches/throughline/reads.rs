@@ -21,7 +21,7 @@ const ROUNDS: u32 = 3;
 const QUERY: &str = "\
 \\set n random(1, CUSTOMERS)
 select (select revision from customers where id = cast('00000000-0000-7000-8000-' \
-|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid)), \
+|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid) and records = 1), \
 case when sum(length(p.payload)) <= 3145728 then string_agg(p.payload, '') end, count(*) \
 from (select e.payload from entries e where e.customer_id = cast('00000000-0000-7000-8000-' \
 || lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \

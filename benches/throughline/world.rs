@@ -7,7 +7,10 @@ use std::{
 };
 
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::{Actor, Callers},
+        validate::{self, Rules},
+    },
     clock::Clock,
     pb,
     server::{self, Settings},
@@ -72,7 +75,7 @@ pub fn entry(customer: u32, n: u32) -> pb::RecordEntryRequest {
 }
 
 pub fn rules() -> Rules {
-    Rules { phone_region: None, clock: Clock::System }
+    Rules::new(Clock::System)
 }
 
 impl World {
@@ -96,7 +99,7 @@ impl World {
             let mut batch = Vec::with_capacity(BATCH);
             for n in 0..ENTRIES {
                 for customer in 1..=customers {
-                    batch.push(validate::record(entry(customer, n), &rules)?);
+                    batch.push(validate::record(entry(customer, n), &rules, &Actor::local())?);
                     if batch.len() == BATCH {
                         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                         send.blocking_send(full)?;
@@ -133,6 +136,7 @@ impl World {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: self::rules(),
+            callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {
@@ -158,7 +162,9 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
         let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
         sqlx::query(
             "with recursive n (n) as (select 1 union all select n + 1 from n where n < $1) \
-             insert into customers select \
+             insert into customers (id, person_id, revision, created_at, profile, postcode_key, \
+             house_number_key) select \
+             unhex('00000000000070008000' || printf('%012x', n)), \
              unhex('00000000000070008000' || printf('%012x', n)), 0, 0, '{}', '', '' from n",
         )
         .bind(customers)
@@ -167,13 +173,31 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
     } else {
         let mut db = sqlx::PgConnection::connect(url).await?;
         sqlx::query(
-            "insert into customers select \
+            "insert into customers (id, person_id, revision, created_at, profile, postcode_key, \
+             house_number_key) select \
+             cast('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') as uuid), \
              cast('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') as uuid), \
              0, 0, '{}', '', '' from generate_series(1, $1) as n",
         )
         .bind(i32::try_from(customers)?)
         .execute(&mut db)
         .await?;
+    }
+    Ok(())
+}
+
+/// The row of one more customer.
+pub async fn make_customer(url: &str, id: Uuid) -> anyhow::Result<()> {
+    use sqlx::Connection as _;
+    let text = "insert into customers (id, person_id, revision, created_at, profile, \
+        postcode_key, house_number_key) values ($1, $1, 0, 0, '{}', '', '')";
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
+        sqlx::query(text).bind(id).execute(&mut db).await?;
+    } else {
+        let mut db = sqlx::PgConnection::connect(url).await?;
+        sqlx::query(text).bind(id).execute(&mut db).await?;
     }
     Ok(())
 }

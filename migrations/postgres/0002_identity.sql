@@ -12,9 +12,9 @@ alter table customers alter column person_id set not null;
 -- Almost all records are a person by themselves, and are not in this index.
 create index customers_by_person on customers (person_id, id) where person_id <> id;
 
--- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key, each
--- in a slot of its own: two servers that add a claim at the same time meet in the same slot, and one
--- of them looks again.
+-- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key,
+-- each in a slot of its own: two servers that add a claim at the same time meet in the same slot,
+-- and one of them looks again.
 alter table identifiers
     add column slot bigint not null default 0,
     add column claim_id uuid not null default gen_random_uuid(),

@@ -11,9 +11,9 @@ update customers set person_id = id;
 -- Almost all records are a person by themselves, and are not in this index.
 create index customers_by_person on customers (person_id, id) where person_id <> id;
 
--- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key, each
--- in a slot of its own: two servers that add a claim at the same time meet in the same slot, and one
--- of them looks again.
+-- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key,
+-- each in a slot of its own: two servers that add a claim at the same time meet in the same slot,
+-- and one of them looks again.
 create table claims (
     key text not null,
     slot integer not null,

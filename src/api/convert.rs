@@ -2,8 +2,8 @@
 
 use crate::{
     model::{
-        Address, Candidate, Conflict, Customer, IdentifierKind, KeptIdentifier, Merge, Profile,
-        ProfileField, ProfileSource, Proof, Recorded,
+        Address, Candidate, Conflict, Customer, IdentifierKind, KeptIdentifier, Merge,
+        MergeConflict, Profile, ProfileField, ProfileSource, Proof, Recorded,
     },
     pb,
 };
@@ -44,7 +44,8 @@ fn profile_source(source: ProfileSource) -> pb::ProfileSource {
 /// A merge.
 pub fn merge(merge: Merge) -> pb::Merge {
     pb::Merge {
-        id: merge.id.to_string(),
+        // One that is only looked at has none.
+        id: if merge.id.is_nil() { String::new() } else { merge.id.to_string() },
         into_customer_id: merge.into_id.to_string(),
         from_customer_id: merge.from_id.to_string(),
         merged_at: Some(pb::timestamp(merge.merged_at)),
@@ -145,6 +146,19 @@ pub fn conflicts(conflicts: Vec<Conflict>) -> Vec<pb::IdentifierConflict> {
             customer_id: conflict.customer_id.to_string(),
         })
         .collect()
+}
+
+/// What a merge meets.
+pub fn merge_conflict(conflict: MergeConflict) -> pb::MergeConflict {
+    use pb::merge_conflict::Kind;
+    let (kind, field) = match conflict {
+        MergeConflict::FieldDiffers(field) => (Kind::FieldDiffers, field.code().to_owned()),
+        MergeConflict::NeedsApproval => (Kind::NeedsApproval, String::new()),
+        MergeConflict::KeptApart => (Kind::KeptApart, String::new()),
+        MergeConflict::SameOrderNumber(order) => (Kind::SameOrderNumber, order),
+        MergeConflict::TooManyRecords => (Kind::TooManyRecords, String::new()),
+    };
+    pb::MergeConflict { kind: kind.into(), field }
 }
 
 /// What became of an entry; `flags` is what was noticed in it.

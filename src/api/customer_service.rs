@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, convert, page_token::PageTokens, validate};
+use super::{Api, actor, convert, page_token::PageTokens, validate};
 use crate::{
     error::Error,
     model::Position,
@@ -16,7 +16,9 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::IdentifyCustomerRequest>,
     ) -> Result<Response<pb::IdentifyCustomerResponse>, Status> {
-        let (identifiers, profile, origin) = validate::identify(request.into_inner(), &self.rules)?;
+        let actor = actor(&request);
+        let (identifiers, profile, origin) =
+            validate::identify(request.into_inner(), &self.rules, &actor)?;
         let identified = self.store.identify(identifiers, profile, origin).await?;
         Ok(Response::new(pb::IdentifyCustomerResponse {
             customer: identified.customer.map(convert::customer),
@@ -40,7 +42,8 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
-        let change = validate::profile_change(request.into_inner(), &self.rules)?;
+        let actor = actor(&request);
+        let change = validate::profile_change(request.into_inner(), &self.rules, &actor)?;
         let customer = self.store.update_customer(change).await?;
         let customer = Some(convert::customer(customer));
         Ok(Response::new(pb::UpdateCustomerResponse { customer }))
@@ -70,51 +73,71 @@ impl CustomerService for Api {
 
     async fn link_identifier(
         &self,
-        _request: Request<pb::LinkIdentifierRequest>,
+        request: Request<pb::LinkIdentifierRequest>,
     ) -> Result<Response<pb::LinkIdentifierResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (link, asked) = validate::link(request.into_inner(), &self.rules, &actor)?;
+        Ok(Response::new(self.link(link, asked).await?))
     }
 
     async fn unlink_identifier(
         &self,
-        _request: Request<pb::UnlinkIdentifierRequest>,
+        request: Request<pb::UnlinkIdentifierRequest>,
     ) -> Result<Response<pb::UnlinkIdentifierResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (link, asked) = validate::unlink(request.into_inner(), &self.rules, &actor)?;
+        let customer_id = self.store.unlink_identifier(link, asked).await?.to_string();
+        Ok(Response::new(pb::UnlinkIdentifierResponse { customer_id }))
     }
 
     async fn list_identifiers(
         &self,
-        _request: Request<pb::ListIdentifiersRequest>,
+        request: Request<pb::ListIdentifiersRequest>,
     ) -> Result<Response<pb::ListIdentifiersResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.identifiers(request.into_inner()).await?))
     }
 
     async fn merge_customers(
         &self,
-        _request: Request<pb::MergeCustomersRequest>,
+        request: Request<pb::MergeCustomersRequest>,
     ) -> Result<Response<pb::MergeCustomersResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let merging = validate::merge(request.into_inner(), &actor)?;
+        Ok(Response::new(self.merge(merging).await?))
     }
 
     async fn approve_merge(
         &self,
-        _request: Request<pb::ApproveMergeRequest>,
+        request: Request<pb::ApproveMergeRequest>,
     ) -> Result<Response<pb::ApproveMergeResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (one, other, asked) = validate::approval(request.into_inner(), &actor)?;
+        let expires_at = self.store.approve_merge(one, other, asked).await?;
+        let expires_at = Some(pb::timestamp(expires_at));
+        Ok(Response::new(pb::ApproveMergeResponse { expires_at }))
     }
 
     async fn unmerge_customers(
         &self,
-        _request: Request<pb::UnmergeCustomersRequest>,
+        request: Request<pb::UnmergeCustomersRequest>,
     ) -> Result<Response<pb::UnmergeCustomersResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (merge_id, keep_apart, asked) = validate::unmerge(request.into_inner(), &actor)?;
+        let (one, other) = self.store.unmerge(merge_id, keep_apart, asked).await?;
+        Ok(Response::new(pb::UnmergeCustomersResponse {
+            customer: Some(convert::customer(one)),
+            other_customer: Some(convert::customer(other)),
+        }))
     }
 
     async fn keep_customers_apart(
         &self,
-        _request: Request<pb::KeepCustomersApartRequest>,
+        request: Request<pb::KeepCustomersApartRequest>,
     ) -> Result<Response<pb::KeepCustomersApartResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (one, other, lift, asked) = validate::kept_apart(request.into_inner(), &actor)?;
+        self.store.keep_apart(one, other, lift, asked).await?;
+        Ok(Response::new(pb::KeepCustomersApartResponse {}))
     }
 
     async fn list_merge_suggestions(

@@ -1,5 +1,5 @@
-//! What every call passes through: its id and span, its deadline, the bound on calls under way, and
-//! the reasons of errors that come from below the services.
+//! What every call passes through: its id and span, who calls, its deadline, the bound on calls
+//! under way, and the reasons of errors that come from below the services.
 
 use std::{
     convert::Infallible,
@@ -19,9 +19,9 @@ use tokio::{
 };
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
-use super::{one_message::OneMessage, status::refused};
+use super::{caller::Callers, one_message::OneMessage, status::refused};
 use crate::{clock::Clock, error::Error, pb::ErrorReason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,12 +46,14 @@ pub struct Bounds {
 pub struct GuardLayer {
     bounds: Bounds,
     clock: Clock,
+    callers: Callers,
     calls: Arc<Semaphore>,
 }
 
 impl GuardLayer {
-    pub fn new(bounds: Bounds, clock: Clock) -> Self {
-        Self { bounds, clock, calls: Arc::new(Semaphore::new(bounds.max_calls)) }
+    pub fn new(bounds: Bounds, clock: Clock, callers: Callers) -> Self {
+        let calls = Arc::new(Semaphore::new(bounds.max_calls));
+        Self { bounds, clock, callers, calls }
     }
 }
 
@@ -88,11 +90,19 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Answer {
         let started = Instant::now();
         let id = request_id(request.headers(), self.layer.clock);
-        let span = tracing::info_span!("call", method = request.uri().path(), id = ?id);
-        let deadline = self.deadline(request.headers());
+        let method = request.uri().path();
+        let span = tracing::info_span!("call", method, id = ?id, caller = Empty);
+        let mut deadline = self.deadline(request.headers());
         request.headers_mut().remove(TIMEOUT);
-        // The calls of reflection and health are others' to judge.
+        // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
+            match self.layer.callers.actor(request.headers()) {
+                Ok(actor) => {
+                    span.record("caller", actor.caller());
+                    request.extensions_mut().insert(actor);
+                }
+                Err(error) => deadline = deadline.and(Err(error.into())),
+            }
             request = request.map(OneMessage::of);
         }
         // A server that is merely busy is healthy.

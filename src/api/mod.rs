@@ -2,9 +2,11 @@
 //! message. One file per service.
 
 pub mod body;
+pub mod caller;
 pub mod convert;
 pub mod customer_service;
 pub mod guard;
+mod identity;
 mod one_message;
 pub mod page;
 mod page_token;
@@ -12,9 +14,11 @@ pub mod status;
 pub mod timeline_service;
 pub mod validate;
 
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::{error::Error, store::Store};
+use caller::Actor;
 use validate::{Rules, Who};
 
 /// What every service needs.
@@ -38,4 +42,9 @@ impl Api {
             }
         }
     }
+}
+
+/// Who a call is by. The guard has seen to it; without it nobody has rights.
+fn actor<T>(request: &Request<T>) -> Actor {
+    request.extensions().get().cloned().unwrap_or_else(Actor::local)
 }

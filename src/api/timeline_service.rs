@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, convert,
+    Api, actor, convert,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch},
@@ -21,7 +21,8 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::RecordEntryRequest>,
     ) -> Result<Response<pb::RecordEntryResponse>, Status> {
-        let record = validate::record(request.into_inner(), &self.rules)?;
+        let actor = actor(&request);
+        let record = validate::record(request.into_inner(), &self.rules, &actor)?;
         let mut responses = self.record(vec![record]).await?;
         let response = responses.pop();
         let missing = || Error::Internal("an entry without an answer".to_owned());
@@ -32,7 +33,8 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::BatchRecordEntriesRequest>,
     ) -> Result<Response<pb::BatchRecordEntriesResponse>, Status> {
-        let records = validate::batch(request.into_inner(), &self.rules)?;
+        let actor = actor(&request);
+        let records = validate::batch(request.into_inner(), &self.rules, &actor)?;
         let alone = records.len() == 1;
         let responses = self.record(records).await;
         let responses =

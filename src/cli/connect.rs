@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::failure::Failure;
 use crate::{
-    api::validate::Rules,
+    api::{caller::Callers, validate::Rules},
     clock::Clock,
     config::Config,
     pb::{
@@ -48,10 +48,12 @@ struct Within {
 
 /// What the validation of calls needs to know of the configuration.
 pub fn rules(config: &Config) -> Rules {
-    Rules { phone_region: config.phone_region.clone(), clock: Clock::System }
+    // What is wrong with it has been told when the configuration was read.
+    let (blocked, _) = config.blocked();
+    Rules { phone_region: config.phone_region.clone(), blocked, clock: Clock::System }
 }
 
-/// What the server needs to know of the configuration.
+/// What the server needs to know of the configuration, but for the callers that it knows.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -60,6 +62,7 @@ pub fn settings(config: &Config) -> Settings {
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         rules: rules(config),
+        callers: Callers::default(),
     }
 }
 

@@ -8,6 +8,7 @@ mod flags;
 pub mod import;
 pub mod json;
 mod listen;
+mod merge;
 mod migrate;
 pub mod render;
 mod search;
@@ -51,6 +52,10 @@ enum Command {
     Search(search::SearchArgs),
     /// Find customers by name, postcode or identifier
     Customer(customer::CustomerArgs),
+    /// Make two customers one
+    Merge(merge::MergeArgs),
+    /// Take a merge back
+    Unmerge(merge::UnmergeArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -76,6 +81,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Timeline(args) => timeline::run(args, &config).await?,
         Command::Search(args) => search::run(args, &config).await?,
         Command::Customer(args) => customer::run(args, &config).await?,
+        Command::Merge(args) => merge::merge(args, &config).await?,
+        Command::Unmerge(args) => merge::unmerge(args, &config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Import(args) => {
             // Of an import 1 means that rows were rejected.

@@ -6,12 +6,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{connect, failure::Failure, listen};
 use crate::{
     config::{Config, redacted_url},
-    server,
+    server::{self, Settings},
 };
 
 /// Serves the configured database.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
+    let settings = Settings { callers: config.callers()?, ..connect::settings(config) };
     let store = super::open(config).await?;
     let (address, incoming) = listen::bind(config.listen, config.max_connections)
         .await
@@ -22,7 +23,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    server::run(incoming, store, connect::settings(config), stop).await?;
+    server::run(incoming, store, settings, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

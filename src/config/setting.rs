@@ -88,6 +88,43 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| region(text).map(|region| config.phone_region = region),
     },
     Setting {
+        key: "blocked_identifiers",
+        scope: Scope::Every,
+        about: "values that name nobody, in whatever form they come, parted by commas: the \
+                company's own numbers, addresses and mail domains, such as `+31201234567, \
+                info@example.org, @example.com`",
+        get: |config| shown_list(&config.blocked_identifiers),
+        set: |config, text| {
+            config.blocked_identifiers = list(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "allowed_identifiers",
+        scope: Scope::Every,
+        about: "values and mail domains that do name somebody, although they look like those that \
+                stand where a value was wanted",
+        get: |config| shown_list(&config.allowed_identifiers),
+        set: |config, text| {
+            config.allowed_identifiers = list(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "callers_file",
+        scope: Scope::Listening,
+        about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
+                what they have the right to verify",
+        get: |config| match &config.callers_file {
+            Some(path) => path.display().to_string(),
+            None => "none".to_owned(),
+        },
+        set: |config, text| {
+            config.callers_file = Some(text).filter(|text| !is_none(text)).map(Into::into);
+            Ok(())
+        },
+    },
+    Setting {
         key: "default_deadline_ms",
         scope: Scope::Listening,
         about: "milliseconds a call may take where the caller sets no deadline",
@@ -227,6 +264,20 @@ fn region(text: &str) -> Result<Option<String>, String> {
         _ if letters => Ok(Some(text.to_ascii_uppercase())),
         _ => Err("must be the two letters of a country (ISO 3166-1), such as NL".to_owned()),
     }
+}
+
+fn is_none(text: &str) -> bool {
+    matches!(text, "none" | "")
+}
+
+/// Values parted by commas.
+fn list(text: &str) -> Vec<String> {
+    let values = text.split(',').map(str::trim).filter(|value| !is_none(value));
+    values.map(str::to_owned).collect()
+}
+
+fn shown_list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
 /// The value of a name, or which names there are.

@@ -20,7 +20,10 @@ use super::{
     writer::write,
 };
 use crate::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     model::{self, Identifier, Profile, Record, Target},
     pb,
     store::Store,
@@ -178,7 +181,7 @@ fn produce(
     const STEP_BYTES: u64 = 1024 * 1024;
 
     let mut told = 0;
-    let mut source = Source::open(input, rules.phone_region.clone(), |bytes, total_bytes| {
+    let mut source = Source::open(input, rules, |bytes, total_bytes| {
         if bytes >= told + STEP_BYTES {
             told = bytes;
             // Whoever does not listen is told by the first batch.
@@ -227,10 +230,11 @@ impl Batch {
         self.length += rejects.iter().map(Reject::raw_len).sum::<usize>();
         self.rejects.extend(rejects);
         let origin = Arc::new(origin);
+        let actor = Actor::local();
         for command in commands {
             let checked = match command {
                 Command::Customer(request) => {
-                    let customer = validate::identify(*request, rules);
+                    let customer = validate::identify(*request, rules, &actor);
                     customer.map(|found| self.customers.push((Arc::clone(&origin), found)))
                 }
                 Command::Entry(command) => {
@@ -238,7 +242,7 @@ impl Batch {
                     let has_orders =
                         request.entry.as_ref().is_some_and(|entry| !entry.order_numbers.is_empty());
                     let kept = (unknown_orders && has_orders).then(|| Box::new(request.clone()));
-                    validate::record(request, rules).map(|record| {
+                    validate::record(request, rules, &actor).map(|record| {
                         let origin = Arc::clone(&origin);
                         self.records.push(Checked { origin, record, request: kept });
                     })

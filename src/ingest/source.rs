@@ -17,7 +17,7 @@ use super::{
     rows::Rows,
     units::{Grouping, Units},
 };
-use crate::error::Error;
+use crate::{api::validate::Rules, error::Error};
 
 /// What is to be imported.
 #[derive(Clone, Debug)]
@@ -75,12 +75,11 @@ struct Native {
 }
 
 impl Source {
-    /// Opens the file, and reads that of the lines once. `phone_region` is the country of phone
-    /// numbers that the map says nothing of; `progress` is told how many bytes of the lines are
-    /// read, and of how many.
+    /// Opens the file, and reads that of the lines once. `progress` is told how many bytes of the
+    /// lines are read, and of how many.
     pub fn open(
         input: &Input,
-        phone_region: Option<String>,
+        rules: &Rules,
         progress: impl FnMut(u64, u64),
     ) -> anyhow::Result<Self> {
         let file = input.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -92,7 +91,7 @@ impl Source {
         let content = match &input.map {
             Some(map) => {
                 let units = open_units(input, map, &mut broken_lines, progress)?;
-                let converter = Converter::new(Arc::new(map.clone()), phone_region);
+                let converter = Converter::new(Arc::new(map.clone()), rules.clone());
                 Content::Mapped(Box::new(Mapped { units, converter }))
             }
             None => {

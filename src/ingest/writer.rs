@@ -10,7 +10,10 @@ use super::{
     summary::Summary,
 };
 use crate::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     error::Error,
     model::Record,
     store::Store,
@@ -106,7 +109,7 @@ fn without_order(checked: &mut Checked, error: &Error, rules: &Rules) -> bool {
     }
     kept.push_str(number.trim());
     let request = checked.request.as_deref().cloned().unwrap_or_default();
-    match validate::record(request, rules) {
+    match validate::record(request, rules, &Actor::local()) {
         Ok(record) => {
             let body = checked.record.body;
             checked.record = Record { body, ..record };

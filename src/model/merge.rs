@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{BodyHash, Identifier, Micros, ProfileField};
+use super::{BodyHash, Identifier, Micros, ProfileField, Proof};
 
 /// Two customers found to be one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,29 @@ pub enum MergeConflict {
     /// The key of an order that both have.
     SameOrderNumber(String),
     TooManyRecords,
+}
+
+/// A change of who a customer is, as the timeline tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityChange {
+    Linked(Identifier, Proof),
+    Unlinked(Identifier),
+    /// The record became part of the other one.
+    Merged {
+        into_id: Uuid,
+        merge_id: Uuid,
+        evidence: Vec<String>,
+    },
+    Unmerged {
+        other_id: Uuid,
+        merge_id: Uuid,
+    },
+    KeptApart {
+        other_id: Uuid,
+    },
+    KeptApartLifted {
+        other_id: Uuid,
+    },
 }
 
 /// An identifier to link.

@@ -6,14 +6,12 @@ mod identifier;
 mod merge;
 mod page;
 
-pub use customer::{
-    Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource,
-};
+pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };
-pub use merge::{Asked, EndedLink, Merge, MergeConflict, NewLink, NewMerge};
+pub use merge::{Asked, EndedLink, IdentityChange, Merge, MergeConflict, NewLink, NewMerge};
 pub use page::{CustomerQuery, EntryFilter, Order, Position};
 
 /// A point in time: microseconds since 1970 UTC.

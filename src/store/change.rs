@@ -3,21 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use prost::Message as _;
 use uuid::Uuid;
 
 use super::{
     bulk::Batch,
     claims,
     db::Tx,
-    payload::{Stamp, seal},
+    payload::{Stamp, identity_change, seal},
     record,
     writes::{EntryRow, Held, LedgerRow},
 };
 use crate::{
     error::{Error, InvalidReason, Violation},
-    model::{Asked, BodyHash, EntryKind, Identifier, IdentifierKind, Micros, NewEntry, WriteName},
-    pb,
+    model::{Asked, BodyHash, EntryKind, IdentityChange, Micros, NewEntry, WriteName},
 };
 
 /// What a transaction changes of who customers are.
@@ -54,25 +52,14 @@ impl<'a> Change<'a> {
     }
 
     /// Tells of the change in the timeline of a record, as an entry of its own revision.
-    pub fn tell(&mut self, record: Uuid, held: &Held, id: Uuid, change: pb::IdentityChange) {
-        let told = self.entries.iter().any(|entry| entry.customer_id == record);
-        if told {
+    pub fn tell(&mut self, record: Uuid, held: &Held, id: Uuid, change: &IdentityChange) {
+        if self.entries.iter().any(|entry| entry.customer_id == record) {
             *self.revisions.entry(record).or_insert(held.revision) += 1;
         }
         let revision = self.touch(record, held);
-        let change = pb::IdentityChange {
-            actor: self.asked.actor.clone(),
-            reason: self.asked.reason.clone(),
-            ..change
-        };
-        let content = pb::Entry {
-            occurred_at: Some(pb::timestamp(self.now)),
-            content: Some(pb::entry::Content::IdentityChange(change)),
-            ..pb::Entry::default()
-        };
-        let content = content.encode_to_vec();
         let recorded_at = self.now;
         let stamp = Stamp { entry_id: id, customer_id: record, revision, recorded_at };
+        let content = identity_change(self.asked, self.now, change);
         self.entries.push(EntryRow {
             customer_id: record,
             payload: seal(stamp, &content),
@@ -134,25 +121,5 @@ pub(super) async fn earlier(
             let reason = InvalidReason::RequestIdReused;
             Err(Error::Invalid(vec![Violation { reason, ..violation }]))
         }
-    }
-}
-
-/// An identifier as an entry tells of it.
-pub(super) fn told(identifier: &Identifier) -> pb::Identifier {
-    let kind = match identifier.kind {
-        IdentifierKind::CustomerNumber => pb::IdentifierKind::CustomerNumber,
-        IdentifierKind::Account => pb::IdentifierKind::Account,
-        IdentifierKind::LoyaltyCard => pb::IdentifierKind::LoyaltyCard,
-        IdentifierKind::External => pb::IdentifierKind::External,
-        IdentifierKind::Email => pb::IdentifierKind::Email,
-        IdentifierKind::Social => pb::IdentifierKind::Social,
-        IdentifierKind::Phone => pb::IdentifierKind::Phone,
-        IdentifierKind::Cookie => pb::IdentifierKind::Cookie,
-    };
-    pb::Identifier {
-        kind: kind.into(),
-        namespace: identifier.namespace.clone(),
-        value: identifier.value.clone(),
-        ..pb::Identifier::default()
     }
 }

@@ -42,8 +42,7 @@ static IDENTIFIERS: Table = Table {
         "raw_value",
     ],
 };
-static MATCH_QUEUE: Table =
-    Table { name: "match_queue", columns: &["customer_id", "revision"] };
+static MATCH_QUEUE: Table = Table { name: "match_queue", columns: &["customer_id", "revision"] };
 
 /// Who claims the identifiers of a batch.
 #[derive(Debug, Default)]
@@ -124,8 +123,7 @@ pub(super) async fn load_refused(
     }
     if !pairs.is_empty() {
         let pairs: Vec<_> = pairs.into_iter().collect();
-        let rows: Vec<(Uuid, String, bool)> =
-            tx.by_pairs(dialect::REFUSED_BY_KEY, &pairs).await?;
+        let rows: Vec<(Uuid, String, bool)> = tx.by_pairs(dialect::REFUSED_BY_KEY, &pairs).await?;
         known.refused = rows.into_iter().map(|(id, key, verified)| ((id, key), verified)).collect();
     }
     Ok(())

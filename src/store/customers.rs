@@ -122,8 +122,9 @@ impl Store {
         Ok(customers)
     }
 
-    /// Changes a profile: of merged records the canonical one's, which is chosen for the whole person
-    /// from then on. The same request again gives the same state of affairs and no new change.
+    /// Changes a profile: of merged records the canonical one's, which is chosen for the whole
+    /// person from then on. The same request again gives the same state of affairs and no new
+    /// change.
     pub async fn update_customer(&self, change: ProfileChange) -> Result<Customer, Error> {
         let id = change.customer_id;
         let store = self.clone();

@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, Micros},
-    pb,
-    pb::identity_change::Change as Sort,
+    model::{Asked, IdentityChange, Micros},
 };
 
 pub(super) const ADD: &str = "insert into kept_apart (one_id, other_id, marked_at, actor, reason) \
@@ -86,14 +84,13 @@ impl Store {
         let now = self.clock.now();
         let mut change = Change::new(asked, now);
         if marks.is_empty() != lift {
-            let sort = if lift { Sort::KeptApartLifted } else { Sort::KeptApart };
-            for (record, other) in [(one, other), (other, one)] {
-                let told = pb::IdentityChange {
-                    change: sort.into(),
-                    other_customer_id: other.to_string(),
-                    ..pb::IdentityChange::default()
+            for (record, other_id) in [(one, other), (other, one)] {
+                let told = if lift {
+                    IdentityChange::KeptApartLifted { other_id }
+                } else {
+                    IdentityChange::KeptApart { other_id }
                 };
-                change.tell(record, &locked.held[&record], self.clock.new_id(), told);
+                change.tell(record, &locked.held[&record], self.clock.new_id(), &told);
             }
             if lift {
                 for (a, b) in marks {

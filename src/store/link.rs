@@ -8,7 +8,7 @@ use super::{
     Store,
     attempt::{attempt, lost},
     bulk::Batch,
-    change::{Change, earlier, told},
+    change::{Change, earlier},
     claims,
     db::{Tx, on_tx},
     dialect,
@@ -18,11 +18,9 @@ use super::{
 use crate::{
     error::Error,
     model::{
-        Asked, Claim, EndedLink, Identifier, KeptIdentifier, MAX_IDENTIFIERS, Micros, NewLink,
+        Asked, Claim, EndedLink, IdentityChange, KeptIdentifier, MAX_IDENTIFIERS, Micros, NewLink,
         Proof,
     },
-    pb,
-    pb::identity_change::Change as Sort,
 };
 
 pub(super) const SET_PROOF: &str =
@@ -113,8 +111,8 @@ impl Store {
             for claim in &others {
                 let other = claim.customer_id;
                 end(&mut tx, &key, other, now).await?;
-                let lost = told_of(Sort::Unlinked, &link.identifier, None);
-                change.tell(other, &held[&other], self.clock.new_id(), lost);
+                let unlinked = IdentityChange::Unlinked(link.identifier.clone());
+                change.tell(other, &held[&other], self.clock.new_id(), &unlinked);
                 change.compare(other, &held[&other]);
             }
             tx.changed_identity(&others.iter().map(|c| c.customer_id).collect::<Vec<_>>()).await?;
@@ -145,8 +143,8 @@ impl Store {
             None => self.add(&mut tx, link, &claims, proof).await?,
         }
         let entry_id = self.clock.new_id();
-        let linked = told_of(Sort::Linked, &link.identifier, Some(proof));
-        change.tell(record, &held[&record], entry_id, linked);
+        let linked = IdentityChange::Linked(link.identifier.clone(), proof);
+        change.tell(record, &held[&record], entry_id, &linked);
         change.compare(record, &held[&record]);
         change.write(&mut tx, record, Some(entry_id)).await?;
         tx.commit().await?;
@@ -235,8 +233,8 @@ impl Store {
             let record = claim.customer_id;
             end(&mut tx, &key, record, now).await?;
             let id = self.clock.new_id();
-            let unlinked = told_of(Sort::Unlinked, &link.identifier, None);
-            change.tell(record, &held[&record], id, unlinked);
+            let unlinked = IdentityChange::Unlinked(link.identifier.clone());
+            change.tell(record, &held[&record], id, &unlinked);
             change.compare(record, &held[&record]);
             entry_id = Some(id);
         }
@@ -271,19 +269,4 @@ async fn end(tx: &mut Tx, key: &str, record: Uuid, now: Micros) -> Result<(), Er
         sqlx::query(REMOVE).bind(key).bind(record).execute(c).await?;
     });
     Ok(())
-}
-
-fn told_of(sort: Sort, identifier: &Identifier, proof: Option<Proof>) -> pb::IdentityChange {
-    let proof = match proof {
-        None => pb::IdentifierProof::Unspecified,
-        Some(Proof::Claimed) => pb::IdentifierProof::Claimed,
-        Some(Proof::Verified) => pb::IdentifierProof::Verified,
-        Some(Proof::Shared) => pb::IdentifierProof::Shared,
-    };
-    pb::IdentityChange {
-        change: sort.into(),
-        identifier: Some(told(identifier)),
-        proof: proof.into(),
-        ..pb::IdentityChange::default()
-    }
 }

@@ -3,18 +3,15 @@
 use uuid::Uuid;
 
 use super::{
-    Store,
-    approval,
+    Store, approval,
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
-    dialect, kept_apart,
-    person,
+    dialect, kept_apart, person,
 };
 use crate::{
     error::{Error, Violation},
-    model::{Asked, Customer, MAX_RECORDS, Merge, Micros, NewMerge, Proof},
-    pb,
+    model::{Asked, Customer, IdentityChange, MAX_RECORDS, Merge, Micros, NewMerge, Proof},
     story::attribution,
 };
 
@@ -85,9 +82,10 @@ impl Store {
             return Err(Error::AlreadyMerged);
         }
         let expected = [(&new.into_etag, into), (&new.from_etag, from)];
-        if expected.iter().any(|(etag, person)| {
-            etag.as_ref().is_some_and(|etag| *etag != locked.etag(*person))
-        }) {
+        if expected
+            .iter()
+            .any(|(etag, person)| etag.as_ref().is_some_and(|etag| *etag != locked.etag(*person)))
+        {
             return Err(Error::StaleEtag);
         }
         let into_records = locked.records_of(into);
@@ -119,14 +117,9 @@ impl Store {
         set_records(&mut tx, into, records).await?;
         let mut change = Change::new(asked, now);
         change.touch(into, &locked.held[&into]);
-        let told = pb::IdentityChange {
-            change: pb::identity_change::Change::Merged.into(),
-            other_customer_id: into.to_string(),
-            merge_id: id.to_string(),
-            evidence: new.evidence.clone(),
-            ..pb::IdentityChange::default()
-        };
-        change.tell(from, &locked.held[&from], id, told);
+        let evidence = new.evidence.clone();
+        let merged = IdentityChange::Merged { into_id: into, merge_id: id, evidence };
+        change.tell(from, &locked.held[&from], id, &merged);
         change.write(&mut tx, into, Some(id)).await?;
         tx.commit().await?;
         Ok(id)

@@ -43,9 +43,7 @@ use writes::{Done, Item, NamedEntry};
 use crate::{
     clock::Clock,
     error::Error,
-    model::{
-        Candidate, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded, Target,
-    },
+    model::{Candidate, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded, Target},
 };
 
 const PING: &str = "select 1";
@@ -144,7 +142,8 @@ impl Store {
         origin: Origin,
     ) -> Result<Identified, Error> {
         let item = customer_item(identifiers, profile, origin);
-        let Done { whom, conflicts, candidates, .. } = one(self.recorder.record(vec![item]).await?)?;
+        let Done { whom, conflicts, candidates, .. } =
+            one(self.recorder.record(vec![item]).await?)?;
         let created = whom.is_some_and(|whom| whom.created);
         let customer = match whom {
             None => None,

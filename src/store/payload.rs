@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    model::{Micros, Position},
+    model::{Asked, Identifier, IdentityChange, Micros, Position},
     pb,
 };
 
@@ -40,6 +40,62 @@ pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
     let _ = stamped.encode(&mut bytes);
     bytes.extend_from_slice(content);
     bytes
+}
+
+/// The content of an entry that tells of a change of who the customer is.
+pub fn identity_change(asked: &Asked, occurred_at: Micros, change: &IdentityChange) -> Vec<u8> {
+    use pb::identity_change::Change;
+    let mut told = pb::IdentityChange {
+        actor: asked.actor.clone(),
+        reason: asked.reason.clone(),
+        ..pb::IdentityChange::default()
+    };
+    let mut sort = |change: Change| told.change = change.into();
+    match change {
+        IdentityChange::Linked(identifier, proof) => {
+            sort(Change::Linked);
+            told.identifier = Some(named(identifier));
+            told.proof = pb::IdentifierProof::from(*proof).into();
+        }
+        IdentityChange::Unlinked(identifier) => {
+            sort(Change::Unlinked);
+            told.identifier = Some(named(identifier));
+        }
+        IdentityChange::Merged { into_id, merge_id, evidence } => {
+            sort(Change::Merged);
+            told.other_customer_id = into_id.to_string();
+            told.merge_id = merge_id.to_string();
+            told.evidence.clone_from(evidence);
+        }
+        IdentityChange::Unmerged { other_id, merge_id } => {
+            sort(Change::Unmerged);
+            told.other_customer_id = other_id.to_string();
+            told.merge_id = merge_id.to_string();
+        }
+        IdentityChange::KeptApart { other_id } => {
+            sort(Change::KeptApart);
+            told.other_customer_id = other_id.to_string();
+        }
+        IdentityChange::KeptApartLifted { other_id } => {
+            sort(Change::KeptApartLifted);
+            told.other_customer_id = other_id.to_string();
+        }
+    }
+    let entry = pb::Entry {
+        occurred_at: Some(pb::timestamp(occurred_at)),
+        content: Some(pb::entry::Content::IdentityChange(told)),
+        ..pb::Entry::default()
+    };
+    entry.encode_to_vec()
+}
+
+fn named(identifier: &Identifier) -> pb::Identifier {
+    pb::Identifier {
+        kind: pb::IdentifierKind::from(identifier.kind).into(),
+        namespace: identifier.namespace.clone(),
+        value: identifier.value.clone(),
+        ..pb::Identifier::default()
+    }
 }
 
 /// The entries of a page, encoded, in their order.

@@ -135,7 +135,9 @@ impl Store {
         let (profile, sources) = golden(&profiles, &merges);
         let mut ids: Vec<Uuid> = records.keys().copied().collect();
         ids.sort_by_key(|id| (*id != person, records[id].created_at, *id));
-        let identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
+        let mut identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
+        // Those of one moment in the order of what they are.
+        identifiers.sort_by_key(|kept| (kept.valid_from, kept.identifier.key()));
         Ok(Customer {
             id: person,
             revision: records.values().map(|held| held.revision).sum(),

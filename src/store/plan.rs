@@ -19,9 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, InvalidReason, Violation},
-    model::{
-        Conflict, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, Target, WriteName,
-    },
+    model::{Conflict, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, Target, WriteName},
     story::attribution::{self, Choice, Evidence, Named},
 };
 

@@ -86,9 +86,7 @@ impl Store {
         let kinds = code_list(filter.kinds.iter().map(|kind| kind.code()));
         let channels = code_list(filter.channels.iter().map(|channel| channel.code()));
         let (words_match, query) = match &self.db {
-            Db::Sqlite { .. } => {
-                (WORDS_MATCH.sqlite, expression(words, records, " OR ", " AND "))
-            }
+            Db::Sqlite { .. } => (WORDS_MATCH.sqlite, expression(words, records, " OR ", " AND ")),
             Db::Postgres(_) => (WORDS_MATCH.postgres, expression(words, records, " | ", " & ")),
         };
         let text = search_text(words_match, filter.order.is_some());

@@ -15,9 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, Customer, Merge, Micros},
-    pb,
-    pb::identity_change::Change as Sort,
+    model::{Asked, Customer, IdentityChange, Merge, Micros},
 };
 
 pub(super) const ADD: &str =
@@ -81,19 +79,16 @@ impl Store {
 
         let mut change = Change::new(asked, now);
         change.touch(root, &locked.held[&root]);
-        let told = |sort: Sort, other: Uuid| pb::IdentityChange {
-            change: sort.into(),
-            other_customer_id: other.to_string(),
-            merge_id: merge.id.to_string(),
-            ..pb::IdentityChange::default()
-        };
-        let mut both = |sort| {
-            change.tell(into, &locked.held[&into], self.clock.new_id(), told(sort, from));
-            change.tell(from, &locked.held[&from], self.clock.new_id(), told(sort, into));
-        };
-        both(Sort::Unmerged);
+        let merge_id = merge.id;
+        for (record, other_id) in [(into, from), (from, into)] {
+            let unmerged = IdentityChange::Unmerged { other_id, merge_id };
+            change.tell(record, &locked.held[&record], self.clock.new_id(), &unmerged);
+            if keep_apart {
+                let kept_apart = IdentityChange::KeptApart { other_id };
+                change.tell(record, &locked.held[&record], self.clock.new_id(), &kept_apart);
+            }
+        }
         if keep_apart {
-            both(Sort::KeptApart);
             kept_apart::add(&mut tx, into, from, asked, now).await?;
         }
         // Apart, they may be suggested again.

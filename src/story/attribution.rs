@@ -15,7 +15,10 @@ pub const MAX_CANDIDATES: usize = 20;
 pub enum Named {
     Nobody,
     /// One person, and the record of the person that has it.
-    One { person_id: Uuid, record_id: Uuid },
+    One {
+        person_id: Uuid,
+        record_id: Uuid,
+    },
     /// Several people, or people unknown.
     Several,
 }

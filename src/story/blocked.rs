@@ -1,7 +1,12 @@
 //! Values that stand where a value was wanted, and that many people therefore share. Taken for an
 //! identifier, one of them would join all these people into one customer.
 
-use super::digit;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    digit, email,
+    identifier::{Fault, normalise},
+};
 use crate::model::IdentifierKind;
 
 /// What systems and people put into a field that must not be empty, in lower case.
@@ -26,6 +31,84 @@ const ADDRESSES: &str = "a@a|a@a.com|x@x|x@x.com|test@test|test@test.com|test@te
 /// The words anonymous, restricted, unknown, unavailable and blocked typed on a telephone's keys,
 /// which carriers send in place of a hidden number.
 const HIDDEN_NUMBERS: [&str; 5] = ["266696687", "7378742833", "8656696", "86282452253", "2562533"];
+
+/// What names nobody beside the values that this module knows, such as the company's own numbers,
+/// and which of those it knows do name somebody after all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blocked {
+    more: Listed,
+    allowed: Listed,
+}
+
+/// Values, each with the kinds of identifiers that it can be, and domains of e-mail addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Listed {
+    values: BTreeMap<String, BTreeSet<IdentifierKind>>,
+    domains: BTreeSet<String>,
+}
+
+impl Blocked {
+    /// The values that this module knows, and no others.
+    pub const BUILT_IN: Self = Self { more: Listed::NONE, allowed: Listed::NONE };
+
+    /// Blocks a value as every kind of identifier that it can be, in whatever form it comes, or
+    /// every address of a mail domain: "@shop.nl". The error says what is wrong with it.
+    pub fn block(&mut self, value: &str, region: Option<&str>) -> Result<(), &'static str> {
+        self.more.add(value, region)
+    }
+
+    /// Takes a value or a domain back that this module knows.
+    pub fn allow(&mut self, value: &str, region: Option<&str>) -> Result<(), &'static str> {
+        self.allowed.add(value, region)
+    }
+
+    /// Whether a normalised value names nobody; `known` is whether this module says so.
+    pub(super) fn holds(&self, kind: IdentifierKind, value: &str, known: bool) -> bool {
+        self.more.has(kind, value) || (known && !self.allowed.has(kind, value))
+    }
+}
+
+impl Listed {
+    const NONE: Self = Self { values: BTreeMap::new(), domains: BTreeSet::new() };
+
+    fn add(&mut self, text: &str, region: Option<&str>) -> Result<(), &'static str> {
+        let text = text.trim();
+        if let Some(domain) = text.strip_prefix('@') {
+            let domain =
+                email::domain(domain).map_err(|_| "must be a mail domain after the '@'")?;
+            self.domains.insert(domain);
+            return Ok(());
+        }
+        let mut kinds = 0;
+        for kind in IdentifierKind::ALL {
+            // The namespace does not change the value, and some kinds need one.
+            let namespace = match kind {
+                IdentifierKind::External | IdentifierKind::Social => "any",
+                _ => "",
+            };
+            match normalise(kind, namespace, text, region, None) {
+                Ok(found) => {
+                    kinds += 1;
+                    self.values.entry(found.value).or_default().insert(kind);
+                }
+                Err(Fault::Field { field: "phone_region", .. }) if text.starts_with('0') => {
+                    return Err("may be a phone number: write the country code, or set \
+                                phone_region");
+                }
+                Err(_) => {}
+            }
+        }
+        if kinds == 0 { Err("is nothing that could be an identifier") } else { Ok(()) }
+    }
+
+    fn has(&self, kind: IdentifierKind, value: &str) -> bool {
+        if self.values.get(value).is_some_and(|kinds| kinds.contains(&kind)) {
+            return true;
+        }
+        let domain = value.rsplit_once('@').filter(|_| kind == IdentifierKind::Email);
+        domain.is_some_and(|(_, domain)| self.domains.contains(domain))
+    }
+}
 
 /// Whether a value names nobody in particular. Of a phone number that counts up, `phone` judges:
 /// there are places where 01 234567890 rings.

@@ -68,6 +68,11 @@ fn check_bare(local: &str, domain: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The key of a domain.
+pub(super) fn domain(text: &str) -> Result<String, Fault> {
+    ascii_domain(text).map(|(ascii, _)| ascii)
+}
+
 /// The domain in ASCII and in Unicode, by UTS 46 with the signs and lengths that DNS allows.
 fn ascii_domain(domain: &str) -> Result<(String, String), Fault> {
     let fault = value_fault("must have a domain that can exist");

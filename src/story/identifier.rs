@@ -2,7 +2,10 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{blocked, card, email, phone, text};
+use super::{
+    blocked::{self, Blocked},
+    card, email, phone, text,
+};
 use crate::model::{Identifier, IdentifierKind};
 
 /// The longest value, as it comes in and as it is kept.
@@ -24,21 +27,58 @@ pub(super) const fn value_fault(rule: &'static str) -> Fault {
 }
 
 /// The identifier that a value stands for; `region` is the country (ISO 3166-1, two capitals) of a
-/// phone number without a country code. Normalising the value of the result again changes nothing.
+/// phone number without a country code. Values that many people have are faults unless `blocked`
+/// is nothing. Normalising the value of the result again changes nothing.
 pub fn normalise(
     kind: IdentifierKind,
     namespace: &str,
     raw: &str,
     region: Option<&str>,
+    blocked: Option<&Blocked>,
 ) -> Result<Identifier, Fault> {
     check_namespace(kind, namespace)?;
     let text = check_value(raw)?;
-    if blocked::is_blocked(kind, &text) {
+    let written = blocked::is_blocked(kind, &text);
+    let Key { value, mixed_script, filler } = match key(kind, text, region) {
+        Ok(key) => key,
+        Err(_) if written && blocked.is_some() => return Err(Fault::Blocked),
+        Err(fault) => return Err(fault),
+    };
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(value_fault("must be at most 256 bytes"));
+    }
+    // What is blocked may have been written in another way.
+    let known = written || filler || blocked::is_blocked(kind, &value);
+    if blocked.is_some_and(|blocked| blocked.holds(kind, &value, known)) {
         return Err(Fault::Blocked);
     }
+    Ok(Identifier {
+        kind,
+        namespace: namespace.to_owned(),
+        value,
+        raw: raw.to_owned(),
+        mixed_script,
+        verified: false,
+    })
+}
+
+/// A value as it is compared.
+struct Key {
+    value: String,
+    mixed_script: bool,
+    /// Whether it stands where a telephone number was wanted.
+    filler: bool,
+}
+
+fn key(kind: IdentifierKind, text: String, region: Option<&str>) -> Result<Key, Fault> {
     let mut mixed_script = false;
+    let mut filler = false;
     let value = match kind {
-        IdentifierKind::Phone => phone::normalise(&text, region)?,
+        IdentifierKind::Phone => {
+            let number = phone::normalise(&text, region)?;
+            filler = number.filler;
+            number.key
+        }
         IdentifierKind::Email => {
             let address = email::normalise(&text)?;
             mixed_script = address.mixed_script;
@@ -54,21 +94,7 @@ pub fn normalise(
         // Made by machines, and case may count: Salesforce ids and Base64 differ by it.
         IdentifierKind::External | IdentifierKind::Cookie => text,
     };
-    if value.len() > MAX_VALUE_BYTES {
-        return Err(value_fault("must be at most 256 bytes"));
-    }
-    // What is blocked may have been written in another way.
-    if blocked::is_blocked(kind, &value) {
-        return Err(Fault::Blocked);
-    }
-    Ok(Identifier {
-        kind,
-        namespace: namespace.to_owned(),
-        value,
-        raw: raw.to_owned(),
-        mixed_script,
-        verified: false,
-    })
+    Ok(Key { value, mixed_script, filler })
 }
 
 fn check_namespace(kind: IdentifierKind, namespace: &str) -> Result<(), Fault> {

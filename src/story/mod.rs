@@ -2,7 +2,7 @@
 
 pub mod address;
 pub mod attribution;
-mod blocked;
+pub mod blocked;
 mod card;
 mod digit;
 mod email;

@@ -27,13 +27,20 @@ const MIN_UNKNOWN_DIGITS: usize = 7;
 
 const NOT_A_NUMBER: Fault = value_fault("must be one telephone number");
 
+/// A telephone number.
+pub(super) struct Number {
+    pub key: String,
+    /// Whether it looks like one that was made up, to fill a field.
+    pub filler: bool,
+}
+
 /// The key of a number: E.164, and `;ext=` with the extension where there is one.
 ///
 /// A number must be *possible* (of a length in use in its country), and need not be *valid* (within
 /// a range known to be given out): ranges are given out before the library that knows them is
 /// updated, and a caller from a new range is a customer all the same. What is possible only within
 /// a town, and a short number that is not valid (112, 116117), names nobody and is refused.
-pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<String, Fault> {
+pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<Number, Fault> {
     let region = region.map(region_of).transpose()?;
     let text: String = raw
         .chars()
@@ -42,13 +49,13 @@ pub(super) fn normalise(raw: &str, region: Option<&str>) -> Result<String, Fault
         .nfc()
         .collect();
     match read(text.trim(), region) {
-        // What counts up is a filler unless it is a number in use.
         Err(_) if is_counting(&text) => Err(Fault::Blocked),
-        Ok((number, _)) if is_counting(&text) && !PHONE_NUMBER_UTIL.is_valid_number(&number) => {
-            Err(Fault::Blocked)
+        Err(fault) => Err(fault),
+        Ok((number, key)) => {
+            // What counts up is a filler unless it is a number in use.
+            let counts = is_counting(&text) && !PHONE_NUMBER_UTIL.is_valid_number(&number);
+            Ok(Number { key, filler: counts || blocked::is_same(&national_digits(&number)) })
         }
-        Ok((number, _)) if blocked::is_same(&national_digits(&number)) => Err(Fault::Blocked),
-        other => other.map(|(_, key)| key),
     }
 }
 

@@ -9,7 +9,8 @@ use source::Source;
 /// What each module of `src` may take from the others. `a::b` allows that part of `a` alone.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("pb", &[]),
+    // The codes that both have.
+    ("pb", &["model"]),
     ("clock", &["model"]),
     ("error", &["model"]),
     ("story", &["model"]),
@@ -17,10 +18,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &["pb", "model", "story", "store", "error", "clock"]),
     (
         "ingest",
-        &["pb", "model", "story", "store", "error", "clock", "api::validate", "api::convert"],
+        &[
+            "pb",
+            "model",
+            "story",
+            "store",
+            "error",
+            "clock",
+            "api::caller",
+            "api::convert",
+            "api::validate",
+        ],
     ),
-    // The configuration gives the rules of validation.
-    ("config", &["clock", "api::validate"]),
+    // The configuration says who calls, and which values name nobody.
+    ("config", &["model", "story", "api::caller"]),
     ("telemetry", &["config"]),
     ("server", &["api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (

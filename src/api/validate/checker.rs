@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Checker {
     violations: Vec<Violation>,
+    /// The first field that says more than the caller has the right to.
+    may_not_verify: Option<String>,
     pub flags: BTreeSet<i32>,
 }
 
@@ -34,13 +36,22 @@ impl Checker {
         self.violations.push(Violation { reason: InvalidReason::BlockedIdentifier, ..violation });
     }
 
+    /// Something is said to be verified by a caller without the right to say so.
+    pub fn may_not_verify(&mut self, field: String) {
+        self.may_not_verify.get_or_insert(field);
+    }
+
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// The result, unless a rule is broken.
+    /// The result, unless a rule is broken, or else the caller has no right to the call.
     pub fn finish<T>(self, value: T) -> Result<T, Error> {
-        if self.violations.is_empty() { Ok(value) } else { Err(Error::Invalid(self.violations)) }
+        match self.may_not_verify {
+            _ if !self.violations.is_empty() => Err(Error::Invalid(self.violations)),
+            Some(field) => Err(Error::MayNotVerify { field }),
+            None => Ok(value),
+        }
     }
 
     /// A UUID in its usual form of 36 characters, in either case. A broken one leaves a violation
@@ -102,6 +113,28 @@ impl Checker {
         }
         if !found.is_empty() {
             *value = redacted.into_owned();
+        }
+    }
+
+    /// Why something is done, in the words of whoever does it.
+    pub fn remark(&mut self, field: &str, value: &mut String, max_chars: usize) {
+        // Where it is shown there is no flag to warn of them.
+        if text::has_bidi_control(value) {
+            self.fail(field, "must not hold characters that change the direction of writing");
+        }
+        self.prose(field, value, 4 * max_chars);
+        if value.chars().count() > max_chars {
+            self.fail(field, format!("is longer than {max_chars} characters"));
+        }
+    }
+
+    /// The name of a system, or nothing.
+    pub fn source(&mut self, field: &str, source: &str) {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
+        if source.len() > 64 || !source.chars().all(allowed) {
+            let rule = "must be at most 64 of: lower case letters, digits, '.', '_', '-', '/' and \
+                ':'";
+            self.fail(field, rule);
         }
     }
 

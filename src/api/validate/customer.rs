@@ -2,7 +2,7 @@
 
 use super::{Checker, Rules};
 use crate::{
-    api::body,
+    api::{body, caller::Actor},
     error::Error,
     model::{Address, Identifier, MAX_IDENTIFIERS, Origin, Profile, ProfileField},
     pb,
@@ -17,11 +17,13 @@ const ADDRESS_LINES: usize = 6;
 pub fn identify(
     request: pb::IdentifyCustomerRequest,
     rules: &Rules,
+    actor: &Actor,
 ) -> Result<(Vec<Identifier>, Profile, Origin), Error> {
     let mut checker = Checker::default();
-    let identifiers = checker.identifiers(&request.identifiers, rules)?;
+    let identifiers = checker.identifiers(&request.identifiers, rules, actor)?;
     let profile = checker.profile(request.profile.unwrap_or_default(), rules);
-    let origin = Origin { source: request.source, verifies_profile: false };
+    checker.source("source", &request.source);
+    let origin = actor.origin(request.source);
     checker.finish((identifiers, profile, origin))
 }
 
@@ -29,6 +31,7 @@ pub fn identify(
 pub fn profile_change(
     mut request: pb::UpdateCustomerRequest,
     rules: &Rules,
+    actor: &Actor,
 ) -> Result<ProfileChange, Error> {
     let mut checker = Checker::default();
     let request_id = checker.uuid("request_id", &std::mem::take(&mut request.request_id));
@@ -50,9 +53,9 @@ pub fn profile_change(
         customer_id,
         profile,
         fields,
-        origin: Origin::default(),
+        origin: actor.origin(String::new()),
         expected_etag,
-        request_id,
+        request_id: actor.own(request_id),
         body,
     })
 }
@@ -75,6 +78,7 @@ impl Checker {
         &mut self,
         values: &[pb::Identifier],
         rules: &Rules,
+        actor: &Actor,
     ) -> Result<Vec<Identifier>, Error> {
         if values.len() > MAX_IDENTIFIERS {
             return Err(Error::TooManyIdentifiers);
@@ -83,7 +87,7 @@ impl Checker {
             self.fail("identifiers", "at least one is required");
         }
         let identifiers = values.iter().enumerate().filter_map(|(index, value)| {
-            self.identifier(&format!("identifiers[{index}]"), value, rules)
+            self.claim(&format!("identifiers[{index}]"), value, rules, actor)
         });
         Ok(identifiers.collect())
     }

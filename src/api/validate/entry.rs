@@ -4,9 +4,9 @@ use prost::Message as _;
 
 use super::{Checker, Rules};
 use crate::{
-    api::body,
+    api::{body, caller::Actor},
     error::{Error, Violation},
-    model::{Channel, MAX_BATCH, NewEntry, Origin, Record, Target, WriteName},
+    model::{Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
     pb,
     story::order,
 };
@@ -21,24 +21,38 @@ const MAX_ORDER_CHARS: usize = 64;
 const REQUEST_SCOPE: &str = "request_id";
 
 /// The entries of a batch; every broken rule of every one is named.
-pub fn batch(request: pb::BatchRecordEntriesRequest, rules: &Rules) -> Result<Vec<Record>, Error> {
+pub fn batch(
+    request: pb::BatchRecordEntriesRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<Vec<Record>, Error> {
     if request.requests.is_empty() || request.requests.len() > MAX_BATCH {
         return Err(Error::invalid("requests", format!("must be 1 to {MAX_BATCH}")));
     }
     let mut records = Vec::with_capacity(request.requests.len());
     let mut violations: Vec<Violation> = Vec::new();
+    let mut first = None;
     for (index, request) in request.requests.into_iter().enumerate() {
-        match record(request, rules).map_err(|error| error.within(&format!("requests[{index}]."))) {
+        let record = record(request, rules, actor);
+        match record.map_err(|error| error.within(&format!("requests[{index}]."))) {
             Ok(record) => records.push(record),
             Err(Error::Invalid(more)) => violations.extend(more),
-            Err(other) => return Err(other),
+            Err(other) => first = first.or(Some(other)),
         }
     }
-    if violations.is_empty() { Ok(records) } else { Err(Error::Invalid(violations)) }
+    match first {
+        _ if !violations.is_empty() => Err(Error::Invalid(violations)),
+        Some(error) => Err(error),
+        None => Ok(records),
+    }
 }
 
 /// An entry to record.
-pub fn record(request: pb::RecordEntryRequest, rules: &Rules) -> Result<Record, Error> {
+pub fn record(
+    request: pb::RecordEntryRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<Record, Error> {
     let pb::RecordEntryRequest { customer_id, identifiers, profile, entry, request_id } = request;
     let mut checker = Checker::default();
     let Some(mut entry) = entry else { return Err(Error::invalid("entry", "is required")) };
@@ -55,15 +69,15 @@ pub fn record(request: pb::RecordEntryRequest, rules: &Rules) -> Result<Record, 
 
     let target = match (customer_id.is_empty(), identifiers.is_empty()) {
         (false, true) => Target::Customer(checker.uuid("customer_id", &customer_id)),
-        (true, false) => Target::Identifiers(checker.identifiers(&identifiers, rules)?),
+        (true, false) => Target::Identifiers(checker.identifiers(&identifiers, rules, actor)?),
         _ => {
             checker.fail("customer_id", "either it or identifiers is required, not both");
             Target::Identifiers(Vec::new())
         }
     };
     let profile = checker.profile(profile.unwrap_or_default(), rules);
-    let names = checker.names(&mut entry, &request_id);
-    let origin = Origin { source: entry.source.clone(), verifies_profile: false };
+    let names = checker.names(&mut entry, &request_id, actor);
+    let origin = actor.origin(entry.source.clone());
     let entry = checker.entry(&mut entry, rules);
     match entry {
         Some(entry) => checker.finish(Record { target, profile, origin, entry, names, body }),
@@ -82,18 +96,11 @@ fn clear_what_the_server_sets(entry: &mut pb::Entry) {
 
 impl Checker {
     /// What makes a retry harmless: at least one of the two.
-    fn names(&mut self, entry: &mut pb::Entry, request_id: &str) -> Vec<WriteName> {
+    fn names(&mut self, entry: &mut pb::Entry, request_id: &str, actor: &Actor) -> Vec<WriteName> {
         let mut names = Vec::new();
-        if !entry.source.is_empty() {
-            let allowed =
-                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
-            if entry.source.len() > 64 || !entry.source.chars().all(allowed) {
-                let rule = "must be at most 64 of: lower case letters, digits, '.', '_', '-', \
-                    '/' and ':'";
-                self.fail("entry.source", rule);
-            } else if entry.source == REQUEST_SCOPE {
-                self.fail("entry.source", "is a reserved word");
-            }
+        self.source("entry.source", &entry.source);
+        if entry.source == REQUEST_SCOPE {
+            self.fail("entry.source", "is a reserved word");
         }
         if !entry.source_ref.is_empty() {
             self.line("entry.source_ref", &mut entry.source_ref, 256);
@@ -109,7 +116,7 @@ impl Checker {
             });
         }
         if !request_id.is_empty() {
-            names.push(WriteName::Request(self.uuid("request_id", request_id)));
+            names.push(WriteName::Request(actor.own(self.uuid("request_id", request_id))));
         }
         if names.is_empty() {
             let rule = "either it or entry.source with entry.source_ref is required";

@@ -90,7 +90,7 @@ pub fn customer_search(
 }
 
 impl Checker {
-    fn page_size(&mut self, size: i32) -> usize {
+    pub(super) fn page_size(&mut self, size: i32) -> usize {
         match usize::try_from(size) {
             Ok(0) => DEFAULT_PAGE,
             Ok(size) => size.min(MAX_PAGE),

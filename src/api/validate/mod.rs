@@ -5,6 +5,7 @@ mod checker;
 mod content;
 mod customer;
 mod entry;
+mod identity;
 mod list;
 mod time;
 
@@ -12,16 +13,18 @@ use uuid::Uuid;
 
 pub use customer::{identify, profile_change};
 pub use entry::{batch, record};
+pub use identity::{Merging, approval, identifier_page, kept_apart, link, merge, unlink, unmerge};
 pub use list::{TimelineSearch, customer_search, timeline_page, timeline_search};
 
 use checker::Checker;
 
 use crate::{
+    api::caller::Actor,
     clock::Clock,
     error::Error,
     model::{Identifier, IdentifierKind},
     pb,
-    story::identifier,
+    story::{blocked::Blocked, identifier},
 };
 
 /// What validation needs to know beside the message.
@@ -29,7 +32,16 @@ use crate::{
 pub struct Rules {
     /// The country of phone numbers without a country code, such as "NL"; none: they are refused.
     pub phone_region: Option<String>,
+    /// What names nobody.
+    pub blocked: Blocked,
     pub clock: Clock,
+}
+
+impl Rules {
+    /// Where nothing is configured.
+    pub const fn new(clock: Clock) -> Self {
+        Self { phone_region: None, blocked: Blocked::BUILT_IN, clock }
+    }
 }
 
 /// Whom a read is about.
@@ -82,12 +94,56 @@ impl Checker {
         self.finish(who)
     }
 
-    /// An identifier, normalised.
+    /// An identifier of a call that writes, verified where the call says so.
+    fn claim(
+        &mut self,
+        field: &str,
+        value: &pb::Identifier,
+        rules: &Rules,
+        actor: &Actor,
+    ) -> Option<Identifier> {
+        let identifier = self.identifier(field, value, rules)?;
+        self.check_verified(field, value, actor);
+        Some(Identifier { verified: value.verified, ..identifier })
+    }
+
+    /// An identifier of a call that takes it away, blocked by now or not.
+    fn ended_claim(
+        &mut self,
+        field: &str,
+        value: &pb::Identifier,
+        rules: &Rules,
+        actor: &Actor,
+    ) -> Option<Identifier> {
+        let identifier = self.normalised(field, value, rules, None)?;
+        self.check_verified(field, value, actor);
+        Some(identifier)
+    }
+
+    /// What is said to be verified, by whom it may be said.
+    fn check_verified(&mut self, field: &str, value: &pb::Identifier, actor: &Actor) {
+        let kind = identifier_kind(value.kind);
+        if value.verified && !kind.is_some_and(|kind| actor.verifies(kind)) {
+            self.may_not_verify(format!("{field}.verified"));
+        }
+    }
+
+    /// An identifier, normalised; one that names nobody is refused.
     fn identifier(
         &mut self,
         field: &str,
         value: &pb::Identifier,
         rules: &Rules,
+    ) -> Option<Identifier> {
+        self.normalised(field, value, rules, Some(&rules.blocked))
+    }
+
+    fn normalised(
+        &mut self,
+        field: &str,
+        value: &pb::Identifier,
+        rules: &Rules,
+        blocked: Option<&Blocked>,
     ) -> Option<Identifier> {
         let Some(kind) = identifier_kind(value.kind) else {
             self.unknown_enum(&format!("{field}.kind"));
@@ -98,7 +154,7 @@ impl Checker {
         } else {
             Some(value.phone_region.as_str())
         };
-        match identifier::normalise(kind, &value.namespace, &value.value, region) {
+        match identifier::normalise(kind, &value.namespace, &value.value, region, blocked) {
             Ok(identifier) => Some(identifier),
             Err(identifier::Fault::Field { field: part, rule }) => {
                 self.fail(format!("{field}.{part}"), rule);

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{Config, redacted_url},
     pb::{self, IdentifierKind},
-    server,
+    server::{self, Settings},
 };
 
 /// Whose story is shown.
@@ -55,7 +55,8 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address))?;
-        server::run(incoming, store, connect::settings(&config), stop).await?;
+        let settings = Settings { callers: config.callers()?, ..connect::settings(&config) };
+        server::run(incoming, store, settings, stop).await?;
     }
     Ok(())
 }

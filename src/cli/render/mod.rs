@@ -116,6 +116,12 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
     if let Some((day, _)) = look.moment(customer.created_at.as_ref()) {
         line("recorded since", &day.strftime("%-d %B %Y").to_string());
     }
+    for merge in &customer.merges {
+        let day = look.moment(merge.merged_at.as_ref()).map(|(day, _)| day);
+        let day = day.map(|day| format!(" on {}", day.strftime("%-d %B %Y"))).unwrap_or_default();
+        let (from, id) = (safe(&merge.from_customer_id), safe(&merge.id));
+        line("merged with", &format!("{from}{day} by {}, as merge {id}", safe(&merge.actor)));
+    }
     lines.join("\n") + "\n"
 }
 

@@ -71,8 +71,9 @@ impl Converter {
             return false;
         };
         let region = Some(identifier.phone_region.as_str()).filter(|region| !region.is_empty());
-        let region = region.or(self.phone_region.as_deref());
-        normalise(kind, &identifier.namespace, &identifier.value, region).is_ok()
+        let region = region.or(self.rules.phone_region.as_deref());
+        let blocked = Some(&self.rules.blocked);
+        normalise(kind, &identifier.namespace, &identifier.value, region, blocked).is_ok()
     }
 
     fn profile(&self, row: &Row, faults: &mut Faults) -> pb::Profile {

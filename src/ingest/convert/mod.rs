@@ -9,6 +9,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use self::fields::Faults;
 use crate::{
+    api::validate::Rules,
     error::Violation,
     ingest::{
         map::{Condition, Map, OneOrMore, Orders},
@@ -49,17 +50,17 @@ pub struct Converter {
     map: Arc<Map>,
     /// The columns that `attributes = "rest"` leaves out.
     used: HashSet<String>,
-    /// The country of phone numbers that the map says nothing of.
-    phone_region: Option<String>,
+    /// What an identifier must be to name somebody.
+    rules: Rules,
 }
 
 impl Converter {
-    pub fn new(map: Arc<Map>, phone_region: Option<String>) -> Self {
+    pub fn new(map: Arc<Map>, rules: Rules) -> Self {
         let columns = map.columns().rows;
         // A path such as `customer.email` uses up the field that it goes through.
         let first = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
         let used = columns.iter().map(first).chain(columns.iter().cloned()).collect();
-        Self { map, used, phone_region }
+        Self { map, used, rules }
     }
 
     /// The calls of a unit. Nothing at all where the map leaves it out.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Plan, super::writes::ClaimRow};
+use super::{super::writes::ClaimRow, Plan};
 use crate::{
     model::{Claim, Identifier, MAX_CLAIMS, Micros, Origin, Proof, Target},
     story::attribution::{self, Choice},
@@ -40,9 +40,12 @@ impl Plan {
             for claim in claims.iter_mut().filter(|claim| claim.customer_id == *owner) {
                 claim.proof = Proof::Verified;
             }
-            match self.writes.claims.values_mut().find(|row| {
-                row.customer_id == *owner && row.identifier.key() == key
-            }) {
+            match self
+                .writes
+                .claims
+                .values_mut()
+                .find(|row| row.customer_id == *owner && row.identifier.key() == key)
+            {
                 Some(row) => row.proof = Proof::Verified,
                 None => {
                     self.writes.verified.insert((key, *owner));

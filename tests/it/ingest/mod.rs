@@ -14,6 +14,8 @@ mod values;
 use std::path::PathBuf;
 
 use throughline::{
+    api::validate::Rules,
+    clock::Clock,
     ingest::{
         convert::Command,
         map::Map,
@@ -61,7 +63,8 @@ pub fn input(folder: &TempFolder, name: &str, content: impl AsRef<[u8]>, map: &s
 
 /// What an input gives, without the rules of the API.
 pub fn read(input: &Input) -> anyhow::Result<Given> {
-    let mut source = Source::open(input, Some("NL".to_owned()), |_, _| {})?;
+    let rules = Rules { phone_region: Some("NL".to_owned()), ..Rules::new(Clock::System) };
+    let mut source = Source::open(input, &rules, |_, _| {})?;
     let mut given = Given::default();
     while let Some(step) = source.next_step()? {
         given.rejects.extend(step.rejects);

@@ -24,7 +24,7 @@ use throughline::{
 use super::{data, entry, example_map, input, notes_map, read};
 use crate::support::{Database, TempFolder, on_both};
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::System };
+const RULES: Rules = Rules::new(Clock::System);
 
 async fn import(store: &Store, input: Input) -> Summary {
     let options = Options { input, dry_run: false, rejects: None, batch: 1000 };
@@ -42,7 +42,7 @@ fn real(file: &str, map: &str) -> Option<Input> {
 async fn timeline(store: &Store, kind: IdentifierKind, space: &str, value: &str) -> Vec<pb::Entry> {
     use prost::Message as _;
 
-    let identifier = normalise(kind, space, value, None).unwrap();
+    let identifier = normalise(kind, space, value, None, None).unwrap();
     let Some(id) = store.find_owner(&identifier).await.unwrap() else { return Vec::new() };
     let mut entries = Vec::new();
     let filter = EntryFilter::default();

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, future::Future};
 
 use sqlx::{Connection as _, PgConnection};
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     error::Error,
     model::{
@@ -23,7 +26,7 @@ use crate::{
     support::{Database, NOW, on_both},
 };
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 const CALLERS: u64 = 8;
 const ROUNDS: usize = 60;
 
@@ -42,12 +45,12 @@ async fn within<T>(turns: usize, call: impl Future<Output = T>) -> Option<T> {
 }
 
 fn entry() -> Record {
-    validate::record(by(vec![account("anna")], note("x")), &RULES).unwrap()
+    validate::record(by(vec![account("anna")], note("x")), &RULES, &Actor::local()).unwrap()
 }
 
 fn key() -> Identifier {
     let call = identify(vec![account("anna")]);
-    validate::identify(call, &RULES).unwrap().0.pop().unwrap()
+    validate::identify(call, &RULES, &Actor::local()).unwrap().0.pop().unwrap()
 }
 
 fn change(customer_id: Uuid) -> ProfileChange {

@@ -1,7 +1,10 @@
 //! Writes of an import: many in one transaction, each by itself.
 
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     error::Error,
     model::{Identifier, IdentifierKind, MAX_IDENTIFIERS, Origin, Profile, Recorded},
@@ -14,10 +17,11 @@ use crate::{
     support::{NOW, on_both},
 };
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
 async fn each(store: &Store, calls: Vec<pb::RecordEntryRequest>) -> Vec<Result<Recorded, Error>> {
-    let records = calls.into_iter().map(|call| validate::record(call, &RULES).unwrap());
+    let records =
+        calls.into_iter().map(|call| validate::record(call, &RULES, &Actor::local()).unwrap());
     store.record_each(records.collect()).await.unwrap()
 }
 

@@ -10,8 +10,8 @@ pub const IDENTIFIERS: [(IdentifierKind, &str); 7] = [
     (IdentifierKind::Email, "anna@example.net"),
     (IdentifierKind::Account, "anna"),
     (IdentifierKind::CustomerNumber, "1001"),
-    (IdentifierKind::CustomerNumber, "1002"),
     (IdentifierKind::Email, "bert@example.net"),
+    (IdentifierKind::Email, "carl@example.net"),
     (IdentifierKind::Cookie, "c0ffee-c0ffee-2"),
 ];
 
@@ -79,6 +79,8 @@ pub struct Customer {
 pub struct Oracle {
     pub customers: Vec<Customer>,
     pub owners: BTreeMap<usize, usize>,
+    /// Whom calls gave identifiers that somebody else has.
+    told: BTreeSet<(usize, usize)>,
     writes: BTreeMap<usize, (Write, Answer)>,
 }
 
@@ -93,7 +95,8 @@ impl Oracle {
         if filled {
             known.given_name = given_name;
         }
-        known.revision += i64::from(created || linked || filled);
+        let told = conflicts.iter().filter(|(at, _)| self.told.insert((customer, identifiers[*at])));
+        known.revision += i64::from(told.count() > 0 || created || linked || filled);
         Answer { customer, revision: known.revision, created, repeated: false, conflicts }
     }
 
@@ -137,6 +140,7 @@ impl Oracle {
         }
         let customer = found.unwrap_or(self.customers.len());
         self.link(customer, identifiers, &conflicts);
+        self.told.extend(conflicts.iter().map(|(at, _)| (customer, identifiers[*at])));
         let known = &mut self.customers[customer];
         known.revision += 1;
         known.entries.insert(known.revision, write.name);

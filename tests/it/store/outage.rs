@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, PgConnection};
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     error::Error,
     model::{EntryFilter, Order, Record},
@@ -18,7 +21,7 @@ use crate::{
     support::{Database, NOW},
 };
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 const CALLERS: usize = 8;
 const ENTRIES: usize = 50;
 
@@ -51,7 +54,8 @@ async fn connections_that_are_cut_lose_and_double_nothing() {
                 let who = format!("account-{}", (caller + number) % 3);
                 let call = by(vec![account(who)], note("x"));
                 let source_ref = call.entry.as_ref().unwrap().source_ref.clone();
-                failed += insist(&store, validate::record(call, &RULES).unwrap()).await;
+                failed +=
+                    insist(&store, validate::record(call, &RULES, &Actor::local()).unwrap()).await;
                 done.send(source_ref).unwrap();
             }
             failed

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use prost_types::Timestamp;
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     pb::{self, TimelineOrder},
     store::Store,
@@ -22,7 +25,7 @@ const PAGE: i32 = 200;
 /// The entries lie within so many seconds: often several at the same time.
 const SECONDS: usize = 30_000;
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
 /// Some seconds before the end of the timeline.
 fn before_the_end(seconds: usize) -> Timestamp {
@@ -50,7 +53,7 @@ impl Writer {
         let records = times.into_iter().map(|time| {
             let entry = pb::Entry { occurred_at: Some(time), ..note("x") };
             assert!(self.recorded.insert(entry.source_ref.clone()));
-            validate::record(by(vec![account("anna")], entry), &RULES).unwrap()
+            validate::record(by(vec![account("anna")], entry), &RULES, &Actor::local()).unwrap()
         });
         let records = records.collect();
         for answer in self.store.record_each(records).await.unwrap() {

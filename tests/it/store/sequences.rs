@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::RngSeed};
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     error::Error,
     model::{EntryFilter, Order, Profile, Record, Recorded},
@@ -20,7 +23,7 @@ use crate::{
     support::{Database, NOW},
 };
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
 fn identifiers() -> impl Strategy<Value = Vec<usize>> {
     vec(0..IDENTIFIERS.len(), 1..4)
@@ -92,7 +95,7 @@ impl World {
                 to(&self.customers.get(*it).unwrap_or(&unknown).to_string(), entry)
             }
         };
-        validate::record(call, &RULES).unwrap()
+        validate::record(call, &RULES, &Actor::local()).unwrap()
     }
 
     /// A caller knows no id of a customer that its own call makes.
@@ -134,7 +137,7 @@ impl World {
     async fn identify(&mut self, identifiers: &[usize], given_name: &str) -> Answer {
         let identifiers = identifiers.iter().map(|it| contract_identifier(*it)).collect();
         let call = pb::IdentifyCustomerRequest { identifiers, ..Default::default() };
-        let (identifiers, _, origin) = validate::identify(call, &RULES).unwrap();
+        let (identifiers, _, origin) = validate::identify(call, &RULES, &Actor::local()).unwrap();
         let profile = Profile { given_name: given_name.to_owned(), ..Profile::default() };
         let identified = self.store.identify(identifiers, profile, origin).await.unwrap();
         let found = identified.customer.unwrap();

@@ -2,7 +2,10 @@
 
 use prost_types::Timestamp;
 use throughline::{
-    api::validate::{self, Rules},
+    api::{
+        caller::Actor,
+        validate::{self, Rules},
+    },
     clock::Clock,
     error::Error,
     model::{EntryFilter, Order},
@@ -12,7 +15,7 @@ use throughline::{
 
 use crate::support::on_both;
 
-pub const RULES: Rules = Rules { phone_region: None, clock: Clock::System };
+pub const RULES: Rules = Rules::new(Clock::System);
 
 /// A note of a customer with an account, named by a source_ref.
 pub fn note(account: &str, source_ref: &str, at: i64, text: &str) -> pb::RecordEntryRequest {
@@ -35,7 +38,7 @@ pub fn note(account: &str, source_ref: &str, at: i64, text: &str) -> pb::RecordE
 }
 
 async fn add(store: &Store, request: pb::RecordEntryRequest) -> throughline::model::Recorded {
-    let record = validate::record(request, &RULES).unwrap();
+    let record = validate::record(request, &RULES, &Actor::local()).unwrap();
     store.record(vec![record]).await.unwrap().pop().unwrap()
 }
 

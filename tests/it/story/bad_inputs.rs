@@ -9,11 +9,13 @@ use throughline::{
     },
 };
 
+use super::BUILT_IN;
+
 const BLOCKED: &str = "blocked";
 
 /// What is said of a value: the field that is wrong, or that the value is blocked.
 fn fault(kind: IdentifierKind, namespace: &str, raw: &str, region: Option<&str>) -> &'static str {
-    match normalise(kind, namespace, raw, region) {
+    match normalise(kind, namespace, raw, region, BUILT_IN) {
         Ok(found) => panic!("{kind:?} {raw:?} is accepted as {:?}", found.value),
         Err(Fault::Blocked) => BLOCKED,
         Err(Fault::Field { field, rule }) => {
@@ -139,7 +141,7 @@ fn what_is_no_bad_input_is_normalised() {
         (Cookie, "", "GA1.2.3\u{200b}", "GA1.2.3"),
     ];
     for (kind, namespace, raw, value) in cases {
-        let found = normalise(kind, namespace, raw, None).expect(raw);
+        let found = normalise(kind, namespace, raw, None, BUILT_IN).expect(raw);
         assert_eq!(found.value, value);
         assert_eq!(
             (found.kind, found.namespace.as_str(), found.raw.as_str()),

@@ -5,10 +5,10 @@ use throughline::{
     story::identifier::{Fault, normalise},
 };
 
-use super::vectors;
+use super::{BUILT_IN, vectors};
 
 fn key(raw: &str) -> Result<String, Fault> {
-    normalise(Email, "", raw, None).map(|identifier| identifier.value)
+    normalise(Email, "", raw, None, BUILT_IN).map(|identifier| identifier.value)
 }
 
 /// What isemail does not call an error and we refuse, with the reason: its ids. To an address that
@@ -94,7 +94,8 @@ fn one_mailbox_has_one_key() {
 
 #[test]
 fn an_address_made_to_look_like_another_is_flagged_and_has_its_own_key() {
-    let flagged = |raw: &str| normalise(Email, "", raw, None).map(|found| found.mixed_script);
+    let flagged =
+        |raw: &str| normalise(Email, "", raw, None, BUILT_IN).map(|found| found.mixed_script);
     for raw in [
         "аnna@example.com",
         "anna@exаmple.com",

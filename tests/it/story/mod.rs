@@ -4,3 +4,8 @@ mod phones;
 mod properties;
 mod vectors;
 mod words;
+
+use throughline::story::blocked::Blocked;
+
+/// What names nobody where nothing is configured.
+const BUILT_IN: Option<&Blocked> = Some(&Blocked::BUILT_IN);

@@ -5,10 +5,10 @@ use throughline::{
     story::identifier::{Fault, normalise},
 };
 
-use super::vectors;
+use super::{BUILT_IN, vectors};
 
 fn key(raw: &str, region: Option<&str>) -> Result<String, Fault> {
-    normalise(Phone, "", raw, region).map(|identifier| identifier.value)
+    normalise(Phone, "", raw, region, BUILT_IN).map(|identifier| identifier.value)
 }
 
 /// What libphonenumber takes for a possible number and we refuse, with the reason.
@@ -165,7 +165,7 @@ fn one_number_has_one_key() {
         "(06) 12345678",
         "06.12.34.56.78",
     ] {
-        let found = normalise(Phone, "", raw, Some("NL")).expect(raw);
+        let found = normalise(Phone, "", raw, Some("NL"), BUILT_IN).expect(raw);
         assert_eq!((found.value.as_str(), found.raw.as_str()), ("+31612345678", raw));
         assert!(!found.mixed_script && found.namespace.is_empty());
     }

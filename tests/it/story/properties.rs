@@ -16,6 +16,8 @@ use throughline::{
     },
 };
 
+use super::BUILT_IN;
+
 /// Texts in which the rules have something to find: pieces of secrets, numbers and signs.
 fn pieces() -> impl Strategy<Value = String> {
     const PIECES: [&str; 44] = [
@@ -98,8 +100,8 @@ proptest! {
             IdentifierKind::Phone | IdentifierKind::Email => "",
             _ => "shop",
         };
-        if let Ok(first) = normalise(kind, namespace, &raw, Some(region)) {
-            let again = normalise(kind, namespace, &first.value, Some(region));
+        if let Ok(first) = normalise(kind, namespace, &raw, Some(region), BUILT_IN) {
+            let again = normalise(kind, namespace, &first.value, Some(region), BUILT_IN);
             prop_assert_eq!(again.as_ref().map(|i| &i.value), Ok(&first.value));
             prop_assert_eq!(again.map(|i| i.mixed_script), Ok(first.mixed_script));
             prop_assert!(!first.value.is_empty() && first.value.len() <= 256);

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use throughline::{
-    api::validate::Rules,
+    api::{caller::Callers, validate::Rules},
     clock::Clock,
     model::Micros,
     pb::{
@@ -42,7 +42,8 @@ pub fn settings(clock: Clock) -> Settings {
         max_calls: 1024,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
-        rules: Rules { phone_region: None, clock },
+        rules: Rules::new(clock),
+        callers: Callers::default(),
     }
 }
 

@@ -1,0 +1,152 @@
+//! Who calls, and what they have the right to say.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use crate::{
+    error::Error,
+    model::{IdentifierKind, Origin},
+    story::text,
+};
+
+/// The metadata that names the person who acts through a caller.
+pub const ACTOR: &str = "throughline-actor";
+const MAX_ACTOR_CHARS: usize = 100;
+
+/// An application that calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub name: Cow<'static, str>,
+    /// The kinds of identifiers that it may say are verified.
+    pub verifies: Vec<IdentifierKind>,
+    pub verifies_profile: bool,
+}
+
+impl Caller {
+    /// Whoever calls without a token: no rights to verify.
+    pub const LOCAL: Self =
+        Self { name: Cow::Borrowed("local"), verifies: Vec::new(), verifies_profile: false };
+}
+
+/// Who acts: the caller, and the person behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    caller: Arc<Caller>,
+    /// The person, or the caller where none is named.
+    pub name: String,
+}
+
+impl Actor {
+    /// Somebody who calls without a token and names no person.
+    pub fn local() -> Self {
+        Self { caller: Arc::new(Caller::LOCAL), name: Caller::LOCAL.name.into_owned() }
+    }
+
+    pub fn caller(&self) -> &str {
+        &self.caller.name
+    }
+
+    /// Whether identifiers of a kind are verified where this caller says so.
+    pub fn verifies(&self, kind: IdentifierKind) -> bool {
+        self.caller.verifies.contains(&kind)
+    }
+
+    /// Where what the caller says comes from.
+    pub fn origin(&self, source: String) -> Origin {
+        Origin { source, verifies_profile: self.caller.verifies_profile }
+    }
+
+    /// The id under which a call is remembered: no caller meets the calls of another one.
+    pub fn own(&self, request_id: Uuid) -> Uuid {
+        if *self.caller == Caller::LOCAL {
+            return request_id;
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.caller.name.as_bytes());
+        hash.update([0]);
+        hash.update(request_id);
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash.finalize()[..16]);
+        uuid::Builder::from_custom_bytes(half).into_uuid()
+    }
+}
+
+/// The callers that the server knows, by their tokens.
+#[derive(Clone, Default)]
+pub struct Callers(Arc<[Known]>);
+
+struct Known {
+    token_sha256: [u8; 32],
+    caller: Arc<Caller>,
+}
+
+/// Shows no hash.
+impl fmt::Debug for Callers {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.0.iter().map(|known| &known.caller)).finish()
+    }
+}
+
+impl Callers {
+    /// Callers, each with the SHA-256 of its token.
+    pub fn new(callers: impl IntoIterator<Item = (Caller, [u8; 32])>) -> Self {
+        let known = |(caller, token_sha256)| Known { token_sha256, caller: Arc::new(caller) };
+        Self(callers.into_iter().map(known).collect())
+    }
+
+    /// Who a call is by.
+    pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Error> {
+        let caller = self.caller(headers)?;
+        let name = actor_name(headers)?.unwrap_or_else(|| caller.name.clone().into_owned());
+        Ok(Actor { caller, name })
+    }
+
+    fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = given.next() else { return Ok(Arc::new(Caller::LOCAL)) };
+        // RFC 9110, section 11.1: the scheme in any case, then one space or more.
+        let (scheme, token) = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|_| given.next().is_none())
+            .ok_or(Error::UnknownCaller)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Error::UnknownCaller);
+        }
+        let hash = Sha256::digest(token.trim_start_matches(' '));
+        // All of them, whichever it is: the time tells nothing.
+        let mut found = None;
+        for known in self.0.iter() {
+            if bool::from(known.token_sha256.ct_eq(&hash)) {
+                found = Some(&known.caller);
+            }
+        }
+        found.cloned().ok_or(Error::UnknownCaller)
+    }
+}
+
+/// The person who acts, where one is named.
+fn actor_name(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut given = headers.get_all(ACTOR).iter();
+    let Some(value) = given.next().filter(|value| !value.is_empty()) else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Error::invalid(ACTOR, "must be given once"));
+    }
+    let name = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Error::invalid(ACTOR, "must be UTF-8"))?
+        .trim();
+    text::one_line(name).map_err(|rule| Error::invalid(ACTOR, rule))?;
+    if text::is_blank(name) {
+        return Err(Error::invalid(ACTOR, "is empty"));
+    }
+    if name.chars().count() > MAX_ACTOR_CHARS {
+        let rule = format!("is longer than {MAX_ACTOR_CHARS} characters");
+        return Err(Error::invalid(ACTOR, rule));
+    }
+    Ok(Some(name.to_owned()))
+}

@@ -1,0 +1,238 @@
+//! Who customers are: linking, merging, and taking both back.
+
+use uuid::Uuid;
+
+use super::{Checker, Rules};
+use crate::{
+    api::{body, caller::Actor},
+    error::Error,
+    model::{Asked, BodyHash, EndedLink, Identifier, NewLink, NewMerge, ProfileField},
+    pb,
+    story::text,
+};
+
+const REASON_CHARS: usize = 500;
+const MAX_EVIDENCE: usize = 20;
+
+/// An identifier to link.
+pub fn link(
+    mut request: pb::LinkIdentifierRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<(NewLink, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("LinkIdentifier", &request);
+    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    let value = checker.required(request.identifier.as_ref());
+    let identifier = value.and_then(|value| checker.claim("identifier", value, rules, actor));
+    if request.take_over && request.shared {
+        checker.fail("take_over", "excludes shared");
+    }
+    if request.take_over && value.is_some_and(|value| !value.verified) {
+        checker.fail("take_over", "needs identifier.verified");
+    }
+    checker.source("source", &request.source);
+    let pb::LinkIdentifierRequest { shared, take_over, source, .. } = request;
+    checker.finish_with(identifier, |identifier| {
+        let may_verify = actor.verifies(identifier.kind);
+        let link = NewLink { customer_id, identifier, shared, take_over, may_verify, source };
+        (link, asked)
+    })
+}
+
+/// An identifier to unlink. One that is blocked by now can be unlinked all the same.
+pub fn unlink(
+    mut request: pb::UnlinkIdentifierRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<(EndedLink, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("UnlinkIdentifier", &request);
+    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    let value = checker.required(request.identifier.as_ref());
+    let identifier = value.and_then(|value| checker.ended_claim("identifier", value, rules, actor));
+    checker.finish_with(identifier, |identifier| {
+        let may_verify = actor.verifies(identifier.kind);
+        (EndedLink { customer_id, identifier, may_verify }, asked)
+    })
+}
+
+/// Whose identifiers to list, whether ended ones too, and how many.
+pub fn identifier_page(request: &pb::ListIdentifiersRequest) -> Result<(Uuid, bool, usize), Error> {
+    let mut checker = Checker::default();
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    let limit = checker.page_size(request.page_size);
+    checker.finish((customer_id, request.include_ended, limit))
+}
+
+/// A merge to make, or to look at.
+#[derive(Clone, Debug)]
+pub struct Merging {
+    pub new: NewMerge,
+    /// What is said of a merge that is only looked at need not be complete.
+    pub asked: Asked,
+    pub dry_run: bool,
+}
+
+/// Two customers to merge.
+pub fn merge(mut request: pb::MergeCustomersRequest, actor: &Actor) -> Result<Merging, Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("MergeCustomers", &request);
+    let (into_id, from_id) = checker.two(&request.customer_id, &request.other_customer_id);
+    let dry_run = request.dry_run;
+    let need = if dry_run { Need::Nothing } else { Need::Must };
+    let asked = checker.asked(&request_id, body, request.reason, need, actor);
+
+    let mut evidence = request.evidence;
+    checker.count("evidence", evidence.len(), MAX_EVIDENCE);
+    if evidence.is_empty() && !dry_run {
+        checker.fail("evidence", "at least one is required");
+    }
+    for (index, text) in evidence.iter_mut().enumerate() {
+        checker.reason(&format!("evidence[{index}]"), text, true);
+    }
+    let choices = checker.choices(&request.profile_choices);
+    let into_etag = checker.etag("etag", request.etag);
+    let from_etag = checker.etag("other_etag", request.other_etag);
+    let new = NewMerge { into_id, from_id, evidence, choices, into_etag, from_etag };
+    checker.finish(Merging { new, asked, dry_run })
+}
+
+/// Two customers whose merge is approved.
+pub fn approval(
+    mut request: pb::ApproveMergeRequest,
+    actor: &Actor,
+) -> Result<(Uuid, Uuid, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("ApproveMerge", &request);
+    let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
+    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((one, other, asked))
+}
+
+/// A merge to take back, and whether the two are to be kept apart.
+pub fn unmerge(
+    mut request: pb::UnmergeCustomersRequest,
+    actor: &Actor,
+) -> Result<(Uuid, bool, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("UnmergeCustomers", &request);
+    let merge_id = checker.uuid("merge_id", &request.merge_id);
+    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((merge_id, request.keep_apart, asked))
+}
+
+/// Two customers to keep apart, or no longer.
+pub fn kept_apart(
+    mut request: pb::KeepCustomersApartRequest,
+    actor: &Actor,
+) -> Result<(Uuid, Uuid, bool, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("KeepCustomersApart", &request);
+    let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
+    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((one, other, request.lift, asked))
+}
+
+/// How much a call must say of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// A name and a reason.
+    Must,
+    /// A name; a reason if there is one.
+    May,
+    /// Neither.
+    Nothing,
+}
+
+impl Checker {
+    fn asked(
+        &mut self,
+        request_id: &str,
+        body: BodyHash,
+        mut reason: String,
+        need: Need,
+        actor: &Actor,
+    ) -> Asked {
+        let request_id = match request_id {
+            "" if need == Need::Nothing => Uuid::nil(),
+            text => actor.own(self.uuid("request_id", text)),
+        };
+        self.reason("reason", &mut reason, need == Need::Must);
+        Asked { request_id, body, actor: actor.name.clone(), reason }
+    }
+
+    fn reason(&mut self, field: &str, value: &mut String, required: bool) {
+        if required && text::is_blank(value) {
+            self.fail(field, "is required");
+        }
+        self.remark(field, value, REASON_CHARS);
+    }
+
+    /// Two customers that are not the same.
+    fn two(&mut self, one: &str, other: &str) -> (Uuid, Uuid) {
+        let one = self.uuid("customer_id", one);
+        let other = self.uuid("other_customer_id", other);
+        if one == other && !one.is_nil() {
+            self.fail("other_customer_id", "must be another customer");
+        }
+        (one, other)
+    }
+
+    fn required<'a>(&mut self, value: Option<&'a pb::Identifier>) -> Option<&'a pb::Identifier> {
+        if value.is_none() {
+            self.fail("identifier", "is required");
+        }
+        value
+    }
+
+    fn choices(&mut self, choices: &[pb::ProfileChoice]) -> Vec<(ProfileField, Uuid)> {
+        self.count("profile_choices", choices.len(), ProfileField::ALL.len());
+        let mut chosen: Vec<(ProfileField, Uuid)> = Vec::new();
+        for (index, choice) in choices.iter().enumerate() {
+            let place = format!("profile_choices[{index}]");
+            let record = self.uuid(format!("{place}.customer_id"), &choice.customer_id);
+            match chosen_field(choice.field) {
+                None => self.unknown_enum(&format!("{place}.field")),
+                Some(field) if chosen.iter().any(|(other, _)| *other == field) => {
+                    self.fail(format!("{place}.field"), "is chosen twice");
+                }
+                Some(field) => chosen.push((field, record)),
+            }
+        }
+        chosen
+    }
+
+    /// The result with the identifier; a missing one has left a violation.
+    fn finish_with<T>(
+        self,
+        identifier: Option<Identifier>,
+        make: impl FnOnce(Identifier) -> T,
+    ) -> Result<T, Error> {
+        match identifier {
+            Some(identifier) => self.finish(make(identifier)),
+            None => self.finish(()).and(Err(Error::invalid("identifier", "is required"))),
+        }
+    }
+}
+
+/// The field of the model for one of the contract.
+fn chosen_field(field: i32) -> Option<ProfileField> {
+    Some(match pb::ProfileField::try_from(field).ok()? {
+        pb::ProfileField::Unspecified => return None,
+        pb::ProfileField::GivenName => ProfileField::GivenName,
+        pb::ProfileField::FamilyName => ProfileField::FamilyName,
+        pb::ProfileField::Organisation => ProfileField::Organisation,
+        pb::ProfileField::BirthDate => ProfileField::BirthDate,
+        pb::ProfileField::Language => ProfileField::Language,
+        pb::ProfileField::Address => ProfileField::Address,
+    })
+}

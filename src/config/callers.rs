@@ -1,0 +1,142 @@
+//! The file of callers: who may call with which token, and what they have the right to verify.
+
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+use super::{Problem, Problems, parse};
+use crate::{
+    api::caller::{Caller, Callers},
+    model::IdentifierKind,
+};
+
+const MAX_NAME_CHARS: usize = 64;
+/// What `verifies` has beside the kinds of identifiers.
+const PROFILE: &str = "profile";
+
+/// The callers of a file, or everything that is wrong with it. No problem shows a token's hash.
+pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
+    let mut reader = Reader { file: name, problems: Vec::new() };
+    let mut callers = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut hashes = BTreeSet::new();
+    for (index, table) in reader.tables(text).iter().enumerate() {
+        let place = match table.get("name") {
+            Some(Value::String(name)) => format!("caller {} ({name:.64})", index + 1),
+            _ => format!("caller {}", index + 1),
+        };
+        let caller = reader.caller(&place, table);
+        let Some((caller, hash)) = caller else { continue };
+        if !names.insert(caller.name.clone()) {
+            reader.fail(&place, "name: another caller has it");
+        }
+        if !hashes.insert(hash) {
+            reader.fail(&place, "token_sha256: another caller has it; each needs its own token");
+        }
+        callers.push((caller, hash));
+    }
+    if reader.problems.is_empty() {
+        Ok(Callers::new(callers))
+    } else {
+        Err(Problems(reader.problems))
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn fail(&mut self, place: &str, advice: impl Into<String>) {
+        let place = format!("{}: {place}", self.file);
+        self.problems.push(Problem { place, advice: advice.into() });
+    }
+
+    /// The tables called `caller`.
+    fn tables(&mut self, text: &str) -> Vec<Table> {
+        let Some(file) = parse(self.file, text, &mut self.problems) else { return Vec::new() };
+        let mut tables = Vec::new();
+        for (key, value) in file {
+            match value {
+                Value::Array(values) if key == "caller" => {
+                    for value in values {
+                        match value {
+                            Value::Table(table) => tables.push(table),
+                            _ => self.fail(&key, "must be tables: [[caller]]"),
+                        }
+                    }
+                }
+                _ if key == "caller" => self.fail(&key, "must be tables: [[caller]]"),
+                _ => self.fail(&key, "there is no such key; the file has tables [[caller]] alone"),
+            }
+        }
+        tables
+    }
+
+    fn caller(&mut self, place: &str, table: &Table) -> Option<(Caller, [u8; 32])> {
+        for key in table.keys() {
+            if !["name", "token_sha256", "verifies"].contains(&key.as_str()) {
+                let advice = "there is no such key; a caller has name, token_sha256 and verifies";
+                self.fail(&format!("{place}: {key}"), advice);
+            }
+        }
+        let name = table.get("name").and_then(Value::as_str).filter(|name| is_name(name));
+        if name.is_none() {
+            let advice = "name: is required: at most 64 letters, digits, '.', '_' and '-', and \
+                          not `local`, which is whoever has no token";
+            self.fail(place, advice);
+        }
+        let hash = table.get("token_sha256").and_then(Value::as_str).and_then(read_hash);
+        if hash.is_none() {
+            let advice = "token_sha256: is required: the SHA-256 of the token as 64 hexadecimal \
+                          digits, such as `printf %s TOKEN | sha256sum` gives";
+            self.fail(place, advice);
+        }
+        let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
+        let caller = Caller { name: name?.to_owned().into(), verifies, verifies_profile };
+        Some((caller, hash?))
+    }
+
+    fn rights(&mut self, place: &str, value: Option<&Value>) -> (Vec<IdentifierKind>, bool) {
+        let mut kinds = Vec::new();
+        let mut profile = false;
+        let words = match value {
+            None => return (kinds, profile),
+            Some(Value::Array(words)) => words.as_slice(),
+            Some(other) => std::slice::from_ref(other),
+        };
+        for word in words {
+            match word.as_str() {
+                Some(PROFILE) => profile = true,
+                Some(word) if IdentifierKind::from_code(word).is_some() => {
+                    kinds.extend(IdentifierKind::from_code(word));
+                }
+                _ => {
+                    let known = IdentifierKind::ALL.map(IdentifierKind::code).join(", ");
+                    self.fail(place, format!("verifies: must be some of {known}, {PROFILE}"));
+                }
+            }
+        }
+        (kinds, profile)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=MAX_NAME_CHARS).contains(&name.len())
+        && name.chars().all(allowed)
+        && name != Caller::LOCAL.name
+}
+
+fn read_hash(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok()?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(hash)
+}
