@@ -236,7 +236,7 @@ impl World {
             Sort::Unmerged => {
                 Said::Unmerged { other: other.unwrap(), merge: merge.unwrap(), actor }
             }
-            Sort::KeptApart => Said::KeptApart { other: other.unwrap(), merge, actor },
+            Sort::KeptApart => Said::KeptApart { other: other.unwrap(), actor },
             Sort::KeptApartLifted => Said::Lifted { other: other.unwrap(), actor },
             Sort::Unspecified => panic!("a change of no sort"),
         }

@@ -186,7 +186,7 @@ impl Oracle {
         if keep_apart {
             self.marks.insert(pair(edge.into, edge.from));
             for (record, other) in sides {
-                self.tell(record, Said::KeptApart { other, merge: Some(edge.id), actor });
+                self.tell(record, Said::KeptApart { other, actor });
             }
         }
         Ok(())
@@ -220,7 +220,7 @@ impl Oracle {
         for (record, other) in [(one, other), (other, one)] {
             let said = match lift {
                 true => Said::Lifted { other, actor },
-                false => Said::KeptApart { other, merge: None, actor },
+                false => Said::KeptApart { other, actor },
             };
             self.tell(record, said);
         }

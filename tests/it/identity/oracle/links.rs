@@ -51,21 +51,12 @@ impl Oracle {
             for loser in losers {
                 self.end(loser, key, actor);
             }
+            // It is of one person from now on.
+            self.make_others(record, key, Proof::Shared, Proof::Claimed);
         }
         if shared {
-            // Whoever has it, has another state from now on.
-            let mut touched = Vec::new();
-            for claim in self.live_mut(key) {
-                if claim.proof != Proof::Shared && claim.record != record {
-                    touched.push(claim.record);
-                }
-                if claim.record != record {
-                    claim.proof = Proof::Shared;
-                }
-            }
-            for other in touched {
-                self.records[other].revision += 1;
-            }
+            self.make_others(record, key, Proof::Claimed, Proof::Shared);
+            self.make_others(record, key, Proof::Verified, Proof::Shared);
         }
 
         let live = self.live(key);
@@ -93,6 +84,21 @@ impl Oracle {
             self.tell(record, Said::Linked { key, proof, actor });
         }
         Ok(())
+    }
+
+    /// Changes the proof of a key's claims but that of a record: whoever has one of them has another
+    /// state from then on.
+    fn make_others(&mut self, record: usize, key: usize, from: Proof, to: Proof) {
+        let mut touched = Vec::new();
+        for claim in self.live_mut(key) {
+            if claim.proof == from && claim.record != record {
+                claim.proof = to;
+                touched.push(claim.record);
+            }
+        }
+        for other in touched {
+            self.records[other].revision += 1;
+        }
     }
 
     pub fn unlink(

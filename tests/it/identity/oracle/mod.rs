@@ -77,8 +77,7 @@ pub enum Said {
     /// The other customer, and the merge.
     Merged { into: usize, merge: Uuid, actor: usize },
     Unmerged { other: usize, merge: Uuid, actor: usize },
-    /// Of an unmerge, the merge.
-    KeptApart { other: usize, merge: Option<Uuid>, actor: usize },
+    KeptApart { other: usize, actor: usize },
     Lifted { other: usize, actor: usize },
 }
 
