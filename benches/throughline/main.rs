@@ -2,16 +2,18 @@
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
-//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge).
+//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search).
 
 mod empty;
 mod import;
 mod load;
 mod merge;
+mod people;
 mod pgbench;
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
 mod reads;
+mod search;
 mod table;
 mod world;
 mod writes;
@@ -25,11 +27,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Customers of the large world; each has 20 entries.
+    /// Customers of the large world, each with 20 entries, and of the search.
     pub customers: u32,
     /// How long each number is measured.
     pub time: Duration,
-    parts: [bool; 5],
+    parts: [bool; 6],
+}
+
+impl Plan {
+    /// Whether a part needs customers with a timeline.
+    fn has_world(self) -> bool {
+        self.parts[..5].contains(&true)
+    }
 }
 
 /// How many callers there are at once.
@@ -39,7 +48,7 @@ pub fn callers() -> Vec<usize> {
     if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
 }
 
-const PARTS: [&str; 5] = ["import", "reads", "sizes", "writes", "merge"];
+const PARTS: [&str; 6] = ["import", "reads", "sizes", "writes", "merge", "search"];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -73,6 +82,12 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     let Some(cluster) = postgres::postgres() else {
         anyhow::bail!("PostgreSQL is not here; BENCH_ONLY=sqlite measures the other half");
     };
+    if plan.parts[5] {
+        search::measure("postgres", &cluster.new_database().await, plan).await?;
+    }
+    if !plan.has_world() {
+        return Ok(());
+    }
     let url = cluster.new_database().await;
     let pgbench = pgbench::Pgbench::new(cluster.program("pgbench"), cluster.program("psql"), &url);
     let world = world::World::fill("postgres", &url, plan.customers, 0).await?;
@@ -94,6 +109,13 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("throughline-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
+    if plan.parts[5] {
+        search::measure("sqlite", &url("search.db"), plan).await?;
+    }
+    if !plan.has_world() {
+        std::fs::remove_dir_all(&folder)?;
+        return Ok(());
+    }
     let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
     let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
     compare(&world, &small, None, plan).await?;

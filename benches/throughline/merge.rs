@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use throughline::{
-    api::validate, clock::Clock, pb, pb::customer_service_client::CustomerServiceClient,
+    api::{caller::Actor, validate},
+    clock::Clock,
+    pb,
+    pb::customer_service_client::CustomerServiceClient,
     store::Store,
 };
 
@@ -115,7 +118,7 @@ async fn fill(url: &str) -> anyhow::Result<()> {
                         nanos: 0,
                     });
                 }
-                validate::record(request, &rules)
+                validate::record(request, &rules, &Actor::local())
             });
             for recorded in store.record_each(batch.collect::<Result<_, _>>()?).await? {
                 recorded?;

@@ -2,8 +2,9 @@
 
 use crate::{
     model::{
-        Address, Candidate, Conflict, Customer, IdentifierKind, KeptIdentifier, Merge,
-        MergeConflict, Profile, ProfileField, ProfileSource, Proof, Recorded,
+        Address, Candidate, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier,
+        MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField, ProfileSource, Proof,
+        Recorded,
     },
     pb,
 };
@@ -54,6 +55,28 @@ pub fn merge(merge: Merge) -> pb::Merge {
         evidence: merge.evidence,
         approved_by: merge.approved_by,
     }
+}
+
+/// A customer that was found, and why.
+pub fn found_customer(found: FoundCustomer) -> (pb::Customer, pb::CustomerMatch) {
+    let why = found.found;
+    let quality = match why.quality {
+        MatchQuality::Exact => pb::MatchQuality::Exact,
+        MatchQuality::Partial => pb::MatchQuality::Partial,
+        MatchQuality::Misspelt => pb::MatchQuality::Misspelt,
+    };
+    let field = |by| match by {
+        MatchedBy::Name => pb::MatchedField::Name,
+        MatchedBy::Address => pb::MatchedField::Address,
+        MatchedBy::Email => pb::MatchedField::Email,
+        MatchedBy::Phone => pb::MatchedField::Phone,
+        MatchedBy::OrderNumber => pb::MatchedField::OrderNumber,
+        MatchedBy::Postcode => pb::MatchedField::Postcode,
+        MatchedBy::Identifier => pb::MatchedField::Identifier,
+    };
+    let fields = why.by.into_iter().map(|by| field(by).into()).collect();
+    let distance = i32::try_from(why.distance).unwrap_or(i32::MAX);
+    (customer(found.customer), pb::CustomerMatch { fields, quality: quality.into(), distance })
 }
 
 fn profile(profile: Profile) -> pb::Profile {

@@ -1,12 +1,11 @@
 //! CustomerService: who the customers are.
 
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::{Api, actor, convert, page_token::PageTokens, validate};
 use crate::{
     error::Error,
-    model::Position,
+    model::FoundCustomer,
     pb::{self, services::customer_service_server::CustomerService},
 };
 
@@ -58,17 +57,15 @@ impl CustomerService for Api {
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "SearchCustomers", &request);
-        let after = tokens.read(&token)?.map_or(Uuid::nil(), |position| position.entry_id);
+        let after = tokens.read(&token)?;
 
-        let mut customers = self.store.search_customers(&query, after, limit + 1).await?;
-        let more = customers.len() > limit;
-        customers.truncate(limit);
-        let last = customers.last().filter(|_| more);
-        let last = last.map(|customer| Position { occurred_at: 0, entry_id: customer.id });
-        Ok(Response::new(pb::SearchCustomersResponse {
-            next_page_token: tokens.write(last),
-            customers: customers.into_iter().map(convert::customer).collect(),
-        }))
+        let mut found = self.store.search_customers(&query, after, limit + 1).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more).map(FoundCustomer::position);
+        let (customers, matches) = found.into_iter().map(convert::found_customer).unzip();
+        let next_page_token = tokens.write(last);
+        Ok(Response::new(pb::SearchCustomersResponse { customers, next_page_token, matches }))
     }
 
     async fn link_identifier(

@@ -17,7 +17,11 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub struct CustomerArgs {
-    /// Words of the name, each whole or its beginning
+    /// Whatever is known: a name, also misspelt or with the town; a part of an e-mail address; a
+    /// phone number or its last digits; an order number; a postal code with house number or name
+    #[arg(long, num_args = 1.., value_name = "TEXT", group = "who", allow_hyphen_values = true)]
+    search: Vec<String>,
+    /// Words of the name, each whole, begun or misspelt
     #[arg(long, num_args = 1.., value_name = "WORDS", group = "who")]
     name: Vec<String>,
     /// A postal code
@@ -26,6 +30,9 @@ pub struct CustomerArgs {
     /// The house number that goes with the postal code
     #[arg(long, value_name = "NUMBER", requires = "postcode")]
     house_number: Option<String>,
+    /// The number of an order that the customer placed
+    #[arg(long, value_name = "NUMBER", group = "who")]
+    order: Option<String>,
     #[command(flatten)]
     who: Who,
     /// How many customers at most
@@ -45,10 +52,11 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
     let query = query(&args, config)?;
     let mut client = Client::connect(args.server.as_deref(), config).await?;
-    let (customers, more) = match query {
+    let page = match query {
         Wanted::Id(id) => {
             let by_id = pb::get_customer_request::Customer::CustomerId(id);
-            (vec![client.customer(by_id).await?], false)
+            let customers = vec![client.customer(by_id).await?];
+            pb::SearchCustomersResponse { customers, ..Default::default() }
         }
         Wanted::Query(query) => {
             let request = pb::SearchCustomersRequest {
@@ -57,25 +65,29 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
                 page_token: String::new(),
             };
             let answer = client.customers.search_customers(request).await;
-            let page = answer.map_err(|status| client.failure(&status))?.into_inner();
-            (page.customers, !page.next_page_token.is_empty())
+            answer.map_err(|status| client.failure(&status))?.into_inner()
         }
     };
+    let more = !page.next_page_token.is_empty();
+    let as_table = !args.search.is_empty() && !args.json && page.customers.len() > 1;
     let out = &mut io::stdout().lock();
-    for customer in &customers {
+    if as_table {
+        write!(out, "{}", render::found(&page, &look))?;
+    }
+    for customer in page.customers.iter().filter(|_| !as_table) {
         match args.json {
             true => writeln!(out, "{}", json::to_json("Customer", customer)?)?,
             false => writeln!(out, "{}", render::customer(customer, &look))?,
         }
     }
     client.close().await?;
-    if customers.is_empty() {
+    if page.customers.is_empty() {
         return Err(Failure::Failed(
             "no such customer. `throughline search WORDS` looks through all history".to_owned(),
         ));
     }
     if more && !args.json {
-        writeln!(out, "There are more: name more of the name, or a higher --limit.")?;
+        writeln!(out, "There are more: say more of whom you look for, or a higher --limit.")?;
     }
     Ok(())
 }
@@ -86,6 +98,12 @@ enum Wanted {
 }
 
 fn query(args: &CustomerArgs, config: &Config) -> Result<Wanted, Failure> {
+    if !args.search.is_empty() {
+        return Ok(Wanted::Query(Query::Text(args.search.join(" "))));
+    }
+    if let Some(number) = args.order.clone() {
+        return Ok(Wanted::Query(Query::OrderNumber(number)));
+    }
     if !args.name.is_empty() {
         return Ok(Wanted::Query(Query::Name(args.name.join(" "))));
     }
@@ -97,7 +115,7 @@ fn query(args: &CustomerArgs, config: &Config) -> Result<Wanted, Failure> {
         Some(Selector::Id(id)) => Ok(Wanted::Id(id)),
         Some(Selector::Identifier(identifier)) => Ok(Wanted::Query(Query::Identifier(identifier))),
         None => Err(Failure::Usage(
-            "which customer? Look with --name, --postcode, --phone, --email or another of \
+            "which customer? Look with --search, --phone, --email or another of \
              `throughline customer --help`"
                 .to_owned(),
         )),

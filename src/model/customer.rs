@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{KeptIdentifier, Merge, Micros, Origin};
 
 /// A person: one customer record, or several that were merged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     /// The canonical id.
     pub id: Uuid,

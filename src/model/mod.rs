@@ -5,6 +5,7 @@ mod entry;
 mod identifier;
 mod merge;
 mod page;
+mod search;
 
 pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
@@ -12,7 +13,8 @@ pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };
 pub use merge::{Asked, EndedLink, IdentityChange, Merge, MergeConflict, NewLink, NewMerge};
-pub use page::{CustomerQuery, EntryFilter, Order, Position};
+pub use page::{EntryFilter, Order, Position};
+pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 
 /// A point in time: microseconds since 1970 UTC.
 pub type Micros = i64;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Channel, EntryKind, Identifier, Micros};
+use super::{Channel, EntryKind, Micros};
 
 /// Which entries to list. What is empty does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,17 +30,4 @@ pub enum Order {
 pub struct Position {
     pub occurred_at: Micros,
     pub entry_id: Uuid,
-}
-
-/// What to look for among customers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CustomerQuery {
-    /// Folded words, each the beginning of a word of the name.
-    Name(Vec<String>),
-    Identifier(Identifier),
-    /// Both are keys; no house number is every house.
-    Postcode {
-        postcode: String,
-        house_number: Option<String>,
-    },
 }

@@ -47,10 +47,19 @@ impl Column {
     }
 }
 
+/// Rows of one table.
+#[derive(Debug)]
+struct Insert {
+    table: &'static Table,
+    columns: Vec<Column>,
+    /// Whether rows may be there already, which are then left as they are.
+    may_exist: bool,
+}
+
 /// What one transaction writes.
 #[derive(Debug, Default)]
 pub struct Batch {
-    inserts: Vec<(&'static Table, Vec<Column>)>,
+    inserts: Vec<Insert>,
     /// Customers that are locked, with their new revision.
     revisions: (Vec<Uuid>, Vec<i64>),
 }
@@ -58,11 +67,20 @@ pub struct Batch {
 impl Batch {
     /// Inserts rows; none of them may exist.
     pub fn insert(&mut self, table: &'static Table, columns: Vec<Column>) {
+        self.add(table, columns, false);
+    }
+
+    /// Inserts those of the rows that do not exist.
+    pub fn insert_missing(&mut self, table: &'static Table, columns: Vec<Column>) {
+        self.add(table, columns, true);
+    }
+
+    fn add(&mut self, table: &'static Table, columns: Vec<Column>, may_exist: bool) {
         let rows = columns.first().map_or(0, Column::len);
         debug_assert_eq!(columns.len(), table.columns.len());
         debug_assert!(columns.iter().all(|column| column.len() == rows));
         if rows > 0 {
-            self.inserts.push((table, columns));
+            self.inserts.push(Insert { table, columns, may_exist });
         }
     }
 
@@ -88,24 +106,24 @@ impl Batch {
     async fn write_postgres(self, connection: &mut PgConnection) -> Result<(), Error> {
         let mut text = format!("with revisions as ({})", SET_REVISIONS.postgres);
         let mut next = 3;
-        for (table, columns) in &self.inserts {
+        for Insert { table, columns, .. } in &self.inserts {
             let _ =
                 write!(text, ", {0}_rows as ({1} select * from unnest(", table.name, head(table));
             placeholders(&mut text, next, columns.len());
             text.push_str(") on conflict do nothing returning 1)");
             next += columns.len();
         }
-        let counts = self
-            .inserts
-            .iter()
-            .map(|(table, _)| format!("(select count(*) from {}_rows)", table.name));
-        let counts: Vec<String> = counts.collect();
-        let _ = write!(text, " select cast(0 + {} as bigint)", counts.join(" + "));
-        let rows: usize = self.inserts.iter().map(|(_, columns)| columns[0].len()).sum();
+        let counted = || self.inserts.iter().filter(|insert| !insert.may_exist);
+        text.push_str(" select cast(0");
+        for insert in counted() {
+            let _ = write!(text, " + (select count(*) from {}_rows)", insert.table.name);
+        }
+        text.push_str(" as bigint)");
+        let rows: usize = counted().map(|insert| insert.columns[0].len()).sum();
 
         let mut query =
             sqlx::query_scalar(AssertSqlSafe(text)).bind(self.revisions.0).bind(self.revisions.1);
-        for column in self.inserts.into_iter().flat_map(|(_, columns)| columns) {
+        for column in self.inserts.into_iter().flat_map(|insert| insert.columns) {
             query = match column {
                 Column::Ids(values) => query.bind(values),
                 Column::OptionalIds(values) => query.bind(values),
@@ -126,20 +144,33 @@ impl Batch {
             let list = serde_json::json!(list).to_string();
             sqlx::query(SET_REVISIONS.sqlite).bind(list).execute(&mut *connection).await?;
         }
-        for (table, mut columns) in self.inserts {
+        for Insert { table, mut columns, may_exist } in self.inserts {
             let rows = columns.first().map_or(0, Column::len);
-            for first in (0..rows).step_by(ROWS) {
-                let size = ROWS.min(rows - first);
-                let mut query = sqlx::query(AssertSqlSafe(sqlite_text(table, size)));
+            let mut first = 0;
+            while first < rows {
+                let size = sqlite_rows(rows - first, may_exist);
+                let mut query = sqlx::query(AssertSqlSafe(sqlite_text(table, size, may_exist)));
                 for row in first..first + size {
                     for column in &mut columns {
                         query = bind_one(query, column, row);
                     }
                 }
                 query.execute(&mut *connection).await?;
+                first += size;
             }
         }
         Ok(())
+    }
+}
+
+/// How many of the rows left the next statement inserts. The tables whose rows may exist get along
+/// with few statements, so that those of the others stay prepared.
+fn sqlite_rows(left: usize, may_exist: bool) -> usize {
+    match left {
+        ROWS.. => ROWS,
+        8.. if may_exist => 8,
+        _ if may_exist => 1,
+        _ => left,
     }
 }
 
@@ -157,13 +188,16 @@ fn bind_one<'q>(query: SqliteQuery<'q>, column: &mut Column, row: usize) -> Sqli
     }
 }
 
-fn sqlite_text(table: &Table, rows: usize) -> String {
+fn sqlite_text(table: &Table, rows: usize, may_exist: bool) -> String {
     let mut text = head(table);
     text.push_str(" values ");
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         placeholders(&mut text, row * table.columns.len() + 1, table.columns.len());
         text.push(')');
+    }
+    if may_exist {
+        text.push_str(" on conflict do nothing");
     }
     text
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Store,
     bulk::{Batch, Column, Table},
+    customer_search,
     db::{Db, Tx, on_db, on_tx},
     dialect, person,
     record::Candidates,
@@ -165,6 +166,7 @@ pub(super) async fn write(
 
     let (keys, rows): (Vec<_>, Vec<_>) = std::mem::take(&mut writes.claims).into_iter().unzip();
     let (keys, slots): (Vec<String>, Vec<i64>) = keys.into_iter().unzip();
+    customer_search::add_parts(batch, &keys);
     let columns = vec![
         Column::Texts(keys),
         Column::Integers(slots),

@@ -1,6 +1,6 @@
-//! Customers: their row, their profile and the words of their names.
+//! Customers: their row and their profile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
@@ -9,42 +9,19 @@ use super::{
     attempt::{attempt, lost},
     bulk::{Batch, Column, Table},
     change::earlier,
-    claims,
-    db::{Tx, on_db, on_tx},
+    claims, customer_search,
+    db::{Tx, on_tx},
     person, record,
     writes::{LedgerRow, Writes, read_profile, write_profile},
 };
 use crate::{
     error::Error,
-    model::{
-        BodyHash, Customer, CustomerQuery, KeptProfile, Micros, Origin, Profile, ProfileField,
-        WriteName,
-    },
-    story::{address, name},
+    model::{BodyHash, Customer, KeptProfile, Micros, Origin, Profile, ProfileField, WriteName},
+    story::address,
 };
 
 pub(super) const SET_PROFILE: &str =
     "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";
-pub(super) const REMOVE_WORDS: &str = "delete from customer_words where customer_id = $1";
-pub(super) const LIST_BY_POSTCODE: &str = "select id from customers \
-    where postcode_key = $1 and postcode_key <> '' and id > $2 order by id limit $3";
-pub(super) const LIST_BY_HOUSE: &str = "select id from customers \
-    where postcode_key = $1 and postcode_key <> '' and house_number_key = $4 and id > $2 \
-    order by id limit $3";
-/// A customer has a word that begins with $1, and for each of the further words of the query, in
-/// $5 to $10, one that begins with that; each with the text behind it. An empty word asks nothing.
-pub(super) const LIST_BY_NAME: &str = "select distinct w.customer_id from customer_words w \
-    where w.word >= $1 and w.word < $2 and w.customer_id > $3 \
-    and ($5 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $5 and o.word < $6)) \
-    and ($7 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $7 and o.word < $8)) \
-    and ($9 = '' or exists (select 1 from customer_words o where o.customer_id = w.customer_id \
-        and o.word >= $9 and o.word < $10)) \
-    order by w.customer_id limit $4";
-
-/// How many words of a name a search compares.
-pub const MAX_NAME_WORDS: usize = 4;
 
 static CUSTOMERS: Table = Table {
     name: "customers",
@@ -58,7 +35,6 @@ static CUSTOMERS: Table = Table {
         "person_id",
     ],
 };
-static CUSTOMER_WORDS: Table = Table { name: "customer_words", columns: &["word", "customer_id"] };
 
 /// A change to a customer's profile.
 #[derive(Clone, Debug)]
@@ -75,53 +51,6 @@ pub struct ProfileChange {
 }
 
 impl Store {
-    /// Customers found by a query, ordered by id and after `after`; at most `limit`.
-    pub async fn search_customers(
-        &self,
-        query: &CustomerQuery,
-        after: Uuid,
-        limit: usize,
-    ) -> Result<Vec<Customer>, Error> {
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let ids: Vec<Uuid> = match query {
-            CustomerQuery::Identifier(identifier) => {
-                self.find_owner(identifier).await?.filter(|id| *id > after).into_iter().collect()
-            }
-            CustomerQuery::Postcode { postcode, house_number: None } => on_db!(&self.db, |c| {
-                let query = sqlx::query_scalar(LIST_BY_POSTCODE);
-                query.bind(postcode).bind(after).bind(count).fetch_all(c).await?
-            }),
-            CustomerQuery::Postcode { postcode, house_number: Some(house) } => {
-                on_db!(&self.db, |c| {
-                    let query = sqlx::query_scalar(LIST_BY_HOUSE);
-                    query.bind(postcode).bind(after).bind(count).bind(house).fetch_all(c).await?
-                })
-            }
-            CustomerQuery::Name(words) => {
-                // The longest word is the rarest.
-                let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-                words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-                words.resize(MAX_NAME_WORDS, "");
-                on_db!(&self.db, |c| {
-                    let mut query = sqlx::query_scalar(LIST_BY_NAME)
-                        .bind(words[0])
-                        .bind(behind(words[0]))
-                        .bind(after)
-                        .bind(count);
-                    for word in &words[1..] {
-                        query = query.bind(*word).bind(behind(word));
-                    }
-                    query.fetch_all(c).await?
-                })
-            }
-        };
-        let mut customers = Vec::with_capacity(ids.len());
-        for id in ids {
-            customers.extend(self.get_customer(id).await?);
-        }
-        Ok(customers)
-    }
-
     /// Changes a profile: of merged records the canonical one's, which is chosen for the whole
     /// person from then on. The same request again gives the same state of affairs and no new
     /// change.
@@ -204,17 +133,12 @@ pub(super) async fn write(
         batch.set_revision(*id, *revision);
     }
 
-    let mut words = (vec![], vec![]);
+    customer_search::change_names(tx, batch, writes).await?;
     for (id, profile) in &writes.profiles {
         if !writes.created.contains_key(id) {
             change_profile(tx, *id, profile).await?;
         }
-        for word in name_words(&profile.profile) {
-            words.0.push(word);
-            words.1.push(*id);
-        }
     }
-    batch.insert(&CUSTOMER_WORDS, vec![Column::Texts(words.0), Column::Ids(words.1)]);
     Ok(())
 }
 
@@ -227,9 +151,6 @@ async fn change_profile(tx: &mut Tx, id: Uuid, profile: &KeptProfile) -> Result<
             .bind(house_number_key(&profile.profile))
             .execute(c)
             .await?;
-    });
-    on_tx!(&mut *tx, |c| {
-        sqlx::query(REMOVE_WORDS).bind(id).execute(c).await?;
     });
     Ok(())
 }
@@ -245,17 +166,4 @@ fn house_number_key(profile: &Profile) -> String {
     } else {
         address::house_number_key(&address.house_number)
     }
-}
-
-/// The distinct folded words of all names of a profile.
-fn name_words(profile: &Profile) -> BTreeSet<String> {
-    [&profile.given_name, &profile.family_name, &profile.organisation]
-        .into_iter()
-        .flat_map(|text| name::fold_name(text))
-        .collect()
-}
-
-/// The least text behind all that begin with an ASCII word.
-fn behind(word: &str) -> String {
-    format!("{word}\u{7f}")
 }

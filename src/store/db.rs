@@ -137,6 +137,30 @@ impl Db {
         })
     }
 
+    /// The rows of some ids, by one statement.
+    pub async fn by_ids<T: Row>(&self, sql: Twin, ids: &[Uuid]) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(ids.iter().map(|id| [id.simple().to_string()]));
+                sqlx::query_as(sql.sqlite).bind(list).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => sqlx::query_as(sql.postgres).bind(ids).fetch_all(pool).await?,
+        })
+    }
+
+    /// The rows of some texts, by one statement.
+    pub async fn by_texts<T: Row>(&self, sql: Twin, texts: &[String]) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(texts.iter().map(|text| [text.clone()]));
+                sqlx::query_as(sql.sqlite).bind(list).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => {
+                sqlx::query_as(sql.postgres).bind(texts).fetch_all(pool).await?
+            }
+        })
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match self {

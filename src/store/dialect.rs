@@ -211,6 +211,22 @@ pub const CHANGED_IDENTITY: Twin = Twin {
         where id = any($1)",
 };
 
+/// The words of names that are known. $1: words.
+pub const KNOWN_WORDS: Twin = Twin {
+    sqlite: "select word from name_words \
+        where word in (select value ->> 0 from json_each($1))",
+    postgres: "select word from name_words where word = any($1)",
+};
+
+/// The words that are kept under some variants. $1: variants.
+pub const WORDS_BY_VARIANT: Twin = Twin {
+    sqlite: "select variant, word from name_variants \
+        where variant in (select value ->> 0 from json_each($1)) \
+        order by variant, word limit 2000",
+    postgres: "select variant, word from name_variants \
+        where variant = any($1) order by variant, word limit 2000",
+};
+
 /// How a search compares the words of an entry with a query.
 pub const WORDS_MATCH: Twin = Twin {
     sqlite: "w.entry_words match $1",
@@ -218,7 +234,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 19] = [
+pub const STATEMENTS: [(&str, Twin); 21] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -238,4 +254,6 @@ pub const STATEMENTS: [(&str, Twin); 19] = [
     ("set_last_seen", SET_LAST_SEEN),
     ("set_person", SET_PERSON),
     ("changed_identity", CHANGED_IDENTITY),
+    ("known_words", KNOWN_WORDS),
+    ("words_by_variant", WORDS_BY_VARIANT),
 ];

@@ -266,7 +266,8 @@ impl Store {
 
 /// How sure the record's claim is from now on.
 fn proof(link: &NewLink, record: Uuid, claims: &[Claim]) -> Proof {
-    let is_shared = claims.iter().any(|claim| claim.proof == Proof::Shared);
+    // What has passed on is the new one's alone, whoever shared it before.
+    let is_shared = !link.take_over && claims.iter().any(|claim| claim.proof == Proof::Shared);
     let others = claims.iter().filter(|claim| claim.customer_id != record);
     // One record of a person has it verified; the others need not.
     let is_verified = others.into_iter().any(|claim| claim.proof == Proof::Verified);

@@ -8,13 +8,18 @@ use sqlx::{
 use super::db::Db;
 use crate::error::Error;
 
-const SQLITE: [(&str, &str); 2] = [
-    ("timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
-    ("identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
+/// Number, name and text of a migration.
+type Text = (i64, &'static str, &'static str);
+
+const SQLITE: [Text; 3] = [
+    (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
+    (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
+    (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
 ];
-const POSTGRES: [(&str, &str); 2] = [
-    ("timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
-    ("identity", include_str!("../../migrations/postgres/0002_identity.sql")),
+const POSTGRES: [Text; 3] = [
+    (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
+    (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
+    (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
 ];
 
 /// Runs what has not run yet. Several servers may do so at the same time.
@@ -36,9 +41,9 @@ pub async fn migrate(db: &Db) -> Result<(), Error> {
     Ok(())
 }
 
-fn migrator(texts: &[(&'static str, &'static str)]) -> Migrator {
-    let migrations = (1..).zip(texts).map(|(number, (name, text))| {
-        Migration::new(number, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+fn migrator(texts: &[Text]) -> Migrator {
+    let migrations = texts.iter().map(|&(number, name, text)| {
+        Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
 }

@@ -6,6 +6,7 @@ mod attempt;
 mod bulk;
 mod change;
 mod claims;
+mod customer_search;
 mod customers;
 mod db;
 mod dialect;
@@ -31,7 +32,7 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use customers::{MAX_NAME_WORDS, ProfileChange};
+pub use customers::ProfileChange;
 pub use payload::Frames;
 pub use preview::Preview;
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
@@ -89,6 +90,7 @@ impl Store {
         let searches = Arc::new(Semaphore::new(searches));
         let mut store = Self { db, clock, recorder, page_key: Arc::from([]), searches };
         store.page_key = store.load_page_key().await?.into();
+        store.fill_customer_search().await?;
         Ok(store)
     }
 
@@ -221,16 +223,13 @@ impl Store {
             ("merges.set_records", merge::SET_RECORDS.to_owned()),
             ("unmerges.add", unmerge::ADD.to_owned()),
             ("customers.set_profile", customers::SET_PROFILE.to_owned()),
-            ("customers.remove_words", customers::REMOVE_WORDS.to_owned()),
-            ("customers.list_by_postcode", customers::LIST_BY_POSTCODE.to_owned()),
-            ("customers.list_by_house", customers::LIST_BY_HOUSE.to_owned()),
-            ("customers.list_by_name", customers::LIST_BY_NAME.to_owned()),
             ("entries.get", timeline::GET_ENTRY.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.extend(customer_search::statements());
         all.extend(timeline::TEXTS.iter().map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS.iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Customer, MAX_IDENTIFIERS, Merge},
+    model::{Customer, KeptIdentifier, MAX_IDENTIFIERS, Merge},
     story::golden::{RecordProfile, golden},
 };
 
@@ -120,6 +120,33 @@ impl Store {
         Err(Error::Unavailable("a customer kept changing".to_owned()))
     }
 
+    /// Some people by their canonical ids, in two statements but for those of several records.
+    pub(super) async fn list_customers(
+        &self,
+        ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, Customer>, Error> {
+        let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, ids).await?;
+        let (merged, alone): (Vec<_>, Vec<_>) =
+            rows.into_iter().map(held).partition(|(_, held)| held.is_merged());
+        let alone: BTreeMap<Uuid, Held> = alone.into_iter().collect();
+        let records: Vec<Uuid> = alone.keys().copied().collect();
+        let limit = records.len() * MAX_IDENTIFIERS;
+        let mut identifiers: HashMap<Uuid, Vec<KeptIdentifier>> = HashMap::new();
+        for kept in self.claims_of(&records, false, None, limit).await? {
+            identifiers.entry(kept.customer_id).or_default().push(kept);
+        }
+        let mut customers = HashMap::new();
+        for (id, held) in alone {
+            let identifiers = identifiers.remove(&id).unwrap_or_default();
+            let records = BTreeMap::from([(id, held)]);
+            customers.insert(id, shown(id, &records, identifiers, Vec::new())?);
+        }
+        for (id, _) in merged {
+            customers.extend(self.get_customer(id).await?.map(|customer| (id, customer)));
+        }
+        Ok(customers)
+    }
+
     /// What is shown of a person that is these records.
     pub(super) async fn shown(
         &self,
@@ -127,28 +154,9 @@ impl Store {
         records: &BTreeMap<Uuid, Held>,
         merges: Vec<Merge>,
     ) -> Result<Customer, Error> {
-        let mut profiles = Vec::with_capacity(records.len());
-        for (id, held) in records {
-            let kept = read_profile(&held.profile)?;
-            profiles.push(RecordProfile { customer_id: *id, created_at: held.created_at, kept });
-        }
-        let (profile, sources) = golden(&profiles, &merges);
-        let mut ids: Vec<Uuid> = records.keys().copied().collect();
-        ids.sort_by_key(|id| (*id != person, records[id].created_at, *id));
-        let mut identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
-        // Those of one moment in the order of what they are.
-        identifiers.sort_by_key(|kept| (kept.valid_from, kept.identifier.key()));
-        Ok(Customer {
-            id: person,
-            revision: records.values().map(|held| held.revision).sum(),
-            root_revision: records.get(&person).map_or(0, |held| held.revision),
-            created_at: records.values().map(|held| held.created_at).min().unwrap_or(0),
-            profile,
-            sources,
-            identifiers,
-            records: ids,
-            merges,
-        })
+        let ids: Vec<Uuid> = records.keys().copied().collect();
+        let identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
+        shown(person, records, identifiers, merges)
     }
 
     /// The rows of some ids, by one statement.
@@ -164,6 +172,36 @@ impl Store {
             Db::Postgres(pool) => sqlx::query_as(sql.postgres).bind(ids).fetch_all(pool).await?,
         })
     }
+}
+
+/// The golden record of some records, with their identifiers and the merges that joined them.
+fn shown(
+    person: Uuid,
+    records: &BTreeMap<Uuid, Held>,
+    mut identifiers: Vec<KeptIdentifier>,
+    merges: Vec<Merge>,
+) -> Result<Customer, Error> {
+    let mut profiles = Vec::with_capacity(records.len());
+    for (id, held) in records {
+        let kept = read_profile(&held.profile)?;
+        profiles.push(RecordProfile { customer_id: *id, created_at: held.created_at, kept });
+    }
+    let (profile, sources) = golden(&profiles, &merges);
+    let mut ids: Vec<Uuid> = records.keys().copied().collect();
+    ids.sort_by_key(|id| (*id != person, records[id].created_at, *id));
+    // Those of one moment in the order of what they are.
+    identifiers.sort_by_key(|kept| (kept.valid_from, kept.identifier.key()));
+    Ok(Customer {
+        id: person,
+        revision: records.values().map(|held| held.revision).sum(),
+        root_revision: records.get(&person).map_or(0, |held| held.revision),
+        created_at: records.values().map(|held| held.created_at).min().unwrap_or(0),
+        profile,
+        sources,
+        identifiers,
+        records: ids,
+        merges,
+    })
 }
 
 /// Whether what was read in several statements is of one moment, as far as it shows who belongs

@@ -4,6 +4,7 @@ pub mod address;
 pub mod attribution;
 pub mod blocked;
 mod card;
+pub mod customer_search;
 mod digit;
 mod email;
 pub mod fold;

@@ -45,6 +45,11 @@ impl Checker {
         self.violations.is_empty()
     }
 
+    /// How many rules are broken so far.
+    pub fn violations(&self) -> usize {
+        self.violations.len()
+    }
+
     /// The result, unless a rule is broken, or else the caller has no right to the call.
     pub fn finish<T>(self, value: T) -> Result<T, Error> {
         match self.may_not_verify {

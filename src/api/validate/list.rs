@@ -3,14 +3,13 @@
 use super::{Checker, Rules, Who, entry::channel};
 use crate::{
     error::Error,
-    model::{CustomerQuery, EntryFilter, EntryKind, MAX_PAGE, Order},
+    model::{EntryFilter, EntryKind, MAX_PAGE, Order},
     pb,
-    store::MAX_NAME_WORDS,
-    story::{address, name, order, words},
+    story::{order, words},
 };
 
 const DEFAULT_PAGE: usize = 50;
-const MAX_QUERY_CHARS: usize = 256;
+pub(super) const MAX_QUERY_CHARS: usize = 256;
 
 /// A search through the history of one customer or of all.
 #[derive(Clone, Debug)]
@@ -65,30 +64,6 @@ pub fn timeline_search(
     checker.finish(TimelineSearch { who, words, filter, limit })
 }
 
-/// What to look for among customers, and how many.
-pub fn customer_search(
-    request: &pb::SearchCustomersRequest,
-    rules: &Rules,
-) -> Result<(CustomerQuery, usize), Error> {
-    use pb::search_customers_request::Query;
-    let mut checker = Checker::default();
-    let limit = checker.page_size(request.page_size);
-    let query = match &request.query {
-        None => {
-            checker.fail("query", "name, identifier or postcode is required");
-            None
-        }
-        Some(Query::Name(text)) => checker.name_query(text),
-        Some(Query::Identifier(value)) => {
-            checker.identifier("identifier", value, rules).map(CustomerQuery::Identifier)
-        }
-        Some(Query::Postcode(query)) => checker.postcode_query(query),
-    };
-    // A missing query has left a violation.
-    let query = query.unwrap_or(CustomerQuery::Name(Vec::new()));
-    checker.finish((query, limit))
-}
-
 impl Checker {
     pub(super) fn page_size(&mut self, size: i32) -> usize {
         match usize::try_from(size) {
@@ -129,14 +104,20 @@ impl Checker {
             self.fail("filter.occurred_before", "is before occurred_from");
         }
         if !filter.order_number.is_empty() {
-            let mut number = filter.order_number.clone();
-            self.line("filter.order_number", &mut number, 64);
-            checked.order = order::order_key(&number);
-            if checked.order.is_none() {
-                self.fail("filter.order_number", "names no order");
-            }
+            checked.order = self.order_key("filter.order_number", &filter.order_number);
         }
         checked
+    }
+
+    /// The key of an order number. None leaves a violation.
+    pub(super) fn order_key(&mut self, field: &str, number: &str) -> Option<String> {
+        let mut number = number.to_owned();
+        self.line(field, &mut number, 64);
+        let key = order::order_key(&number);
+        if key.is_none() {
+            self.fail(field, "names no order");
+        }
+        key
     }
 
     /// The words of a query, each with the forms it may have.
@@ -156,34 +137,6 @@ impl Checker {
                 Vec::new()
             }
         }
-    }
-
-    fn name_query(&mut self, text: &str) -> Option<CustomerQuery> {
-        if text.chars().count() > MAX_QUERY_CHARS {
-            self.fail("name", format!("is longer than {MAX_QUERY_CHARS} characters"));
-            return None;
-        }
-        let words = name::fold_name(text);
-        if words.is_empty() || words.len() > MAX_NAME_WORDS {
-            self.fail("name", format!("must hold 1 to {MAX_NAME_WORDS} words"));
-            return None;
-        }
-        Some(CustomerQuery::Name(words))
-    }
-
-    fn postcode_query(&mut self, query: &pb::PostcodeQuery) -> Option<CustomerQuery> {
-        if query.postcode.len() > 80 || query.house_number.len() > 80 {
-            self.fail("postcode", "is longer than 20 characters");
-            return None;
-        }
-        let postcode = address::postcode_key(&query.postcode);
-        if postcode.is_empty() {
-            self.fail("postcode.postcode", "is required");
-            return None;
-        }
-        let house = address::house_number_key(&query.house_number);
-        let house_number = (!house.is_empty()).then_some(house);
-        Some(CustomerQuery::Postcode { postcode, house_number })
     }
 }
 

@@ -4,6 +4,7 @@
 mod checker;
 mod content;
 mod customer;
+mod customer_search;
 mod entry;
 mod identity;
 mod list;
@@ -12,9 +13,10 @@ mod time;
 use uuid::Uuid;
 
 pub use customer::{identify, profile_change};
+pub use customer_search::customer_search;
 pub use entry::{batch, record};
 pub use identity::{Merging, approval, identifier_page, kept_apart, link, merge, unlink, unmerge};
-pub use list::{TimelineSearch, customer_search, timeline_page, timeline_search};
+pub use list::{TimelineSearch, timeline_page, timeline_search};
 
 use checker::Checker;
 

@@ -1,12 +1,14 @@
 //! How customers and entries look in a terminal: pure functions from messages to text.
 
 mod entry;
+mod found;
 mod identity;
 mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use entry::Story;
+pub use found::found;
 use text::safe;
 
 use crate::pb::{self, IdentifierKind as Kind};

@@ -12,8 +12,8 @@ use throughline::{
     clock::Clock,
     error::Error,
     model::{
-        CustomerQuery, EntryFilter, Identifier, Order, Origin, Profile, ProfileField, Record,
-        Recorded,
+        Clue, CustomerQuery, EntryFilter, Identifier, Order, Origin, Profile, ProfileField,
+        Reading, Record, Recorded,
     },
     pb,
     store::{PageRequest, ProfileChange, Store},
@@ -98,8 +98,10 @@ async fn call(store: Store, anna: Uuid, seed: u64) -> Done {
         done.changes.push(one);
         within(turns(), store.list_timeline(anna, &page(50))).await.transpose().unwrap();
         within(turns(), store.get_customer(anna)).await.transpose().unwrap();
-        let query = CustomerQuery::Name(vec!["anna".to_owned()]);
-        within(turns(), store.search_customers(&query, Uuid::nil(), 10)).await.transpose().unwrap();
+        let by_name = Clue::Name { places: false };
+        let reading = Reading { clue: by_name, words: vec!["anna".to_owned()] };
+        let query = CustomerQuery { readings: vec![reading] };
+        within(turns(), store.search_customers(&query, None, 10)).await.transpose().unwrap();
     }
     done
 }

@@ -95,7 +95,8 @@ impl Oracle {
         if filled {
             known.given_name = given_name;
         }
-        let told = conflicts.iter().filter(|(at, _)| self.told.insert((customer, identifiers[*at])));
+        let told =
+            conflicts.iter().filter(|(at, _)| self.told.insert((customer, identifiers[*at])));
         known.revision += i64::from(told.count() > 0 || created || linked || filled);
         Answer { customer, revision: known.revision, created, repeated: false, conflicts }
     }

@@ -1,0 +1,164 @@
+//! SearchCustomers: whom the readings of a query find, ranked.
+//!
+//! A clue finds the ids of customer records, by index ranges of bounded length. The records are
+//! then read and each is held against the whole reading: what is not the customer's any more, or
+//! not all that was asked for, falls out there. So a row too many in the tables of the search does
+//! no harm.
+
+mod fill;
+mod names;
+mod rows;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+
+use uuid::Uuid;
+
+pub(super) use rows::{add_parts, change_names};
+
+use super::{
+    Store,
+    dialect::READ_CUSTOMERS,
+    writes::{CustomerRow, held, read_profile},
+};
+use crate::{
+    error::Error,
+    model::{Clue, CustomerQuery, FoundCustomer, Match, Position, Profile, Reading},
+    story::customer_search::explain,
+};
+
+/// How many customers a search gives: who is not among the best is found by saying more.
+const BEST: usize = 200;
+/// How many records a reading is held against.
+const MAX_CANDIDATES: usize = 600;
+
+/// All statements of the search, with a name, for the test that prepares them.
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    all.extend(names::statements());
+    all.extend(values::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all.extend(rows::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all.extend(fill::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all
+}
+
+/// A search so far.
+struct Search<'a> {
+    store: &'a Store,
+    /// The records read.
+    records: HashMap<Uuid, Record>,
+    /// The best match of each person.
+    found: BTreeMap<Uuid, Match>,
+}
+
+/// A customer record.
+struct Record {
+    /// The canonical record of the person.
+    person_id: Uuid,
+    profile: Profile,
+}
+
+impl Store {
+    /// The customers that a query finds, the best match first and of equal ones the oldest record,
+    /// behind `after` and at most `limit`.
+    pub async fn search_customers(
+        &self,
+        query: &CustomerQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<FoundCustomer>, Error> {
+        let mut search = Search { store: self, records: HashMap::new(), found: BTreeMap::new() };
+        for reading in &query.readings {
+            match &reading.clue {
+                Clue::Name { places } => search.by_name(reading, *places).await?,
+                clue => {
+                    let candidates = self.find_by_value(clue).await?;
+                    search.weigh(reading, candidates).await?;
+                }
+            }
+        }
+        search.page(after, limit).await
+    }
+}
+
+impl Search<'_> {
+    /// Holds records against a reading: what the clue says of each, and whether it explains the
+    /// words. How many of them do is returned.
+    async fn weigh(
+        &mut self,
+        reading: &Reading,
+        candidates: Vec<(Uuid, Option<Match>)>,
+    ) -> Result<usize, Error> {
+        self.read(candidates.iter().map(|(id, _)| *id)).await?;
+        let places = !matches!(reading.clue, Clue::Name { places: false });
+        let mut hits = BTreeSet::new();
+        for (id, by_clue) in candidates {
+            let Some(record) = self.records.get(&id) else { continue };
+            let by_words = match reading.words.is_empty() {
+                true => None,
+                false => match explain(&reading.words, &record.profile, places) {
+                    None => continue,
+                    explained => explained,
+                },
+            };
+            let found = match (by_clue, by_words) {
+                (Some(one), Some(other)) => one.and(other),
+                (Some(found), None) | (None, Some(found)) => found,
+                (None, None) => continue,
+            };
+            // Here the records of one person become one answer.
+            let person = record.person_id;
+            hits.insert(person);
+            match self.found.entry(person) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(found);
+                }
+                Entry::Occupied(mut best) if found.distance < best.get().distance => {
+                    best.insert(found);
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        Ok(hits.len())
+    }
+
+    /// Reads the records that are not read yet.
+    async fn read(&mut self, ids: impl Iterator<Item = Uuid>) -> Result<(), Error> {
+        let mut seen = BTreeSet::new();
+        let new = ids.filter(|id| !self.records.contains_key(id) && seen.insert(*id));
+        let new: Vec<Uuid> = new.take(MAX_CANDIDATES).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<CustomerRow> = self.store.db.by_ids(READ_CUSTOMERS, &new).await?;
+        for row in rows {
+            let (id, held) = held(row);
+            let profile = read_profile(&held.profile)?.profile;
+            self.records.insert(id, Record { person_id: held.person_id, profile });
+        }
+        Ok(())
+    }
+
+    /// The page behind `after`, with the identifiers of its customers.
+    async fn page(
+        mut self,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<FoundCustomer>, Error> {
+        let mut found: Vec<(Uuid, Match)> = std::mem::take(&mut self.found).into_iter().collect();
+        found.sort_by_key(|(id, found)| (found.distance, *id));
+        found.truncate(BEST);
+        if let Some(after) = after {
+            let after = (after.occurred_at, after.entry_id);
+            found.retain(|(id, found)| (i64::from(found.distance), *id) > after);
+        }
+        found.truncate(limit);
+
+        let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
+        let mut customers = self.store.list_customers(&ids).await?;
+        let found = found.into_iter().filter_map(|(id, found)| {
+            Some(FoundCustomer { customer: customers.remove(&id)?, found })
+        });
+        Ok(found.collect())
+    }
+}

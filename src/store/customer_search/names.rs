@@ -1,0 +1,230 @@
+//! Records by the words of a name. Two words are looked for together: `customer_names` has a row
+//! for each two words of a name, so that two words that many people have cost no more than two
+//! rare ones.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt::Write as _,
+    sync::LazyLock,
+};
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{BEST, MAX_CANDIDATES, Search};
+use crate::{
+    error::Error,
+    model::{Match, Reading},
+    store::{Store, db::on_db, dialect::WORDS_BY_VARIANT},
+    story::customer_search::{nearest, query_keys},
+};
+
+const FIND_BY_BEGINNING: &str = "select customer_id from customer_names \
+    where word >= $1 and word < $2 order by word, other, customer_id limit 900";
+/// Two words of which each begins so. $1 to $4: the ranges of the one and of the other; of the
+/// words that begin as the one, the first 2,000 count.
+const FIND_BY_BEGINNINGS: &str = "select n.customer_id from name_words w \
+    join customer_names n on n.word = w.word and n.other >= $3 and n.other < $4 \
+    where w.word >= $1 and w.word < coalesce((select o.word from name_words o \
+        where o.word >= $1 and o.word < $2 order by o.word limit 1 offset 2000), $2) \
+    order by w.word, n.other, n.customer_id limit 400";
+
+/// How many ranges of `customer_names` one statement reads, and how many rows of each.
+struct Ranges {
+    count: usize,
+    rows: usize,
+    text: LazyLock<String>,
+}
+
+/// For the words as they are typed.
+static TYPED: Ranges = Ranges { count: 16, rows: 300, text: LazyLock::new(|| text(16, 300)) };
+/// For each of the many words that may have been meant.
+static MEANT: Ranges = Ranges { count: 64, rows: 40, text: LazyLock::new(|| text(64, 40)) };
+
+/// How many words near the words of a query are looked for with its other words.
+const MAX_MEANT: usize = 256;
+/// How many are looked for where both of two words are misspelt.
+const MAX_MEANT_BOTH: usize = 6;
+/// How many words near one are looked for alone.
+const MAX_NEAREST: usize = 64;
+
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    vec![
+        ("customer_search.find_by_beginning", FIND_BY_BEGINNING.to_owned()),
+        ("customer_search.find_by_beginnings", FIND_BY_BEGINNINGS.to_owned()),
+        ("customer_search.find_typed", TYPED.text.clone()),
+        ("customer_search.find_meant", MEANT.text.clone()),
+    ]
+}
+
+/// A union of ranges; an empty word asks nothing.
+fn text(count: usize, rows: usize) -> String {
+    let mut text = String::new();
+    for slot in 0..count {
+        let union = if slot == 0 { "" } else { " union all " };
+        let first = 3 * slot + 1;
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "{union}select * from (select cast({slot} as bigint) as slot, customer_id \
+             from customer_names where word = ${first} and other >= ${} and other < ${} \
+             order by word, other, customer_id limit {rows}) s{slot}",
+            first + 1,
+            first + 2,
+        );
+    }
+    text
+}
+
+/// A word, and the range of the words beside it.
+type Range = (String, String, String);
+
+/// The least text behind all that begin with an ASCII text.
+fn behind(text: &str) -> String {
+    format!("{text}\u{7f}")
+}
+
+/// A word beside which another begins so.
+fn beside(word: &str, other: &str) -> Range {
+    (word.to_owned(), other.to_owned(), behind(other))
+}
+
+/// A word beside which a place begins so.
+fn beside_place(word: &str, place: &str) -> Range {
+    beside(word, &format!("@{place}"))
+}
+
+impl Search<'_> {
+    /// Adds whom the words of a reading find: as they are typed, and misspelt where these are few.
+    pub(super) async fn by_name(&mut self, reading: &Reading, places: bool) -> Result<(), Error> {
+        let words = &reading.words;
+        let typed = match words.as_slice() {
+            [word] => self.store.find_by_beginning(word).await?,
+            _ => self.store.find_together(words, places).await?,
+        };
+        if self.weigh(reading, candidates(typed)).await? < BEST {
+            let meant = self.store.find_misspelt(words, places).await?;
+            self.weigh(reading, candidates(meant)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Each record once; the clue says nothing of them that the words do not.
+fn candidates(ids: Vec<Uuid>) -> Vec<(Uuid, Option<Match>)> {
+    let mut seen = HashSet::new();
+    let mut candidates: Vec<_> =
+        ids.into_iter().filter(|id| seen.insert(*id)).map(|id| (id, None)).collect();
+    candidates.truncate(MAX_CANDIDATES);
+    candidates
+}
+
+impl Store {
+    async fn find_by_beginning(&self, word: &str) -> Result<Vec<Uuid>, Error> {
+        Ok(on_db!(&self.db, |c| {
+            sqlx::query_scalar(FIND_BY_BEGINNING).bind(word).bind(behind(word)).fetch_all(c).await?
+        }))
+    }
+
+    /// Records that have two of the words together: those of the fewest first, until there are
+    /// enough. The records that have all the words are among those of any two of them.
+    async fn find_together(&self, words: &[String], places: bool) -> Result<Vec<Uuid>, Error> {
+        let mut ranges = Vec::new();
+        let mut pair_of = Vec::new();
+        let pairs = (0..words.len()).flat_map(|a| (a + 1..words.len()).map(move |b| (a, b)));
+        for (pair, (a, b)) in pairs.enumerate() {
+            for (word, other) in [(&words[a], &words[b]), (&words[b], &words[a])] {
+                ranges.push(beside(word, other));
+                pair_of.push(pair);
+                if places {
+                    ranges.push(beside_place(word, other));
+                    pair_of.push(pair);
+                }
+            }
+        }
+        let mut pairs: BTreeMap<usize, (bool, Vec<Uuid>)> = BTreeMap::new();
+        for (range, ids) in self.find_ranges(&TYPED, ranges).await?.into_iter().enumerate() {
+            let (is_cut, all) = pairs.entry(pair_of[range]).or_default();
+            *is_cut |= ids.len() == TYPED.rows;
+            all.extend(ids);
+        }
+        let mut pairs: Vec<_> = pairs.into_values().collect();
+        pairs.sort_by_key(|(is_cut, ids)| (*is_cut, ids.len()));
+        Ok(pairs.into_iter().flat_map(|(_, ids)| ids).collect())
+    }
+
+    /// Records that have words near the ones typed; two of several at a time.
+    async fn find_misspelt(&self, words: &[String], places: bool) -> Result<Vec<Uuid>, Error> {
+        let meant = self.find_meant(words).await?;
+        let mut ids = Vec::new();
+        let mut ranges = Vec::new();
+        if words.len() == 1 {
+            ranges.extend(meant.iter().flatten().map(|near| beside(near, "")));
+        } else {
+            // Two beginnings, the longer one of which fewer words have.
+            let mut longest: Vec<&String> = words.iter().collect();
+            longest.sort_by_key(|word| std::cmp::Reverse(word.len()));
+            let (one, other) = (longest[0], longest[1]);
+            ids = on_db!(&self.db, |c| {
+                let query = sqlx::query_scalar(FIND_BY_BEGINNINGS).bind(one).bind(behind(one));
+                query.bind(other).bind(behind(other)).fetch_all(c).await?
+            });
+            let each = MAX_MEANT / (2 * words.len() * (words.len() - 1));
+            for (at, near) in meant.iter().enumerate() {
+                for near in near.iter().take(each) {
+                    for other in words.iter().enumerate().filter(|(it, _)| *it != at) {
+                        ranges.push(beside(near, other.1));
+                        ranges.extend(places.then(|| beside_place(near, other.1)));
+                    }
+                }
+            }
+        }
+        if let [one, other] = meant.as_slice() {
+            for one in one.iter().take(MAX_MEANT_BOTH) {
+                let others = other.iter().take(MAX_MEANT_BOTH);
+                ranges.extend(others.map(|it| (one.clone(), it.clone(), format!("{it}\u{1}"))));
+            }
+        }
+        ids.extend(self.find_ranges(&MEANT, ranges).await?.into_iter().flatten());
+        Ok(ids)
+    }
+
+    /// For each word the words of the dictionary that are near it.
+    async fn find_meant(&self, words: &[String]) -> Result<Vec<Vec<String>>, Error> {
+        let keys: BTreeSet<String> = words.iter().flat_map(|word| query_keys(word)).collect();
+        let keys: Vec<String> = keys.into_iter().collect();
+        let rows: Vec<(String, String)> = self.db.by_texts(WORDS_BY_VARIANT, &keys).await?;
+        let known: BTreeSet<String> = rows.into_iter().map(|(_, word)| word).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        Ok(words.iter().map(|word| nearest(word, known.clone(), MAX_NEAREST)).collect())
+    }
+
+    /// The records of each range.
+    async fn find_ranges(
+        &self,
+        kind: &Ranges,
+        ranges: Vec<Range>,
+    ) -> Result<Vec<Vec<Uuid>>, Error> {
+        let mut found = vec![Vec::new(); ranges.len()];
+        for (chunk, ranges) in ranges.chunks(kind.count).enumerate() {
+            let rows: Vec<(i64, Uuid)> = on_db!(&self.db, |c| {
+                let mut query = sqlx::query_as(AssertSqlSafe(kind.text.as_str()));
+                for slot in 0..kind.count {
+                    let (word, from, to) = match ranges.get(slot) {
+                        Some((word, from, to)) => (word.as_str(), from.as_str(), to.as_str()),
+                        None => ("", "", ""),
+                    };
+                    query = query.bind(word).bind(from).bind(to);
+                }
+                query.fetch_all(c).await?
+            });
+            for (slot, id) in rows {
+                let range = chunk * kind.count + usize::try_from(slot).unwrap_or(usize::MAX);
+                if let Some(ids) = found.get_mut(range) {
+                    ids.push(id);
+                }
+            }
+        }
+        Ok(found)
+    }
+}

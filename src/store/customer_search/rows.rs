@@ -1,0 +1,103 @@
+//! The rows that a search finds customers by, written together with what they are made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::{
+    error::Error,
+    store::{
+        bulk::{Batch, Column, Table},
+        db::{Tx, on_tx},
+        dialect::{KNOWN_WORDS, READ_CUSTOMERS},
+        writes::{CustomerRow, Writes, held, read_profile},
+    },
+    story::customer_search::{identifier_parts, index_keys, name_rows},
+};
+
+const REMOVE_NAME: &str =
+    "delete from customer_names where word = $1 and other = $2 and customer_id = $3";
+
+pub(super) const STATEMENTS: [(&str, &str); 1] = [("customer_search.remove_name", REMOVE_NAME)];
+
+static CUSTOMER_NAMES: Table =
+    Table { name: "customer_names", columns: &["word", "other", "customer_id"] };
+static NAME_WORDS: Table = Table { name: "name_words", columns: &["word"] };
+static NAME_VARIANTS: Table = Table { name: "name_variants", columns: &["variant", "word"] };
+static IDENTIFIER_PARTS: Table = Table { name: "identifier_parts", columns: &["part", "key"] };
+
+/// A row of `customer_names`.
+pub(super) type NameRow = (String, String, Uuid);
+
+/// Adds the rows of the profiles of a batch, and removes at once those that the profiles as they
+/// are stored have and the new ones do not.
+pub(in crate::store) async fn change_names(
+    tx: &mut Tx,
+    batch: &mut Batch,
+    writes: &Writes,
+) -> Result<(), Error> {
+    let is_old = |id: &&Uuid| !writes.created.contains_key(id);
+    let old: Vec<Uuid> = writes.profiles.keys().filter(is_old).copied().collect();
+    let mut before: BTreeMap<Uuid, BTreeSet<(String, String)>> = BTreeMap::new();
+    if !old.is_empty() {
+        let rows: Vec<CustomerRow> = tx.by_ids(READ_CUSTOMERS, &old).await?;
+        for row in rows {
+            let (id, held) = held(row);
+            before.insert(id, name_rows(&read_profile(&held.profile)?.profile));
+        }
+    }
+    let mut added: Vec<NameRow> = Vec::new();
+    for (id, profile) in &writes.profiles {
+        let rows = name_rows(&profile.profile);
+        let before = before.remove(id).unwrap_or_default();
+        for (word, other) in before.difference(&rows) {
+            on_tx!(&mut *tx, |c| {
+                sqlx::query(REMOVE_NAME).bind(word).bind(other).bind(id).execute(c).await?;
+            });
+        }
+        added.extend(rows.difference(&before).map(|(a, b)| (a.clone(), b.clone(), *id)));
+    }
+    add_names(tx, batch, added).await
+}
+
+/// Adds rows of `customer_names`, with the words that are new to the dictionary. The rows of each
+/// table are in order, so that two servers that add the same ones never wait for each other.
+pub(super) async fn add_names(
+    tx: &mut Tx,
+    batch: &mut Batch,
+    mut rows: Vec<NameRow>,
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort();
+    let words: BTreeSet<String> = rows.iter().map(|(word, _, _)| word.clone()).collect();
+    let words: Vec<String> = words.into_iter().collect();
+    let known: Vec<(String,)> = tx.by_texts(KNOWN_WORDS, &words).await?;
+    let known: BTreeSet<String> = known.into_iter().map(|(word,)| word).collect();
+    let new: Vec<String> = words.into_iter().filter(|word| !known.contains(word)).collect();
+    let variants: BTreeSet<(String, String)> = new
+        .iter()
+        .flat_map(|word| index_keys(word).into_iter().map(|key| (key, word.clone())))
+        .collect();
+
+    let (variants, of): (Vec<String>, Vec<String>) = variants.into_iter().unzip();
+    batch.insert_missing(&NAME_WORDS, vec![Column::Texts(new)]);
+    batch.insert_missing(&NAME_VARIANTS, vec![Column::Texts(variants), Column::Texts(of)]);
+    let ids = rows.iter().map(|row| row.2).collect();
+    let (words, others): (Vec<String>, Vec<String>) =
+        rows.into_iter().map(|(word, other, _)| (word, other)).unzip();
+    let columns = vec![Column::Texts(words), Column::Texts(others), Column::Ids(ids)];
+    batch.insert_missing(&CUSTOMER_NAMES, columns);
+    Ok(())
+}
+
+/// Adds the parts of identifiers, by their keys.
+pub(in crate::store) fn add_parts(batch: &mut Batch, keys: &[String]) {
+    let rows: BTreeSet<(String, String)> = keys
+        .iter()
+        .flat_map(|key| identifier_parts(key).into_iter().map(|part| (part, key.clone())))
+        .collect();
+    let (parts, keys): (Vec<String>, Vec<String>) = rows.into_iter().unzip();
+    batch.insert_missing(&IDENTIFIER_PARTS, vec![Column::Texts(parts), Column::Texts(keys)]);
+}
