@@ -1,7 +1,10 @@
 use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
-use throughline::config::{Config, Problems, SETTINGS, Sources, redacted_url};
+use throughline::{
+    config::{Config, Problems, SETTINGS, Sources, read_callers, redacted_url},
+    story::blocked::Blocked,
+};
 
 /// The configuration of flags, environment variables and a file called `t.toml`.
 fn resolve(
@@ -110,6 +113,9 @@ fn a_password_is_not_shown() {
         listen: 127.0.0.1:7417,
         allow_unprotected: false,
         phone_region: none,
+        blocked_identifiers: none,
+        allowed_identifiers: none,
+        callers_file: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
         shutdown_grace_ms: 10000,
@@ -120,6 +126,66 @@ fn a_password_is_not_shown() {
         log_level: by command,
     }
     ");
+}
+
+#[test]
+fn values_that_name_nobody_are_read_as_identifiers() {
+    let file = "blocked_identifiers = '020 123 45 67, info@example.org,@example.com,'\n\
+                allowed_identifiers = 'test@test.nl'\nphone_region = 'NL'\n";
+    let config = resolve(&[], &[], file).unwrap();
+    assert_eq!(config.blocked_identifiers, ["020 123 45 67", "info@example.org", "@example.com"]);
+    let (blocked, problems) = config.blocked();
+    assert_eq!(problems, []);
+    assert!(blocked != Blocked::BUILT_IN);
+    let none = [("blocked_identifiers", "none"), ("allowed_identifiers", "")];
+    assert_eq!(resolve(&none, &[], file).unwrap().blocked().0, Blocked::BUILT_IN);
+
+    // Without the country it would be blocked in no spelling.
+    let wrong = "blocked_identifiers = '020 123 45 67, @shop'\n\
+                 allowed_identifiers = '@b ad.nl, #12'";
+    assert_snapshot!(resolve(&[], &[], wrong).unwrap_err(), @"");
+}
+
+#[test]
+fn a_caller_is_known_by_the_hash_of_its_token() {
+    let hash = |digit: char| digit.to_string().repeat(64);
+    let file = format!(
+        "[[caller]]\nname = 'webshop'\ntoken_sha256 = '{}'\nverifies = ['account', 'profile']\n\
+         [[caller]]\nname = 'desk'\ntoken_sha256 = '{}'\n",
+        hash('a'),
+        hash('B'),
+    );
+    let callers = read_callers("callers.toml", &file).unwrap();
+    let shown = format!("{callers:?}");
+    assert!(shown.contains("webshop") && shown.contains("Account") && !shown.contains("aaaa"));
+    assert_eq!(format!("{:?}", read_callers("callers.toml", "").unwrap()), "[]");
+
+    let wrong = format!(
+        "colour = 'blue'\ncaller = 1\n\
+         [[callers]]\nname = 'x'\n"
+    );
+    assert_snapshot!(read_callers("callers.toml", &wrong).unwrap_err(), @"");
+    let wrong = format!(
+        "[[caller]]\nname = 'local'\ntoken_sha256 = '{0}'\n\
+         [[caller]]\ntoken = 'geheim'\n\
+         [[caller]]\nname = 'desk'\ntoken_sha256 = '{1}geheim'\nverifies = ['acount', 7]\n\
+         [[caller]]\nname = 'shop'\ntoken_sha256 = '{0}'\nverifies = 'email'\n\
+         [[caller]]\nname = 'shop'\ntoken_sha256 = '{0}'\n",
+        hash('a'),
+        "b".repeat(58),
+    );
+    let problems = read_callers("callers.toml", &wrong).unwrap_err().to_string();
+    assert!(!problems.contains("geheim") && !problems.contains("aaaa"));
+    assert_snapshot!(problems, @"");
+    let broken = read_callers("callers.toml", "[[caller]]\ntoken_sha256 = 'geheim\n").unwrap_err();
+    assert_snapshot!(broken, @"");
+}
+
+#[test]
+fn a_file_of_callers_that_is_not_there_is_told() {
+    let config = resolve(&[("callers_file", "/nowhere/callers.toml")], &[], "").unwrap();
+    assert_snapshot!(config.callers().unwrap_err(), @"");
+    assert!(resolve(&[], &[], "").unwrap().callers().is_ok());
 }
 
 #[test]

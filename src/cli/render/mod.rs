@@ -11,7 +11,7 @@ pub use entry::Story;
 pub use found::found;
 use text::safe;
 
-use crate::pb::{self, IdentifierKind as Kind};
+use crate::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};
 
 /// How many identifiers are shown of a customer.
 const MAX_SHOWN: usize = 12;
@@ -115,6 +115,9 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
             line("language", &safe(&profile.language));
         }
     }
+    if customer.record_ids.len() > 1 {
+        line("merged", &format!("of {} records", customer.record_ids.len()));
+    }
     if let Some((day, _)) = look.moment(customer.created_at.as_ref()) {
         line("recorded since", &day.strftime("%-d %B %Y").to_string());
     }
@@ -135,6 +138,11 @@ fn identifier_line(identifier: &pb::CustomerIdentifier) -> (&'static str, String
     }
     if identifier.mixed_script {
         value.push_str(" (mixes scripts: it may be made to look like another)");
+    }
+    match identifier.proof() {
+        Proof::Verified => value.push_str(", verified"),
+        Proof::Shared => value.push_str(", used by several people"),
+        Proof::Claimed | Proof::Unspecified => {}
     }
     (kind_name(identifier.kind()), value)
 }

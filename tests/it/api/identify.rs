@@ -17,6 +17,12 @@ fn values(customer: &pb::Customer) -> BTreeSet<&str> {
     customer.identifiers.iter().map(|it| it.value.as_str()).collect()
 }
 
+/// Who the customer of an answer is, and what names it.
+fn claims(answer: &pb::IdentifyCustomerResponse) -> (&String, &Vec<pb::CustomerIdentifier>) {
+    let customer = answer.customer.as_ref().unwrap();
+    (&customer.id, &customer.identifiers)
+}
+
 fn conflict(index: i32, customer: &pb::Customer) -> pb::IdentifierConflict {
     pb::IdentifierConflict { index, customer_id: customer.id.clone() }
 }
@@ -102,12 +108,12 @@ async fn conflicts_are_named_and_nothing_is_linked() {
             let [(strong, of_strong), (weak, of_weak)] = pair else { unreachable!() };
             let call = vec![weak.clone(), email("bert.smit@example.net"), strong.clone()];
             let answer = server.identified(call).await;
-            assert_eq!(answer.customer.as_ref(), Some(of_strong), "{strong:?}");
+            assert_eq!(claims(&answer), (&of_strong.id, &of_strong.identifiers), "{strong:?}");
             assert_eq!(answer.conflicts, [conflict(0, of_weak)], "{weak:?}");
         }
         let all = owned.iter().rev().map(|(identifier, _)| identifier.clone()).collect();
         let answer = server.identified(all).await;
-        assert_eq!(answer.customer.as_ref(), Some(&owned[0].1));
+        assert_eq!(claims(&answer), (&owned[0].1.id, &owned[0].1.identifiers));
         let others: Vec<_> = owned[1..].iter().rev().map(|(_, customer)| customer).collect();
         let named: Vec<_> = (0..).zip(others).map(|(index, it)| conflict(index, it)).collect();
         assert_eq!(answer.conflicts, named);
@@ -126,10 +132,15 @@ async fn of_two_of_one_kind_the_first_decides() {
         let one = server.identified(vec![account("one")]).await.customer.unwrap();
         let two = server.identified(vec![account("two")]).await.customer.unwrap();
         let answer = server.identified(vec![account("two"), account("one")]).await;
-        assert_eq!(answer.customer, Some(two.clone()));
+        assert_eq!(claims(&answer), (&two.id, &two.identifiers));
         assert_eq!(answer.conflicts, [conflict(1, &one)]);
+        // What was refused is noted once.
+        let noted = answer.customer.unwrap();
+        assert!(noted.revision > two.revision);
+        let again = server.identified(vec![account("two"), account("one")]).await;
+        assert_eq!(again.customer, Some(noted));
         let answer = server.identified(vec![account("one"), account("two")]).await;
-        assert_eq!(answer.customer, Some(one));
+        assert_eq!(claims(&answer), (&one.id, &one.identifiers));
         assert_eq!(answer.conflicts, [conflict(1, &two)]);
         server.stop().await;
     })

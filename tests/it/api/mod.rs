@@ -2,11 +2,15 @@
 
 mod bad_inputs;
 mod batch;
+mod callers;
 mod cancelled;
+mod candidates;
 mod discovery;
 mod identify;
 mod large;
+mod links;
 mod lists;
+mod merges;
 mod orders;
 mod record;
 mod replay;
@@ -14,4 +18,5 @@ mod same_hits;
 mod search;
 mod search_customers;
 mod under_way;
+mod unmerges;
 mod update;

@@ -1,4 +1,5 @@
 mod arguments;
+mod identity;
 mod json;
 mod process;
 mod render;

@@ -128,7 +128,8 @@ async fn customers_are_identified_each_by_itself() {
         assert_eq!(both.conflicts[0].customer_id, bert.customer_id);
 
         let customer = store.get_customer(anna.customer_id).await.unwrap().unwrap();
-        assert_eq!((customer.profile, customer.revision), (profile, 1));
+        // The account that somebody else has was refused, which is noted.
+        assert_eq!((customer.profile, customer.revision), (profile, 2));
         assert_eq!(store.find_owner(&key("one-too-many")).await.unwrap(), None);
         store.close().await;
     })

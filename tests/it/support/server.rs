@@ -1,9 +1,13 @@
 use std::{net::SocketAddr, time::Duration};
 
+use sha2::{Digest as _, Sha256};
 use throughline::{
-    api::{caller::Callers, validate::Rules},
+    api::{
+        caller::{Caller, Callers},
+        validate::Rules,
+    },
     clock::Clock,
-    model::Micros,
+    model::{IdentifierKind, Micros},
     pb::{
         customer_service_client::CustomerServiceClient,
         timeline_service_client::TimelineServiceClient,
@@ -18,6 +22,12 @@ use super::Database;
 
 /// The time of every server that [`Server::start`] starts: 2026-03-14T12:00:00Z, a Saturday.
 pub const NOW: Micros = 1_773_489_600_000_000;
+
+/// The token of the caller "shop", which verifies everything.
+pub const SHOP_TOKEN: &str = "the-token-of-the-shop";
+
+/// The token of the caller "desk", which verifies loyalty cards alone.
+pub const DESK_TOKEN: &str = "the-token-of-the-desk";
 
 /// How many connections a server has to its database.
 const CONNECTIONS: u32 = 8;
@@ -43,8 +53,20 @@ pub fn settings(clock: Clock) -> Settings {
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
         rules: Rules::new(clock),
-        callers: Callers::default(),
+        callers: callers(),
     }
+}
+
+fn callers() -> Callers {
+    let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
+        let verifies = verifies.to_vec();
+        let token_sha256 = Sha256::digest(token).into();
+        (Caller { name: name.into(), verifies, verifies_profile }, token_sha256)
+    };
+    Callers::new([
+        caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
+        caller("desk", DESK_TOKEN, &[IdentifierKind::LoyaltyCard], false),
+    ])
 }
 
 impl Server {

@@ -116,6 +116,13 @@ pub enum Call {
     GetCustomer(pb::GetCustomerRequest),
     Update(pb::UpdateCustomerRequest),
     SearchCustomers(pb::SearchCustomersRequest),
+    Link(pb::LinkIdentifierRequest),
+    Unlink(pb::UnlinkIdentifierRequest),
+    Merge(pb::MergeCustomersRequest),
+    Approve(pb::ApproveMergeRequest),
+    Unmerge(pb::UnmergeCustomersRequest),
+    KeepApart(pb::KeepCustomersApartRequest),
+    ListIdentifiers(pb::ListIdentifiersRequest),
     Record(Box<pb::RecordEntryRequest>),
     Batch(pb::BatchRecordEntriesRequest),
     GetEntry(pb::GetEntryRequest),
@@ -129,6 +136,42 @@ impl From<pb::RecordEntryRequest> for Call {
     }
 }
 
+impl From<pb::LinkIdentifierRequest> for Call {
+    fn from(request: pb::LinkIdentifierRequest) -> Self {
+        Self::Link(request)
+    }
+}
+
+impl From<pb::UnlinkIdentifierRequest> for Call {
+    fn from(request: pb::UnlinkIdentifierRequest) -> Self {
+        Self::Unlink(request)
+    }
+}
+
+impl From<pb::MergeCustomersRequest> for Call {
+    fn from(request: pb::MergeCustomersRequest) -> Self {
+        Self::Merge(request)
+    }
+}
+
+impl From<pb::ApproveMergeRequest> for Call {
+    fn from(request: pb::ApproveMergeRequest) -> Self {
+        Self::Approve(request)
+    }
+}
+
+impl From<pb::UnmergeCustomersRequest> for Call {
+    fn from(request: pb::UnmergeCustomersRequest) -> Self {
+        Self::Unmerge(request)
+    }
+}
+
+impl From<pb::KeepCustomersApartRequest> for Call {
+    fn from(request: pb::KeepCustomersApartRequest) -> Self {
+        Self::KeepApart(request)
+    }
+}
+
 impl Call {
     async fn send(self, server: &mut Server) -> Result<(), Status> {
         let Server { customers, timeline, .. } = server;
@@ -137,6 +180,13 @@ impl Call {
             Self::GetCustomer(it) => customers.get_customer(it).await.map(drop),
             Self::Update(it) => customers.update_customer(it).await.map(drop),
             Self::SearchCustomers(it) => customers.search_customers(it).await.map(drop),
+            Self::Link(it) => customers.link_identifier(it).await.map(drop),
+            Self::Unlink(it) => customers.unlink_identifier(it).await.map(drop),
+            Self::Merge(it) => customers.merge_customers(it).await.map(drop),
+            Self::Approve(it) => customers.approve_merge(it).await.map(drop),
+            Self::Unmerge(it) => customers.unmerge_customers(it).await.map(drop),
+            Self::KeepApart(it) => customers.keep_customers_apart(it).await.map(drop),
+            Self::ListIdentifiers(it) => customers.list_identifiers(it).await.map(drop),
             Self::Record(it) => timeline.record_entry(*it).await.map(drop),
             Self::Batch(it) => timeline.batch_record_entries(it).await.map(drop),
             Self::GetEntry(it) => timeline.get_entry(it).await.map(drop),
@@ -152,6 +202,13 @@ impl Call {
             Self::GetCustomer(it) => ("GetCustomerRequest", it.encode_to_vec()),
             Self::Update(it) => ("UpdateCustomerRequest", it.encode_to_vec()),
             Self::SearchCustomers(it) => ("SearchCustomersRequest", it.encode_to_vec()),
+            Self::Link(it) => ("LinkIdentifierRequest", it.encode_to_vec()),
+            Self::Unlink(it) => ("UnlinkIdentifierRequest", it.encode_to_vec()),
+            Self::Merge(it) => ("MergeCustomersRequest", it.encode_to_vec()),
+            Self::Approve(it) => ("ApproveMergeRequest", it.encode_to_vec()),
+            Self::Unmerge(it) => ("UnmergeCustomersRequest", it.encode_to_vec()),
+            Self::KeepApart(it) => ("KeepCustomersApartRequest", it.encode_to_vec()),
+            Self::ListIdentifiers(it) => ("ListIdentifiersRequest", it.encode_to_vec()),
             Self::Record(it) => ("RecordEntryRequest", it.encode_to_vec()),
             Self::Batch(it) => ("BatchRecordEntriesRequest", it.encode_to_vec()),
             Self::GetEntry(it) => ("GetEntryRequest", it.encode_to_vec()),

@@ -9,7 +9,13 @@ use super::{
     case::{Call, Case, refused},
     world::{FULL, World, identifier, record},
 };
-use crate::calls;
+use crate::{
+    calls,
+    identity::{link, unlink, verified},
+};
+
+/// The id of nobody: what is wrong with the rest of a call is told before it is looked for.
+const SOMEBODY: &str = "0190f3c4-7b1a-7cc0-8000-00000000beef";
 
 pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -81,7 +87,8 @@ pub fn cases(world: &World) -> Vec<Case> {
         let unknown = pb::Identifier { kind, ..identifier(Kind::Account, "maria.b") };
         cases.extend(everywhere(59, &unknown, Part::Kind, "UNKNOWN_ENUM"));
     }
-    cases.extend(too_many());
+    cases.extend(not_verified(world));
+    cases.extend(too_many(world));
     cases.extend(not_an_id(world));
     cases
 }
@@ -95,19 +102,41 @@ enum Part {
     PhoneRegion,
 }
 
+impl Part {
+    /// Its path in a call of one identifier.
+    fn alone(self) -> &'static str {
+        match self {
+            Self::Kind => "identifier.kind",
+            Self::Namespace => "identifier.namespace",
+            Self::Value => "identifier.value",
+            Self::PhoneRegion => "identifier.phone_region",
+        }
+    }
+}
+
 /// The identifier in calls that write, alone and as the second of two, and in calls that read.
 fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static str) -> Vec<Case> {
-    let [first, second, alone] = match part {
-        Part::Kind => ["identifiers[0].kind", "identifiers[1].kind", "identifier.kind"],
-        Part::Value => ["identifiers[0].value", "identifiers[1].value", "identifier.value"],
-        Part::Namespace => {
-            ["identifiers[0].namespace", "identifiers[1].namespace", "identifier.namespace"]
-        }
-        Part::PhoneRegion => [
-            "identifiers[0].phone_region",
-            "identifiers[1].phone_region",
-            "identifier.phone_region",
-        ],
+    let mut cases = where_it_names(number, wrong, part, reason);
+    // What names nobody can be taken away all the same, where it did once.
+    if reason != "BLOCKED_IDENTIFIER" {
+        let unlink = unlink(SOMEBODY, wrong.clone());
+        cases.push(refused(number, "UnlinkIdentifier", unlink, &[part.alone()]).reason(reason));
+    }
+    cases
+}
+
+fn where_it_names(
+    number: u16,
+    wrong: &pb::Identifier,
+    part: Part,
+    reason: &'static str,
+) -> Vec<Case> {
+    let alone = part.alone();
+    let [first, second] = match part {
+        Part::Kind => ["identifiers[0].kind", "identifiers[1].kind"],
+        Part::Value => ["identifiers[0].value", "identifiers[1].value"],
+        Part::Namespace => ["identifiers[0].namespace", "identifiers[1].namespace"],
+        Part::PhoneRegion => ["identifiers[0].phone_region", "identifiers[1].phone_region"],
     };
     let what =
         |call| format!("{call} of {:?} {:?} {:.40?}", wrong.kind(), wrong.namespace, wrong.value);
@@ -124,18 +153,47 @@ fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static 
         refused(number, what("RecordEntry"), entry, &[second]),
         refused(number, what("GetCustomer"), Call::GetCustomer(get), &[alone]),
         refused(number, what("SearchCustomers"), Call::SearchCustomers(search), &[alone]),
+        refused(number, what("LinkIdentifier"), link(SOMEBODY, wrong.clone()), &[alone]),
     ]
     .into_iter()
     .map(|case| case.reason(reason))
     .collect()
 }
 
-fn too_many() -> Vec<Case> {
+/// What is said to be verified by whoever may not say so.
+fn not_verified(world: &World) -> Vec<Case> {
+    let new = || verified(identifier(Kind::Account, "maria.b"));
+    let mut entry = record();
+    entry.identifiers.push(new());
+    let batch = pb::BatchRecordEntriesRequest { requests: vec![record(), entry.clone()] };
+    let identify = Call::Identify(calls::identify(vec![new()]));
+    let take = pb::LinkIdentifierRequest { take_over: true, ..link(&world.customer_id, new()) };
+    let within = "requests[1].identifiers[1].verified";
+    vec![
+        refused(61, "IdentifyCustomer", identify, &["identifiers[0].verified"]),
+        refused(61, "RecordEntry", entry, &["identifiers[1].verified"]),
+        refused(61, "BatchRecordEntries", Call::Batch(batch), &[within]),
+        refused(61, "LinkIdentifier", link(&world.customer_id, new()), &["identifier.verified"]),
+        refused(61, "LinkIdentifier that takes over", take, &["identifier.verified"]),
+        refused(
+            61,
+            "UnlinkIdentifier",
+            unlink(&world.customer_id, new()),
+            &["identifier.verified"],
+        ),
+    ]
+    .into_iter()
+    .map(|case| case.code(Code::PermissionDenied).reason("MAY_NOT_VERIFY"))
+    .collect()
+}
+
+fn too_many(world: &World) -> Vec<Case> {
     let identify = |identifiers| Call::Identify(calls::identify(identifiers));
     let full = identifier(Kind::Account, FULL);
     let new = identifier(Kind::Account, "account-200");
     let mut entry = record();
     entry.identifiers = vec![new.clone(), full.clone()];
+    let one_more = link(&world.full_customer_id, new.clone());
     let all: Vec<_> =
         (0..201).map(|it| identifier(Kind::Cookie, &format!("cookie-{it}"))).collect();
     vec![
@@ -143,6 +201,9 @@ fn too_many() -> Vec<Case> {
             .code(Code::ResourceExhausted)
             .reason("TOO_MANY_IDENTIFIERS"),
         refused(62, "a 201st identifier with an entry", entry, &[])
+            .code(Code::ResourceExhausted)
+            .reason("TOO_MANY_IDENTIFIERS"),
+        refused(62, "a 201st identifier, linked", one_more, &[])
             .code(Code::ResourceExhausted)
             .reason("TOO_MANY_IDENTIFIERS"),
         refused(62, "201 identifiers in one call", identify(all), &[])

@@ -5,6 +5,8 @@
 mod accepted;
 mod case;
 mod identifiers;
+mod identity;
+mod merges;
 mod orders;
 mod reads;
 mod record_entry;
@@ -24,16 +26,16 @@ use crate::support::{RowCounter, Server, on_both};
 
 /// The numbers that no call of the contract can meet yet, and why.
 const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
-    (26..=26, "there are no callers: a request_id belongs to all of them"),
-    (28..=34, "there are no callers and no purposes"),
-    (46..=46, "there is no proof of an identifier that another customer could have"),
-    (61..=61, "there is no proof that a caller could claim"),
-    (65..=65, "there are no callers: each sees every customer"),
-    (66..=67, "customers are not erased and not merged"),
+    (28..=28, "callers have no channels"),
+    (29..=31, "there are no purposes"),
+    (32..=33, "whoever acts is not listed anywhere: the caller names them"),
+    (65..=65, "each caller sees every customer"),
+    (66..=66, "customers are not erased"),
     (74..=74, "an entry's time is always UTC; files are the importer's"),
     (93..=93, "there are no cases"),
-    (96..=100, "customers are not merged"),
-    (102..=106, "customers are not merged"),
+    (97..=97, "each caller sees every customer"),
+    (103..=103, "there are no holds and no restrictions"),
+    (106..=106, "each caller sees every customer"),
     (110..=110, "the time range of a filter is not capped"),
     (113..=114, "there are no streams"),
     (115..=116, "nothing is erased or exported"),
@@ -44,6 +46,11 @@ const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
 #[tokio::test]
 async fn identifiers_are_refused() {
     on_both(async |database| check(database, identifiers::cases).await).await;
+}
+
+#[tokio::test]
+async fn merges_are_refused() {
+    on_both(async |database| check(database, merges::cases).await).await;
 }
 
 #[tokio::test]
@@ -91,13 +98,14 @@ fn every_number_of_the_list_has_its_place() {
     let world = World::default();
     let cases = [
         identifiers::cases(&world),
+        merges::cases(&world),
         write_names::cases(&world),
         record_entry::cases(&world),
         orders::cases(&world),
         reads::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
-    let apart = wire::NUMBERS.iter().chain(accepted::NUMBERS).copied();
+    let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS].concat();
     let tested: BTreeSet<u16> = refused.chain(apart).collect();
 
     let skipped: Vec<u16> =

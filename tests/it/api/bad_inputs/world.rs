@@ -8,7 +8,10 @@ use throughline::pb::{
     list_timeline_request, search_timeline_request,
 };
 
-use crate::support::{NOW, Server};
+use crate::{
+    identity::{keep_apart, verified},
+    support::{NOW, Server},
+};
 
 /// What the cases of one server can refer to.
 #[derive(Default)]
@@ -23,6 +26,22 @@ pub struct World {
     pub full_customer_id: String,
     /// An entry of another customer, who has the order [`OTHERS_ORDER`].
     pub others_entry_id: String,
+    /// Two customers that are one, and the merge.
+    pub merged: Merged,
+    /// A merge that a later one depends on.
+    pub merge_in_use: String,
+    /// Two customers with different verified accounts.
+    pub strong: [String; 2],
+    /// Two customers that are kept apart.
+    pub apart: [String; 2],
+}
+
+/// A merge, and its customers.
+#[derive(Default)]
+pub struct Merged {
+    pub id: String,
+    pub into: String,
+    pub from: String,
 }
 
 /// An identifier of a customer.
@@ -41,6 +60,7 @@ pub const USED_UPDATE_ID: &str = "5b0f4d3e-9f0f-4c57-8d4e-1f1f0c6f6d12";
 
 impl World {
     pub async fn make(server: &mut Server) -> Self {
+        let mut world = Self::of_merges(server).await;
         let Server { customers, timeline, .. } = server;
 
         let mut first = purchase(|it| it.order_number = ORDER.to_owned());
@@ -70,13 +90,33 @@ impl World {
         let full = customers.identify_customer(full).await.unwrap().into_inner().customer.unwrap();
 
         let page = timeline.list_timeline(list(&customer.id)).await.unwrap().into_inner();
-        Self {
-            customer_id: customer.id,
-            old_etag: customer.etag,
-            page_token: page.next_page_token,
-            full_customer_id: full.id,
-            others_entry_id: recorded[3].entry_id.clone(),
+        world.customer_id = customer.id;
+        world.old_etag = customer.etag;
+        world.page_token = page.next_page_token;
+        world.full_customer_id = full.id;
+        world.others_entry_id.clone_from(&recorded[3].entry_id);
+        world
+    }
+
+    async fn of_merges(server: &Server) -> Self {
+        let mut ids = Vec::new();
+        for number in 0..7 {
+            let own = identifier(IdentifierKind::Email, &format!("person-{number}@example.net"));
+            ids.push(server.made(vec![own]).await.id);
         }
+        let first = server.merge_of(&ids[0], &ids[1]).await;
+        let in_use = server.merge_of(&ids[2], &ids[3]).await;
+        server.merge_of(&ids[4], &ids[3]).await;
+        let mut strong = [const { String::new() }; 2];
+        for (place, account) in [(0, "strong-one"), (1, "strong-two")] {
+            let account = verified(identifier(IdentifierKind::Account, account));
+            strong[place] = server.known(account, Default::default()).await.id;
+        }
+        let apart = [ids[5].clone(), ids[6].clone()];
+        let mark = keep_apart(&apart[0], &apart[1]);
+        server.customers.clone().keep_customers_apart(mark).await.unwrap();
+        let merged = Merged { id: first, into: ids[0].clone(), from: ids[1].clone() };
+        Self { merged, merge_in_use: in_use, strong, apart, ..Self::default() }
     }
 }
 

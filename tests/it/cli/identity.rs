@@ -1,0 +1,115 @@
+//! How changes of identity look in a terminal.
+
+use insta::assert_snapshot;
+use jiff::tz::TimeZone;
+use throughline::{
+    cli::render::{self, Look, Story},
+    pb::{self, IdentifierProof as Proof, entry::Content, identity_change::Change},
+};
+
+use crate::calls::{at, identifier};
+
+fn look(width: usize) -> Look {
+    Look { width, colour: false, zone: TimeZone::UTC, full: false }
+}
+
+fn told(minute: i64, change: pb::IdentityChange) -> pb::Entry {
+    pb::Entry {
+        occurred_at: Some(at(60 * minute)),
+        content: Some(Content::IdentityChange(change)),
+        ..pb::Entry::default()
+    }
+}
+
+fn change(change: Change, reason: &str) -> pb::IdentityChange {
+    pb::IdentityChange {
+        change: change.into(),
+        actor: "Karin".to_owned(),
+        reason: reason.to_owned(),
+        other_customer_id: "019cec37-b600-77b1-879d-e6c57cc4cf44".to_owned(),
+        ..pb::IdentityChange::default()
+    }
+}
+
+fn of_identifier(sort: Change, proof: Proof, namespace: &str) -> pb::IdentityChange {
+    let identifier = pb::Identifier {
+        namespace: namespace.to_owned(),
+        ..identifier(pb::IdentifierKind::Account, "anna")
+    };
+    pb::IdentityChange {
+        identifier: Some(identifier),
+        proof: proof.into(),
+        other_customer_id: String::new(),
+        ..change(sort, "")
+    }
+}
+
+fn show(entries: &[pb::Entry], look: &Look) -> String {
+    let mut story = Story::new(look);
+    entries.iter().map(|entry| story.entry(entry, None)).collect()
+}
+
+#[test]
+fn each_change_is_a_line_in_plain_words() {
+    let merged = pb::IdentityChange {
+        evidence: vec!["the same card shown in the store".to_owned()],
+        ..change(Change::Merged, "one person with two mailboxes")
+    };
+    let entries = [
+        told(9, change(Change::KeptApartLifted, "a slip")),
+        told(8, change(Change::KeptApart, "twins")),
+        told(7, change(Change::Unmerged, "father and son, says he")),
+        told(6, merged),
+        told(5, of_identifier(Change::Unlinked, Proof::Unspecified, "")),
+        told(4, of_identifier(Change::Linked, Proof::Shared, "outlet")),
+        told(3, of_identifier(Change::Linked, Proof::Verified, "")),
+        told(2, of_identifier(Change::Linked, Proof::Claimed, "")),
+        told(1, pb::IdentityChange::default()),
+    ];
+    assert_snapshot!(show(&entries, &look(100)), @"");
+}
+
+#[test]
+fn a_merged_customer_shows_what_it_is_of() {
+    let kept = |kind: pb::IdentifierKind, value: &str, proof: Proof| pb::CustomerIdentifier {
+        kind: kind.into(),
+        value: value.to_owned(),
+        proof: proof.into(),
+        ..pb::CustomerIdentifier::default()
+    };
+    let customer = pb::Customer {
+        id: "019cec37-b600-77b1-879d-e6c57cc4cf44".to_owned(),
+        identifiers: vec![
+            kept(pb::IdentifierKind::Account, "anna", Proof::Verified),
+            kept(pb::IdentifierKind::Phone, "+31612345678", Proof::Shared),
+            kept(pb::IdentifierKind::Email, "anna@example.net", Proof::Claimed),
+        ],
+        record_ids: vec!["a".to_owned(), "b".to_owned()],
+        ..pb::Customer::default()
+    };
+    assert_snapshot!(render::customer(&customer, &look(80)), @"");
+}
+
+#[test]
+fn nothing_in_a_change_steers_the_terminal() {
+    let trick = "\x1b[2J\x1b]0;owned\x07\u{202e}gnp.exe\r\x08\u{9b}31m\tx\ny";
+    let identifier = pb::Identifier {
+        namespace: trick.to_owned(),
+        value: trick.to_owned(),
+        ..pb::Identifier::default()
+    };
+    let hostile = pb::IdentityChange {
+        change: Change::Linked.into(),
+        actor: trick.to_owned(),
+        reason: trick.to_owned(),
+        identifier: Some(identifier),
+        other_customer_id: trick.to_owned(),
+        merge_id: trick.to_owned(),
+        evidence: vec![trick.to_owned()],
+        ..pb::IdentityChange::default()
+    };
+    let merged = pb::IdentityChange { change: Change::Merged.into(), ..hostile.clone() };
+    let text = show(&[told(2, hostile), told(1, merged)], &look(80));
+    let steers = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
+    assert_eq!(text.chars().find(steers), None, "{text}");
+}
