@@ -1,8 +1,0 @@
-//! Who is who, as a whole.
-
-mod call;
-mod compare;
-mod oracle;
-mod rows;
-mod sequences;
-mod world;
