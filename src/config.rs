@@ -16,7 +16,7 @@ use std::{
 
 use tracing::Level;
 
-use crate::{api::caller::Callers, story::blocked::Blocked};
+use crate::{api::caller::Callers, model::MergeRule, story::blocked::Blocked};
 
 pub use callers::read as read_callers;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
@@ -44,6 +44,8 @@ pub struct Config {
     pub max_calls: u32,
     /// For each connection.
     pub max_concurrent_streams: u32,
+    /// By what customers are merged without a person.
+    pub auto_merge: Vec<MergeRule>,
     pub log_format: LogFormat,
     /// None: what the command thinks best.
     pub log_level: Option<Level>,
@@ -66,6 +68,7 @@ impl Default for Config {
             max_connections: 1024,
             max_calls: 1024,
             max_concurrent_streams: 256,
+            auto_merge: Vec::new(),
             log_format: LogFormat::Text,
             log_level: None,
         }

@@ -24,6 +24,7 @@ use crate::{
         guard::{Bounds, GuardLayer},
         validate::Rules,
     },
+    model::MergeRule,
     pb::{
         DESCRIPTORS,
         services::{
@@ -62,6 +63,8 @@ pub struct Settings {
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
     pub rules: Rules,
+    /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
+    pub matching: Option<Vec<MergeRule>>,
     pub callers: Callers,
 }
 
@@ -80,6 +83,13 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, store.ping().await.is_ok()).await;
     let watch = tokio::spawn(watch_store(store.clone(), health.clone()));
+    let matching =
+        settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
+    let end_tasks = || {
+        watch.abort();
+        // What it is in the middle of goes on in a task of its own, and the store waits for it.
+        matching.iter().for_each(tokio::task::JoinHandle::abort);
+    };
 
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -126,7 +136,7 @@ where
     let ended = tokio::select! {
         ended = &mut serving => ended.context("the listener"),
         () = shutdown => {
-            watch.abort();
+            end_tasks();
             report(&health, false).await;
             drop(stop);
             // A stream that a client keeps open would hold the server for ever.
@@ -139,7 +149,7 @@ where
             }
         }
     };
-    watch.abort();
+    end_tasks();
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");
     }

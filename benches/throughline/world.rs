@@ -154,6 +154,7 @@ impl Served {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: rules(),
+            matching: Some(Vec::new()),
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -139,15 +139,18 @@ impl CustomerService for Api {
 
     async fn list_merge_suggestions(
         &self,
-        _request: Request<pb::ListMergeSuggestionsRequest>,
+        request: Request<pb::ListMergeSuggestionsRequest>,
     ) -> Result<Response<pb::ListMergeSuggestionsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.suggestions(request.into_inner()).await?))
     }
 
     async fn dismiss_merge_suggestion(
         &self,
-        _request: Request<pb::DismissMergeSuggestionRequest>,
+        request: Request<pb::DismissMergeSuggestionRequest>,
     ) -> Result<Response<pb::DismissMergeSuggestionResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let actor = actor(&request);
+        let (one, other, asked) = validate::dismissal(request.into_inner(), &actor)?;
+        self.store.dismiss_suggestion(one, other, asked).await?;
+        Ok(Response::new(pb::DismissMergeSuggestionResponse {}))
     }
 }

@@ -11,6 +11,7 @@ mod one_message;
 pub mod page;
 mod page_token;
 pub mod status;
+pub mod suggestions;
 pub mod timeline_service;
 pub mod validate;
 

@@ -53,7 +53,14 @@ pub fn rules(config: &Config) -> Rules {
     Rules { phone_region: config.phone_region.clone(), blocked, clock: Clock::System }
 }
 
-/// What the server needs to know of the configuration, but for the callers that it knows.
+/// What a server needs to know of the configuration.
+pub fn serving(config: &Config) -> Result<Settings, Failure> {
+    let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
+    Ok(Settings { callers, matching, ..settings(config) })
+}
+
+/// The same for the services of a single command, which knows no callers and leaves merge
+/// suggestions to servers.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -62,6 +69,7 @@ pub fn settings(config: &Config) -> Settings {
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         rules: rules(config),
+        matching: None,
         callers: Callers::default(),
     }
 }

@@ -3,6 +3,7 @@
 pub mod connect;
 mod customer;
 pub mod demo;
+mod evaluate;
 mod failure;
 mod flags;
 pub mod import;
@@ -60,6 +61,8 @@ enum Command {
     Migrate,
     /// Load a file of customers and entries
     Import(import::ImportArgs),
+    /// Find the records of one person in a CSV file, and compare with the truth
+    Evaluate(evaluate::EvaluateArgs),
 }
 
 /// Does what the command line says. The exit code is 0 where it was done, 1 where it could not be
@@ -84,6 +87,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Merge(args) => merge::merge(args, &config).await?,
         Command::Unmerge(args) => merge::unmerge(args, &config).await?,
         Command::Migrate => migrate::run(&config).await?,
+        Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {
             // Of an import 1 means that rows were rejected.
             let store = match open(&config).await {

@@ -6,13 +6,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{connect, failure::Failure, listen};
 use crate::{
     config::{Config, redacted_url},
-    server::{self, Settings},
+    server,
 };
 
 /// Serves the configured database.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
-    let settings = Settings { callers: config.callers()?, ..connect::settings(config) };
+    let settings = connect::serving(config)?;
     let store = super::open(config).await?;
     let (address, incoming) = listen::bind(config.listen, config.max_connections)
         .await

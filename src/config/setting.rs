@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::{Config, Sources};
+use crate::model::MergeRule;
 
 /// One thing that can be set.
 pub struct Setting {
@@ -167,6 +168,17 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| whole(text, 1, 100_000).map(|n| config.max_concurrent_streams = n),
     },
     Setting {
+        key: "auto_merge",
+        scope: Scope::Listening,
+        about: "by what customers are merged without a person: `verified_email` where both have \
+                the same, `loyalty_card`, or both with a comma between; by default `none`",
+        get: |config| match config.auto_merge.as_slice() {
+            [] => "none".to_owned(),
+            rules => rules.iter().map(|rule| rule.code()).collect::<Vec<_>>().join(","),
+        },
+        set: |config, text| rules(text).map(|rules| config.auto_merge = rules),
+    },
+    Setting {
         key: "log_format",
         scope: Scope::Every,
         about: "how log lines look: `text` or `json`",
@@ -264,6 +276,22 @@ fn region(text: &str) -> Result<Option<String>, String> {
         _ if letters => Ok(Some(text.to_ascii_uppercase())),
         _ => Err("must be the two letters of a country (ISO 3166-1), such as NL".to_owned()),
     }
+}
+
+fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
+    if matches!(text, "none" | "") {
+        return Ok(Vec::new());
+    }
+    let known = MergeRule::ALL.map(|rule| (rule.code(), rule));
+    let mut rules: Vec<MergeRule> = Vec::new();
+    for name in text.split(',') {
+        let rule = one_of(name.trim(), &known)
+            .map_err(|advice| format!("{advice}, or both with a comma between, or none"))?;
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    Ok(rules)
 }
 
 fn is_none(text: &str) -> bool {

@@ -58,6 +58,27 @@ pub enum MergeConflict {
     TooManyRecords,
 }
 
+/// By what two customers are merged without a person, where the configuration says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeRule {
+    /// One has an e-mail address verified, and a caller who may verify it has said it of the other.
+    VerifiedEmail,
+    /// Both have a loyalty card, or have shown it.
+    LoyaltyCard,
+}
+
+impl MergeRule {
+    pub const ALL: [Self; 2] = [Self::VerifiedEmail, Self::LoyaltyCard];
+
+    /// The name in the configuration.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::VerifiedEmail => "verified_email",
+            Self::LoyaltyCard => "loyalty_card",
+        }
+    }
+}
+
 /// A change of who a customer is, as the timeline tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityChange {

@@ -12,7 +12,9 @@ pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };
-pub use merge::{Asked, EndedLink, IdentityChange, Merge, MergeConflict, NewLink, NewMerge};
+pub use merge::{
+    Asked, EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge,
+};
 pub use page::{EntryFilter, Order, Position};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 

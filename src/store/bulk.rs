@@ -35,7 +35,7 @@ pub enum Column {
 }
 
 impl Column {
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
             Self::Ids(values) => values.len(),
             Self::OptionalIds(values) => values.len(),

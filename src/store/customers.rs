@@ -62,6 +62,7 @@ impl Store {
             async move { store.try_change_profile(&change).await }
         };
         attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         self.get_customer(id).await?.ok_or(Error::CustomerNotFound)
     }
 

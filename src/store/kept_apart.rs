@@ -60,7 +60,9 @@ impl Store {
             let (store, asked) = (store.clone(), asked.clone());
             async move { store.try_keep_apart(one, other, lift, &asked).await }
         };
-        attempt(write).await.map_err(lost)
+        attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
+        Ok(())
     }
 
     async fn try_keep_apart(
@@ -98,11 +100,11 @@ impl Store {
                         sqlx::query(REMOVE).bind(a).bind(b).execute(c).await?;
                     });
                 }
-                // They may be suggested again.
-                change.compare(one, &locked.held[&one]);
             } else {
                 add(&mut tx, one, other, asked, now).await?;
             }
+            // They may be suggested again, or may not any more.
+            change.compare(one, &locked.held[&one]);
         }
         change.write(&mut tx, one, None).await?;
         tx.commit().await

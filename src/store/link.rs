@@ -79,6 +79,7 @@ impl Store {
         };
         // What is refused for a conflict is noted all the same.
         let is_refused = attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         if is_refused {
             return Err(Error::IdentifierConflict);
         }
@@ -227,6 +228,7 @@ impl Store {
             async move { store.try_unlink(&link, &asked).await }
         };
         attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         Ok(self.records_of(record).await?[0])
     }
 

@@ -65,6 +65,7 @@ impl Store {
             async move { store.try_merge(&new, &asked).await }
         };
         let id = attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         let merge = self.get_merge(id).await?.ok_or(Error::MergeNotFound)?;
         let customer = self.get_customer(merge.into_id).await?.ok_or(Error::CustomerNotFound)?;
         Ok((merge, customer))
@@ -120,6 +121,8 @@ impl Store {
         let evidence = new.evidence.clone();
         let merged = IdentityChange::Merged { into_id: into, merge_id: id, evidence };
         change.tell(from, &locked.held[&from], id, &merged);
+        // What was suggested of the two is of one person now, and what was of either, of both.
+        change.compare(from, &locked.held[&from]);
         change.write(&mut tx, into, Some(id)).await?;
         tx.commit().await?;
         Ok(id)

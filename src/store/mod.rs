@@ -12,6 +12,7 @@ mod db;
 mod dialect;
 mod kept_apart;
 mod link;
+mod matching;
 mod merge;
 mod migrate;
 mod payload;
@@ -22,6 +23,7 @@ mod record;
 mod recorder;
 mod search;
 mod settings;
+mod suggestion;
 mod timeline;
 mod unmerge;
 mod writes;
@@ -29,12 +31,14 @@ mod writes;
 use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 pub use customers::ProfileChange;
+pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
 pub use preview::Preview;
+pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use db::{Db, on_db};
@@ -58,6 +62,8 @@ pub struct Store {
     page_key: Arc<[u8]>,
     /// A search over all history may take long: half of the connections stay free of them.
     searches: Arc<Semaphore>,
+    /// Told when this process has left work for whoever compares customers.
+    queued: Arc<Notify>,
 }
 
 /// The customer that a set of identifiers names.
@@ -85,10 +91,11 @@ impl Store {
     pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, Error> {
         let db = Db::open(url, connections).await?;
         migrate::migrate(&db).await?;
-        let recorder = Arc::new(Recorder::start(&db, clock));
+        let queued = Arc::new(Notify::new());
+        let recorder = Arc::new(Recorder::start(&db, clock, &queued));
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
-        let mut store = Self { db, clock, recorder, page_key: Arc::from([]), searches };
+        let mut store = Self { db, clock, recorder, page_key: Arc::from([]), searches, queued };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         Ok(store)
@@ -143,9 +150,11 @@ impl Store {
         profile: Profile,
         origin: Origin,
     ) -> Result<Identified, Error> {
+        let named = (identifiers.clone(), profile.clone());
         let item = customer_item(identifiers, profile, origin);
-        let Done { whom, conflicts, candidates, .. } =
-            one(self.recorder.record(vec![item]).await?)?;
+        let done = one(self.recorder.record(vec![item]).await?)?;
+        let Done { whom, conflicts, mut candidates, .. } = done;
+        self.rank_candidates(&named.1, &named.0, &mut candidates).await?;
         let created = whom.is_some_and(|whom| whom.created);
         let customer = match whom {
             None => None,
@@ -176,7 +185,7 @@ impl Store {
     }
 
     async fn write_all(&self, commands: Vec<Vec<Item>>) -> Result<Vec<record::Answer>, Error> {
-        let answers = recorder::record_all(&self.db, self.clock, commands).await;
+        let answers = recorder::record_all(&self.db, self.clock, commands, &self.queued).await;
         match answers.iter().find(|answer| matches!(answer, Err(Error::Unavailable(_)))) {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(answers),
@@ -224,12 +233,16 @@ impl Store {
             ("unmerges.add", unmerge::ADD.to_owned()),
             ("customers.set_profile", customers::SET_PROFILE.to_owned()),
             ("entries.get", timeline::GET_ENTRY.to_owned()),
+            ("suggestions.page", suggestion::LIST.to_owned()),
+            ("dismissals.add", suggestion::ADD.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(customer_search::statements());
+        all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(timeline::TEXTS.iter().map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS.iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));

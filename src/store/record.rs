@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
@@ -50,14 +51,24 @@ static ORDER_ENTRIES: Table = Table {
 pub type Answer = Result<Vec<Done>, Error>;
 
 /// Records the commands in one transaction. A command that is refused leaves the others.
-pub async fn record(db: &Db, clock: Clock, commands: &[Vec<Item>]) -> Result<Vec<Answer>, Error> {
+/// `queued` is told where records are to be compared.
+pub async fn record(
+    db: &Db,
+    clock: Clock,
+    commands: &[Vec<Item>],
+    queued: &Notify,
+) -> Result<Vec<Answer>, Error> {
     let mut tx = db.begin().await?;
     let known = load(&mut tx, commands).await?;
     let mut plan = Plan::new(known, clock);
     let answers = commands.iter().map(|items| plan.apply(items)).collect();
     let now = plan.recorded_at();
+    let is_compared = !plan.writes.changed.is_empty();
     write(&mut tx, plan.writes, now).await?;
     tx.commit().await?;
+    if is_compared {
+        queued.notify_one();
+    }
     Ok(answers)
 }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -37,7 +37,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn start(db: &Db, clock: Clock) -> Self {
+    /// `queued` is told when a write has left work for whoever compares customers.
+    pub fn start(db: &Db, clock: Clock, queued: &Arc<Notify>) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
         // While one transaction waits for the disk the next one is on its way. SQLite has one
@@ -47,7 +48,10 @@ impl Recorder {
             Db::Postgres(_) => 2,
         };
         let writers = (0..writers)
-            .map(|_| tokio::spawn(work(db.clone(), clock, Arc::clone(&commands))))
+            .map(|_| {
+                let (commands, queued) = (Arc::clone(&commands), Arc::clone(queued));
+                tokio::spawn(work(db.clone(), clock, commands, queued))
+            })
             .collect();
         Self { queue, writers: Mutex::new(writers) }
     }
@@ -77,7 +81,12 @@ fn closed() -> Error {
     Error::Unavailable("the store is closed".to_owned())
 }
 
-async fn work(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+async fn work(
+    db: Db,
+    clock: Clock,
+    commands: Arc<Mutex<mpsc::Receiver<Command>>>,
+    queued: Arc<Notify>,
+) {
     while let Some(batch) = next_batch(&commands).await {
         // Nobody waits any more for a command whose caller has given up before it began.
         let waited_for = batch.into_iter().filter(|command| !command.answer.is_closed());
@@ -86,7 +95,7 @@ async fn work(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>
         if items.is_empty() {
             continue;
         }
-        let results = record_all(&db, clock, items).await;
+        let results = record_all(&db, clock, items, &queued).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.
             let _ = answer.send(result);
@@ -110,9 +119,14 @@ async fn next_batch(commands: &Mutex<mpsc::Receiver<Command>>) -> Option<Vec<Com
 
 /// Records commands in one transaction. Where the database refuses it, or it loses every race, each
 /// command is tried by itself, so that one does not fail the others.
-pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<Answer> {
+pub async fn record_all(
+    db: &Db,
+    clock: Clock,
+    commands: Vec<Vec<Item>>,
+    queued: &Arc<Notify>,
+) -> Vec<Answer> {
     let commands = Arc::new(commands);
-    match in_task(db, clock, Arc::clone(&commands)).await {
+    match in_task(db, clock, Arc::clone(&commands), queued).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
         Err(error) if commands.len() == 1 => vec![Err(lost(error))],
@@ -120,7 +134,7 @@ pub async fn record_all(db: &Db, clock: Clock, commands: Vec<Vec<Item>>) -> Vec<
             let mut answers = Vec::with_capacity(commands.len());
             for items in commands.iter() {
                 let one = Arc::new(vec![items.clone()]);
-                answers.push(match in_task(db, clock, one).await {
+                answers.push(match in_task(db, clock, one, queued).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
                     Err(error) => Err(lost(error)),
                 });
@@ -134,11 +148,13 @@ async fn in_task(
     db: &Db,
     clock: Clock,
     commands: Arc<Vec<Vec<Item>>>,
+    queued: &Arc<Notify>,
 ) -> Result<Vec<Answer>, Error> {
-    let db = db.clone();
+    let (db, queued) = (db.clone(), Arc::clone(queued));
     attempt(move || {
         let (db, commands) = (db.clone(), Arc::clone(&commands));
-        async move { record::record(&db, clock, &commands).await }
+        let queued = Arc::clone(&queued);
+        async move { record::record(&db, clock, &commands, &queued).await }
     })
     .await
 }

@@ -38,6 +38,7 @@ impl Store {
             async move { store.try_unmerge(&merge, keep_apart, &asked).await }
         };
         attempt(write).await.map_err(lost)?;
+        self.notify_matcher();
         let one = self.get_customer(into).await?.ok_or(Error::CustomerNotFound)?;
         let other = self.get_customer(from).await?.ok_or(Error::CustomerNotFound)?;
         Ok((one, other))

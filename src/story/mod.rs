@@ -11,6 +11,7 @@ pub mod fold;
 pub mod golden;
 pub mod identifier;
 pub mod language;
+pub mod matching;
 pub mod money;
 pub mod name;
 pub mod order;

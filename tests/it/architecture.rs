@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The configuration says who calls, and which values name nobody.
     ("config", &["model", "story", "api::caller"]),
     ("telemetry", &["config"]),
-    ("server", &["api", "store", "config", "telemetry", "clock", "error", "pb"]),
+    ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (
         "cli",
         &[

@@ -142,6 +142,35 @@ pub fn kept_apart(
     checker.finish((one, other, request.lift, asked))
 }
 
+/// Two customers of whom a suggestion is dismissed.
+pub fn dismissal(
+    mut request: pb::DismissMergeSuggestionRequest,
+    actor: &Actor,
+) -> Result<(Uuid, Uuid, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call("DismissMergeSuggestion", &request);
+    let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
+    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
+    checker.finish((one, other, asked))
+}
+
+/// Whose suggestions to list, or everybody's, from which probability on, and how many.
+pub fn suggestion_page(
+    request: &pb::ListMergeSuggestionsRequest,
+) -> Result<(Option<Uuid>, f64, usize), Error> {
+    let mut checker = Checker::default();
+    let customer_id = match request.customer_id.as_str() {
+        "" => None,
+        text => Some(checker.uuid("customer_id", text)),
+    };
+    if !(0.0..=1.0).contains(&request.min_probability) {
+        checker.fail("min_probability", "must be a number from 0 to 1");
+    }
+    let limit = checker.page_size(request.page_size);
+    checker.finish((customer_id, request.min_probability, limit))
+}
+
 /// How much a call must say of itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {

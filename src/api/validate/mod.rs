@@ -15,7 +15,10 @@ use uuid::Uuid;
 pub use customer::{identify, profile_change};
 pub use customer_search::customer_search;
 pub use entry::{batch, record};
-pub use identity::{Merging, approval, identifier_page, kept_apart, link, merge, unlink, unmerge};
+pub use identity::{
+    Merging, approval, dismissal, identifier_page, kept_apart, link, merge, suggestion_page,
+    unlink, unmerge,
+};
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 
 use checker::Checker;

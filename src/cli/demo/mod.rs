@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{Config, redacted_url},
     pb::{self, IdentifierKind},
-    server::{self, Settings},
+    server,
 };
 
 /// Whose story is shown.
@@ -55,8 +55,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address))?;
-        let settings = Settings { callers: config.callers()?, ..connect::settings(&config) };
-        server::run(incoming, store, settings, stop).await?;
+        server::run(incoming, store, connect::serving(&config)?, stop).await?;
     }
     Ok(())
 }

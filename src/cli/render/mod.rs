@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use entry::Story;
 pub use found::found;
-use text::safe;
+pub(crate) use text::{pad, safe};
 
 use crate::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};
 

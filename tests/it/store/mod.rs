@@ -2,9 +2,12 @@
 
 mod cancelled;
 mod each;
+mod matching;
 mod oracle;
 mod outage;
 mod paging;
+mod people;
 mod sequences;
 mod statements;
+mod suggestions;
 mod timeline;

@@ -1,0 +1,152 @@
+//! The keys by which candidates are found: two records that share one are compared.
+
+use super::{
+    date,
+    frequency::stable_hash,
+    names,
+    person::{Part, Person},
+    sound,
+    street::phone_tail,
+};
+
+/// A key that more records share than this is skipped. It bounds the pairs that a record is
+/// compared in to this many for each of its keys. What is lost are pairs that agree on nothing but
+/// what many have, such as a common name, and those are not found by comparing them either: each
+/// key of one field has companions of two that stay small where it grows.
+pub const MAX_BLOCK: usize = 60;
+
+/// The sorts of keys. The numbers are part of the keys: never change one.
+#[derive(Clone, Copy)]
+enum Key {
+    Email = 101,
+    EmailLocal = 102,
+    Phone = 103,
+    Identifier = 104,
+    /// The birth date, alone: day and month in the lesser order.
+    BirthDate = 105,
+    /// The birth date with the sound of one name.
+    DateName = 106,
+    /// The sounds of both names, in either order.
+    Names = 107,
+    NamesYear = 108,
+    NamesDay = 109,
+    NamesPlace = 110,
+    NamesPostcode = 111,
+    PostcodeName = 112,
+    StreetName = 113,
+    Dwelling = 114,
+    StreetNumber = 115,
+    PlaceDate = 116,
+    Organisation = 117,
+    WholeNames = 118,
+}
+
+/// The keys of a record, each once: the same in every version of the program.
+pub fn block_keys(person: &Person) -> Vec<i64> {
+    let mut keys = Keys(Vec::with_capacity(24));
+    for email in person.list(Part::Emails) {
+        keys.add(Key::Email, email);
+        let local = email.split('@').next().unwrap_or_default();
+        if local.len() >= 4 {
+            keys.add(Key::EmailLocal, local);
+        }
+    }
+    person.list(Part::Phones).for_each(|phone| keys.add(Key::Phone, phone_tail(phone)));
+    person.list(Part::Identifiers).for_each(|value| keys.add(Key::Identifier, value));
+    let organisation = person.part(Part::Organisation);
+    if !organisation.is_empty() {
+        keys.add(Key::Organisation, &organisation.replace(' ', ""));
+    }
+
+    let sounds = Sounds::of(person);
+    let birth_date = person.part(Part::BirthDate);
+    let postcode = person.part(Part::Postcode);
+    let locality = person.part(Part::Locality).replace(' ', "");
+    let number = person.part(Part::HouseNumber);
+    let street = street_sound(person.part(Part::Street));
+    if !birth_date.is_empty() {
+        let day = either_order(birth_date);
+        keys.add(Key::BirthDate, &day);
+        for sound in sounds.each() {
+            keys.join(Key::DateName, &[&day, sound]);
+        }
+        keys.join(Key::PlaceDate, &[&day, postcode]);
+    }
+    if let Some(names) = sounds.both() {
+        keys.add(Key::Names, &names);
+        if let Some((year, month, day)) = date::split(birth_date) {
+            keys.join(Key::NamesYear, &[&names, year]);
+            keys.join(Key::NamesDay, &[&names, month, day]);
+        }
+        keys.join(Key::NamesPlace, &[&names, &sound::code(&locality)]);
+        keys.join(Key::NamesPostcode, &[&names, postcode]);
+    }
+    let given = person.part(Part::Given).split(' ').next().unwrap_or_default();
+    let family = names::family_key(person.part(Part::Family));
+    keys.join(Key::WholeNames, &[given, &family]);
+    for sound in sounds.each() {
+        keys.join(Key::PostcodeName, &[postcode, sound]);
+        keys.join(Key::StreetName, &[&street, sound]);
+    }
+    keys.join(Key::Dwelling, &[postcode, number]);
+    keys.join(Key::StreetNumber, &[&street, number]);
+    keys.0.sort_unstable();
+    keys.0.dedup();
+    keys.0
+}
+
+struct Keys(Vec<i64>);
+
+impl Keys {
+    fn add(&mut self, key: Key, value: &str) {
+        self.0.push(stable_hash(key as u8, value));
+    }
+
+    /// A key of several values; none where one of them is not known.
+    fn join(&mut self, key: Key, values: &[&str]) {
+        if values.iter().all(|value| !value.is_empty()) {
+            self.add(key, &values.join("/"));
+        }
+    }
+}
+
+/// How the names of a person sound.
+struct Sounds {
+    given: String,
+    family: String,
+}
+
+impl Sounds {
+    fn of(person: &Person) -> Self {
+        let given = person.part(Part::Given).split(' ').next().unwrap_or_default();
+        let family = names::family_key(person.part(Part::Family));
+        Self { given: sound::code(given), family: sound::code(&family) }
+    }
+
+    fn each(&self) -> impl Iterator<Item = &str> {
+        [self.given.as_str(), self.family.as_str()].into_iter().filter(|sound| !sound.is_empty())
+    }
+
+    /// Both in one order, whichever name is the given one.
+    fn both(&self) -> Option<String> {
+        let (first, second) = match self.given <= self.family {
+            true => (&self.given, &self.family),
+            false => (&self.family, &self.given),
+        };
+        (!first.is_empty()).then(|| format!("{first}/{second}"))
+    }
+}
+
+/// A date with the lesser of day and month first, as the two are often exchanged.
+fn either_order(digits: &str) -> String {
+    match date::split(digits) {
+        Some((year, month, day)) if day < month => format!("{year}{day}{month}"),
+        _ => digits.to_owned(),
+    }
+}
+
+/// The sound of the longest word of a street.
+fn street_sound(street: &str) -> String {
+    let longest = street.split(' ').max_by_key(|word| word.len()).unwrap_or_default();
+    sound::code(longest)
+}

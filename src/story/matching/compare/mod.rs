@@ -1,0 +1,151 @@
+//! How far two records agree, field by field, and how likely strangers would agree so far.
+
+mod address;
+mod contact;
+mod name;
+mod text;
+
+use super::{
+    Field, Frequencies,
+    frequency::Term,
+    model::Model,
+    person::{Part, Person},
+};
+use crate::story::matching::Agreement;
+pub(super) use text::{Likeness, likeness};
+
+/// An agreement of two values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Observed {
+    pub agreement: Agreement,
+    /// The chance that strangers agree so far.
+    pub chance: f64,
+}
+
+/// What was observed of a pair.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observation {
+    fields: [Option<Observed>; Field::COMPARED.len()],
+    /// The part of all records behind the most widely shared of the contacts that the two share.
+    pub shared_by: f64,
+}
+
+impl Observation {
+    pub fn of(&self, field: Field) -> Option<Observed> {
+        self.fields[field.index()]
+    }
+
+    fn set(&mut self, field: Field, observed: Option<Observed>) {
+        self.fields[field.index()] = observed;
+    }
+
+    fn is_exact(&self, field: Field) -> bool {
+        self.of(field).is_some_and(|observed| observed.agreement == Agreement::Exact)
+    }
+}
+
+/// Compares records by the frequencies of their values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparer<'a> {
+    pub model: &'a Model,
+    pub frequencies: &'a Frequencies,
+}
+
+impl Comparer<'_> {
+    pub fn observe(&self, one: &Person, other: &Person) -> Observation {
+        let mut seen = Observation::default();
+        self.names(one, other, &mut seen);
+        let organisations = (one.part(Part::Organisation), other.part(Part::Organisation));
+        seen.set(
+            Field::Organisation,
+            self.text(Field::Organisation, Term::Organisation, organisations),
+        );
+        seen.set(Field::BirthDate, self.birth_date(one, other));
+        self.address(one, other, &mut seen);
+        self.contacts(one, other, &mut seen);
+        if seen.is_exact(Field::Organisation) {
+            let share = self.frequencies.share(Term::Organisation, organisations.0);
+            seen.shared_by = seen.shared_by.max(share);
+        }
+        seen
+    }
+
+    /// What strangers agree to by the model.
+    fn stranger(&self, field: Field, agreement: Agreement) -> f64 {
+        self.model.stranger[field.index()][agreement.index()]
+    }
+
+    /// The agreement of two texts that are compared by their letters alone.
+    fn text(&self, field: Field, term: Term, (one, other): (&str, &str)) -> Option<Observed> {
+        if one.is_empty() || other.is_empty() {
+            return None;
+        }
+        let agreement = match likeness(one, other) {
+            Likeness::Same => Agreement::Exact,
+            Likeness::Near => Agreement::Near,
+            Likeness::Similar if self.stranger(field, Agreement::Similar) > 0.0 => {
+                Agreement::Similar
+            }
+            Likeness::Similar | Likeness::Different => Agreement::Different,
+        };
+        Some(self.observed(field, agreement, term, one, other))
+    }
+
+    /// An agreement with its chance.
+    fn observed(
+        &self,
+        field: Field,
+        agreement: Agreement,
+        term: Term,
+        one: &str,
+        other: &str,
+    ) -> Observed {
+        let chance = match agreement {
+            Agreement::Exact => self.frequencies.chance(term, one, 2),
+            Agreement::Different | Agreement::Initial => self.stranger(field, agreement),
+            _ => self.chance_of_variant(field, agreement, term, one, other),
+        };
+        Observed { agreement, chance }
+    }
+
+    /// The chance of two values that are not the same but alike. Either is a miswriting of the
+    /// other, which a stranger has as often as the commoner of them; or both are values in use, and
+    /// then the rarer one being common says that nobody erred: Anna and Anne are two people.
+    fn chance_of_variant(
+        &self,
+        field: Field,
+        agreement: Agreement,
+        term: Term,
+        one: &str,
+        other: &str,
+    ) -> f64 {
+        /// One miswriting in so many is the very one that is seen.
+        const WAYS_TO_ERR: f64 = 20.0;
+        let one = self.frequencies.chance(term, one, 1);
+        let other = self.frequencies.chance(term, other, 1);
+        let ways = if agreement == Agreement::Near { WAYS_TO_ERR } else { 1.0 };
+        self.stranger(field, agreement).max(one.max(other)).max(one.min(other) * ways).min(1.0)
+    }
+
+    fn birth_date(&self, one: &Person, other: &Person) -> Option<Observed> {
+        /// A day that more of all people are said to be born on stands for an unknown one.
+        const MOST_ON_ONE_DAY: f64 = 0.01;
+        let (one, other) = (one.part(Part::BirthDate), other.part(Part::BirthDate));
+        let agreement = text::dates(one, other)?;
+        let observed = self.observed(Field::BirthDate, agreement, Term::BirthDate, one, other);
+        // In a small file twins and double records must not make a day one of these.
+        let placeholder = |day: &str| {
+            let others = self.frequencies.others(Term::BirthDate, day, 2);
+            others >= 10 && self.frequencies.share(Term::BirthDate, day) > MOST_ON_ONE_DAY
+        };
+        if agreement != Agreement::Exact && (placeholder(one) || placeholder(other)) {
+            return None;
+        }
+        // A chance of days alike is known better than from any file.
+        let chance = match agreement {
+            Agreement::Exact | Agreement::Different => observed.chance,
+            _ => self.stranger(Field::BirthDate, agreement),
+        };
+        Some(Observed { agreement, chance })
+    }
+}

@@ -1,0 +1,165 @@
+//! What may lie behind two records that share something: one person, two of one household, two
+//! behind one contact (a company, a school, an agent), or two strangers.
+
+use super::{
+    Agreement, Field,
+    compare::{Observation, Observed},
+    model::Model,
+};
+
+/// How often two people of one household share a thing. Published figures differ by country and by
+/// trade; these are on the side of caution.
+const HOUSEHOLD: Sharing = Sharing {
+    family_name: 0.65,
+    address: 0.9,
+    phone: 0.5,
+    email: 0.2,
+    organisation: 0.1,
+    card: 0.3,
+    account: 0.1,
+};
+
+/// Of two people behind one contact nothing is known but that.
+const GROUP: Sharing = Sharing {
+    family_name: 0.0,
+    address: 0.8,
+    phone: 0.8,
+    email: 0.9,
+    organisation: 0.9,
+    card: 0.1,
+    account: 0.1,
+};
+
+/// Parent and child of one given name, among all pairs of one household.
+const NAMESAKES: f64 = 0.006;
+
+/// Twins, among all pairs of one household.
+const TWINS: f64 = 0.008;
+
+struct Sharing {
+    family_name: f64,
+    address: f64,
+    phone: f64,
+    email: f64,
+    organisation: f64,
+    card: f64,
+    account: f64,
+}
+
+/// How likely the observation is under each hypothesis, as a multiple of that under strangers and
+/// with the number of such pairs in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Likelihoods {
+    pub same: f64,
+    pub stranger: f64,
+    pub household: f64,
+    pub group: f64,
+    /// The part of all pairs that are one person's.
+    pub prior: f64,
+    /// The part of the address in `same`.
+    pub address: f64,
+}
+
+impl Likelihoods {
+    /// The odds that the two are one person, to one.
+    pub fn odds(&self) -> f64 {
+        self.same / (self.stranger + self.household + self.group)
+    }
+
+    /// The probability that the two are different people of one household.
+    pub fn of_household(&self) -> f64 {
+        self.household / (self.same + self.stranger + self.household + self.group)
+    }
+
+    pub fn probability(&self) -> f64 {
+        let odds = self.odds();
+        if odds.is_infinite() { 1.0 } else { odds / (1.0 + odds) }
+    }
+}
+
+/// The fewest records that chances are told for: what a handful of records have in common is not
+/// rare for that.
+const FEWEST_RECORDS: f64 = 500.0;
+
+/// Weighs the hypotheses for a pair out of so many records.
+pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoods {
+    let ratio = |field: Field| seen.of(field).map_or(1.0, |it| model.ratio(field, it));
+    let records = (people as f64).max(FEWEST_RECORDS);
+    let homes = home_ratio(seen, model);
+    let moved = moved_ratio(seen, model);
+    let address = model.same_address * homes + (1.0 - model.same_address) * moved;
+
+    let personal = [Field::GivenName, Field::BirthDate, Field::Social, Field::CustomerNumber];
+    let shared =
+        [Field::FamilyName, Field::Organisation, Field::Phone, Field::Email, Field::LoyaltyCard];
+    let accounts = [Field::Account, Field::External];
+    let of_all = |fields: &[Field]| fields.iter().map(|field| ratio(*field)).product::<f64>();
+    let same = of_all(&personal) * of_all(&shared) * of_all(&accounts) * address;
+
+    let between = |sharing: &Sharing| {
+        let partly = |part: f64, ratio: f64| part * ratio + (1.0 - part);
+        partly(sharing.family_name, ratio(Field::FamilyName))
+            * partly(sharing.address, homes.max(moved))
+            * partly(sharing.phone, ratio(Field::Phone))
+            * partly(sharing.email, ratio(Field::Email))
+            * partly(sharing.organisation, ratio(Field::Organisation))
+            * partly(sharing.card, ratio(Field::LoyaltyCard))
+            * partly(sharing.account, of_all(&accounts))
+    };
+    let by_chance = |field: Field, part: f64| match seen.of(field) {
+        Some(Observed { agreement: Agreement::Exact, chance }) => 1.0 + part / chance,
+        _ => 1.0,
+    };
+    let relatives = by_chance(Field::GivenName, NAMESAKES) * by_chance(Field::BirthDate, TWINS);
+    let prior = model.matches_per_record / records;
+    Likelihoods {
+        prior,
+        same: prior * same,
+        stranger: 1.0,
+        household: model.housemates_per_record / records * between(&HOUSEHOLD) * relatives,
+        group: seen.shared_by * between(&GROUP),
+        address,
+    }
+}
+
+impl Model {
+    /// How much likelier an agreement is in two records of one person than in those of strangers.
+    pub(super) fn ratio(&self, field: Field, observed: Observed) -> f64 {
+        self.same[field.index()][observed.agreement.index()] / observed.chance
+    }
+}
+
+/// The parts of an address, where both records have the same. The town follows from the postcode
+/// for the most part, and the region from either.
+fn home_ratio(seen: &Observation, model: &Model) -> f64 {
+    const TOWN_GIVEN_POSTCODE: f64 = 0.4;
+    let ratio = |field: Field| seen.of(field).map_or(1.0, |it| model.ratio(field, it));
+    let postcode = ratio(Field::Postcode);
+    let locality = match ratio(Field::Locality) {
+        ratio if postcode > 1.0 && ratio > 1.0 => ratio.powf(TOWN_GIVEN_POSTCODE),
+        ratio => ratio,
+    };
+    let region = match ratio(Field::Region) {
+        ratio if ratio > 1.0 && (postcode > 1.0 || locality > 1.0) => 1.0,
+        ratio => ratio,
+    };
+    ratio(Field::Street) * ratio(Field::HouseNumber) * postcode * locality * region
+}
+
+/// The same where the person has moved: mostly within the town.
+fn moved_ratio(seen: &Observation, model: &Model) -> f64 {
+    const WITHIN_TOWN: f64 = 0.4;
+    let ratio = |field: Field| seen.of(field).map_or(1.0, |it| model.ratio(field, it));
+    let town = ratio(Field::Locality).max(ratio(Field::Region));
+    if town > 1.0 { WITHIN_TOWN * town + (1.0 - WITHIN_TOWN) } else { 1.0 }
+}
+
+impl Model {
+    /// The chance that the address of one person's records is one. None where too little is known.
+    pub(super) fn same_home(&self, seen: &Observation) -> Option<f64> {
+        [Field::Street, Field::Postcode].iter().any(|field| seen.of(*field).is_some()).then(|| {
+            let same = self.same_address * home_ratio(seen, self);
+            same / (same + (1.0 - self.same_address) * moved_ratio(seen, self))
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Learns the weights from the data, without knowing which pairs are one person's: by
+//! expectation and maximisation (Dempster, Laird and Rubin, 1977), held near the built-in beliefs.
+
+use super::{
+    Agreement, Field, Frequencies,
+    compare::{Comparer, Observation},
+    hypothesis::weigh,
+    model::{Model, Table},
+    pairs::{Candidates, in_parallel},
+    person::Person,
+};
+
+/// Built-in beliefs weigh as much as so many pairs of one person, or of strangers.
+const BELIEF_PAIRS: f64 = 50.0;
+const BELIEF_STRANGERS: f64 = 5_000.0;
+
+/// No rate is learnt to be more than so many times the built-in one, or less than its part.
+const FURTHEST: f64 = 4.0;
+
+const STRANGER_PAIRS: usize = 50_000;
+const SAMPLE_RECORDS: usize = 10_000;
+const ROUNDS: usize = 15;
+
+impl Model {
+    /// The model that fits a set of records best, as far as the built-in beliefs allow. Of few
+    /// records little is learnt, and of odd ones nothing that no data could mean.
+    pub fn learn(people: &[Person], frequencies: &Frequencies) -> Self {
+        let mut model = Self::default();
+        if people.len() < 2 {
+            return model;
+        }
+        model.learn_strangers(people, frequencies);
+        model.learn_matches(people, frequencies);
+        model
+    }
+
+    /// How often agreements are met in pairs taken blindly, nearly all of them strangers.
+    fn learn_strangers(&mut self, people: &[Person], frequencies: &Frequencies) {
+        let believed = self.clone();
+        let comparer = Comparer { model: &believed, frequencies };
+        let pairs = STRANGER_PAIRS.min(people.len() * (people.len() - 1) / 2);
+        let observations = in_parallel(0..pairs, |index| {
+            let (one, other) = blind_pair(index, people.len());
+            comparer.observe(&people[one], &people[other])
+        });
+        let mut counts = Counts::default();
+        observations.iter().for_each(|seen| counts.add(seen, 1.0));
+        for field in Field::COMPARED {
+            for agreement in Agreement::ALL {
+                let row = &believed.stranger[field.index()];
+                if is_learnt(agreement) && agreement != Agreement::Exact {
+                    self.stranger[field.index()][agreement.index()] =
+                        counts.rate(field, agreement, row, BELIEF_STRANGERS);
+                }
+            }
+        }
+    }
+
+    fn learn_matches(&mut self, people: &[Person], frequencies: &Frequencies) {
+        let believed = self.clone();
+        let candidates = Candidates::of(people);
+        let step = people.len().div_ceil(SAMPLE_RECORDS);
+        let sampled = people.len().div_ceil(step);
+        let comparer = Comparer { model: &believed, frequencies };
+        let observations: Vec<Observation> = in_parallel(0..sampled, |index| {
+            let one = index * step;
+            let found = candidates.of_record(u32::try_from(one).unwrap_or(u32::MAX));
+            let of = |other: u32| comparer.observe(&people[one], &people[other as usize]);
+            found.into_iter().map(of).collect::<Vec<_>>()
+        })
+        .into_iter()
+        .flatten()
+        .collect();
+
+        for _ in 0..ROUNDS {
+            let mut counts = Counts::default();
+            let (mut matches, mut housemates) = (0.0, 0.0);
+            let mut homes = (0.0, 0.0);
+            for seen in &observations {
+                let weighed = weigh(seen, self, frequencies.people());
+                let probability = weighed.probability();
+                housemates += weighed.of_household();
+                if probability < 1e-3 {
+                    continue;
+                }
+                matches += probability;
+                counts.add(seen, probability);
+                if let Some(same) = self.same_home(seen) {
+                    homes = (homes.0 + probability * same, homes.1 + probability);
+                }
+            }
+            // Each pair was met from both of its sides.
+            let records = sampled as f64;
+            let per_record = |pairs: f64, belief: f64| {
+                (pairs / 2.0 + belief * BELIEF_PAIRS) / (records + BELIEF_PAIRS)
+            };
+            self.matches_per_record =
+                per_record(matches, believed.matches_per_record).clamp(0.02, 4.0);
+            self.housemates_per_record =
+                per_record(housemates, believed.housemates_per_record).clamp(0.02, 4.0);
+            let known = believed.same_address * BELIEF_PAIRS;
+            self.same_address = ((homes.0 + known) / (homes.1 + BELIEF_PAIRS)).clamp(0.5, 0.97);
+            for field in Field::COMPARED {
+                for agreement in Agreement::ALL.into_iter().filter(|it| is_learnt(*it)) {
+                    let row = &believed.same[field.index()];
+                    self.same[field.index()][agreement.index()] =
+                        counts.rate(field, agreement, row, BELIEF_PAIRS);
+                }
+            }
+        }
+    }
+}
+
+/// The rates of initials are those among initials, and few files have any.
+fn is_learnt(agreement: Agreement) -> bool {
+    agreement != Agreement::Initial
+}
+
+/// Two different records of so many, spread evenly and the same in each run.
+fn blind_pair(index: usize, people: usize) -> (usize, usize) {
+    // The step of Weyl's sequence for the golden ratio, in 64 bits.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (index as u64 + 1).wrapping_mul(STEP);
+    let (high, low) = (mixed >> 32, (mixed.wrapping_mul(STEP)) >> 32);
+    let one = (high as usize) % people;
+    let apart = 1 + (low as usize) % (people - 1);
+    (one, (one + apart) % people)
+}
+
+#[derive(Default)]
+struct Counts(Table);
+
+impl Counts {
+    fn add(&mut self, seen: &Observation, weight: f64) {
+        for field in Field::COMPARED {
+            if let Some(observed) = seen.of(field) {
+                self.0[field.index()][observed.agreement.index()] += weight;
+            }
+        }
+    }
+
+    /// The rate of an agreement: what was counted, and what was believed before.
+    fn rate(&self, field: Field, agreement: Agreement, believed: &[f64], weight: f64) -> f64 {
+        let row = &self.0[field.index()];
+        let known = Agreement::ALL.into_iter().filter(|agreement| is_learnt(*agreement));
+        let total: f64 = known.map(|agreement| row[agreement.index()]).sum();
+        let belief = believed[agreement.index()];
+        let rate = (row[agreement.index()] + belief * weight) / (total + weight);
+        rate.clamp(belief / FURTHEST, (belief * FURTHEST).min(1.0))
+    }
+}
