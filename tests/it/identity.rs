@@ -1,4 +1,14 @@
-//! Calls about who customers are, and those who make them.
+//! Calls about who customers are, and those who make them; who is who as a whole.
+
+mod call;
+mod compare;
+mod oracle;
+mod races;
+mod rows;
+mod sequences;
+mod standing;
+mod without_locks;
+mod world;
 
 use throughline::pb::{
     self, Profile, entry::Content, get_customer_request, identity_change::Change,
