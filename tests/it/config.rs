@@ -122,6 +122,7 @@ fn a_password_is_not_shown() {
         max_connections: 1024,
         max_calls: 1024,
         max_concurrent_streams: 256,
+        auto_merge: none,
         log_format: text,
         log_level: by command,
     }
