@@ -113,19 +113,20 @@ impl People {
             true => rare(dice(5) % RARE_FAMILIES),
             false => pick(family, dice(6)).clone(),
         };
-        let local = format!("{given_name}.{family_name}").replace(' ', "");
-        let local: String =
-            local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let ascii = |name: &str| -> String {
+            name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+        };
+        let local = format!("x{}.{}{}", ascii(&given_name), ascii(&family_name), n % 1000);
         let domain = match dice(7) % 100 < 70 {
-            true => (*pick(&DOMAINS, dice(8))).to_owned(),
+            true => (*pick::<&str>(&DOMAINS, dice(8))).to_owned(),
             false => format!("{}.example", rare(dice(9) % 20_000).to_lowercase()),
         };
         let letter = |what| char::from(b'A' + u8::try_from(dice(what) % 26).unwrap_or(0));
         Person {
-            email: format!("x{local}{}@{domain}", n % 1000).to_lowercase(),
+            email: format!("{local}@{domain}"),
             given_name,
             family_name,
-            locality: pick(&LOCALITIES, dice(10)),
+            locality: *pick::<&str>(&LOCALITIES, dice(10)),
             postcode: format!("{} {}{}", 1000 + dice(11) % 9000, letter(12), letter(13)),
             house_number: 1 + dice(14) % 200,
             phone: 610_000_000 + n.wrapping_mul(48_271) % 80_000_000,

@@ -1,4 +1,5 @@
 mod arguments;
+mod found;
 mod json;
 mod process;
 mod render;

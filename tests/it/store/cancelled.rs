@@ -9,7 +9,8 @@ use throughline::{
     clock::Clock,
     error::Error,
     model::{
-        Clue, CustomerQuery, EntryFilter, Identifier, Order, Profile, ProfileField, Reading, Record, Recorded,
+        Clue, CustomerQuery, EntryFilter, Identifier, Order, Profile, ProfileField, Reading,
+        Record, Recorded,
     },
     pb,
     store::{PageRequest, ProfileChange, Store},
