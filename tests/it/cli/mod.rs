@@ -1,5 +1,6 @@
 mod arguments;
 mod identity;
+mod found;
 mod json;
 mod process;
 mod render;
