@@ -183,9 +183,22 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     );
     let problems = read_callers("callers.toml", &wrong).unwrap_err().to_string();
     assert!(!problems.contains("geheim") && !problems.contains("aaaa"));
-    assert_snapshot!(problems, @"");
+    assert_snapshot!(problems, @"
+    the configuration cannot be used:
+      callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: token: there is no such key; a caller has name, token_sha256 and verifies
+      callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
+      callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
+      callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
+      callers.toml: caller 5 (shop): name: another caller has it
+      callers.toml: caller 5 (shop): token_sha256: another caller has it; each needs its own token
+    ");
     let broken = read_callers("callers.toml", "[[caller]]\ntoken_sha256 = 'geheim\n").unwrap_err();
-    assert_snapshot!(broken, @"");
+    assert_snapshot!(broken, @"
+    the configuration cannot be used:
+      callers.toml: line 2: is not TOML: invalid literal string, expected `'`
+    ");
 }
 
 #[test]

@@ -186,6 +186,13 @@ async fn a_dry_run_shows_what_would_be_and_changes_nothing() {
         assert_eq!(rows.count().await, counted);
         let after = (server.customer(&anna.id).await, server.customer(&other.id).await);
         assert_eq!(after, before);
+        // A record that is part of somebody stands for them.
+        let part = server.made(vec![email("part@example.net")]).await;
+        server.merged(self::merge(&other.id, &part.id)).await;
+        let looked = server.merged(dry_run(&part.id, &anna.id)).await;
+        let merge = looked.merge.unwrap();
+        assert_eq!((&merge.into_customer_id, &merge.from_customer_id), (&other.id, &anna.id));
+        assert_eq!(looked.customer.unwrap().record_ids.len(), 3);
         // What is said of it is checked all the same, as far as it goes.
         let wrong = pb::MergeCustomersRequest {
             request_id: "4711".to_owned(),
