@@ -1,6 +1,6 @@
 mod arguments;
-mod identity;
 mod found;
+mod identity;
 mod json;
 mod process;
 mod render;

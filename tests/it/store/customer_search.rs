@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use throughline::{
     api::validate::{self, Rules},
     clock::Clock,
-    model::{CustomerQuery, Identifier, IdentifierKind, Profile},
+    model::{CustomerQuery, Identifier, IdentifierKind, Origin, Profile},
     pb::{self, search_customers_request::Query},
     store::Store,
     story::identifier,
@@ -14,7 +14,7 @@ use throughline::{
 
 use crate::support::{Database, NOW, RowCounter, on_both};
 
-const RULES: Rules = Rules { phone_region: None, clock: Clock::Fixed(NOW) };
+const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
 fn text(text: &str) -> CustomerQuery {
     let query = Some(Query::Text(text.to_owned()));
@@ -22,8 +22,8 @@ fn text(text: &str) -> CustomerQuery {
     validate::customer_search(&call, &RULES).unwrap().0
 }
 
-fn customer(number: usize, given: &str, family: &str) -> (Vec<Identifier>, Profile) {
-    let of = |kind, value: &str| identifier::normalise(kind, "", value, None).unwrap();
+fn customer(number: usize, given: &str, family: &str) -> (Vec<Identifier>, Profile, Origin) {
+    let of = |kind, value: &str| identifier::normalise(kind, "", value, None, None).unwrap();
     let identifiers = vec![
         of(IdentifierKind::Email, &format!("x.{family}{number}@example.com")),
         of(IdentifierKind::Phone, &format!("+3161234{number:04}")),
@@ -33,7 +33,7 @@ fn customer(number: usize, given: &str, family: &str) -> (Vec<Identifier>, Profi
         family_name: family.to_owned(),
         ..Profile::default()
     };
-    (identifiers, profile)
+    (identifiers, profile, Origin::default())
 }
 
 async fn found(store: &Store, typed: &str) -> Vec<String> {
@@ -102,20 +102,20 @@ async fn customers_that_were_there_before_are_found() {
 async fn rows_follow_the_profile_and_are_few() {
     on_both(async |database| {
         let store = Store::open(&database.url, 2, RULES.clock).await.unwrap();
-        let (identifiers, _) = customer(1, "", "berg");
-        store.identify(identifiers.clone(), Profile::default()).await.unwrap();
+        let (identifiers, ..) = customer(1, "", "berg");
+        store.identify(identifiers.clone(), Profile::default(), Origin::default()).await.unwrap();
         assert_eq!(rows(database).await["customer_names"], 0);
         let of = |given: &str, family: &str| customer(1, given, family).1;
         // What is filled in later, in two steps.
-        store.identify(identifiers.clone(), of("", "Berg")).await.unwrap();
+        store.identify(identifiers.clone(), of("", "Berg"), Origin::default()).await.unwrap();
         assert_eq!(rows(database).await["customer_names"], 1);
-        store.identify(identifiers.clone(), of("Anna", "Berg")).await.unwrap();
+        store.identify(identifiers.clone(), of("Anna", "Berg"), Origin::default()).await.unwrap();
         assert_eq!(rows(database).await["customer_names"], 2);
         assert_eq!(found(&store, "anna berg").await, ["Berg"]);
 
         // The same again, and the same words of another customer, add no word.
         let before = rows(database).await;
-        store.identify(identifiers, of("Anna", "Berg")).await.unwrap();
+        store.identify(identifiers, of("Anna", "Berg"), Origin::default()).await.unwrap();
         assert_eq!(rows(database).await, before);
         store.identify_each(vec![customer(2, "Berg", "Anna")]).await.unwrap();
         let after = rows(database).await;
