@@ -193,7 +193,8 @@ async fn the_likeliest_by_the_profile_comes_first() {
             ..named(given_name, "van der Velde")
         };
         let mut ids = Vec::new();
-        for (name, born) in [("Anna", "1979-04-23"), ("Joris", "2009-11-02"), ("Mees", "2011-06-30")]
+        for (name, born) in
+            [("Anna", "1979-04-23"), ("Joris", "2009-11-02"), ("Mees", "2011-06-30")]
         {
             let customer = server.known(account(name), profile(name, born)).await;
             server.linked(shared(&customer.id, family())).await;

@@ -90,21 +90,9 @@ pub enum Etag {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    Link {
-        record: usize,
-        key: Key,
-        shared: bool,
-        take_over: bool,
-        may_verify: bool,
-        source: usize,
-    },
+    Link { record: usize, key: Key, shared: bool, take_over: bool, may_verify: bool, source: usize },
     Unlink { record: usize, key: usize, may_verify: bool },
-    Merge {
-        into: usize,
-        from: usize,
-        choices: Vec<(usize, usize)>,
-        etags: (Etag, Etag),
-    },
+    Merge { into: usize, from: usize, choices: Vec<(usize, usize)>, etags: (Etag, Etag) },
     Approve { one: usize, other: usize },
     Unmerge { merge: usize, keep_apart: bool },
     Apart { one: usize, other: usize, lift: bool },
@@ -113,11 +101,22 @@ pub enum Change {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    Identify { keys: Vec<Key>, values: Values, origin: Origin },
+    Identify {
+        keys: Vec<Key>,
+        values: Values,
+        origin: Origin,
+    },
     /// All or none; or each by itself, in one transaction.
-    Record { items: Vec<Item>, each: bool },
+    Record {
+        items: Vec<Item>,
+        each: bool,
+    },
     /// A change by somebody, which has a name.
-    Change { change: Change, actor: usize, request: usize },
+    Change {
+        change: Change,
+        actor: usize,
+        request: usize,
+    },
 }
 
 /// What the calls are mostly about.
@@ -166,11 +165,7 @@ pub fn call(random: &mut Random, mood: Mood, from: &Choices<'_>) -> Call {
         hit
     });
     match sort.unwrap_or(0) {
-        0 => Call::Identify {
-            keys: keys(random),
-            values: values(random),
-            origin: origin(random),
-        },
+        0 => Call::Identify { keys: keys(random), values: values(random), origin: origin(random) },
         1 => Call::Record { items: vec![item(random, from, 0)], each: false },
         sort @ (2 | 3) => {
             let count = 2 + random.below(3);
@@ -217,11 +212,8 @@ fn record(random: &mut Random, from: &Choices<'_>) -> usize {
 }
 
 fn item(random: &mut Random, from: &Choices<'_>, place: usize) -> Item {
-    let who = if random.one_in(3) {
-        Who::Record(record(random, from))
-    } else {
-        Who::Keys(keys(random))
-    };
+    let who =
+        if random.one_in(3) { Who::Record(record(random, from)) } else { Who::Keys(keys(random)) };
     let next = from.next + 2 * place;
     let order = |random: &mut Random, chances| random.one_in(chances).then(|| random.below(3));
     Item {
@@ -256,7 +248,11 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
         }
         5 => {
             let may_verify = !random.one_in(4);
-            Change::Unlink { record: record(random, from), key: random.below(KEYS.len()), may_verify }
+            Change::Unlink {
+                record: record(random, from),
+                key: random.below(KEYS.len()),
+                may_verify,
+            }
         }
         6 => {
             let (into, other) = (record(random, from), record(random, from));

@@ -1,7 +1,12 @@
 //! Random sequences of calls, each against the oracle. A sequence is a list of seeds, one for each
 //! call, that come out of one seed: it fails again as it failed, and with calls left out.
 
-use std::{collections::BTreeMap, env, sync::atomic::{AtomicU64, Ordering}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use sqlx::{Connection as _, PgConnection};
 use throughline::{

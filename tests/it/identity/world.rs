@@ -116,7 +116,8 @@ impl World {
 
     /// The oracle's number of the customer of an answer, which it says next.
     fn settle(&mut self, outcome: &Outcome, id: Uuid) {
-        if outcome.created && !outcome.repeated
+        if outcome.created
+            && !outcome.repeated
             && let Some(record) = outcome.record
         {
             self.oracle.records[record].id = id;
@@ -174,10 +175,8 @@ impl World {
     }
 
     async fn record(&mut self, items: &[Item], each: bool) -> Result<(), Wrong> {
-        let ids: Vec<Uuid> = items
-            .iter()
-            .map(|_| throughline::clock::Clock::Moved(self.clock).new_id())
-            .collect();
+        let ids: Vec<Uuid> =
+            items.iter().map(|_| throughline::clock::Clock::Moved(self.clock).new_id()).collect();
         let records = items.iter().zip(&ids).map(|(item, id)| self.item(item, *id)).collect();
         if each {
             let answers = self.store.record_each(records).await;

@@ -126,9 +126,8 @@ impl Oracle {
         let both = pair(self.root(*into), self.root(*from));
         let mut approved_by = None;
         if against.contains(&Against::NeedsApproval) {
-            let counts = |it: &&Approval| {
-                it.pair == both && it.actor != actor && it.until > self.now
-            };
+            let counts =
+                |it: &&Approval| it.pair == both && it.actor != actor && it.until > self.now;
             let found = self.approvals.iter().filter(counts).map(|it| it.actor).min();
             approved_by = Some(found.ok_or(Refused::NeedsApproval)?);
             self.approvals.retain(|it| it.pair != both);
@@ -148,7 +147,8 @@ impl Oracle {
     ) -> usize {
         let (into, from) = (self.root(asked_into), self.root(asked_from));
         let (at, choices, undone) = (self.now, choices.to_vec(), false);
-        let edge = Edge { id, into, from, asked_into, asked_from, at, choices, approved_by, undone };
+        let edge =
+            Edge { id, into, from, asked_into, asked_from, at, choices, approved_by, undone };
         self.edges.push(edge);
         self.records[into].revision += 1;
         self.tell(from, Said::Merged { into, merge: id, actor });

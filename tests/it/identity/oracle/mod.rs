@@ -72,13 +72,34 @@ pub struct Edge {
 pub enum Said {
     /// The entry of a call, by its id.
     Entry(Uuid, String),
-    Linked { key: usize, proof: Proof, actor: usize },
-    Unlinked { key: usize, actor: usize },
+    Linked {
+        key: usize,
+        proof: Proof,
+        actor: usize,
+    },
+    Unlinked {
+        key: usize,
+        actor: usize,
+    },
     /// The other customer, and the merge.
-    Merged { into: usize, merge: Uuid, actor: usize },
-    Unmerged { other: usize, merge: Uuid, actor: usize },
-    KeptApart { other: usize, actor: usize },
-    Lifted { other: usize, actor: usize },
+    Merged {
+        into: usize,
+        merge: Uuid,
+        actor: usize,
+    },
+    Unmerged {
+        other: usize,
+        merge: Uuid,
+        actor: usize,
+    },
+    KeptApart {
+        other: usize,
+        actor: usize,
+    },
+    Lifted {
+        other: usize,
+        actor: usize,
+    },
 }
 
 /// An entry.
