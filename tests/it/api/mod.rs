@@ -17,6 +17,7 @@ mod replay;
 mod same_hits;
 mod search;
 mod search_customers;
+mod suggestions;
 mod under_way;
 mod unmerges;
 mod update;
