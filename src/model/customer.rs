@@ -83,13 +83,7 @@ impl KeptProfile {
     }
 
     /// Takes over what `new` knows and this profile does not, and that a value is verified by now.
-    pub fn fill_from(
-        &mut self,
-        new: &Profile,
-        origin: &Origin,
-        now: Micros,
-        created_at: Micros,
-    ) {
+    pub fn fill_from(&mut self, new: &Profile, origin: &Origin, now: Micros, created_at: Micros) {
         for field in ProfileField::ALL {
             if new.lacks(field) {
                 continue;

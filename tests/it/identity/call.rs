@@ -98,26 +98,62 @@ pub enum Change {
         may_verify: bool,
         source: usize,
     },
-    Unlink { record: usize, key: usize, may_verify: bool },
+    Unlink {
+        record: usize,
+        key: usize,
+        may_verify: bool,
+    },
     Merge {
         into: usize,
         from: usize,
         choices: Vec<(usize, usize)>,
         etags: (Etag, Etag),
     },
-    Approve { one: usize, other: usize },
-    Unmerge { merge: usize, keep_apart: bool },
-    Apart { one: usize, other: usize, lift: bool },
-    Update { record: usize, fields: Vec<(usize, u8)>, origin: Origin, etag: Etag },
+    Approve {
+        one: usize,
+        other: usize,
+    },
+    Unmerge {
+        merge: usize,
+        keep_apart: bool,
+    },
+    Apart {
+        one: usize,
+        other: usize,
+        lift: bool,
+    },
+    /// One of the suggestions of a customer, or another customer.
+    Dismiss {
+        record: usize,
+        other: usize,
+        nth: Option<usize>,
+    },
+    Update {
+        record: usize,
+        fields: Vec<(usize, u8)>,
+        origin: Origin,
+        etag: Etag,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    Identify { keys: Vec<Key>, values: Values, origin: Origin },
+    Identify {
+        keys: Vec<Key>,
+        values: Values,
+        origin: Origin,
+    },
     /// All or none; or each by itself, in one transaction.
-    Record { items: Vec<Item>, each: bool },
+    Record {
+        items: Vec<Item>,
+        each: bool,
+    },
     /// A change by somebody, which has a name.
-    Change { change: Change, actor: usize, request: usize },
+    Change {
+        change: Change,
+        actor: usize,
+        request: usize,
+    },
 }
 
 /// What the calls are mostly about.
@@ -134,12 +170,12 @@ impl Mood {
     }
 
     /// How often each sort of call comes: identify, record, batch, each, link, unlink, merge,
-    /// approve, unmerge, apart, update, again.
-    fn weights(self) -> [usize; 12] {
+    /// approve, unmerge, apart, dismiss, again, update.
+    fn weights(self) -> [usize; 13] {
         match self {
-            Mood::Even => [18, 20, 6, 6, 12, 6, 12, 3, 6, 4, 8, 9],
-            Mood::Merging => [14, 14, 3, 3, 5, 2, 30, 6, 14, 5, 8, 6],
-            Mood::Linking => [14, 10, 8, 8, 30, 10, 8, 2, 4, 2, 4, 6],
+            Mood::Even => [18, 20, 6, 6, 12, 6, 12, 3, 6, 4, 3, 9, 8],
+            Mood::Merging => [14, 14, 3, 3, 5, 2, 30, 6, 14, 5, 3, 6, 8],
+            Mood::Linking => [14, 10, 8, 8, 30, 10, 8, 2, 4, 2, 5, 6, 4],
         }
     }
 }
@@ -166,11 +202,7 @@ pub fn call(random: &mut Random, mood: Mood, from: &Choices<'_>) -> Call {
         hit
     });
     match sort.unwrap_or(0) {
-        0 => Call::Identify {
-            keys: keys(random),
-            values: values(random),
-            origin: origin(random),
-        },
+        0 => Call::Identify { keys: keys(random), values: values(random), origin: origin(random) },
         1 => Call::Record { items: vec![item(random, from, 0)], each: false },
         sort @ (2 | 3) => {
             let count = 2 + random.below(3);
@@ -217,11 +249,8 @@ fn record(random: &mut Random, from: &Choices<'_>) -> usize {
 }
 
 fn item(random: &mut Random, from: &Choices<'_>, place: usize) -> Item {
-    let who = if random.one_in(3) {
-        Who::Record(record(random, from))
-    } else {
-        Who::Keys(keys(random))
-    };
+    let who =
+        if random.one_in(3) { Who::Record(record(random, from)) } else { Who::Keys(keys(random)) };
     let next = from.next + 2 * place;
     let order = |random: &mut Random, chances| random.one_in(chances).then(|| random.below(3));
     Item {
@@ -256,7 +285,11 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
         }
         5 => {
             let may_verify = !random.one_in(4);
-            Change::Unlink { record: record(random, from), key: random.below(KEYS.len()), may_verify }
+            Change::Unlink {
+                record: record(random, from),
+                key: random.below(KEYS.len()),
+                may_verify,
+            }
         }
         6 => {
             let (into, other) = (record(random, from), record(random, from));
@@ -277,6 +310,11 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
         9 => {
             let (one, other) = (record(random, from), record(random, from));
             Change::Apart { one, other, lift: random.one_in(2) }
+        }
+        10 => {
+            let (record, other) = (record(random, from), record(random, from));
+            let nth = (!random.one_in(3)).then(|| random.below(4));
+            Change::Dismiss { record, other, nth }
         }
         _ => {
             let mut fields: Vec<usize> = (0..FIELDS.len()).collect();

@@ -230,9 +230,7 @@ impl World {
                 Said::Linked { key: key.unwrap(), proof, actor }
             }
             Sort::Unlinked => Said::Unlinked { key: key.unwrap(), actor },
-            Sort::Merged => {
-                Said::Merged { into: other.unwrap(), merge: merge.unwrap(), actor }
-            }
+            Sort::Merged => Said::Merged { into: other.unwrap(), merge: merge.unwrap(), actor },
             Sort::Unmerged => {
                 Said::Unmerged { other: other.unwrap(), merge: merge.unwrap(), actor }
             }
@@ -311,8 +309,7 @@ impl World {
         let wanted = after.shown(*into);
         let shown = self.shown(&preview.customer)?;
         let seen = (shown.id, shown.created_at, shown.values, shown.claims, shown.records);
-        let wanted =
-            (wanted.id, wanted.created_at, wanted.values, wanted.claims, wanted.records);
+        let wanted = (wanted.id, wanted.created_at, wanted.values, wanted.claims, wanted.records);
         same("a customer as it would be", &seen, &wanted)?;
 
         let person = after.person(*into);

@@ -295,12 +295,7 @@ impl Broken {
 }
 
 /// Races over the servers of these URLs, which are of one database.
-async fn race(
-    urls: &[&str],
-    database: &Database,
-    tries: usize,
-    until: fn() -> Until,
-) -> Broken {
+async fn race(urls: &[&str], database: &Database, tries: usize, until: fn() -> Until) -> Broken {
     let mut servers = Vec::new();
     for url in urls {
         servers.push(Server::start_at(url, settings(Clock::Fixed(NOW))).await);

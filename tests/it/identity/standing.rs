@@ -7,10 +7,7 @@ use throughline::pb;
 use uuid::Uuid;
 
 use super::{by_shop, races::Acknowledged, rows::Rows, unmerge};
-use crate::{
-    calls::list,
-    support::Server,
-};
+use crate::{calls::list, support::Server};
 
 /// How often each thing is broken; numbers and ids come after a colon.
 pub fn counted(broken: &[String]) -> BTreeMap<&str, usize> {

@@ -72,13 +72,34 @@ pub struct Edge {
 pub enum Said {
     /// The entry of a call, by its id.
     Entry(Uuid, String),
-    Linked { key: usize, proof: Proof, actor: usize },
-    Unlinked { key: usize, actor: usize },
+    Linked {
+        key: usize,
+        proof: Proof,
+        actor: usize,
+    },
+    Unlinked {
+        key: usize,
+        actor: usize,
+    },
     /// The other customer, and the merge.
-    Merged { into: usize, merge: Uuid, actor: usize },
-    Unmerged { other: usize, merge: Uuid, actor: usize },
-    KeptApart { other: usize, actor: usize },
-    Lifted { other: usize, actor: usize },
+    Merged {
+        into: usize,
+        merge: Uuid,
+        actor: usize,
+    },
+    Unmerged {
+        other: usize,
+        merge: Uuid,
+        actor: usize,
+    },
+    KeptApart {
+        other: usize,
+        actor: usize,
+    },
+    Lifted {
+        other: usize,
+        actor: usize,
+    },
 }
 
 /// An entry.
@@ -109,6 +130,7 @@ pub enum Refused {
     SameCustomer,
     AlreadyUnmerged,
     NeedsApproval,
+    NoSuggestion,
     KeptApart,
     /// The merges that go first.
     InUse(BTreeSet<usize>),
@@ -148,6 +170,7 @@ pub struct Oracle {
     pub edges: Vec<Edge>,
     pub lines: Vec<Line>,
     marks: BTreeSet<(usize, usize)>,
+    pub dismissed: BTreeSet<(usize, usize)>,
     approvals: Vec<Approval>,
     /// What was said of identifiers that others have: by record and key, whether verified.
     noted: BTreeMap<(usize, usize), bool>,

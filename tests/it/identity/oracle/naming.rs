@@ -40,7 +40,8 @@ struct Naming {
 impl Oracle {
     fn name(&self, keys: &[Key]) -> Naming {
         let owners: Vec<Owner> = keys.iter().map(|(key, _)| self.owner(*key)).collect();
-        let said: BTreeSet<usize> = keys.iter().map(|key| key.0).filter(|k| is_number(*k)).collect();
+        let said: BTreeSet<usize> =
+            keys.iter().map(|key| key.0).filter(|k| is_number(*k)).collect();
         let mut naming = Naming::default();
 
         // From the strongest kind to the weakest; of one kind the order of the call.
