@@ -167,7 +167,7 @@ fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
 
 /// A command that reads would make an empty database of a file that is not there, and then find
 /// nothing in it.
-fn refuse_missing_file(url: &str) -> Result<(), Failure> {
+pub fn refuse_missing_file(url: &str) -> Result<(), Failure> {
     let Some(file) = url.strip_prefix("sqlite:") else { return Ok(()) };
     let file = file.strip_prefix("//").unwrap_or(file);
     let file = file.split('?').next().unwrap_or(file);

@@ -47,8 +47,9 @@ pub struct UnmergeArgs {
     how: How,
 }
 
+/// How a change is asked for.
 #[derive(Args, Debug)]
-struct How {
+pub struct How {
     /// Who does it, for the timeline
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
@@ -61,8 +62,16 @@ struct How {
 }
 
 impl How {
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
     /// The call, with the name of whoever does it.
-    fn request<M>(&self, message: M) -> Result<Request<M>, Failure> {
+    pub fn request<M>(&self, message: M) -> Result<Request<M>, Failure> {
         let mut request = Request::new(message);
         if let Some(actor) = &self.actor {
             let value = MetadataValue::try_from(actor.as_str()).map_err(|_| {

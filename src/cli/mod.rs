@@ -14,6 +14,8 @@ mod migrate;
 pub mod render;
 mod search;
 mod serve;
+mod suggest;
+mod suggestions;
 mod terminal;
 mod timeline;
 mod what;
@@ -57,6 +59,12 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Take a merge back
     Unmerge(merge::UnmergeArgs),
+    /// Find the customers who may be one person, among all that are there
+    Suggest(suggest::SuggestArgs),
+    /// Show the customers who may be one person
+    Suggestions(suggestions::SuggestionsArgs),
+    /// Say that two customers are not one person
+    Dismiss(suggestions::DismissArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -86,6 +94,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Customer(args) => customer::run(args, &config).await?,
         Command::Merge(args) => merge::merge(args, &config).await?,
         Command::Unmerge(args) => merge::unmerge(args, &config).await?,
+        Command::Suggest(args) => suggest::run(args, &config).await?,
+        Command::Suggestions(args) => suggestions::list(args, &config).await?,
+        Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {

@@ -169,7 +169,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "auto_merge",
-        scope: Scope::Listening,
+        scope: Scope::Every,
         about: "by what customers are merged without a person: `verified_email` where both have \
                 the same, `loyalty_card`, or both with a comma between; by default `none`",
         get: |config| match config.auto_merge.as_slice() {

@@ -15,6 +15,8 @@ pub fn text(program: &str, address: SocketAddr) -> String {
   {program} search --server {url} television
   {program} search --server {url} leveranse forsinket
   {program} customer --server {url} --name bak
+  {program} suggestions --server {url}
+  {program} merge --server {url} --dry-run CUSTOMER OTHER
 
 The same call with buf (npm install -g @bufbuild/buf) or grpcurl, through reflection:
 

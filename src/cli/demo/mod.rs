@@ -1,6 +1,7 @@
 //! `throughline demo`: a small invented world, loaded through the product's own calls and served.
 
 mod hints;
+mod one_person;
 mod world;
 
 use std::{
@@ -64,7 +65,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
 async fn show(config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
     let store = cli::open(config).await?;
-    let mut client = Client::within(store, connect::settings(config)).await?;
+    let mut client = Client::within(store.clone(), connect::settings(config)).await?;
     let loaded = world::load(&mut client).await?;
     writeln!(
         io::stdout(),
@@ -84,6 +85,7 @@ async fn show(config: &Config) -> Result<(), Failure> {
         ..pb::ListTimelineRequest::default()
     };
     timeline::show(&mut client, &customer, request, 50, &look).await?;
+    one_person::show(&mut client, &store, &look).await?;
     client.close().await
 }
 

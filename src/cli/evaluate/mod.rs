@@ -141,7 +141,8 @@ fn evaluate(
     Ok(report)
 }
 
-fn read_model(path: &Path) -> anyhow::Result<Model> {
+/// The weights that a file holds.
+pub fn read_model(path: &Path) -> anyhow::Result<Model> {
     let name = || format!("{} holds no weights; --save-model writes such a file", path.display());
     let text = fs::read_to_string(path).with_context(name)?;
     serde_json::from_str(&text).with_context(name)

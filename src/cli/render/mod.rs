@@ -3,12 +3,14 @@
 mod entry;
 mod found;
 mod identity;
+mod suggestion;
 mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use entry::Story;
 pub use found::found;
+pub use suggestion::{suggestion, thousands};
 pub(crate) use text::{pad, safe};
 
 use crate::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};

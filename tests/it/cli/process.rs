@@ -174,6 +174,10 @@ fn a_customer_is_found_by_whatever_names_her() {
         ["--social", "facebook:100004837265911"],
         ["--name", "bakk"],
         ["--postcode", "3512ph"],
+        ["--search", "snane bakker"],
+        ["--search", "3512ph bakker"],
+        ["--search", "345678"],
+        ["--order", "s-48213"],
     ] {
         let command = ["customer", DEMO, "--phone-region", "NL"];
         let found = printed(&folder, &[&command[..], &who].concat());
