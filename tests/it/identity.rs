@@ -1,12 +1,14 @@
 //! Calls about who customers are, and those who make them; who is who as a whole.
 
 mod call;
+mod cases;
 mod compare;
 mod oracle;
 mod races;
 mod rows;
 mod sequences;
 mod standing;
+mod suggested;
 mod without_locks;
 mod world;
 

@@ -90,13 +90,50 @@ pub enum Etag {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    Link { record: usize, key: Key, shared: bool, take_over: bool, may_verify: bool, source: usize },
-    Unlink { record: usize, key: usize, may_verify: bool },
-    Merge { into: usize, from: usize, choices: Vec<(usize, usize)>, etags: (Etag, Etag) },
-    Approve { one: usize, other: usize },
-    Unmerge { merge: usize, keep_apart: bool },
-    Apart { one: usize, other: usize, lift: bool },
-    Update { record: usize, fields: Vec<(usize, u8)>, origin: Origin, etag: Etag },
+    Link {
+        record: usize,
+        key: Key,
+        shared: bool,
+        take_over: bool,
+        may_verify: bool,
+        source: usize,
+    },
+    Unlink {
+        record: usize,
+        key: usize,
+        may_verify: bool,
+    },
+    Merge {
+        into: usize,
+        from: usize,
+        choices: Vec<(usize, usize)>,
+        etags: (Etag, Etag),
+    },
+    Approve {
+        one: usize,
+        other: usize,
+    },
+    Unmerge {
+        merge: usize,
+        keep_apart: bool,
+    },
+    Apart {
+        one: usize,
+        other: usize,
+        lift: bool,
+    },
+    /// One of the suggestions of a customer, or another customer.
+    Dismiss {
+        record: usize,
+        other: usize,
+        nth: Option<usize>,
+    },
+    Update {
+        record: usize,
+        fields: Vec<(usize, u8)>,
+        origin: Origin,
+        etag: Etag,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,12 +170,12 @@ impl Mood {
     }
 
     /// How often each sort of call comes: identify, record, batch, each, link, unlink, merge,
-    /// approve, unmerge, apart, update, again.
-    fn weights(self) -> [usize; 12] {
+    /// approve, unmerge, apart, dismiss, again, update.
+    fn weights(self) -> [usize; 13] {
         match self {
-            Mood::Even => [18, 20, 6, 6, 12, 6, 12, 3, 6, 4, 8, 9],
-            Mood::Merging => [14, 14, 3, 3, 5, 2, 30, 6, 14, 5, 8, 6],
-            Mood::Linking => [14, 10, 8, 8, 30, 10, 8, 2, 4, 2, 4, 6],
+            Mood::Even => [18, 20, 6, 6, 12, 6, 12, 3, 6, 4, 3, 9, 8],
+            Mood::Merging => [14, 14, 3, 3, 5, 2, 30, 6, 14, 5, 3, 6, 8],
+            Mood::Linking => [14, 10, 8, 8, 30, 10, 8, 2, 4, 2, 5, 6, 4],
         }
     }
 }
@@ -273,6 +310,11 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
         9 => {
             let (one, other) = (record(random, from), record(random, from));
             Change::Apart { one, other, lift: random.one_in(2) }
+        }
+        10 => {
+            let (record, other) = (record(random, from), record(random, from));
+            let nth = (!random.one_in(3)).then(|| random.below(4));
+            Change::Dismiss { record, other, nth }
         }
         _ => {
             let mut fields: Vec<usize> = (0..FIELDS.len()).collect();

@@ -11,6 +11,7 @@ use std::{
 use sqlx::{Connection as _, PgConnection};
 use throughline::{
     clock::{Clock, MovedClock},
+    model::Micros,
     store::Store,
 };
 
@@ -64,11 +65,11 @@ impl Bench {
         Self { store, url: url.to_owned(), clock, run }
     }
 
-    /// Runs a sequence; compares all there is now and then, or after each call.
-    async fn run(&mut self, seed: u64, steps: &[u64], closely: bool) -> Result<(), Failure> {
+    /// A world with nobody in it.
+    async fn begin(&mut self, seed: u64) -> World {
         self.run += 1;
         self.clock.begin(NOW, seed, self.run);
-        let mut world = World {
+        World {
             store: self.store.clone(),
             rows: Rows::of(&self.url).await,
             oracle: Oracle::default(),
@@ -76,7 +77,12 @@ impl Bench {
             run: self.run,
             seen: BTreeMap::new(),
             etags: BTreeMap::new(),
-        };
+        }
+    }
+
+    /// Runs a sequence; compares all there is now and then, or after each call.
+    async fn run(&mut self, seed: u64, steps: &[u64], closely: bool) -> Result<(), Failure> {
+        let mut world = self.begin(seed).await;
         let mut calls = Vec::new();
         let mut next = 0;
         for (step, seed_of_step) in steps.iter().enumerate() {
@@ -147,6 +153,22 @@ impl Bench {
     }
 }
 
+/// Makes these calls, each some time after the one before, and compares after each; gives the world
+/// at the end.
+pub async fn play(database: &Database, pause: Micros, calls: &[Call]) -> World {
+    let mut bench = Bench::new(&database.url, 0).await;
+    let mut world = bench.begin(1).await;
+    for call in calls {
+        bench.clock.forward(pause);
+        let mut result = world.call(call).await;
+        if result.is_ok() {
+            result = world.compare(&mut Random::of(1)).await;
+        }
+        result.unwrap_or_else(|wrong| panic!("{call:?}: {wrong}"));
+    }
+    world
+}
+
 /// Runs the sequences of the seeds below `count`, some at the same time.
 async fn all(count: u64, databases: &[Database]) {
     let next = Arc::new(AtomicU64::new(0));
@@ -196,8 +218,8 @@ async fn every_sequence_is_as_the_oracle_says_on_postgres() {
     all(FEW, &postgres().await).await;
 }
 
-/// The long form: `cargo test --release --test it -- --ignored identity::sequences::many`. SEQUENCES
-/// is another number of them.
+/// The long form: `cargo test --release --test it -- --ignored identity::sequences::many`.
+/// SEQUENCES is another number of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes some minutes"]
 async fn many_sequences_on_sqlite() {

@@ -92,7 +92,7 @@ impl World {
         let request = item.request.map(|it| WriteName::Request(self.request_id(it)));
         Record {
             target,
-            profile: profile(item.values),
+            profile: self.profile(item.values),
             origin: origin(item.origin),
             entry: NewEntry {
                 id,
@@ -111,6 +111,20 @@ impl World {
             },
             names: request.into_iter().chain([source]).collect(),
             body: hash(&item.body()),
+        }
+    }
+
+    fn profile(&self, values: Values) -> Profile {
+        let text = |value: u8| match value {
+            0 => String::new(),
+            value => format!("{value} of {}", self.run),
+        };
+        let address = Address { locality: text(values[2]), ..Address::default() };
+        Profile {
+            given_name: text(values[0]),
+            birth_date: text(values[1]),
+            address,
+            ..Profile::default()
         }
     }
 
@@ -146,7 +160,7 @@ impl World {
         from: call::Origin,
     ) -> Result<(), Wrong> {
         let identifiers = self.identifiers(keys);
-        let identified = self.store.identify(identifiers, profile(values), origin(from)).await;
+        let identified = self.store.identify(identifiers, self.profile(values), origin(from)).await;
         let identified = identified.map_err(|error| format!("identify: {error:?}"))?;
         let outcome = self.oracle.identify(keys, values, from);
         let customer = identified.customer.map(|customer| customer.id);
@@ -233,9 +247,21 @@ impl World {
 
     async fn change(&mut self, call: &Call) -> Result<(), Wrong> {
         let Call::Change { change, actor, request } = call else { unreachable!() };
+        let body = format!("{change:?} {actor}");
+        let (change, listed) = match change {
+            Change::Dismiss { record, other, nth } => {
+                let listed = self.suggested(*record).await?;
+                let nth = nth.and_then(|nth| listed.iter().cycle().nth(nth).copied());
+                let (record, other) = (*record, nth.unwrap_or(*other));
+                let is_listed =
+                    other < self.oracle.records.len() && listed.contains(&self.oracle.root(other));
+                (&Change::Dismiss { record, other, nth: None }, is_listed)
+            }
+            _ => (change, false),
+        };
         let asked = Asked {
             request_id: self.request_id(*request),
-            body: hash(&format!("{change:?} {actor}")),
+            body: hash(&body),
             actor: ACTORS[*actor].to_owned(),
             reason: "because".to_owned(),
         };
@@ -276,12 +302,16 @@ impl World {
                 let (one, other) = (self.id(one), self.id(other));
                 self.store.keep_apart(one, other, lift, asked).await
             }
+            Change::Dismiss { record, other, .. } => {
+                let (one, other) = (self.id(record), self.id(other));
+                self.store.dismiss_suggestion(one, other, asked).await
+            }
             Change::Update { record, fields, origin: from, etag } => {
                 let mut values = [0; FIELDS.len()];
                 fields.iter().for_each(|(field, value)| values[*field] = *value);
                 let change = ProfileChange {
                     customer_id: self.id(record),
-                    profile: profile(values),
+                    profile: self.profile(values),
                     fields: fields.iter().map(|(field, _)| FIELDS[*field]).collect(),
                     origin: origin(from),
                     expected_etag: self.etag(record, etag).await,
@@ -291,7 +321,8 @@ impl World {
                 self.store.update_customer(change).await.map(drop)
             }
         };
-        let wanted = self.oracle.change(call, merged);
+        let asked = (change, *actor, *request);
+        let wanted = self.oracle.change(asked, &body, merged, listed);
         let answer = answer.map_err(|error| self.refused(&error));
         same("a change", &answer, &wanted.clone().map(drop))?;
         if let (Ok(Some(merge)), true) = (&wanted, !merged.is_nil()) {
@@ -299,6 +330,10 @@ impl World {
         }
         if let (Some(kept), Change::Link { record, key, .. }) = (kept, change) {
             same("the link", &kept, &(self.id(*record), self.identifier(*key).key()))?;
+        }
+        if let (Ok(_), Change::Dismiss { record, other, .. }) = (&wanted, change) {
+            let listed = self.listed(*record).await?;
+            same("dismissed", &listed.contains(&self.oracle.root(*other)), &false)?;
         }
         Ok(())
     }
@@ -353,6 +388,7 @@ impl World {
             Error::AlreadyUnmerged => Refused::AlreadyUnmerged,
             Error::NeedsApproval => Refused::NeedsApproval,
             Error::KeptApart => Refused::KeptApart,
+            Error::SuggestionNotFound => Refused::NoSuggestion,
             Error::StaleEtag => Refused::Stale,
             Error::MergeInUse(ids) => {
                 let number = |id: &Uuid| self.oracle.edges.iter().position(|edge| edge.id == *id);
@@ -367,17 +403,6 @@ pub fn origin((source, verifies_profile): call::Origin) -> Origin {
     Origin { source: SOURCES[source].to_owned(), verifies_profile }
 }
 
-pub fn profile(values: Values) -> Profile {
-    let text = |value: u8| if value == 0 { String::new() } else { value.to_string() };
-    let address = Address { locality: text(values[2]), ..Address::default() };
-    Profile {
-        given_name: text(values[0]),
-        birth_date: text(values[1]),
-        address,
-        ..Profile::default()
-    }
-}
-
 /// The value of a field of such a profile.
 pub fn value(profile: &Profile, field: ProfileField) -> u8 {
     let text = match field {
@@ -385,7 +410,7 @@ pub fn value(profile: &Profile, field: ProfileField) -> u8 {
         ProfileField::BirthDate => &profile.birth_date,
         _ => &profile.address.locality,
     };
-    text.parse().unwrap_or(0)
+    text.split(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 fn hash(body: &str) -> BodyHash {

@@ -6,7 +6,7 @@ use throughline::model::{IdentifierKind, Proof};
 use uuid::Uuid;
 
 use super::{Approval, Edge, Oracle, Refused, Said, are_apart, pair};
-use crate::identity::call::{Call, Change, DAY, Etag, FIELDS, KEYS};
+use crate::identity::call::{Change, DAY, Etag, FIELDS, KEYS};
 
 /// What stands against a merge, or is to be decided.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,12 +18,17 @@ pub enum Against {
 }
 
 impl Oracle {
-    /// Makes a change; a merge will have this id, and its number is the answer.
-    pub fn change(&mut self, call: &Call, id: Uuid) -> Result<Option<usize>, Refused> {
-        let Call::Change { change, actor, request } = call else { unreachable!() };
-        let (actor, request, body) = (*actor, *request, format!("{change:?} {actor}"));
+    /// Makes a change; a merge will have this id, and its number is the answer. A suggestion to
+    /// dismiss is listed or not.
+    pub fn change(
+        &mut self,
+        (change, actor, request): (&Change, usize, usize),
+        body: &str,
+        id: Uuid,
+        listed: bool,
+    ) -> Result<Option<usize>, Refused> {
         self.check_subjects(change)?;
-        if let Some(merge) = self.earlier(request, &body)? {
+        if let Some(merge) = self.earlier(request, body)? {
             return Ok(merge);
         }
         let mut merge = None;
@@ -39,12 +44,18 @@ impl Oracle {
             Change::Approve { one, other } => self.approve(*one, *other, actor)?,
             Change::Unmerge { merge, keep_apart } => self.unmerge(*merge, *keep_apart, actor)?,
             Change::Apart { one, other, lift } => self.apart(*one, *other, *lift, actor)?,
+            Change::Dismiss { record, other, .. } => {
+                if !listed {
+                    return Err(Refused::NoSuggestion);
+                }
+                self.dismissed.insert(pair(*record, *other));
+            }
             Change::Update { etag: Etag::Stale, .. } => return Err(Refused::Stale),
             Change::Update { record, fields, origin, .. } => {
                 self.update(*record, fields, *origin);
             }
         }
-        self.made(request, &body, merge);
+        self.made(request, body, merge);
         Ok(merge)
     }
 
@@ -56,6 +67,7 @@ impl Oracle {
             | Change::Update { record, .. } => self.check(*record).map(drop),
             Change::Merge { into: one, from: other, .. }
             | Change::Approve { one, other }
+            | Change::Dismiss { record: one, other, .. }
             | Change::Apart { one, other, .. } => {
                 self.check(*one).and(self.check(*other)).map(drop)
             }
@@ -77,6 +89,26 @@ impl Oracle {
         }
         let known = |(_, record): &(usize, usize)| one.contains(record) || other.contains(record);
         if choices.iter().all(known) { Ok(()) } else { Err(Refused::BadChoice) }
+    }
+
+    /// Whether two customers may be suggested to be one.
+    pub fn may_be_suggested(&self, one: usize, other: usize) -> bool {
+        let (ones, others) = (self.person(one), self.person(other));
+        let between = |(a, b): &(usize, usize)| {
+            ones.contains(a) && others.contains(b) || ones.contains(b) && others.contains(a)
+        };
+        ones != others && !self.marks.iter().chain(&self.dismissed).any(between)
+    }
+
+    /// The customers who have verified what somebody said of this one, and who may be suggested.
+    pub fn in_conflict(&self, record: usize) -> BTreeSet<usize> {
+        let person = self.person(record);
+        let noted = self.noted.keys().filter(|(record, _)| person.contains(record));
+        let sure = noted.flat_map(|(_, key)| self.live(*key));
+        let sure = sure.filter(|claim| claim.proof == Proof::Verified);
+        let others = sure.map(|claim| claim.record);
+        let others = others.filter(|other| self.may_be_suggested(record, *other));
+        others.map(|other| self.root(other)).collect()
     }
 
     /// What stands against a merge that is not refused, or is to be decided.

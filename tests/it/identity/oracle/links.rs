@@ -86,8 +86,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// Changes the proof of a key's claims but that of a record: whoever has one of them has another
-    /// state from then on.
+    /// Changes the proof of a key's claims but that of a record: whoever has one of them has
+    /// another state from then on.
     fn make_others(&mut self, record: usize, key: usize, from: Proof, to: Proof) {
         let mut touched = Vec::new();
         for claim in self.live_mut(key) {

@@ -130,6 +130,7 @@ pub enum Refused {
     SameCustomer,
     AlreadyUnmerged,
     NeedsApproval,
+    NoSuggestion,
     KeptApart,
     /// The merges that go first.
     InUse(BTreeSet<usize>),
@@ -169,6 +170,7 @@ pub struct Oracle {
     pub edges: Vec<Edge>,
     pub lines: Vec<Line>,
     marks: BTreeSet<(usize, usize)>,
+    pub dismissed: BTreeSet<(usize, usize)>,
     approvals: Vec<Approval>,
     /// What was said of identifiers that others have: by record and key, whether verified.
     noted: BTreeMap<(usize, usize), bool>,
