@@ -26,7 +26,7 @@ pub fn golden(records: &[RecordProfile], merges: &[Merge]) -> (Profile, Vec<Prof
                 let given = record.kept.given(field, record.created_at);
                 let chosen_at = chosen_at(record, field, &given, merges);
                 let known = !record.kept.profile.lacks(field) || chosen_at.is_some();
-                known.then(|| ((chosen_at, given.verified, given.at), record, given))
+                known.then_some(((chosen_at, given.verified, given.at), record, given))
             })
             .min_by_key(|(rank, record, _)| (std::cmp::Reverse(*rank), record.customer_id));
         if let Some((_, record, given)) = best.filter(|it| !it.1.kept.profile.lacks(field)) {
