@@ -8,14 +8,16 @@ use uuid::Uuid;
 use super::{Claim, Oracle, Value};
 use crate::identity::call::FIELDS;
 
-/// A person as it is shown; of the values the record that each is of.
+/// A value, its record, when it was given, whether verified, and the source.
+pub type ShownValue = (u8, Uuid, Micros, bool, usize);
+
+/// A person as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     pub id: Uuid,
     pub revision: i64,
     pub created_at: Micros,
-    /// The value, its record, when it was given, whether verified, and the source.
-    pub values: [Option<(u8, Uuid, Micros, bool, usize)>; FIELDS.len()],
+    pub values: [Option<ShownValue>; FIELDS.len()],
     pub claims: BTreeSet<ShownClaim>,
     /// The canonical one, then the oldest first.
     pub records: Vec<Uuid>,
