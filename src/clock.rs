@@ -1,8 +1,11 @@
 //! The only place that reads the clock and draws random values, so that tests can hold both still.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::{Builder, NoContext, Timestamp, Uuid};
 
 use crate::model::Micros;
 
@@ -13,6 +16,44 @@ pub enum Clock {
     System,
     /// A clock that stands still, for tests.
     Fixed(Micros),
+    /// A clock that a test moves.
+    Moved(&'static MovedClock),
+}
+
+/// What a test moves. The ids are the same in each run, so that what hangs on their order comes
+/// again.
+#[derive(Debug, Default)]
+pub struct MovedClock {
+    now: AtomicI64,
+    ids: AtomicU64,
+    run: AtomicU64,
+}
+
+impl MovedClock {
+    /// Begins at a time. Of two runs of one seed the ids differ, and have the same order.
+    pub fn begin(&self, now: Micros, seed: u64, run: u32) {
+        self.now.store(now, Ordering::SeqCst);
+        self.ids.store(seed, Ordering::SeqCst);
+        self.run.store(run.into(), Ordering::SeqCst);
+    }
+
+    /// Moves it forward.
+    pub fn forward(&self, by: Micros) {
+        self.now.fetch_add(by, Ordering::SeqCst);
+    }
+
+    fn new_id(&self) -> Uuid {
+        // SplitMix64.
+        let mut mixed = self.ids.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let run = self.run.load(Ordering::SeqCst).to_be_bytes();
+        let mut bytes = [0; 10];
+        bytes[..6].copy_from_slice(&mixed.to_be_bytes()[..6]);
+        bytes[6..].copy_from_slice(&run[4..]);
+        let millis = self.now.load(Ordering::SeqCst).max(0).unsigned_abs() / 1000;
+        Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+    }
 }
 
 impl Clock {
@@ -21,6 +62,7 @@ impl Clock {
     pub fn now(self) -> Micros {
         match self {
             Clock::Fixed(at) => at,
+            Clock::Moved(clock) => clock.now.load(Ordering::SeqCst),
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH);
                 i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
@@ -31,6 +73,9 @@ impl Clock {
     /// A new UUID of version 7: the time, then 74 random bits.
     #[allow(clippy::disallowed_methods, reason = "this is the place")]
     pub fn new_id(self) -> Uuid {
+        if let Clock::Moved(clock) = self {
+            return clock.new_id();
+        }
         let now = self.now().max(0).unsigned_abs();
         let nanos = u32::try_from(now % 1_000_000).unwrap_or(0) * 1000;
         Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1_000_000, nanos))

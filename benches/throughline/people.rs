@@ -113,16 +113,17 @@ impl People {
             true => rare(dice(5) % RARE_FAMILIES),
             false => pick(family, dice(6)).clone(),
         };
-        let local = format!("{given_name}.{family_name}").replace(' ', "");
-        let local: String =
-            local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let ascii = |name: &str| -> String {
+            name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+        };
+        let local = format!("x{}.{}{}", ascii(&given_name), ascii(&family_name), n % 1000);
         let domain = match dice(7) % 100 < 70 {
             true => (*pick::<&str>(&DOMAINS, dice(8))).to_owned(),
             false => format!("{}.example", rare(dice(9) % 20_000).to_lowercase()),
         };
         let letter = |what| char::from(b'A' + u8::try_from(dice(what) % 26).unwrap_or(0));
         Person {
-            email: format!("x{local}{}@{domain}", n % 1000).to_lowercase(),
+            email: format!("{local}@{domain}"),
             given_name,
             family_name,
             locality: *pick::<&str>(&LOCALITIES, dice(10)),

@@ -38,9 +38,9 @@ create table match_terms (
 );
 
 -- Pairs of records that may be one person's, the smaller id first. `rank` orders them: the base-2
--- logarithm of the odds, in millionths. `reasons` is JSON and holds no value of a customer. `listed`
--- is false of a pair that is one person by now, was dismissed or kept apart, or is not the likeliest
--- of the same two people; it lags behind and spares a list the search.
+-- logarithm of the odds, in millionths. `reasons` is JSON and holds no value of a customer.
+-- `listed` is false of a pair that is one person by now, was dismissed or kept apart, or is not the
+-- likeliest of the same two people; it lags behind and spares a list the search.
 create table suggestions (
     one_id uuid not null,
     other_id uuid not null,

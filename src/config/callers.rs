@@ -1,4 +1,13 @@
 //! The file of callers: who may call with which token, and what they have the right to verify.
+//!
+//! ```toml
+//! [[caller]]
+//! name = "webshop"
+//! # A token is random: `openssl rand -hex 32 > token`. The caller keeps it, and sends it as
+//! # `authorization: Bearer TOKEN`; here stands its hash: `tr -d '\n' < token | sha256sum`.
+//! token_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! verifies = ["account", "email", "profile"]
+//! ```
 
 use std::collections::BTreeSet;
 
@@ -83,13 +92,13 @@ impl Reader<'_> {
         }
         let name = table.get("name").and_then(Value::as_str).filter(|name| is_name(name));
         if name.is_none() {
-            let advice = "name: is required: at most 64 letters, digits, '.', '_' and '-', and \
+            let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and \
                           not `local`, which is whoever has no token";
             self.fail(place, advice);
         }
         let hash = table.get("token_sha256").and_then(Value::as_str).and_then(read_hash);
         if hash.is_none() {
-            let advice = "token_sha256: is required: the SHA-256 of the token as 64 hexadecimal \
+            let advice = "token_sha256: must be the SHA-256 of the token as 64 hexadecimal \
                           digits, such as `printf %s TOKEN | sha256sum` gives";
             self.fail(place, advice);
         }
@@ -106,17 +115,19 @@ impl Reader<'_> {
             Some(Value::Array(words)) => words.as_slice(),
             Some(other) => std::slice::from_ref(other),
         };
+        let mut all_known = true;
         for word in words {
             match word.as_str() {
                 Some(PROFILE) => profile = true,
-                Some(word) if IdentifierKind::from_code(word).is_some() => {
-                    kinds.extend(IdentifierKind::from_code(word));
-                }
-                _ => {
-                    let known = IdentifierKind::ALL.map(IdentifierKind::code).join(", ");
-                    self.fail(place, format!("verifies: must be some of {known}, {PROFILE}"));
-                }
+                word => match word.and_then(IdentifierKind::from_code) {
+                    Some(kind) => kinds.push(kind),
+                    None => all_known = false,
+                },
             }
+        }
+        if !all_known {
+            let known = IdentifierKind::ALL.map(IdentifierKind::code).join(", ");
+            self.fail(place, format!("verifies: must be some of {known}, {PROFILE}"));
         }
         (kinds, profile)
     }

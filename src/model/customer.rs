@@ -83,7 +83,7 @@ impl KeptProfile {
     }
 
     /// Takes over what `new` knows and this profile does not, and that a value is verified by now.
-    pub fn fill_from(&mut self, new: &Profile, origin: &Origin, now: Micros) {
+    pub fn fill_from(&mut self, new: &Profile, origin: &Origin, now: Micros, created_at: Micros) {
         for field in ProfileField::ALL {
             if new.lacks(field) {
                 continue;
@@ -91,12 +91,14 @@ impl KeptProfile {
             if self.profile.lacks(field) {
                 self.set(new, field, origin, now, None);
             } else if origin.verifies_profile && self.profile.agrees(new, field) {
-                self.given.entry(field).or_default().verified = true;
+                let given = Given { verified: true, ..self.given(field, created_at) };
+                self.given.insert(field, given);
             }
         }
     }
 
-    /// Sets a field, which an empty value empties.
+    /// Sets a field, which an empty value empties. One that was chosen to be empty is remembered,
+    /// so that no other record's value takes its place.
     pub fn set(
         &mut self,
         new: &Profile,
@@ -106,7 +108,7 @@ impl KeptProfile {
         chosen_at: Option<Micros>,
     ) {
         self.profile.take(new, field);
-        if self.profile.lacks(field) {
+        if self.profile.lacks(field) && chosen_at.is_none() {
             self.given.remove(&field);
             return;
         }

@@ -22,6 +22,17 @@ use crate::{
 pub(super) const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at \
     from identifiers i join customers c on c.id = i.customer_id where i.key = $1 \
     order by i.slot limit 50";
+/// The claim of a record to a key, or the last one that has ended.
+pub(super) const LAST: &str = "select claim_id, customer_id, key, proof, source, raw_value, \
+    mixed_script, valid_from, last_seen_at, valid_to, \
+    min(valid_from) over () as first_seen_at from ( \
+        select claim_id, customer_id, key, proof, source, raw_value, mixed_script, valid_from, \
+        last_seen_at, cast(null as bigint) as valid_to from identifiers \
+        where key = $1 and customer_id = $2 \
+        union all \
+        select claim_id, customer_id, key, proof, source, raw_value, mixed_script, valid_from, \
+        last_seen_at, valid_to from ended_identifiers where key = $1 and customer_id = $2) a \
+    order by valid_to is null desc, valid_from desc, claim_id desc limit 1";
 pub(super) const SET_VERIFIED: &str =
     "update identifiers set proof = 'verified' where key = $1 and customer_id = $2";
 pub(super) const SET_REFUSED: &str = "insert into refused_claims \
@@ -287,5 +298,17 @@ impl Store {
             }
         };
         rows.into_iter().map(kept).collect()
+    }
+
+    /// How a record has an identifier, or had it last.
+    pub(super) async fn last_claim(
+        &self,
+        record: Uuid,
+        key: &str,
+    ) -> Result<Option<KeptIdentifier>, Error> {
+        let row: Option<ClaimColumns> = on_db!(&self.db, |c| {
+            sqlx::query_as(LAST).bind(key).bind(record).fetch_optional(c).await?
+        });
+        row.map(kept).transpose()
     }
 }

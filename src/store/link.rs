@@ -27,6 +27,8 @@ pub(super) const SET_PROOF: &str =
     "update identifiers set proof = $3, last_seen_at = $4 where key = $1 and customer_id = $2";
 pub(super) const SET_SHARED: &str =
     "update identifiers set proof = 'shared' where key = $1 and proof <> 'shared'";
+pub(super) const SET_CLAIMED: &str =
+    "update identifiers set proof = 'claimed' where key = $1 and proof = 'shared'";
 pub(super) const ADD_ENDED: &str = "insert into ended_identifiers (customer_id, claim_id, key, \
     proof, source, raw_value, mixed_script, valid_from, last_seen_at, valid_to) \
     select customer_id, claim_id, key, proof, source, raw_value, mixed_script, valid_from, \
@@ -81,9 +83,8 @@ impl Store {
         if is_refused {
             return Err(Error::IdentifierConflict);
         }
-        let kept = self.claims_of(&[record], false, None, MAX_IDENTIFIERS).await?;
-        let found = kept.into_iter().find(|kept| kept.identifier.key() == key);
-        found.ok_or(Error::IdentifierNotFound)
+        // To a retry it may have ended since.
+        self.last_claim(record, &key).await?.ok_or(Error::IdentifierNotFound)
     }
 
     /// Whether it was refused since somebody else has the identifier verified.
@@ -118,11 +119,23 @@ impl Store {
             }
             tx.changed_identity(&others.iter().map(|c| c.customer_id).collect::<Vec<_>>()).await?;
             claims.retain(|claim| claim.person_id == person);
+            // What has passed to one person is no longer of several.
+            on_tx!(&mut tx, |c| {
+                sqlx::query(SET_CLAIMED).bind(&key).execute(c).await?;
+            });
+            for claim in claims.iter_mut().filter(|claim| claim.proof == Proof::Shared) {
+                claim.proof = Proof::Claimed;
+                change.touch(claim.customer_id, &held[&claim.customer_id]);
+            }
         }
         if link.shared {
             on_tx!(&mut tx, |c| {
                 sqlx::query(SET_SHARED).bind(&key).execute(c).await?;
             });
+            // Whoever has it is in another state from now on.
+            for claim in claims.iter().filter(|claim| claim.proof != Proof::Shared) {
+                change.touch(claim.customer_id, &held[&claim.customer_id]);
+            }
             let ids: Vec<Uuid> = claims.iter().map(|claim| claim.customer_id).collect();
             tx.changed_identity(&ids).await?;
         }
@@ -180,7 +193,7 @@ impl Store {
         batch.write(tx).await
     }
 
-    /// Notes what was said of an identifier that somebody else has verified.
+    /// Notes what was said of an identifier that somebody else has verified, where it is news.
     async fn refuse(
         &self,
         mut tx: Tx,
@@ -188,9 +201,15 @@ impl Store {
         held: BTreeMap<Uuid, Held>,
     ) -> Result<(), Error> {
         let record = link.customer_id;
+        let verified = link.identifier.verified;
+        let pair = (record.simple().to_string(), link.identifier.key());
+        let noted: Vec<(Uuid, String, bool)> =
+            tx.by_pairs(dialect::REFUSED_BY_KEY, &[pair]).await?;
+        if noted.iter().any(|(.., before)| *before || !verified) {
+            return Ok(());
+        }
         let revision = held[&record].revision + 1;
         let mut writes = Writes::default();
-        let verified = link.identifier.verified;
         writes.refused.insert((record, link.identifier.key()), verified);
         writes.changed.insert(record, revision);
         let mut batch = Batch::default();

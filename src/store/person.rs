@@ -69,12 +69,14 @@ pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
     let ids: Vec<Uuid> = records(tx, persons.clone()).await?.into_values().flatten().collect();
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
     let locked = Locked { held: rows.into_iter().map(held).collect() };
+    // One that was taken apart from its person meanwhile is of a person that was not locked.
+    let all = asked.iter().all(|id| locked.held.contains_key(id));
     let whole = persons.iter().all(|person| {
         let records = i64::try_from(locked.records_of(*person).len()).unwrap_or(i64::MAX);
         locked.held.get(person).is_some_and(|held| held.records == records)
     });
     let same = locked.held.values().all(|held| persons.contains(&held.person_id));
-    if whole && same { Ok(locked) } else { Err(Error::LostRace) }
+    if all && whole && same { Ok(locked) } else { Err(Error::LostRace) }
 }
 
 /// A list of ids as SQLite takes it.

@@ -172,7 +172,8 @@ impl Plan {
             Some(id) => read_profile(&self.known.customers[&id].profile)?,
         };
         let mut profile = before.clone();
-        profile.fill_from(&item.profile, &item.origin, self.now);
+        let created_at = existing.map_or(self.now, |id| self.known.customers[&id].created_at);
+        profile.fill_from(&item.profile, &item.origin, self.now, created_at);
         Ok((existing.is_none() || profile != before).then_some(profile))
     }
 

@@ -63,7 +63,11 @@ impl Store {
 
         let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &all).await?;
         let records: BTreeMap<Uuid, Held> = rows.into_iter().map(held).collect();
-        let merges = [one.merges, other.merges, vec![hypothetical(new, self.clock.now())]];
+        let merges = [
+            one.merges,
+            other.merges,
+            vec![hypothetical(new, (one.id, other.id), self.clock.now())],
+        ];
         let customer = self.shown(one.id, &records, merges.concat()).await?;
         let request = PageRequest {
             filter: EntryFilter::default(),
@@ -102,11 +106,11 @@ fn differences(one: &Customer, other: &Customer) -> Vec<MergeConflict> {
 }
 
 /// The merge as it would be: chosen now, and after all others.
-fn hypothetical(new: &NewMerge, now: i64) -> Merge {
+fn hypothetical(new: &NewMerge, (into_id, from_id): (Uuid, Uuid), now: i64) -> Merge {
     Merge {
         id: Uuid::nil(),
-        into_id: new.into_id,
-        from_id: new.from_id,
+        into_id,
+        from_id,
         asked_into_id: new.into_id,
         asked_from_id: new.from_id,
         merged_at: now,

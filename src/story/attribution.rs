@@ -142,6 +142,8 @@ pub fn choose(identifiers: &[Identifier], evidence: Evidence<'_>) -> Choice {
     if !choice.refused.is_empty() && choice.person_id.is_some() {
         choice.links.clear();
     }
+    // Of one identifier that is named twice the verified one counts.
+    choice.links.sort_by_key(|index| !identifiers[*index].verified);
     let mut seen = HashSet::new();
     choice.links.retain(|index| seen.insert(&keys[*index]));
     let mut seen = HashSet::new();

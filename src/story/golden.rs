@@ -13,22 +13,23 @@ pub struct RecordProfile {
 }
 
 /// The profile of a person and where each value comes from. Of each field that some record knows,
-/// the value that was chosen last, by a merge or a change after one; where none was, a verified one
-/// before a claimed one, and then the newest. Of values equal in all that, the one of the record
-/// with the smaller id.
+/// the value that was chosen last, by a merge or a change after one, which may have chosen that
+/// there is none; where none was, a verified one before a claimed one, and then the newest. Of
+/// values equal in all that, the one of the record with the smaller id.
 pub fn golden(records: &[RecordProfile], merges: &[Merge]) -> (Profile, Vec<ProfileSource>) {
     let mut profile = Profile::default();
     let mut sources = Vec::new();
     for field in ProfileField::ALL {
-        let known = records.iter().filter(|record| !record.kept.profile.lacks(field));
-        let best = known
-            .map(|record| {
+        let best = records
+            .iter()
+            .filter_map(|record| {
                 let given = record.kept.given(field, record.created_at);
-                let rank = (chosen_at(record, field, &given, merges), given.verified, given.at);
-                (rank, record, given)
+                let chosen_at = chosen_at(record, field, &given, merges);
+                let known = !record.kept.profile.lacks(field) || chosen_at.is_some();
+                known.then_some(((chosen_at, given.verified, given.at), record, given))
             })
             .min_by_key(|(rank, record, _)| (std::cmp::Reverse(*rank), record.customer_id));
-        if let Some((_, record, given)) = best {
+        if let Some((_, record, given)) = best.filter(|it| !it.1.kept.profile.lacks(field)) {
             profile.take(&record.kept.profile, field);
             sources.push(ProfileSource { field, customer_id: record.customer_id, given });
         }
@@ -36,7 +37,9 @@ pub fn golden(records: &[RecordProfile], merges: &[Merge]) -> (Profile, Vec<Prof
     (profile, sources)
 }
 
-/// When the value was last chosen for the whole person.
+/// When the value was last chosen for the whole person. A choice of a record that knows nothing is
+/// none. A change of the whole person counts while the record is merged as it was then: with a
+/// record that was part of it before the change.
 fn chosen_at(
     record: &RecordProfile,
     field: ProfileField,
@@ -46,6 +49,10 @@ fn chosen_at(
     let by_merges = merges
         .iter()
         .filter(|merge| merge.choices.contains(&(field, record.customer_id)))
-        .map(|merge| merge.merged_at);
-    by_merges.chain(given.chosen_at).max()
+        .map(|merge| merge.merged_at)
+        .filter(|_| !record.kept.profile.lacks(field));
+    let by_change = given.chosen_at.filter(|at| {
+        merges.iter().any(|merge| merge.into_id == record.customer_id && merge.merged_at <= *at)
+    });
+    by_merges.chain(by_change).max()
 }

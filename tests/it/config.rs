@@ -122,6 +122,7 @@ fn a_password_is_not_shown() {
         max_connections: 1024,
         max_calls: 1024,
         max_concurrent_streams: 256,
+        auto_merge: none,
         log_format: text,
         log_level: by command,
     }
@@ -143,7 +144,12 @@ fn values_that_name_nobody_are_read_as_identifiers() {
     // Without the country it would be blocked in no spelling.
     let wrong = "blocked_identifiers = '020 123 45 67, @shop'\n\
                  allowed_identifiers = '@b ad.nl, #12'";
-    assert_snapshot!(resolve(&[], &[], wrong).unwrap_err(), @"");
+    assert_snapshot!(resolve(&[], &[], wrong).unwrap_err(), @"
+    the configuration cannot be used:
+      t.toml: blocked_identifiers: 020 123 45 67: may be a phone number: write the country code, or set phone_region
+      t.toml: blocked_identifiers: @shop: must be a mail domain after the '@'
+      t.toml: allowed_identifiers: @b ad.nl: must be a mail domain after the '@'
+    ");
 }
 
 #[test]
@@ -160,11 +166,13 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert!(shown.contains("webshop") && shown.contains("Account") && !shown.contains("aaaa"));
     assert_eq!(format!("{:?}", read_callers("callers.toml", "").unwrap()), "[]");
 
-    let wrong = format!(
-        "colour = 'blue'\ncaller = 1\n\
-         [[callers]]\nname = 'x'\n"
-    );
-    assert_snapshot!(read_callers("callers.toml", &wrong).unwrap_err(), @"");
+    let wrong = "colour = 'blue'\ncaller = 1\n[[callers]]\nname = 'x'\n";
+    assert_snapshot!(read_callers("callers.toml", wrong).unwrap_err(), @"
+    the configuration cannot be used:
+      callers.toml: caller: must be tables: [[caller]]
+      callers.toml: callers: there is no such key; the file has tables [[caller]] alone
+      callers.toml: colour: there is no such key; the file has tables [[caller]] alone
+    ");
     let wrong = format!(
         "[[caller]]\nname = 'local'\ntoken_sha256 = '{0}'\n\
          [[caller]]\ntoken = 'geheim'\n\
@@ -176,15 +184,31 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     );
     let problems = read_callers("callers.toml", &wrong).unwrap_err().to_string();
     assert!(!problems.contains("geheim") && !problems.contains("aaaa"));
-    assert_snapshot!(problems, @"");
+    assert_snapshot!(problems, @"
+    the configuration cannot be used:
+      callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: token: there is no such key; a caller has name, token_sha256 and verifies
+      callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
+      callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
+      callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
+      callers.toml: caller 5 (shop): name: another caller has it
+      callers.toml: caller 5 (shop): token_sha256: another caller has it; each needs its own token
+    ");
     let broken = read_callers("callers.toml", "[[caller]]\ntoken_sha256 = 'geheim\n").unwrap_err();
-    assert_snapshot!(broken, @"");
+    assert_snapshot!(broken, @"
+    the configuration cannot be used:
+      callers.toml: line 2: is not TOML: invalid literal string, expected `'`
+    ");
 }
 
 #[test]
 fn a_file_of_callers_that_is_not_there_is_told() {
     let config = resolve(&[("callers_file", "/nowhere/callers.toml")], &[], "").unwrap();
-    assert_snapshot!(config.callers().unwrap_err(), @"");
+    assert_snapshot!(config.callers().unwrap_err(), @"
+    the configuration cannot be used:
+      /nowhere/callers.toml: cannot be read: No such file or directory (os error 2); see callers_file
+    ");
     assert!(resolve(&[], &[], "").unwrap().callers().is_ok());
 }
 

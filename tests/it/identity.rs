@@ -1,4 +1,16 @@
-//! Calls about who customers are, and those who make them.
+//! Calls about who customers are, and those who make them; who is who as a whole.
+
+mod call;
+mod cases;
+mod compare;
+mod oracle;
+mod races;
+mod rows;
+mod sequences;
+mod standing;
+mod suggested;
+mod without_locks;
+mod world;
 
 use throughline::pb::{
     self, Profile, entry::Content, get_customer_request, identity_change::Change,

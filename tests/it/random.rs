@@ -10,6 +10,16 @@ impl Random {
         Self(seed)
     }
 
+    /// The same without a word: whoever calls it tells the seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Whether one of so many chances comes up.
+    pub fn one_in(&mut self, chances: usize) -> bool {
+        self.below(chances) == 0
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -28,7 +28,7 @@ const HEADERS: [(Meaning, &str); 18] = [
     (
         Meaning::GivenName,
         "givenname|firstname|forename|forenames|givennames|first|given|fname|firstnames|\
-         voornaam|voornamen|fornavn|vorname|middlename|christianname",
+         voornaam|voornamen|fornavn|vorname|middlename|middleinitial|christianname",
     ),
     (
         Meaning::FamilyName,

@@ -11,7 +11,7 @@ use super::columns::{Columns, find, list};
 use crate::{
     cli::failure::Failure,
     ingest::{map::FileFormat, rows::Rows},
-    story::matching::Person,
+    story::matching::{Attributes, Person, is_month_first},
 };
 
 /// How a file is read.
@@ -111,7 +111,7 @@ impl Dataset {
                 let (file, line, reason) = (path.display(), broken.number, broken.reason);
                 Failure::Failed(format!("{file}: line {line} {reason}"))
             })?;
-            people.push(Person::new(&columns.attributes(&row)));
+            people.push(columns.attributes(&row));
             names.push(row.get(truth.as_ref().unwrap_or(&id)).into_owned());
             texts.push(row.raw);
         }
@@ -119,6 +119,12 @@ impl Dataset {
             Some(links) => Truth::Links(read_links(links, &names)?),
             None => Truth::Persons(persons(&names, reading.truth_drop)),
         };
+        let month_first = is_month_first(people.iter().map(|it| it.birth_date.as_str()));
+        let person = |mut attributes: Attributes| {
+            attributes.month_first = month_first;
+            Person::new(&attributes)
+        };
+        let people = people.into_iter().map(person).collect();
         Ok(Self { people, rows: texts, truth, columns: columns.described() })
     }
 }

@@ -7,7 +7,7 @@ use crate::pb::{self, IdentifierProof as Proof, identity_change::Change};
 pub fn summary(change: &pb::IdentityChange) -> String {
     let other = || match change.other_customer_id.is_empty() {
         true => "another customer".to_owned(),
-        false => format!("customer {}", safe(&change.other_customer_id)),
+        false => safe(&change.other_customer_id),
     };
     match change.change() {
         Change::Linked => {
@@ -20,9 +20,9 @@ pub fn summary(change: &pb::IdentityChange) -> String {
         }
         Change::Unlinked => format!("Unlinked {}", identifier(change.identifier.as_ref())),
         Change::Merged => format!("Merged into {}", other()),
-        Change::Unmerged => format!("Taken apart again from {}", other()),
+        Change::Unmerged => format!("Taken apart from {}", other()),
         Change::KeptApart => format!("Never to be merged with {}", other()),
-        Change::KeptApartLifted => format!("May be merged with {} again", other()),
+        Change::KeptApartLifted => format!("No longer kept apart from {}", other()),
         Change::Unspecified => "Of a kind this version does not know".to_owned(),
     }
 }

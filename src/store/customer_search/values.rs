@@ -19,10 +19,10 @@ const FIND_BY_PART: &str = "select p.key, i.customer_id from identifier_parts p 
 const FIND_BY_ORDER: &str = "select customer_id from purchases where order_key = $1 \
     order by customer_id limit 300";
 const FIND_BY_POSTCODE: &str = "select id from customers \
-    where postcode_key = $1 and postcode_key <> '' order by house_number_key, id limit 600";
+    where postcode_key = $1 and postcode_key <> '' order by house_number_key, id limit 400";
 const FIND_BY_HOUSE: &str = "select id from customers \
     where postcode_key = $1 and postcode_key <> '' and house_number_key = $2 \
-    order by id limit 600";
+    order by id limit 400";
 
 pub(super) const STATEMENTS: [(&str, &str); 6] = [
     ("customer_search.find_by_key", FIND_BY_KEY),

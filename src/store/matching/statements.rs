@@ -16,7 +16,8 @@ pub const ADVANCE: &str = "update match_state set generation = generation + 1, \
 /// Takes, or keeps, the sole right to write for $1 until $2. $3: now. Taking it is a generation, so
 /// that whoever is at work begins anew.
 pub const HOLD: &str = "update match_state set held_by = $1, held_until = $2, \
-    generation = generation + case when held_by = $1 then 0 else 1 end where id = 1 and (held_by is null or held_until <= $3 or held_by = $1)";
+    generation = generation + case when held_by = $1 then 0 else 1 end \
+    where id = 1 and (held_by is null or held_until <= $3 or held_by = $1)";
 
 pub const RELEASE: &str =
     "update match_state set held_by = null, held_until = 0 where id = 1 and held_by = $1";

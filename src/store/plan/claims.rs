@@ -63,12 +63,10 @@ impl Plan {
         }
         for key in identifiers.iter().map(Identifier::key) {
             let Some(claims) = self.known.claims.get_mut(&key) else { continue };
-            let own = claims.iter_mut().find(|claim| claim.customer_id == record_id);
-            if let Some(own) = own
-                && own.last_seen_at + SEEN_AGAIN <= self.now
-            {
+            let own = claims.iter_mut().filter(|claim| claim.person_id == person_id);
+            for own in own.filter(|own| own.last_seen_at + SEEN_AGAIN <= self.now) {
                 own.last_seen_at = self.now;
-                self.writes.seen.insert((key, record_id));
+                self.writes.seen.insert((key.clone(), own.customer_id));
             }
         }
     }

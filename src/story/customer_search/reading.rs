@@ -137,7 +137,8 @@ fn phone_ends(text: &str, region: Option<&str>) -> Vec<String> {
         ends.push(digits(it.value.split(';').next().unwrap_or_default()));
     }
     // "+31 (0)6" has a zero that nobody dials together with the 31.
-    let typed = digits(&text.replace("(0)", ""));
+    let is_whole = text.starts_with('+') || text.starts_with("00");
+    let typed = if is_whole { digits(&text.replace("(0)", "")) } else { digits(text) };
     ends.push(typed.trim_start_matches('0').to_owned());
     ends.push(typed);
     ends.retain(|end| (MIN_PHONE_DIGITS..=MAX_PHONE_DIGITS).contains(&end.len()));

@@ -31,14 +31,18 @@ enum Key {
     NamesYear = 108,
     NamesDay = 109,
     NamesPlace = 110,
-    NamesPostcode = 111,
-    PostcodeName = 112,
+    /// The sound of one name with the postcode, or with the town where there is none.
+    PlaceName = 112,
     StreetName = 113,
     Dwelling = 114,
     StreetNumber = 115,
     PlaceDate = 116,
     Organisation = 117,
     WholeNames = 118,
+    /// The birth year with the sound of one name.
+    YearName = 119,
+    /// The sound of a mailbox's letters, with its digits.
+    EmailSound = 120,
 }
 
 /// The keys of a record, each once: the same in every version of the program.
@@ -49,6 +53,9 @@ pub fn block_keys(person: &Person) -> Vec<i64> {
         let local = email.split('@').next().unwrap_or_default();
         if local.len() >= 4 {
             keys.add(Key::EmailLocal, local);
+            let letters: String = local.chars().filter(char::is_ascii_alphabetic).collect();
+            let digits: String = local.chars().filter(char::is_ascii_digit).collect();
+            keys.add(Key::EmailSound, &(sound::code(&letters) + &digits));
         }
     }
     person.list(Part::Phones).for_each(|phone| keys.add(Key::Phone, phone_tail(phone)));
@@ -71,6 +78,11 @@ pub fn block_keys(person: &Person) -> Vec<i64> {
             keys.join(Key::DateName, &[&day, sound]);
         }
         keys.join(Key::PlaceDate, &[&day, postcode]);
+        if let Some((year, _, _)) = date::split(birth_date) {
+            for sound in sounds.each() {
+                keys.join(Key::YearName, &[year, sound]);
+            }
+        }
     }
     if let Some(names) = sounds.both() {
         keys.add(Key::Names, &names);
@@ -79,13 +91,13 @@ pub fn block_keys(person: &Person) -> Vec<i64> {
             keys.join(Key::NamesDay, &[&names, month, day]);
         }
         keys.join(Key::NamesPlace, &[&names, &sound::code(&locality)]);
-        keys.join(Key::NamesPostcode, &[&names, postcode]);
     }
     let given = person.part(Part::Given).split(' ').next().unwrap_or_default();
     let family = names::family_key(person.part(Part::Family));
     keys.join(Key::WholeNames, &[given, &family]);
+    let place = if postcode.is_empty() { sound::code(&locality) } else { postcode.to_owned() };
     for sound in sounds.each() {
-        keys.join(Key::PostcodeName, &[postcode, sound]);
+        keys.join(Key::PlaceName, &[&place, sound]);
         keys.join(Key::StreetName, &[&street, sound]);
     }
     keys.join(Key::Dwelling, &[postcode, number]);

@@ -1,8 +1,22 @@
 //! Birth dates as files have them, mistyped ones too.
 
+/// Whether most dates of a column have the month before the day, as far as they tell.
+pub fn is_month_first<'a>(dates: impl Iterator<Item = &'a str>) -> bool {
+    let mut balance = 0_i64;
+    for date in dates {
+        let mut numbers = date.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        if let (Some(Ok(first @ 1..=31)), Some(Ok(second @ 1..=31))) =
+            (numbers.next(), numbers.next())
+        {
+            balance += i64::from(second > 12) - i64::from(first > 12);
+        }
+    }
+    balance > 0
+}
+
 /// A date that says its year, month and day in this order; else the digits as they stand. Empty
 /// where there are fewer than four.
-pub(super) fn date_digits(text: &str) -> String {
+pub(super) fn date_digits(text: &str, month_first: bool) -> String {
     // A time behind the date says nothing of a birth.
     let day = text.trim().split(['T', ' ']).next().unwrap_or_default();
     let day = if day.contains(|c: char| c.is_ascii_digit()) { day } else { text };
@@ -11,9 +25,11 @@ pub(super) fn date_digits(text: &str) -> String {
     let digits: String = match groups.as_slice() {
         [year, month, day] if year.len() == 4 => format!("{year}{month:0>2}{day:0>2}"),
         [day, month, year] if year.len() == 4 => {
+            let (day, month) = if month_first { (month, day) } else { (day, month) };
             // Only one reading is a date where the second number is no month.
-            let is_month_first = month.parse().is_ok_and(|month: u32| month > 12);
-            let (day, month) = if is_month_first { (month, day) } else { (day, month) };
+            let is_month = |month: &str| month.parse().is_ok_and(|month: u32| month <= 12);
+            let is_other_way = !is_month(month) && is_month(day);
+            let (day, month) = if is_other_way { (month, day) } else { (day, month) };
             format!("{year}{month:0>2}{day:0>2}")
         }
         groups => groups.concat(),
@@ -41,6 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_order_of_a_column_is_seen() {
+        assert!(is_month_first(["03/04/1990", "09/29/1994"].into_iter()));
+        assert!(!is_month_first(["03/04/1990", "29/09/1994", "1994-09-29"].into_iter()));
+        assert_eq!(date_digits("03/04/1990", true), "19900304");
+        assert_eq!(date_digits("29/09/1994", true), "19940929");
+    }
+
+    #[test]
     fn dates_of_common_forms_are_one() {
         for text in [
             "1971-06-24",
@@ -53,12 +77,12 @@ mod tests {
             "24061971",
             "1971/6/24",
         ] {
-            assert_eq!(date_digits(text), "19710624", "{text}");
+            assert_eq!(date_digits(text, false), "19710624", "{text}");
         }
         for (text, digits) in
             [("", ""), ("unknown", ""), ("19611299", "19611299"), ("1971", "1971")]
         {
-            assert_eq!(date_digits(text), digits);
+            assert_eq!(date_digits(text, false), digits);
         }
     }
 }

@@ -7,10 +7,6 @@ use super::{
     person::Person,
 };
 
-/// A pair that is found by way of others may itself speak against one person by so many bits, as a
-/// slip of the pen in one field does; what speaks against it more keeps the groups apart.
-const MOST_AGAINST_BITS: f64 = -4.0;
-
 /// A group does not grow beyond this: that many records of one person are hardly ever seen, and
 /// what has gone wrong is then bounded.
 const MAX_GROUP: usize = 20;
@@ -41,7 +37,7 @@ pub(super) fn close(
             between.into_iter().filter(|places| !known.contains(places)).collect();
         let agrees = |(one, other): &(u32, u32)| {
             let (one, other) = (&people[*one as usize], &people[*other as usize]);
-            model.evidence_bits(one, other, frequencies) >= MOST_AGAINST_BITS
+            model.allows(one, other, frequencies)
         };
         if !further.iter().all(agrees) {
             continue;

@@ -2,14 +2,14 @@
 //! behind one contact (a company, a school, an agent), or two strangers.
 
 use super::{
-    Agreement, Field,
+    Field,
     compare::{Observation, Observed},
     model::Model,
 };
 
 /// How often two people of one household share a thing. Published figures differ by country and by
 /// trade; these are on the side of caution.
-const HOUSEHOLD: Sharing = Sharing {
+pub(super) const HOUSEHOLD: Sharing = Sharing {
     family_name: 0.65,
     address: 0.9,
     phone: 0.5,
@@ -31,16 +31,19 @@ const GROUP: Sharing = Sharing {
 };
 
 /// Parent and child of one given name, among all pairs of one household.
-const NAMESAKES: f64 = 0.006;
+const NAMESAKES: f64 = 0.008;
 
 /// Twins, among all pairs of one household.
 const TWINS: f64 = 0.008;
 
-struct Sharing {
+/// Organisations of one name behind one contact, where the records name no person.
+const SISTERS: f64 = 0.05;
+
+pub(super) struct Sharing {
     family_name: f64,
     address: f64,
-    phone: f64,
-    email: f64,
+    pub phone: f64,
+    pub email: f64,
     organisation: f64,
     card: f64,
     account: f64,
@@ -71,6 +74,11 @@ impl Likelihoods {
         self.household / (self.same + self.stranger + self.household + self.group)
     }
 
+    /// The same among people who share something only.
+    pub fn odds_of_relatives(&self) -> f64 {
+        self.same / (self.household + self.group)
+    }
+
     pub fn probability(&self) -> f64 {
         let odds = self.odds();
         if odds.is_infinite() { 1.0 } else { odds / (1.0 + odds) }
@@ -80,6 +88,12 @@ impl Likelihoods {
 /// The fewest records that chances are told for: what a handful of records have in common is not
 /// rare for that.
 const FEWEST_RECORDS: f64 = 500.0;
+
+/// The likelihood of a field that so many of the pairs share as one person does, and the others as
+/// strangers do.
+fn partly(part: f64, ratio: f64) -> f64 {
+    part * ratio + (1.0 - part)
+}
 
 /// Weighs the hypotheses for a pair out of so many records.
 pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoods {
@@ -96,21 +110,20 @@ pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoo
     let of_all = |fields: &[Field]| fields.iter().map(|field| ratio(*field)).product::<f64>();
     let same = of_all(&personal) * of_all(&shared) * of_all(&accounts) * address;
 
+    // Without a name of a person the organisation itself is the customer.
+    let is_company = !seen.has_person;
     let between = |sharing: &Sharing| {
-        let partly = |part: f64, ratio: f64| part * ratio + (1.0 - part);
+        let organisation = if is_company { SISTERS } else { sharing.organisation };
         partly(sharing.family_name, ratio(Field::FamilyName))
             * partly(sharing.address, homes.max(moved))
             * partly(sharing.phone, ratio(Field::Phone))
             * partly(sharing.email, ratio(Field::Email))
-            * partly(sharing.organisation, ratio(Field::Organisation))
+            * partly(organisation, ratio(Field::Organisation))
             * partly(sharing.card, ratio(Field::LoyaltyCard))
             * partly(sharing.account, of_all(&accounts))
     };
-    let by_chance = |field: Field, part: f64| match seen.of(field) {
-        Some(Observed { agreement: Agreement::Exact, chance }) => 1.0 + part / chance,
-        _ => 1.0,
-    };
-    let relatives = by_chance(Field::GivenName, NAMESAKES) * by_chance(Field::BirthDate, TWINS);
+    let relatives =
+        partly(NAMESAKES, ratio(Field::GivenName)) * partly(TWINS, ratio(Field::BirthDate));
     let prior = model.matches_per_record / records;
     Likelihoods {
         prior,

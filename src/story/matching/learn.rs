@@ -4,10 +4,11 @@
 use super::{
     Agreement, Field, Frequencies,
     compare::{Comparer, Observation},
-    hypothesis::weigh,
+    frequency::dwelling,
+    hypothesis::{HOUSEHOLD, weigh},
     model::{Model, Table},
     pairs::{Candidates, in_parallel},
-    person::Person,
+    person::{Part, Person},
 };
 
 /// Built-in beliefs weigh as much as so many pairs of one person, or of strangers.
@@ -72,6 +73,7 @@ impl Model {
         .flatten()
         .collect();
 
+        let seen_part = households_seen(people);
         for _ in 0..ROUNDS {
             let mut counts = Counts::default();
             let (mut matches, mut housemates) = (0.0, 0.0);
@@ -79,7 +81,9 @@ impl Model {
             for seen in &observations {
                 let weighed = weigh(seen, self, frequencies.people());
                 let probability = weighed.probability();
-                housemates += weighed.of_household();
+                if seen.shares_contact() {
+                    housemates += weighed.of_household();
+                }
                 if probability < 1e-3 {
                     continue;
                 }
@@ -96,8 +100,9 @@ impl Model {
             };
             self.matches_per_record =
                 per_record(matches, believed.matches_per_record).clamp(0.02, 4.0);
-            self.housemates_per_record =
-                per_record(housemates, believed.housemates_per_record).clamp(0.02, 4.0);
+            let seen = records * seen_part;
+            let housemates = housemates / 2.0 + believed.housemates_per_record * BELIEF_PAIRS;
+            self.housemates_per_record = (housemates / (seen + BELIEF_PAIRS)).clamp(0.02, 4.0);
             let known = believed.same_address * BELIEF_PAIRS;
             self.same_address = ((homes.0 + known) / (homes.1 + BELIEF_PAIRS)).clamp(0.5, 0.97);
             for field in Field::COMPARED {
@@ -109,6 +114,19 @@ impl Model {
             }
         }
     }
+}
+
+/// The part of all households that would be seen as such: of a household with an address all, of
+/// one with numbers or mailboxes only those who share them. In a file of names and birth dates
+/// relatives look like strangers or like one person, and nothing is learnt of them.
+fn households_seen(people: &[Person]) -> f64 {
+    let known = |of: &dyn Fn(&Person) -> bool| {
+        people.iter().filter(|person| of(person)).count() as f64 / people.len() as f64
+    };
+    let homes = known(&|person| !dwelling(person).is_empty());
+    let phones = known(&|person| !person.part(Part::Phones).is_empty());
+    let emails = known(&|person| !person.part(Part::Emails).is_empty());
+    1.0 - (1.0 - homes) * (1.0 - HOUSEHOLD.phone * phones) * (1.0 - HOUSEHOLD.email * emails)
 }
 
 /// The rates of initials are those among initials, and few files have any.

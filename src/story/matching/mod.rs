@@ -23,6 +23,7 @@ mod sound;
 mod street;
 
 pub use blocking::{MAX_BLOCK, block_keys};
+pub use date::is_month_first;
 pub use field::{Agreement, Field};
 pub use frequency::Frequencies;
 pub use model::{Model, ModelFault, SUGGESTION_THRESHOLD};

@@ -28,8 +28,10 @@ pub struct Attributes {
     pub given_name: String,
     pub family_name: String,
     pub organisation: String,
-    /// A date in any common form; where day and month are ambiguous the day is taken to be first.
+    /// A date in any common form.
     pub birth_date: String,
+    /// Whether the month stands before the day in a birth date that does not begin with its year.
+    pub month_first: bool,
     /// Where it is not in the lines.
     pub house_number: String,
     /// The street, with its number or without; flats, buildings and districts.
@@ -81,7 +83,7 @@ impl Person {
         packed.add(&names::without_titles(given).join(" "));
         packed.add(&names::without_titles(family).join(" "));
         packed.add(&names::organisation_key(&attributes.organisation));
-        packed.add(&date::date_digits(&attributes.birth_date));
+        packed.add(&date::date_digits(&attributes.birth_date, attributes.month_first));
         let lines = &attributes.address_lines;
         let number = match house_number_key(&attributes.house_number) {
             number if number.is_empty() => house_number_of(lines).unwrap_or_default(),
@@ -118,6 +120,7 @@ impl Person {
             family_name: profile.family_name.clone(),
             organisation: profile.organisation.clone(),
             birth_date: profile.birth_date.clone(),
+            month_first: false,
             house_number: profile.address.house_number.clone(),
             address_lines: profile.address.lines.clone(),
             locality: profile.address.locality.clone(),

@@ -45,16 +45,15 @@ impl Model {
         self.weighed(one, other, frequencies).1.probability()
     }
 
-    /// What the records themselves say, apart from how rare one person's pairs are: the logarithm
-    /// of the odds to the base of 2. 0 where they say nothing.
-    pub(super) fn evidence_bits(
-        &self,
-        one: &Person,
-        other: &Person,
-        frequencies: &Frequencies,
-    ) -> f64 {
+    /// Whether the records themselves allow that they are one person's, however rare such pairs
+    /// are: neither strangers nor relatives are much likelier to look so.
+    pub(super) fn allows(&self, one: &Person, other: &Person, frequencies: &Frequencies) -> bool {
+        /// As much as a slip of the pen in one field.
+        const LEAST_AGAINST_STRANGERS: f64 = 1.0 / 16.0;
+        const LEAST_AGAINST_RELATIVES: f64 = 1.0 / 2.0;
         let likelihoods = self.weighed(one, other, frequencies).1;
-        (likelihoods.odds() / likelihoods.prior).clamp(1e-300, 1e300).log2()
+        likelihoods.same / likelihoods.prior >= LEAST_AGAINST_STRANGERS
+            && likelihoods.odds_of_relatives() >= LEAST_AGAINST_RELATIVES
     }
 
     fn weighed(

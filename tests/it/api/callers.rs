@@ -109,7 +109,7 @@ async fn a_value_of_a_profile_has_its_source_and_its_proof() {
             source: source.to_owned(),
         };
         let given = source(pb::ProfileField::GivenName, true, "shop");
-        assert_eq!(anna.profile_sources, [given.clone()]);
+        assert_eq!(anna.profile_sources, std::slice::from_ref(&given));
 
         let mut entry = by(vec![account("anna")], note("x"));
         entry.profile = Some(named("", "de Wit"));

@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::{
     calls::{Refusal, account, at, by, email, identifier, identify, note, refusal},
-    identity::{by_shop, link, values, verified},
+    identity::{by_shop, link, named, values, verified},
     support::{RowCounter, Server, on_both},
 };
 
@@ -177,6 +177,46 @@ async fn candidates_are_at_most_20_with_those_first_who_have_more() {
         let answer = server.identified(vec![mailbox(), desk()]).await;
         assert_eq!((answer.customer, answer.candidates.len()), (None, 20));
         assert_eq!(answer.candidates[0], candidate(&last, &[0, 1], Proof::Shared));
+        server.stop().await;
+    })
+    .await;
+}
+
+/// Of a family with one phone, the profile of the call tells who it may be; it still is no guess.
+#[tokio::test]
+async fn the_likeliest_by_the_profile_comes_first() {
+    on_both(async |database| {
+        let server = Server::start(database).await;
+        let family = || phone("+31612345678");
+        let profile = |given_name: &str, birth_date: &str| pb::Profile {
+            birth_date: birth_date.to_owned(),
+            ..named(given_name, "van der Velde")
+        };
+        let mut ids = Vec::new();
+        for (name, born) in
+            [("Anna", "1979-04-23"), ("Joris", "2009-11-02"), ("Mees", "2011-06-30")]
+        {
+            let customer = server.known(account(name), profile(name, born)).await;
+            server.linked(shared(&customer.id, family())).await;
+            ids.push(customer.id);
+        }
+        let mut rows = RowCounter::of(database).await;
+        let before = rows.count().await;
+        for (place, name, born) in [(0, "Ana", "1979-04-23"), (2, "Mees", "2011-06-30")] {
+            let call = pb::IdentifyCustomerRequest {
+                profile: Some(profile(name, born)),
+                ..identify(vec![family()])
+            };
+            let answer = server.customers.clone().identify_customer(call).await.unwrap();
+            let answer = answer.into_inner();
+            assert_eq!((answer.customer, answer.candidates.len()), (None, 3));
+            let matches: Vec<f64> =
+                answer.candidates.iter().map(|it| it.profile_match.unwrap()).collect();
+            assert_eq!(answer.candidates[0].customer_id, ids[place], "{matches:?}");
+            assert!(matches.iter().all(|it| (0.0..=1.0).contains(it)), "{matches:?}");
+            assert!(matches[0] > 0.5 && matches[1] < 0.1, "{matches:?}");
+        }
+        assert_eq!(rows.count().await, before);
         server.stop().await;
     })
     .await;

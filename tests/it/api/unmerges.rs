@@ -122,7 +122,7 @@ async fn later_merges_that_depend_on_one_are_named() {
         let first = server.merge_of(a, b).await;
         // Asked for the record that came with the first merge: without it there is no reason.
         let by_way = server.merge_of(d, b).await;
-        let beside = server.merge_of(a, c).await;
+        let beside = server.merge_of(d, c).await;
         let status = server.customers.clone().unmerge_customers(unmerge(&first)).await.unwrap_err();
         assert_eq!(status.code(), Code::FailedPrecondition);
         let details = status.get_error_details();
@@ -132,18 +132,20 @@ async fn later_merges_that_depend_on_one_are_named() {
         assert_eq!(server.customer(b).await.record_ids.len(), 4);
 
         server.unmerged(&by_way).await;
+        assert_eq!(server.customer(b).await.record_ids, [a.clone(), b.clone()]);
         let apart = server.unmerged(&first).await;
         let records = |customer: &pb::Customer| {
             let mut records = customer.record_ids.clone();
             records.sort();
             records
         };
-        assert_eq!(records(&apart.other_customer.unwrap()), [b.clone()]);
-        let mut rest = vec![a.clone(), c.clone()];
+        assert_eq!(records(&apart.other_customer.unwrap()), std::slice::from_ref(b));
+        assert_eq!(records(&server.customer(a).await), std::slice::from_ref(a));
+        let mut rest = vec![c.clone(), d.clone()];
         rest.sort();
-        assert_eq!(records(&server.customer(a).await), rest);
-        assert_eq!(server.customer(a).await.merges[0].id, beside);
-        assert_eq!(records(&server.customer(d).await), [d.clone()]);
+        let rest_now = server.customer(c).await;
+        assert_eq!(records(&rest_now), rest);
+        assert_eq!((rest_now.merges.len(), &rest_now.merges[0].id), (1, &beside));
         server.stop().await;
     })
     .await;

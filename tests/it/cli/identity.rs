@@ -66,7 +66,28 @@ fn each_change_is_a_line_in_plain_words() {
         told(2, of_identifier(Change::Linked, Proof::Claimed, "")),
         told(1, pb::IdentityChange::default()),
     ];
-    assert_snapshot!(show(&entries, &look(100)), @"");
+    assert_snapshot!(show(&entries, &look(100)), @"
+
+    Saturday 14 March 2026
+      12:09             identity     No longer kept apart from 019cec37-b600-77b1-879d-e6c57cc4cf44
+             by Karin · a slip
+      12:08             identity     Never to be merged with 019cec37-b600-77b1-879d-e6c57cc4cf44
+             by Karin · twins
+      12:07             identity     Taken apart from 019cec37-b600-77b1-879d-e6c57cc4cf44
+             by Karin · father and son, says he
+      12:06             identity     Merged into 019cec37-b600-77b1-879d-e6c57cc4cf44
+             by Karin · one person with two mailboxes
+             the same card shown in the store
+      12:05             identity     Unlinked account anna
+             by Karin
+      12:04             identity     Linked account anna (outlet), as one that several people use
+             by Karin
+      12:03             identity     Linked account anna, verified
+             by Karin
+      12:02             identity     Linked account anna
+             by Karin
+      12:01             identity     Of a kind this version does not know
+    ");
 }
 
 #[test]
@@ -87,7 +108,14 @@ fn a_merged_customer_shows_what_it_is_of() {
         record_ids: vec!["a".to_owned(), "b".to_owned()],
         ..pb::Customer::default()
     };
-    assert_snapshot!(render::customer(&customer, &look(80)), @"");
+    assert_snapshot!(render::customer(&customer, &look(80)), @"
+    a customer without a name
+      customer        019cec37-b600-77b1-879d-e6c57cc4cf44
+      account         anna, verified
+      phone           +31612345678, used by several people
+      e-mail          anna@example.net
+      merged          of 2 records
+    ");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod arguments;
+mod found;
 mod identity;
 mod json;
 mod process;

@@ -1,6 +1,7 @@
 //! Files that become entries.
 
 mod bad_files;
+mod blocked;
 mod complaints;
 mod join;
 mod map;

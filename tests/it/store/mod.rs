@@ -1,6 +1,7 @@
 //! The store, each case on both databases.
 
 mod cancelled;
+mod customer_search;
 mod each;
 mod matching;
 mod oracle;

@@ -53,6 +53,8 @@ fn every_vector_is_judged_as_isemail_does_or_the_difference_has_a_reason() {
             assert_eq!(key, address.trim().to_lowercase());
         }
     }
+    let mut listed = STRICTER.iter().flat_map(|(_, ids)| ids.iter());
+    assert!(listed.all(|id| rows.iter().any(|row| row[0] == id.to_string())));
 }
 
 fn control(c: char) -> char {

@@ -1,4 +1,5 @@
 mod bad_inputs;
+mod customer_search;
 mod emails;
 mod phones;
 mod properties;

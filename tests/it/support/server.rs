@@ -79,12 +79,17 @@ impl Server {
 
     /// Over a database, with other settings.
     pub async fn start_with(database: &Database, settings: Settings) -> Self {
+        Self::start_at(&database.url, settings).await
+    }
+
+    /// Over the database of a URL.
+    pub async fn start_at(url: &str, settings: Settings) -> Self {
         // What the server has to say is shown with a test that fails.
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
         let _ = log.with_test_writer().without_time().try_init();
 
         let clock = settings.rules.clock;
-        let store = Store::open(&database.url, CONNECTIONS, clock).await.unwrap();
+        let store = Store::open(url, CONNECTIONS, clock).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -28,11 +28,20 @@ pub(super) struct Observation {
     fields: [Option<Observed>; Field::COMPARED.len()],
     /// The part of all records behind the most widely shared of the contacts that the two share.
     pub shared_by: f64,
+    /// Whether one of the two has the name of a person.
+    pub has_person: bool,
 }
 
 impl Observation {
     pub fn of(&self, field: Field) -> Option<Observed> {
         self.fields[field.index()]
+    }
+
+    /// Whether the two share a street, a number or a mailbox.
+    pub fn shares_contact(&self) -> bool {
+        [Field::Street, Field::Phone, Field::Email].iter().any(|field| {
+            self.of(*field).is_some_and(|observed| observed.agreement < Agreement::Similar)
+        })
     }
 
     fn set(&mut self, field: Field, observed: Option<Observed>) {
@@ -55,6 +64,10 @@ impl Comparer<'_> {
     pub fn observe(&self, one: &Person, other: &Person) -> Observation {
         let mut seen = Observation::default();
         self.names(one, other, &mut seen);
+        let names = |person: &Person| {
+            !person.part(Part::Given).is_empty() || !person.part(Part::Family).is_empty()
+        };
+        seen.has_person = names(one) || names(other);
         let organisations = (one.part(Part::Organisation), other.part(Part::Organisation));
         seen.set(
             Field::Organisation,

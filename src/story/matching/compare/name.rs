@@ -41,21 +41,20 @@ impl Comparer<'_> {
         of(Field::GivenName, &names[0]) * of(Field::FamilyName, &names[1])
     }
 
-    /// Names in each other's place, as an observation of both fields: the given name bears what
-    /// that costs.
+    /// Names in each other's place, as an observation of both fields. The given name bears what
+    /// that costs; where only one name is known twice it is taken for the family's.
     fn transposed(&self, crossed: [Option<Observed>; 2]) -> [Option<Observed>; 2] {
         let rate = |observed: Observed| {
             self.model.same[Field::FamilyName.index()][observed.agreement.index()]
         };
-        let (bearer, family) = match crossed {
-            [None, second] => (second, None),
-            [first, second] => (first, second),
-        };
-        let given = bearer.map(|observed| Observed {
+        let bearing = |observed: Observed| Observed {
             agreement: Agreement::Transposed,
             chance: (observed.chance / rate(observed)).min(1.0),
-        });
-        [given, family]
+        };
+        match crossed {
+            [Some(given), Some(family)] => [Some(bearing(given)), Some(family)],
+            [one, other] => [None, one.or(other).map(bearing)],
+        }
     }
 
     /// A given name against a family name.
@@ -79,43 +78,67 @@ impl Comparer<'_> {
         if one.is_empty() || other.is_empty() {
             return None;
         }
-        let observed =
-            |agreement| self.observed(Field::GivenName, agreement, Term::Given, one, other);
-        let like = likeness(one, other);
-        if like == Likeness::Same || single_letters(one) == single_letters(other) {
-            return Some(observed(Agreement::Exact));
-        }
-        let (first, others_first) = (first_word(one), first_word(other));
-        if first.len() == 1 || others_first.len() == 1 {
-            let same = first.as_bytes().first() == others_first.as_bytes().first();
-            return Some(observed(if same { Agreement::Initial } else { Agreement::Different }));
-        }
-        if nickname::is_form(first, others_first) {
+        if one == other || single_letters(one) == single_letters(other) {
             return Some(self.observed(
                 Field::GivenName,
-                Agreement::Nickname,
+                Agreement::Exact,
                 Term::Given,
-                first,
-                others_first,
+                one,
+                other,
             ));
         }
-        if one.contains(' ') || other.contains(' ') {
+        let (first, further) = one.split_once(' ').unwrap_or((one, ""));
+        let (others_first, others_further) = other.split_once(' ').unwrap_or((other, ""));
+        let observed = |agreement| {
+            self.observed(Field::GivenName, agreement, Term::Given, first, others_first)
+        };
+        let found = self.first_name(first, others_first);
+        let is_settled = found.agreement < Agreement::Near;
+        if !is_settled && (!further.is_empty() || !others_further.is_empty()) {
             let shared = one
                 .split(' ')
-                .find(|word| word.len() > 1 && other.split(' ').any(|others| others == *word));
+                .find(|word| word.len() > 1 && other.split(' ').any(|it| it == *word));
             if let Some(word) = shared {
-                let chance = self.frequencies.chance(Term::Given, word, 2);
-                let usual = self.stranger(Field::GivenName, Agreement::Part);
-                let agreement = Agreement::Part;
-                return Some(Observed { agreement, chance: chance.max(usual) });
+                return Some(self.part(Field::GivenName, Term::Given, word));
             }
         }
-        Some(observed(match like {
+        // Of two people with one first name the second tells them apart.
+        let differ = !further.is_empty()
+            && !others_further.is_empty()
+            && further.as_bytes()[0] != others_further.as_bytes()[0];
+        Some(match found.agreement {
+            Agreement::Exact if differ => self.part(Field::GivenName, Term::Given, first),
+            Agreement::Near | Agreement::Similar if differ => observed(Agreement::Different),
+            _ => found,
+        })
+    }
+
+    /// One of several names that both records have.
+    fn part(&self, field: Field, term: Term, word: &str) -> Observed {
+        let chance = self.frequencies.chance(term, word, 2);
+        let agreement = Agreement::Part;
+        Observed { agreement, chance: chance.max(self.stranger(field, agreement)) }
+    }
+
+    fn first_name(&self, one: &str, other: &str) -> Observed {
+        let observed =
+            |agreement| self.observed(Field::GivenName, agreement, Term::Given, one, other);
+        if one == other || single_letters(one) == single_letters(other) {
+            return observed(Agreement::Exact);
+        }
+        if one.len() == 1 || other.len() == 1 {
+            let same = one.as_bytes().first() == other.as_bytes().first();
+            return observed(if same { Agreement::Initial } else { Agreement::Different });
+        }
+        if nickname::is_form(one, other) {
+            return observed(Agreement::Nickname);
+        }
+        observed(match likeness(one, other) {
             Likeness::Near => Agreement::Near,
             Likeness::Similar => Agreement::Similar,
             _ if sounds_alike(one, other) => Agreement::Similar,
             _ => Agreement::Different,
-        }))
+        })
     }
 
     fn family(&self, one: &str, other: &str) -> Option<Observed> {
@@ -141,9 +164,7 @@ impl Comparer<'_> {
         let shared = words
             .find(|word| word.len() > 2 && without_particles(other).any(|others| others == *word));
         if let Some(word) = shared {
-            let chance = self.frequencies.chance(Term::Family, word, 2);
-            let usual = self.stranger(Field::FamilyName, Agreement::Part);
-            return Some(Observed { agreement: Agreement::Part, chance: chance.max(usual) });
+            return Some(self.part(Field::FamilyName, Term::Family, word));
         }
         Some(observed(match like {
             Likeness::Near => Agreement::Near,
@@ -154,12 +175,8 @@ impl Comparer<'_> {
     }
 }
 
-fn first_word(name: &str) -> &str {
-    name.split(' ').next().unwrap_or_default()
-}
-
 /// Names of few consonants sound like many others.
 fn sounds_alike(one: &str, other: &str) -> bool {
     let code = sound::code(one);
-    code.len() >= 3 && code == sound::code(other)
+    code.len() >= 4 && code == sound::code(other)
 }

@@ -66,7 +66,8 @@ impl Server {
     }
 
     async fn search(&self, query: Query) -> pb::SearchCustomersResponse {
-        let call = pb::SearchCustomersRequest { query: Some(query), ..Default::default() };
+        let call =
+            pb::SearchCustomersRequest { query: Some(query), page_size: 200, ..Default::default() };
         let answer = self.customers.clone().search_customers(call).await.unwrap().into_inner();
         assert_eq!(answer.customers.len(), answer.matches.len());
         let order = answer.matches.iter().zip(&answer.customers);
