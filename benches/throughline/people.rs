@@ -126,11 +126,11 @@ impl People {
             email: format!("{local}@{domain}"),
             given_name,
             family_name,
-            locality: *pick::<&str>(&LOCALITIES, dice(10)),
+            locality: pick::<&str>(&LOCALITIES, dice(10)),
             postcode: format!("{} {}{}", 1000 + dice(11) % 9000, letter(12), letter(13)),
             house_number: 1 + dice(14) % 200,
             phone: 610_000_000 + n.wrapping_mul(48_271) % 80_000_000,
-            order_number: (n % 4 == 0).then(|| format!("W{}", 10_000_000 + n)),
+            order_number: n.is_multiple_of(4).then(|| format!("W{}", 10_000_000 + n)),
         }
     }
 }
