@@ -1,4 +1,5 @@
 mod arguments;
+mod evaluate;
 mod json;
 mod process;
 mod render;

@@ -1,5 +1,6 @@
 mod bad_inputs;
 mod emails;
+mod matching;
 mod phones;
 mod properties;
 mod vectors;
