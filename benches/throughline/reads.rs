@@ -20,15 +20,20 @@ const ROUNDS: u32 = 3;
 /// The query of a first page, as the store sends it, with the customer chosen by pgbench.
 const QUERY: &str = "\
 \\set n random(1, CUSTOMERS)
-select (select revision from customers where id = cast('00000000-0000-7000-8000-' \
-|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid) and records = 1), \
+select (select revision from customers where id = ID and records = 1), \
+(select person_id from customers where id = ID and records <> 1), \
+(select string_agg(uuid_send(c.id), '') from customers c where c.person_id <> c.id and c.person_id \
+= (select p.person_id from customers p where p.id = ID and p.records <> 1)), \
 case when sum(length(p.payload)) <= 3145728 then string_agg(p.payload, '') end, count(*) \
-from (select e.payload from entries e where e.customer_id = cast('00000000-0000-7000-8000-' \
-|| lpad(to_hex(cast(:n as int)), 12, '0') as uuid) \
+from (select e.payload from entries e where e.customer_id = \
+(select c.id from customers c where c.id = ID and c.records = 1) \
 and (e.occurred_at, e.entry_id) < (9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff') \
 and e.occurred_at >= -9223372036854775808 \
 order by e.occurred_at desc, e.entry_id desc limit 51) p;
 ";
+/// The id of the customer that pgbench chose.
+const ID: &str =
+    "cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid)";
 /// The same page as 20 rows with the columns apart, as a plain client would read it.
 const QUERY_ROWS: &str = "\
 \\set n random(1, CUSTOMERS)
@@ -67,7 +72,8 @@ pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> an
             let make = request(world.customers);
             from_memory.push(load::run(empty_address, PATH, callers, plan.time, make).await?);
             if let Some(pgbench) = pgbench {
-                let script = |text: &str| text.replace("CUSTOMERS", &world.customers.to_string());
+                let customers = world.customers.to_string();
+                let script = |text: &str| text.replace("CUSTOMERS", &customers).replace("ID", ID);
                 same_query.push(pgbench.run(&script(QUERY), callers, plan.time)?);
                 rows_query.push(pgbench.run(&script(QUERY_ROWS), callers, plan.time)?);
             }

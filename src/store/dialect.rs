@@ -227,6 +227,9 @@ pub const WORDS_BY_VARIANT: Twin = Twin {
         where variant = any($1) order by variant, word limit 2000",
 };
 
+/// The id of a row `c` as 16 bytes, which ids of several rows are strung together of.
+pub const ID_BYTES: Twin = Twin { sqlite: "c.id", postgres: "uuid_send(c.id)" };
+
 /// How a search compares the words of an entry with a query.
 pub const WORDS_MATCH: Twin = Twin {
     sqlite: "w.entry_words match $1",

@@ -243,7 +243,8 @@ impl Store {
         all.extend(customer_search::statements());
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
-        all.extend(timeline::TEXTS.iter().map(|text| ("entries.page", text.clone())));
+        let pages = timeline::TEXTS[usize::from(!sqlite)].iter();
+        all.extend(pages.map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS.iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
         for by_order in [false, true] {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    db::on_db,
+    db::{Db, on_db},
+    dialect,
     payload::{self, Frames},
 };
 use crate::{
@@ -84,32 +85,44 @@ pub(super) fn page_text(columns: &str, rows: &str) -> String {
     )
 }
 
-/// The text of a page of the timeline of a record that is a customer by itself. $1 customer, $8
-/// order.
-fn timeline_text(order: Order, filtered: bool, by_order: bool) -> String {
+/// The text of a page of the timeline of a record that is a customer by itself. Of one that is not
+/// it reads no entry, but tells the canonical record and the others. $1 customer, $8 order.
+fn timeline_text(order: Order, filtered: bool, by_order: bool, id_bytes: &str) -> String {
+    let alone = "(select c.id from customers c where c.id = $1 and c.records = 1)";
     let (from, key) = if by_order {
-        let from = "select e.payload from order_entries o join entries e \
-            on e.customer_id = o.customer_id and e.occurred_at = o.occurred_at \
-            and e.entry_id = o.entry_id where o.customer_id = $1 and o.order_key = $8";
+        let from = format!(
+            "select e.payload from order_entries o join entries e \
+             on e.customer_id = o.customer_id and e.occurred_at = o.occurred_at \
+             and e.entry_id = o.entry_id where o.customer_id = {alone} and o.order_key = $8"
+        );
         (from, "o")
     } else {
-        ("select e.payload from entries e where e.customer_id = $1", "e")
+        (format!("select e.payload from entries e where e.customer_id = {alone}"), "e")
     };
     let rows = format!("{from}{}", range_text(key, order, filtered || by_order));
-    page_text("(select revision from customers where id = $1 and records = 1), ", &rows)
+    let columns = format!(
+        "(select revision from customers where id = $1 and records = 1), \
+         (select person_id from customers where id = $1 and records <> 1), \
+         (select string_agg({id_bytes}, '') from customers c where c.person_id <> c.id \
+         and c.person_id = \
+         (select p.person_id from customers p where p.id = $1 and p.records <> 1)), "
+    );
+    page_text(&columns, &rows)
 }
 
-/// Every text of a timeline page, by [`text_index`].
-pub(super) static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut texts = Vec::new();
-    for order in [Order::NewestFirst, Order::OldestFirst] {
-        for by_order in [false, true] {
-            for filtered in [false, true] {
-                texts.push(timeline_text(order, filtered, by_order));
+/// Every text of a timeline page, by [`text_index`], of each database.
+pub(super) static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
+    [dialect::ID_BYTES.sqlite, dialect::ID_BYTES.postgres].map(|id_bytes| {
+        let mut texts = Vec::new();
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            for by_order in [false, true] {
+                for filtered in [false, true] {
+                    texts.push(timeline_text(order, filtered, by_order, id_bytes));
+                }
             }
         }
-    }
-    texts
+        texts
+    })
 });
 
 fn text_index(order: Order, filtered: bool, by_order: bool) -> usize {
@@ -178,17 +191,18 @@ impl Store {
         customer_id: Uuid,
         request: &PageRequest,
     ) -> Result<Page, Error> {
-        type Row = (Option<i64>, Option<Vec<u8>>, i64);
+        type Row = (Option<i64>, Option<Uuid>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
         let filter = &request.filter;
         let by_order = filter.order.is_some();
         let filtered = by_order || !filter.kinds.is_empty() || !filter.channels.is_empty();
-        let text = TEXTS[text_index(request.order, filtered, by_order)].as_str();
+        let texts = &TEXTS[usize::from(matches!(self.db, Db::Postgres(_)))];
+        let text = texts[text_index(request.order, filtered, by_order)].as_str();
         let binds = Binds::of(request);
 
         let mut limit = request.limit;
         loop {
             let count = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-            let (revision, bytes, found): Row = on_db!(&self.db, |c| {
+            let (revision, person, others, bytes, found): Row = on_db!(&self.db, |c| {
                 let mut query = sqlx::query_as(AssertSqlSafe(text))
                     .bind(customer_id)
                     .bind(binds.behind.occurred_at)
@@ -204,7 +218,11 @@ impl Store {
                 query.fetch_one(c).await?
             });
             let Some(revision) = revision else {
-                return self.list_merged_timeline(customer_id, request).await;
+                let person = person.ok_or(Error::CustomerNotFound)?;
+                let others = others.unwrap_or_default();
+                let others = others.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok());
+                let records = std::iter::once(person).chain(others).collect();
+                return self.list_merged_timeline(records, request).await;
             };
             if bytes.is_none() && found > 0 && limit > 1 {
                 limit /= 2;

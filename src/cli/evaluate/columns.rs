@@ -23,7 +23,7 @@ enum Meaning {
 }
 
 /// The usual headers, without case, spaces and signs: the name on the command line comes first.
-const HEADERS: [(Meaning, &str); 18] = [
+const HEADERS: [(Meaning, &str); 17] = [
     (Meaning::Name, "name|fullname|customername|naam|navn|personname|contactname"),
     (
         Meaning::GivenName,
@@ -79,7 +79,6 @@ const HEADERS: [(Meaning, &str); 18] = [
     (Meaning::Identifier(IdentifierKind::LoyaltyCard), "loyaltycard|cardnumber|loyaltynumber"),
     (Meaning::Identifier(IdentifierKind::External), "external|externalid"),
     (Meaning::Identifier(IdentifierKind::Social), "social|socialid"),
-    (Meaning::Identifier(IdentifierKind::Cookie), "cookie"),
 ];
 
 /// The columns of a file that are compared.

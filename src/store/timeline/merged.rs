@@ -70,20 +70,21 @@ fn text_index(order: Order, by_order: bool, records: usize) -> usize {
 }
 
 impl Store {
-    /// A page of the timeline of the person that a record belongs to.
+    /// A page of the timeline of a person, whose records are these, the canonical one first.
     pub(super) async fn list_merged_timeline(
         &self,
-        customer_id: Uuid,
+        mut records: Vec<Uuid>,
         request: &PageRequest,
     ) -> Result<Page, Error> {
+        let person = records[0];
         // A merge or unmerge between finding the records and reading them shows, and is waited out.
         for _ in 0..8 {
-            let mut records = self.records_of(customer_id).await?;
             // A record that has just been taken apart reads as two, the second of them nobody.
             records.resize(records.len().max(2), Uuid::nil());
             if let Some(page) = self.page_of(&records, request).await? {
                 return Ok(page);
             }
+            records = self.records_of(person).await?;
         }
         Err(Error::Unavailable("a customer kept changing".to_owned()))
     }

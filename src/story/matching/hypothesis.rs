@@ -4,31 +4,15 @@
 use super::{
     Field,
     compare::{Observation, Observed},
-    model::Model,
+    model::{Model, Sharing},
 };
 
-/// How often two people of one household share a thing. Published figures differ by country and by
-/// trade; these are on the side of caution.
-pub(super) const HOUSEHOLD: Sharing = Sharing {
-    family_name: 0.65,
-    address: 0.9,
-    phone: 0.5,
-    email: 0.2,
-    organisation: 0.1,
-    card: 0.3,
-    account: 0.1,
-};
+/// What two people of one household share beside what is learnt of that.
+const OF_HOUSEHOLD: Others = Others { organisation: 0.1, card: 0.3, account: 0.1 };
 
 /// Of two people behind one contact nothing is known but that.
-const GROUP: Sharing = Sharing {
-    family_name: 0.0,
-    address: 0.8,
-    phone: 0.8,
-    email: 0.9,
-    organisation: 0.9,
-    card: 0.1,
-    account: 0.1,
-};
+const GROUP: Sharing = Sharing { family_name: 0.0, address: 0.8, phone: 0.8, email: 0.9 };
+const OF_GROUP: Others = Others { organisation: 0.9, card: 0.1, account: 0.1 };
 
 /// Parent and child of one given name, among all pairs of one household.
 const NAMESAKES: f64 = 0.008;
@@ -39,11 +23,7 @@ const TWINS: f64 = 0.008;
 /// Organisations of one name behind one contact, where the records name no person.
 const SISTERS: f64 = 0.05;
 
-pub(super) struct Sharing {
-    family_name: f64,
-    address: f64,
-    pub phone: f64,
-    pub email: f64,
+struct Others {
     organisation: f64,
     card: f64,
     account: f64,
@@ -72,6 +52,12 @@ impl Likelihoods {
     /// The probability that the two are different people of one household.
     pub fn of_household(&self) -> f64 {
         self.household / (self.same + self.stranger + self.household + self.group)
+    }
+
+    /// The probability that the two are different people of one household, or behind one contact.
+    pub fn of_relatives(&self) -> f64 {
+        let related = self.household + self.group;
+        related / (self.same + self.stranger + related)
     }
 
     /// The same among people who share something only.
@@ -112,15 +98,15 @@ pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoo
 
     // Without a name of a person the organisation itself is the customer.
     let is_company = !seen.has_person;
-    let between = |sharing: &Sharing| {
-        let organisation = if is_company { SISTERS } else { sharing.organisation };
+    let between = |sharing: &Sharing, others: &Others| {
+        let organisation = if is_company { SISTERS } else { others.organisation };
         partly(sharing.family_name, ratio(Field::FamilyName))
             * partly(sharing.address, homes.max(moved))
             * partly(sharing.phone, ratio(Field::Phone))
             * partly(sharing.email, ratio(Field::Email))
             * partly(organisation, ratio(Field::Organisation))
-            * partly(sharing.card, ratio(Field::LoyaltyCard))
-            * partly(sharing.account, of_all(&accounts))
+            * partly(others.card, ratio(Field::LoyaltyCard))
+            * partly(others.account, of_all(&accounts))
     };
     let relatives =
         partly(NAMESAKES, ratio(Field::GivenName)) * partly(TWINS, ratio(Field::BirthDate));
@@ -129,8 +115,10 @@ pub(super) fn weigh(seen: &Observation, model: &Model, people: u64) -> Likelihoo
         prior,
         same: prior * same,
         stranger: 1.0,
-        household: model.housemates_per_record / records * between(&HOUSEHOLD) * relatives,
-        group: seen.shared_by * between(&GROUP),
+        household: model.housemates_per_record / records
+            * between(&model.household, &OF_HOUSEHOLD)
+            * relatives,
+        group: seen.shared_by * between(&GROUP, &OF_GROUP),
         address,
     }
 }
@@ -174,5 +162,25 @@ impl Model {
             let same = self.same_address * home_ratio(seen, self);
             same / (same + (1.0 - self.same_address) * moved_ratio(seen, self))
         })
+    }
+}
+
+impl Model {
+    /// For each thing that a household may share, the chance that two people of one do. None where
+    /// it is not known of both.
+    pub(super) fn shared_at_home(&self, seen: &Observation) -> [Option<f64>; 4] {
+        let of = |field: Field, part: f64| {
+            let ratio = self.ratio(field, seen.of(field)?);
+            Some(part * ratio / partly(part, ratio))
+        };
+        let homes = home_ratio(seen, self).max(moved_ratio(seen, self));
+        let address = seen.of(Field::Street).or(seen.of(Field::Postcode));
+        let part = self.household.address;
+        [
+            of(Field::FamilyName, self.household.family_name),
+            address.map(|_| part * homes / partly(part, homes)),
+            of(Field::Phone, self.household.phone),
+            of(Field::Email, self.household.email),
+        ]
     }
 }

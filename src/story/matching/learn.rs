@@ -5,8 +5,8 @@ use super::{
     Agreement, Field, Frequencies,
     compare::{Comparer, Observation},
     frequency::dwelling,
-    hypothesis::{HOUSEHOLD, weigh},
-    model::{Model, Table},
+    hypothesis::weigh,
+    model::{Model, Sharing, Table},
     pairs::{Candidates, in_parallel},
     person::{Part, Person},
 };
@@ -17,6 +17,16 @@ const BELIEF_STRANGERS: f64 = 5_000.0;
 
 /// No rate is learnt to be more than so many times the built-in one, or less than its part.
 const FURTHEST: f64 = 4.0;
+
+/// The same of given names that differ: were twins taken for one person, they would otherwise teach
+/// that one person has many names.
+const FURTHEST_OTHER_NAME: f64 = 2.0;
+
+/// A pair is certainly of one household from this probability on.
+const CLEAR: f64 = 0.9;
+
+/// More people than this behind one contact are a company.
+const LARGEST_HOUSEHOLD: f64 = 8.0;
 
 const STRANGER_PAIRS: usize = 50_000;
 const SAMPLE_RECORDS: usize = 10_000;
@@ -73,16 +83,30 @@ impl Model {
         .flatten()
         .collect();
 
-        let seen_part = households_seen(people);
+        let seen_part = households_seen(people, &believed.household);
         for _ in 0..ROUNDS {
             let mut counts = Counts::default();
             let (mut matches, mut housemates) = (0.0, 0.0);
             let mut homes = (0.0, 0.0);
+            let mut shared = [(0.0, 0.0); 4];
             for seen in &observations {
                 let weighed = weigh(seen, self, frequencies.people());
                 let probability = weighed.probability();
-                if seen.shares_contact() {
-                    housemates += weighed.of_household();
+                let others = seen.shared_by * frequencies.people() as f64;
+                if seen.shares_contact() && others <= LARGEST_HOUSEHOLD {
+                    // Pairs in doubt must not teach what they are judged by.
+                    let related = weighed.of_relatives();
+                    let other_name = seen
+                        .of(Field::GivenName)
+                        .is_some_and(|observed| observed.agreement == Agreement::Different);
+                    let is_clear = other_name && related >= CLEAR;
+                    housemates += if is_clear { related } else { weighed.of_household() };
+                    let related = if is_clear { related } else { 0.0 };
+                    for (sum, part) in shared.iter_mut().zip(self.shared_at_home(seen)) {
+                        if let Some(part) = part {
+                            *sum = (sum.0 + related * part, sum.1 + related);
+                        }
+                    }
                 }
                 if probability < 1e-3 {
                     continue;
@@ -103,6 +127,7 @@ impl Model {
             let seen = records * seen_part;
             let housemates = housemates / 2.0 + believed.housemates_per_record * BELIEF_PAIRS;
             self.housemates_per_record = (housemates / (seen + BELIEF_PAIRS)).clamp(0.02, 4.0);
+            self.household = believed.household.learnt(&shared);
             let known = believed.same_address * BELIEF_PAIRS;
             self.same_address = ((homes.0 + known) / (homes.1 + BELIEF_PAIRS)).clamp(0.5, 0.97);
             for field in Field::COMPARED {
@@ -116,17 +141,32 @@ impl Model {
     }
 }
 
+impl Sharing {
+    /// With what was seen: for each thing, how many pairs share it, and of how many it is known.
+    fn learnt(&self, seen: &[(f64, f64); 4]) -> Self {
+        let rate = |belief: f64, (shared, known): (f64, f64)| {
+            ((shared + belief * BELIEF_PAIRS) / (known + BELIEF_PAIRS)).clamp(0.02, 0.98)
+        };
+        Self {
+            family_name: rate(self.family_name, seen[0]),
+            address: rate(self.address, seen[1]),
+            phone: rate(self.phone, seen[2]),
+            email: rate(self.email, seen[3]),
+        }
+    }
+}
+
 /// The part of all households that would be seen as such: of a household with an address all, of
 /// one with numbers or mailboxes only those who share them. In a file of names and birth dates
 /// relatives look like strangers or like one person, and nothing is learnt of them.
-fn households_seen(people: &[Person]) -> f64 {
+fn households_seen(people: &[Person], household: &Sharing) -> f64 {
     let known = |of: &dyn Fn(&Person) -> bool| {
         people.iter().filter(|person| of(person)).count() as f64 / people.len() as f64
     };
     let homes = known(&|person| !dwelling(person).is_empty());
     let phones = known(&|person| !person.part(Part::Phones).is_empty());
     let emails = known(&|person| !person.part(Part::Emails).is_empty());
-    1.0 - (1.0 - homes) * (1.0 - HOUSEHOLD.phone * phones) * (1.0 - HOUSEHOLD.email * emails)
+    1.0 - (1.0 - homes) * (1.0 - household.phone * phones) * (1.0 - household.email * emails)
 }
 
 /// The rates of initials are those among initials, and few files have any.
@@ -164,6 +204,8 @@ impl Counts {
         let total: f64 = known.map(|agreement| row[agreement.index()]).sum();
         let belief = believed[agreement.index()];
         let rate = (row[agreement.index()] + belief * weight) / (total + weight);
-        rate.clamp(belief / FURTHEST, (belief * FURTHEST).min(1.0))
+        let is_other_name = (field, agreement) == (Field::GivenName, Agreement::Different);
+        let furthest = if is_other_name { FURTHEST_OTHER_NAME } else { FURTHEST };
+        rate.clamp(belief / FURTHEST, (belief * furthest).min(1.0))
     }
 }

@@ -10,9 +10,10 @@ use super::{Agreement, Field};
 /// A pair is suggested from this probability on.
 ///
 /// A wrong merge costs more than a missed one: it shows one customer the history of another. At
-/// 0.95 the pair at the very margin is wrong one time in twenty, and of all that are suggested far
-/// fewer are, as most stand well above.
-pub const SUGGESTION_THRESHOLD: f64 = 0.95;
+/// 0.9 the pair at the very margin is wrong one time in ten, and of all that are suggested far
+/// fewer are, as most stand well above. Higher bounds leave out two records of one name at one
+/// address, of which nothing else is known: they might be parent and child, and hardly ever are.
+pub const SUGGESTION_THRESHOLD: f64 = 0.9;
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -33,12 +34,27 @@ pub struct Model {
     pub(super) housemates_per_record: f64,
     /// The chance that two records of one person have the same address.
     pub(super) same_address: f64,
+    /// How often two people of one household share a thing.
+    pub(super) household: Sharing,
     /// How often an agreement is met in two records of one person that both know the field.
     pub(super) same: Table,
     /// How often it is met in two records of strangers. That of equal values follows from their
     /// frequencies instead.
     pub(super) stranger: Table,
 }
+
+/// The chances that two people who belong together share a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sharing {
+    pub family_name: f64,
+    pub address: f64,
+    pub phone: f64,
+    pub email: f64,
+}
+
+/// Figures differ by country and by trade: these are on the side of caution.
+const HOUSEHOLD: Sharing = Sharing { family_name: 0.65, address: 0.9, phone: 0.5, email: 0.2 };
 
 /// Why a file holds no model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +74,7 @@ struct ModelFile {
     matches_per_record: f64,
     housemates_per_record: f64,
     same_address: f64,
+    household: Sharing,
     same: BTreeMap<Field, Rates>,
     stranger: BTreeMap<Field, Rates>,
 }
@@ -208,6 +225,7 @@ impl Default for Model {
             matches_per_record: 0.2,
             housemates_per_record: 0.5,
             same_address: 0.8,
+            household: HOUSEHOLD,
             same: [[0.0; LEVELS]; FIELDS],
             stranger: [[0.0; LEVELS]; FIELDS],
         };
@@ -238,6 +256,7 @@ impl From<Model> for ModelFile {
             matches_per_record: model.matches_per_record,
             housemates_per_record: model.housemates_per_record,
             same_address: model.same_address,
+            household: model.household,
             same: table(&model.same),
             stranger: table(&model.stranger),
         }
@@ -256,6 +275,7 @@ impl TryFrom<ModelFile> for Model {
             matches_per_record: file.matches_per_record,
             housemates_per_record: file.housemates_per_record,
             same_address: file.same_address,
+            household: file.household,
             ..Self::default()
         };
         let is_rate = |rate: f64| rate > 0.0 && rate <= 1.0;
@@ -267,8 +287,17 @@ impl TryFrom<ModelFile> for Model {
                 return Err(ModelFault::Value(name.to_owned(), "more than 0 and at most 1000"));
             }
         }
-        if !is_rate(file.same_address) {
-            return Err(ModelFault::Value("same_address".to_owned(), "above 0, at most 1"));
+        let Sharing { family_name, address, phone, email } = file.household;
+        for (name, rate) in [
+            ("same_address", file.same_address),
+            ("household.family_name", family_name),
+            ("household.address", address),
+            ("household.phone", phone),
+            ("household.email", email),
+        ] {
+            if !is_rate(rate) {
+                return Err(ModelFault::Value(name.to_owned(), "above 0, at most 1"));
+            }
         }
         for (name, from, to) in [
             ("same", &file.same, &mut model.same),

@@ -33,7 +33,7 @@ andrew andy drew
 andreas andy anders andries dries
 daniel dan danny
 david dave davy
-matthew matt mathew
+matthew matt mat mathew
 matthijs thijs
 mathias mats matti mattias matthias
 nicholas nick nicky nico nicolas
@@ -51,7 +51,8 @@ peter pete
 pieter piet peter
 samuel sam sammy
 samantha sam sammy
-benjamin ben benny benji
+sophia sophie sofie sofia fie
+benjamin ben benny benji benjy
 stephen steve steven
 steven steve
 stefan stef stefaan steffen
@@ -149,7 +150,7 @@ valerie val
 vincent vince vinnie cent
 virginia ginny
 walter walt wally wout wouter
-zachary zach zack
+zachary zach zack zac
 cornelis cor kees cees nelis corneel cornelius
 cornelia cor corrie nel nelly lia
 adrianus adrie ad arie adriaan adrian janus

@@ -1,4 +1,5 @@
 mod arguments;
+mod evaluate;
 mod found;
 mod identity;
 mod json;

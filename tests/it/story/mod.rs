@@ -1,6 +1,7 @@
 mod bad_inputs;
 mod customer_search;
 mod emails;
+mod matching;
 mod phones;
 mod properties;
 mod vectors;

@@ -27,7 +27,7 @@ impl Comparer<'_> {
             seen.of(*name).is_some_and(|observed| observed.agreement < Agreement::Similar)
         });
         let (email, shared_by) =
-            self.best(one, other, Part::Emails, |a, b| self.email(a, b, same_name, one));
+            self.best(one, other, Part::Emails, |a, b| self.email(a, b, same_name, [one, other]));
         seen.set(Field::Email, email);
         seen.shared_by = seen.shared_by.max(shared_by);
         self.identifiers(one, other, seen);
@@ -73,7 +73,13 @@ impl Comparer<'_> {
         (Observed { agreement, chance }, 0.0)
     }
 
-    fn email(&self, one: &str, other: &str, same_name: bool, person: &Person) -> (Observed, f64) {
+    fn email(
+        &self,
+        one: &str,
+        other: &str,
+        same_name: bool,
+        people: [&Person; 2],
+    ) -> (Observed, f64) {
         if one == other {
             let chance = self.frequencies.chance(Term::Email, one, 2);
             let shared_by = self.frequencies.share(Term::Email, one);
@@ -96,10 +102,11 @@ impl Comparer<'_> {
         };
         let mut chance = self.stranger(Field::Email, agreement);
         if agreement != Agreement::Different {
-            let known =
-                self.frequencies.chance(Term::EmailLocal, local, if edits == 0 { 2 } else { 1 });
-            chance = chance.max(known);
-            if same_name && is_made_of_name(local, person) {
+            let own = if edits == 0 { 2 } else { 1 };
+            for local in [local, others_local] {
+                chance = chance.max(self.frequencies.chance(Term::EmailLocal, local, own));
+            }
+            if same_name && people.iter().any(|person| is_made_of_name(local, person)) {
                 // Two people of one name choose like mailboxes: what is left are the digits.
                 let digits = local.bytes().filter(u8::is_ascii_digit).count();
                 chance = chance.max(if digits >= 2 { 0.005 } else { 0.05 });

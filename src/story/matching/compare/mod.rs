@@ -114,6 +114,11 @@ impl Comparer<'_> {
         other: &str,
     ) -> Observed {
         let chance = match agreement {
+            // The same name may be written in two ways.
+            Agreement::Exact if one != other => {
+                let of = |value| self.frequencies.chance(term, value, 1);
+                of(one).max(of(other))
+            }
             Agreement::Exact => self.frequencies.chance(term, one, 2),
             Agreement::Different | Agreement::Initial => self.stranger(field, agreement),
             _ => self.chance_of_variant(field, agreement, term, one, other),

@@ -133,10 +133,13 @@ impl Comparer<'_> {
         if nickname::is_form(one, other) {
             return observed(Agreement::Nickname);
         }
-        observed(match likeness(one, other) {
+        let like = likeness(one, other);
+        let is_short =
+            one.len().min(other.len()) >= 3 && (one.starts_with(other) || other.starts_with(one));
+        observed(match like {
             Likeness::Near => Agreement::Near,
             Likeness::Similar => Agreement::Similar,
-            _ if sounds_alike(one, other) => Agreement::Similar,
+            _ if is_short || sounds_alike(one, other) => Agreement::Similar,
             _ => Agreement::Different,
         })
     }
@@ -178,5 +181,5 @@ impl Comparer<'_> {
 /// Names of few consonants sound like many others.
 fn sounds_alike(one: &str, other: &str) -> bool {
     let code = sound::code(one);
-    code.len() >= 4 && code == sound::code(other)
+    code.len() >= 3 && one.as_bytes()[0] == other.as_bytes()[0] && code == sound::code(other)
 }

@@ -75,15 +75,22 @@ pub(super) fn dates(one: &str, other: &str) -> Option<Agreement> {
     let equal = usize::from(year == others.0)
         + usize::from(month == others.1)
         + usize::from(day == others.2);
-    let is_like = equal == 2 || osa_distance(one, other) == 2 || days_apart(parts, others) <= 31;
+    // A parent and a child of one name are not to look like one person who was mistyped.
+    let is_one_generation = number(year).abs_diff(number(others.0)) < 15;
+    let is_like = equal == 2
+        || (is_one_generation && osa_distance(one, other) == 2)
+        || days_apart(parts, others) <= 31;
     Some(if is_like { Agreement::Similar } else { Agreement::Different })
 }
 
 /// How far two dates are apart, as if every month had 31 days.
 fn days_apart(one: (&str, &str, &str), other: (&str, &str, &str)) -> u32 {
-    let number = |text: &str| text.parse().unwrap_or(0_u32);
     let days = |(year, month, day): (&str, &str, &str)| {
         (number(year) * 12 + number(month)) * 31 + number(day)
     };
     days(one).abs_diff(days(other))
+}
+
+fn number(digits: &str) -> u32 {
+    digits.parse().unwrap_or(0)
 }
