@@ -4,3 +4,4 @@ mod identity;
 mod json;
 mod process;
 mod render;
+mod suggestions;
