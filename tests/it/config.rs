@@ -3,6 +3,7 @@ use std::{fs, time::Duration};
 use insta::assert_snapshot;
 use throughline::{
     config::{Config, Problems, SETTINGS, Sources, read_callers, redacted_url},
+    model::MergeRule,
     story::blocked::Blocked,
 };
 
@@ -38,6 +39,17 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
 #[test]
 fn nothing_set_is_the_default() {
     assert!(resolve(&[], &[], "").unwrap() == Config::default());
+}
+
+#[test]
+fn rules_of_merging_are_named_or_none() {
+    let rules = |text: &str| resolve(&[("auto_merge", text)], &[], "").map(|it| it.auto_merge);
+    assert_eq!(rules("none").unwrap(), []);
+    assert_eq!(rules("loyalty_card").unwrap(), [MergeRule::LoyaltyCard]);
+    let both = [MergeRule::VerifiedEmail, MergeRule::LoyaltyCard];
+    assert_eq!(rules("verified_email, loyalty_card,verified_email").unwrap(), both);
+    let problem = rules("verified_email,phone").unwrap_err().to_string();
+    assert!(problem.contains("--auto-merge: must be one of verified_email"), "{problem}");
 }
 
 #[test]

@@ -37,6 +37,9 @@ use crate::{
 /// How many rows one statement reads, and one transaction writes.
 const PAGE: usize = 1_000;
 
+/// How many records have their keys and counts brought up to date in one transaction.
+const RECORDS: usize = 250;
+
 /// So often it says that it is still there.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 
@@ -193,7 +196,7 @@ impl Whole<'_> {
         loop {
             let after = ids.last().copied().unwrap_or(Uuid::nil());
             let page: Vec<Uuid> = on_db!(db, |c| {
-                let query = sqlx::query_scalar(CUSTOMERS).bind(after).bind(PAGE as i64);
+                let query = sqlx::query_scalar(CUSTOMERS).bind(after).bind(RECORDS as i64);
                 query.fetch_all(c).await?
             });
             if page.is_empty() {

@@ -5,3 +5,4 @@ mod identity;
 mod json;
 mod process;
 mod render;
+mod suggestions;

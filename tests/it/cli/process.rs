@@ -30,7 +30,7 @@ fn run(folder: &TempFolder, arguments: &[&str]) -> Output {
 }
 
 /// What a command prints that does its work.
-fn printed(folder: &TempFolder, arguments: &[&str]) -> String {
+pub fn printed(folder: &TempFolder, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{arguments:?}");
@@ -38,7 +38,7 @@ fn printed(folder: &TempFolder, arguments: &[&str]) -> String {
 }
 
 /// How a command ends that cannot do its work: the exit code and what it says.
-fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
+pub fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{arguments:?}");
     let errors = String::from_utf8(output.stderr).unwrap();
