@@ -149,9 +149,8 @@ async fn suggestions_come_in_pages_of_everybody_or_of_one_customer() {
         let none = pb::ListMergeSuggestionsRequest { min_probability: 1.0, ..Default::default() };
         assert_eq!(server.suggestions(none).await.suggestions, []);
 
-        let refused = async |call| {
-            refusal(server.customers.clone().list_merge_suggestions(call).await)
-        };
+        let refused =
+            async |call| refusal(server.customers.clone().list_merge_suggestions(call).await);
         // A token is of one call, but for the size of its pages.
         call.min_probability = 0.5;
         assert_eq!(refused(call).await.reason, "BAD_PAGE_TOKEN");

@@ -65,5 +65,11 @@ fn customers_found_stand_in_a_table() {
         ],
         ..Default::default()
     };
-    assert_snapshot!(render::found(&answer, &LOOK), @"");
+    assert_snapshot!(render::found(&answer, &LOOK), @"
+    name                                  matches          where            e-mail                    customer
+    Sanne Bakker                          name, postcode   3512 PH Utrecht  sanne.bakker@example.com  0194a000-0000-7000-8000-000000000001
+    Åse 日本                              order                                                       0194a000-0000-7000-8000-000000000002
+    Bakkerij De Gouden Korenaar van Ned…  name (part)                                                 0194a000-0000-7000-8000-000000000003
+    ␛[31mEve                              name (misspelt)                                             0194a000-0000-7000-8000-000000000004
+    ");
 }
