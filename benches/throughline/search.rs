@@ -72,7 +72,8 @@ pub async fn measure(name: &'static str, url: &str, plan: Plan) -> anyhow::Resul
     let store = Store::open(url, CONNECTIONS, Clock::System).await?;
     let rate = fill(&store, &people, u64::from(plan.customers), name).await?;
     analyze(url).await?;
-    let served = Served::start(store).await?;
+    let bytes = bytes(url).await? / i64::from(plan.customers);
+    let served = Served::start(store, None).await?;
 
     let customers = u64::from(plan.customers);
     let request = |kind: Option<usize>| {
@@ -100,7 +101,8 @@ pub async fn measure(name: &'static str, url: &str, plan: Plan) -> anyhow::Resul
         add(format!("all of them, {callers} callers"), measured);
     }
     let title = format!(
-        "SearchCustomers on {name}: {customers} customers, which came at {rate:.0}/s; 1 caller"
+        "SearchCustomers on {name}: {customers} customers, who came at {rate:.0}/s and take \
+         {bytes} bytes each in the tables of the search; 1 caller"
     );
     table::print(&title, &["query", "p50", "p99", "searches"], &rows);
     served.close().await;
@@ -163,6 +165,24 @@ async fn fill(
     }
     maker.join().map_err(|_| anyhow::anyhow!("the maker of people failed"))??;
     Ok(customers as f64 / started.elapsed().as_secs_f64())
+}
+
+/// How large the tables of the search are.
+async fn bytes(url: &str) -> anyhow::Result<i64> {
+    use sqlx::Connection as _;
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await?;
+        let text = "select sum(pgsize) from dbstat where name in \
+            ('customer_names', 'name_words', 'name_variants', 'identifier_parts')";
+        Ok(sqlx::query_scalar(text).fetch_one(&mut db).await?)
+    } else {
+        let mut db = sqlx::PgConnection::connect(url).await?;
+        let text = "select cast(sum(pg_total_relation_size(oid)) as bigint) from pg_class \
+            where relname in \
+            ('customer_names', 'name_words', 'name_variants', 'identifier_parts')";
+        Ok(sqlx::query_scalar(text).fetch_one(&mut db).await?)
+    }
 }
 
 fn bought(person: &Person, number: &str) -> pb::RecordEntryRequest {

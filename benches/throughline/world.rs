@@ -12,6 +12,7 @@ use throughline::{
         validate::{self, Rules},
     },
     clock::Clock,
+    model::MergeRule,
     pb,
     server::{self, Settings},
     store::Store,
@@ -132,7 +133,7 @@ impl World {
         let import_rate = total as f64 / started.elapsed().as_secs_f64();
         analyze(url).await?;
 
-        let served = Served::start(store).await?;
+        let served = Served::start(store, Some(Vec::new())).await?;
         std::io::stderr().flush()?;
         Ok(Self { name, customers, address: served.address, import_rate, served })
     }
@@ -143,7 +144,8 @@ impl World {
 }
 
 impl Served {
-    pub async fn start(store: Store) -> anyhow::Result<Self> {
+    /// `matching`: by which rules customers are compared meanwhile; none: they are not.
+    pub async fn start(store: Store, matching: Option<Vec<MergeRule>>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -154,7 +156,7 @@ impl Served {
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
             rules: rules(),
-            matching: Some(Vec::new()),
+            matching,
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
