@@ -89,7 +89,7 @@ struct Belief {
 
 use Agreement::{Different, Exact, Initial, Near, Nickname, Part, Similar, Transposed};
 
-/// Set by hand from what is published of such data and from how people err, not fitted to any file.
+/// Estimates, set by hand from how people err; fitted to no file.
 const BELIEFS: [Belief; FIELDS] = [
     Belief {
         field: Field::GivenName,
