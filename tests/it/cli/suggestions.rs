@@ -37,24 +37,23 @@ fn a_suggestion_says_why_in_plain_words() {
         found_at: None,
     };
     let look = Look { width: 72, colour: false, zone: TimeZone::UTC, full: false };
-    assert_snapshot!(render::suggestion(&suggestion, &look), @"
+    // Of a conflict that nothing else speaks for.
+    let conflict = pb::MergeSuggestion {
+        probability: 0.000_12,
+        reasons: vec![reason(Field::GivenName, Agreement::Different, -5.0, 0.0)],
+        ..suggestion.clone()
+    };
+    let both = [suggestion, conflict].map(|it| render::suggestion(&it, &look));
+    assert_snapshot!(both.concat(), @"
     99.99 %  019cec37-b600-77b1-879d-e6c57cc4cf44
              019cec37-b601-7000-8000-000000000001
              same birth date (1 in 20,000), family name but for a slip,
              given name by a short form; against it: another postcode, a
              household or a mailbox may explain it
-    ");
-    // Of a conflict that nothing else speaks for.
-    let conflict = pb::MergeSuggestion {
-        probability: 0.000_12,
-        reasons: vec![reason(Field::GivenName, Agreement::Different, -5.0, 0.0)],
-        ..suggestion
-    };
-    assert_snapshot!(render::suggestion(&conflict, &look), @"
      0.01 %  019cec37-b600-77b1-879d-e6c57cc4cf44
              019cec37-b601-7000-8000-000000000001
-             nothing speaks for it but what was said of an identifier; against
-             it: another given name
+             nothing speaks for it but what was said of an identifier;
+             against it: another given name
     ");
 }
 

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use throughline::{
     clock::Clock,
     model::{Identifier, Origin, Profile, ProfileField},
@@ -13,7 +14,10 @@ use tokio::runtime::Builder;
 use uuid::Uuid;
 
 use super::people::{pair, population, suggestions};
-use crate::{random::Random, support::on_both};
+use crate::{
+    random::Random,
+    support::{Database, on_both},
+};
 
 type People = BTreeMap<Uuid, (Profile, Vec<Identifier>)>;
 
@@ -63,17 +67,22 @@ fn assert_same(found: &BTreeMap<(Uuid, Uuid), f64>, expected: &BTreeMap<(Uuid, U
 /// Has every customer compared again without a change of what is compared.
 async fn touch_all(store: &Store, people: &People) {
     for id in people.keys() {
-        let change = ProfileChange {
-            customer_id: *id,
-            profile: Profile { language: "nl".to_owned(), ..Profile::default() },
-            fields: vec![ProfileField::Language],
-            origin: Origin::default(),
-            expected_etag: None,
-            request_id: Clock::System.new_id(),
-            body: [7; 16],
-        };
-        store.update_customer(change).await.unwrap();
+        let profile = Profile { language: "nl".to_owned(), ..Profile::default() };
+        change(store, *id, profile, ProfileField::Language).await;
     }
+}
+
+async fn change(store: &Store, customer_id: Uuid, profile: Profile, field: ProfileField) {
+    let change = ProfileChange {
+        customer_id,
+        profile,
+        fields: vec![field],
+        origin: Origin::default(),
+        expected_etag: None,
+        request_id: Clock::System.new_id(),
+        body: [7; 16],
+    };
+    store.update_customer(change).await.unwrap();
 }
 
 #[tokio::test]
@@ -131,31 +140,65 @@ async fn one_by_one_finds_what_a_run_over_everything_finds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_at_once_lose_nothing_and_count_nothing_twice() {
     on_both(async |database| {
-        let mut random = Random::new(5);
-        let all = population(&mut random, 150);
+        let all = population(&mut Random::new(5), 150);
         let store = open(&database.url).await;
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            servers.push(open(&database.url).await);
+        }
         let mut people = People::new();
-        let mut matchers = Vec::new();
         for part in all.chunks(all.len().div_ceil(3)) {
             add_all(&store, &mut people, part).await;
-            for _ in 0..3 {
-                let url = database.url.clone();
-                matchers.push(tokio::spawn(async move {
-                    let store = open(&url).await;
-                    store.match_all(&[]).await.unwrap();
-                    store.close().await;
-                }));
-            }
+            match_by_all(&servers).await;
         }
-        for matcher in matchers {
-            matcher.await.unwrap();
+        // A change of what is counted that brings nobody together in another way.
+        for (id, (profile, _)) in &mut people {
+            profile.address.region = "Utrecht".to_owned();
+            change(&store, *id, profile.clone(), ProfileField::Address).await;
         }
+        match_by_all(&servers).await;
+        assert_eq!(counted(database).await, terms(&people));
         touch_all(&store, &people).await;
-        store.match_all(&[]).await.unwrap();
+        match_by_all(&servers).await;
+        assert_eq!(counted(database).await, terms(&people));
         assert_same(&found(&store).await, &expected(&people, &Model::default()));
+        for server in servers {
+            server.close().await;
+        }
         store.close().await;
     })
     .await;
+}
+
+/// Has all servers work at the same time.
+async fn match_by_all(servers: &[Store]) {
+    let tasks: Vec<_> = servers
+        .iter()
+        .cloned()
+        .map(|server| tokio::spawn(async move { server.match_all(&[]).await }))
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+}
+
+/// How many values are counted in all.
+async fn counted(database: &Database) -> i64 {
+    const COUNTED: &str = "select cast(sum(records) as bigint) from match_terms";
+    if database.url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        return sqlx::query_scalar(COUNTED).fetch_one(&mut connection).await.unwrap();
+    }
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query_scalar(COUNTED).fetch_one(&mut connection).await.unwrap()
+}
+
+/// How many values count.
+fn terms(people: &People) -> i64 {
+    let of = |(profile, known): &(Profile, Vec<Identifier>)| {
+        Frequencies::terms(&Person::of_customer(profile, known)).len()
+    };
+    i64::try_from(people.values().map(of).sum::<usize>()).unwrap()
 }
 
 #[tokio::test]
