@@ -27,16 +27,12 @@ const POSTGRES: [Text; 4] = [
 /// Runs what has not run yet. Several servers may do so at the same time.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
-        // Migrations of SQLite take no lock. Who comes second fails on a table that is there by
-        // then, and finds nothing left to do when it looks again.
+        // The migrator takes no lock on SQLite: one transaction around all of it does. Who comes
+        // second waits and finds nothing left to do.
         Db::Sqlite { write, .. } => {
-            let mut result = migrator(&SQLITE).run(write).await;
-            for _ in 0..3 {
-                if result.is_err() {
-                    result = migrator(&SQLITE).run(write).await;
-                }
-            }
-            result?;
+            let mut tx = write.begin_with("begin immediate").await?;
+            migrator(&SQLITE).run_direct(None, &mut *tx, false).await?;
+            tx.commit().await?;
         }
         Db::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
     }
