@@ -218,14 +218,28 @@ pub const KNOWN_WORDS: Twin = Twin {
     postgres: "select word from name_words where word = any($1)",
 };
 
-/// The words that are kept under some variants. $1: variants.
+/// The words that are kept under some variants, with spaces between them. $1: variants.
 pub const WORDS_BY_VARIANT: Twin = Twin {
-    sqlite: "select variant, word from name_variants \
+    sqlite: "select string_agg(word, ' ') from (select variant, word from name_variants \
         where variant in (select value ->> 0 from json_each($1)) \
-        order by variant, word limit 2000",
-    postgres: "select variant, word from name_variants \
-        where variant = any($1) order by variant, word limit 2000",
+        order by variant, word limit 2000) w",
+    postgres: "select string_agg(word, ' ') from (select variant, word from name_variants \
+        where variant = any($1) order by variant, word limit 2000) w",
 };
+
+/// What a search weighs of customers: the ids of the records and of the persons as bytes, and the
+/// profiles with line ends between them, of which JSON holds none. $1: ids.
+pub const PROFILES_BY_ID: Twin = Twin {
+    sqlite: "select string_agg(id, ''), string_agg(person_id, ''), string_agg(profile, '\n') \
+        from (select id, person_id, profile from customers \
+            where id in (select unhex(value ->> 0) from json_each($1)) order by id) c",
+    postgres: "select string_agg(uuid_send(id), ''), string_agg(uuid_send(person_id), ''), \
+        string_agg(profile, '\n') \
+        from (select id, person_id, profile from customers where id = any($1) order by id) c",
+};
+
+/// An id, in the place of {}, as 16 bytes.
+pub const UUID_BYTES: Twin = Twin { sqlite: "{}", postgres: "uuid_send({})" };
 
 /// The id of a row `c` as 16 bytes, which ids of several rows are strung together of.
 pub const ID_BYTES: Twin = Twin { sqlite: "c.id", postgres: "uuid_send(c.id)" };
@@ -237,7 +251,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 21] = [
+pub const STATEMENTS: [(&str, Twin); 22] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -259,4 +273,5 @@ pub const STATEMENTS: [(&str, Twin); 21] = [
     ("changed_identity", CHANGED_IDENTITY),
     ("known_words", KNOWN_WORDS),
     ("words_by_variant", WORDS_BY_VARIANT),
+    ("profiles_by_id", PROFILES_BY_ID),
 ];

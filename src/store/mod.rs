@@ -240,7 +240,7 @@ impl Store {
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
-        all.extend(customer_search::statements());
+        all.extend(customer_search::statements(&self.db));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         let pages = timeline::TEXTS[usize::from(!sqlite)].iter();

@@ -7,6 +7,7 @@
 
 mod fill;
 mod names;
+mod packed;
 mod rows;
 mod values;
 
@@ -16,11 +17,7 @@ use uuid::Uuid;
 
 pub(super) use rows::{add_parts, change_names};
 
-use super::{
-    Store,
-    dialect::READ_CUSTOMERS,
-    writes::{CustomerRow, held, read_profile},
-};
+use super::{Store, db::Db, dialect::PROFILES_BY_ID, writes::read_profile};
 use crate::{
     error::Error,
     model::{Clue, CustomerQuery, FoundCustomer, Match, Position, Profile, Reading},
@@ -33,10 +30,9 @@ const BEST: usize = 200;
 const MAX_CANDIDATES: usize = 400;
 
 /// All statements of the search, with a name, for the test that prepares them.
-pub(super) fn statements() -> Vec<(&'static str, String)> {
-    let mut all = Vec::new();
-    all.extend(names::statements());
-    all.extend(values::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {
+    let packed = names::statements().into_iter().chain(values::statements());
+    let mut all: Vec<_> = packed.map(|(name, text)| (name, text.on(db).to_owned())).collect();
     all.extend(rows::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
     all.extend(fill::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
     all
@@ -130,11 +126,17 @@ impl Search<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        let rows: Vec<CustomerRow> = self.store.db.by_ids(READ_CUSTOMERS, &new).await?;
-        for row in rows {
-            let (id, held) = held(row);
-            let profile = read_profile(&held.profile)?.profile;
-            self.records.insert(id, Record { person_id: held.person_id, profile });
+        type Row = (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>);
+        let rows: Vec<Row> = self.store.db.by_ids(PROFILES_BY_ID, &new).await?;
+        for (records, persons, profiles) in rows {
+            let records = packed::ids(records);
+            let profiles = packed::texts(profiles.as_deref(), records.len())?;
+            for ((id, person_id), profile) in
+                records.into_iter().zip(packed::ids(persons)).zip(profiles)
+            {
+                let profile = read_profile(profile)?.profile;
+                self.records.insert(id, Record { person_id, profile });
+            }
         }
         Ok(())
     }

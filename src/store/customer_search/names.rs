@@ -4,14 +4,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fmt::Write as _,
     sync::LazyLock,
 };
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{BEST, MAX_CANDIDATES, Search};
+use super::{
+    BEST, MAX_CANDIDATES, Search,
+    packed::{self, Packed},
+};
 use crate::{
     error::Error,
     model::{Match, Reading},
@@ -19,28 +21,37 @@ use crate::{
     story::customer_search::{nearest, query_keys},
 };
 
-const FIND_BY_BEGINNING: &str = "select customer_id from customer_names \
-    where word >= $1 and word < $2 order by word, other, customer_id limit 600";
+static FIND_BY_BEGINNING: LazyLock<Packed> = LazyLock::new(|| {
+    Packed::ids(
+        "select customer_id as id from customer_names \
+        where word >= $1 and word < $2 order by word, other, customer_id limit 600",
+    )
+});
 /// Two words of which each begins so. $1 to $4: the ranges of the one and of the other; of the
 /// words that begin as the one, the first 2,000 count.
-const FIND_BY_BEGINNINGS: &str = "select n.customer_id from name_words w \
-    join customer_names n on n.word = w.word and n.other >= $3 and n.other < $4 \
-    where w.word >= $1 and w.word < coalesce((select o.word from name_words o \
-        where o.word >= $1 and o.word < $2 order by o.word limit 1 offset 2000), $2) \
-    order by w.word, n.other, n.customer_id limit 400";
+static FIND_BY_BEGINNINGS: LazyLock<Packed> = LazyLock::new(|| {
+    Packed::ids(
+        "select n.customer_id as id from name_words w \
+        join customer_names n on n.word = w.word and n.other >= $3 and n.other < $4 \
+        where w.word >= $1 and w.word < coalesce((select o.word from name_words o \
+            where o.word >= $1 and o.word < $2 order by o.word limit 1 offset 2000), $2) \
+        order by w.word, n.other, n.customer_id limit 300",
+    )
+});
 
-/// How many ranges of `customer_names` one statement reads, and how many rows of each. PostgreSQL
-/// takes 0.2 ms for 16 ranges and 2 ms for 64, however few rows are in them.
+/// Several ranges of `customer_names` in one statement, and how many rows of each. PostgreSQL takes
+/// 0.2 ms for 16 ranges and 2 ms for 64, however few rows are in them.
 struct Ranges {
-    count: usize,
     rows: usize,
-    text: LazyLock<String>,
+    text: LazyLock<Packed>,
 }
 
+const RANGES: usize = 16;
+
 /// For the words as they are typed, and the nearest of those that may have been meant.
-static TYPED: Ranges = Ranges { count: 16, rows: 200, text: LazyLock::new(|| text(16, 200)) };
+static TYPED: Ranges = Ranges { rows: 200, text: LazyLock::new(|| ranges_text(200)) };
 /// For the many other words that may have been meant.
-static MEANT: Ranges = Ranges { count: 16, rows: 24, text: LazyLock::new(|| text(16, 24)) };
+static MEANT: Ranges = Ranges { rows: 24, text: LazyLock::new(|| ranges_text(24)) };
 
 /// How many words of a query lead to records; the others are looked at in what these find.
 const MAX_LEADING: usize = 4;
@@ -51,32 +62,46 @@ const MAX_MEANT_BOTH: usize = 6;
 /// How many words near one are looked for alone.
 const MAX_NEAREST: usize = 48;
 
-pub(super) fn statements() -> Vec<(&'static str, String)> {
-    vec![
-        ("customer_search.find_by_beginning", FIND_BY_BEGINNING.to_owned()),
-        ("customer_search.find_by_beginnings", FIND_BY_BEGINNINGS.to_owned()),
-        ("customer_search.find_typed", TYPED.text.clone()),
-        ("customer_search.find_meant", MEANT.text.clone()),
+pub(super) fn statements() -> [(&'static str, &'static Packed); 4] {
+    [
+        ("customer_search.find_by_beginning", &FIND_BY_BEGINNING),
+        ("customer_search.find_by_beginnings", &FIND_BY_BEGINNINGS),
+        ("customer_search.find_typed", &TYPED.text),
+        ("customer_search.find_meant", &MEANT.text),
     ]
 }
 
-/// A union of ranges; an empty word asks nothing.
-fn text(count: usize, rows: usize) -> String {
-    let mut text = String::new();
-    for slot in 0..count {
-        let union = if slot == 0 { "" } else { " union all " };
-        let first = 3 * slot + 1;
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "{union}select * from (select cast({slot} as bigint) as slot, customer_id \
-             from customer_names where word = ${first} and other >= ${} and other < ${} \
-             order by word, other, customer_id limit {rows}) s{slot}",
-            first + 1,
-            first + 2,
-        );
+/// One row with a column for each range; an empty word asks nothing.
+fn ranges_text(rows: usize) -> Packed {
+    Packed::new(|bytes| {
+        let id = bytes("customer_id");
+        let columns = (0..RANGES).map(|range| {
+            let (word, from, to) = (3 * range + 1, 3 * range + 2, 3 * range + 3);
+            format!(
+                "(select string_agg({id}, '') from (select customer_id from customer_names \
+                 where word = ${word} and other >= ${from} and other < ${to} \
+                 order by word, other, customer_id limit {rows}) r{range})"
+            )
+        });
+        format!("select {}", columns.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// The ids of each range of a statement.
+struct Row([Option<Vec<u8>>; RANGES]);
+
+impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for Row
+where
+    usize: sqlx::ColumnIndex<R>,
+    Option<Vec<u8>>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let mut ids = [const { None }; RANGES];
+        for (range, ids) in ids.iter_mut().enumerate() {
+            *ids = row.try_get(range)?;
+        }
+        Ok(Self(ids))
     }
-    text
 }
 
 /// A word, and the range of the words beside it.
@@ -131,9 +156,11 @@ fn candidates(ids: Vec<Uuid>) -> Vec<(Uuid, Option<Match>)> {
 
 impl Store {
     async fn find_by_beginning(&self, word: &str) -> Result<Vec<Uuid>, Error> {
-        Ok(on_db!(&self.db, |c| {
-            sqlx::query_scalar(FIND_BY_BEGINNING).bind(word).bind(behind(word)).fetch_all(c).await?
-        }))
+        let text = AssertSqlSafe(FIND_BY_BEGINNING.on(&self.db));
+        let found = on_db!(&self.db, |c| {
+            sqlx::query_scalar(text).bind(word).bind(behind(word)).fetch_one(c).await?
+        });
+        Ok(packed::ids(found))
     }
 
     /// Records that have two of the words together: those of the fewest first, and then those of
@@ -178,10 +205,11 @@ impl Store {
             // Two beginnings, the longer one of which fewer words have.
             let longest = longest(words);
             let (one, other) = (longest[0], longest[1]);
-            ids = on_db!(&self.db, |c| {
-                let query = sqlx::query_scalar(FIND_BY_BEGINNINGS).bind(one).bind(behind(one));
-                query.bind(other).bind(behind(other)).fetch_all(c).await?
-            });
+            let text = AssertSqlSafe(FIND_BY_BEGINNINGS.on(&self.db));
+            ids = packed::ids(on_db!(&self.db, |c| {
+                let query = sqlx::query_scalar(text).bind(one).bind(behind(one));
+                query.bind(other).bind(behind(other)).fetch_one(c).await?
+            }));
             let each = MAX_MEANT / (2 * words.len() * (words.len() - 1));
             // The nearest of each word before the next nearest of any.
             for rank in 0..each {
@@ -200,7 +228,7 @@ impl Store {
                 ranges.extend(others.map(|it| (one.clone(), it.clone(), format!("{it}\u{1}"))));
             }
         }
-        let further = ranges.split_off(TYPED.count.min(ranges.len()));
+        let further = ranges.split_off(RANGES.min(ranges.len()));
         ids.extend(self.find_ranges(&TYPED, ranges).await?.into_iter().flatten());
         ids.extend(self.find_ranges(&MEANT, further).await?.into_iter().flatten());
         Ok(ids)
@@ -210,8 +238,13 @@ impl Store {
     async fn find_meant(&self, words: &[String]) -> Result<Vec<Vec<String>>, Error> {
         let keys: BTreeSet<String> = words.iter().flat_map(|word| query_keys(word)).collect();
         let keys: Vec<String> = keys.into_iter().collect();
-        let rows: Vec<(String, String)> = self.db.by_texts(WORDS_BY_VARIANT, &keys).await?;
-        let known: BTreeSet<String> = rows.into_iter().map(|(_, word)| word).collect();
+        let rows: Vec<(Option<String>,)> = self.db.by_texts(WORDS_BY_VARIANT, &keys).await?;
+        let known: BTreeSet<String> = rows
+            .iter()
+            .filter_map(|(words,)| words.as_deref())
+            .flat_map(str::split_whitespace)
+            .map(str::to_owned)
+            .collect();
         let known: Vec<String> = known.into_iter().collect();
         Ok(words.iter().map(|word| nearest(word, known.clone(), MAX_NEAREST)).collect())
     }
@@ -222,25 +255,21 @@ impl Store {
         kind: &Ranges,
         ranges: Vec<Range>,
     ) -> Result<Vec<Vec<Uuid>>, Error> {
-        let mut found = vec![Vec::new(); ranges.len()];
-        for (chunk, ranges) in ranges.chunks(kind.count).enumerate() {
-            let rows: Vec<(i64, Uuid)> = on_db!(&self.db, |c| {
-                let mut query = sqlx::query_as(AssertSqlSafe(kind.text.as_str()));
-                for slot in 0..kind.count {
-                    let (word, from, to) = match ranges.get(slot) {
+        let mut found = Vec::with_capacity(ranges.len());
+        for ranges in ranges.chunks(RANGES) {
+            let text = AssertSqlSafe(kind.text.on(&self.db));
+            let row: Row = on_db!(&self.db, |c| {
+                let mut query = sqlx::query_as(text);
+                for range in 0..RANGES {
+                    let (word, from, to) = match ranges.get(range) {
                         Some((word, from, to)) => (word.as_str(), from.as_str(), to.as_str()),
                         None => ("", "", ""),
                     };
                     query = query.bind(word).bind(from).bind(to);
                 }
-                query.fetch_all(c).await?
+                query.fetch_one(c).await?
             });
-            for (slot, id) in rows {
-                let range = chunk * kind.count + usize::try_from(slot).unwrap_or(usize::MAX);
-                if let Some(ids) = found.get_mut(range) {
-                    ids.push(id);
-                }
-            }
+            found.extend(row.0.into_iter().map(packed::ids).take(ranges.len()));
         }
         Ok(found)
     }

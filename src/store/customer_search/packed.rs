@@ -1,0 +1,59 @@
+//! Many rows as one: a row of an answer costs more than an id in it, so the database strings the
+//! ids of a range together, 16 bytes each, and texts with a line end between them.
+
+use uuid::Uuid;
+
+use crate::{
+    error::Error,
+    store::{db::Db, dialect::UUID_BYTES},
+};
+
+/// A statement whose ids come strung together.
+pub(super) struct Packed {
+    sqlite: String,
+    postgres: String,
+}
+
+impl Packed {
+    /// `text` is made for each database, given what an id of it is as bytes.
+    pub(super) fn new(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
+        let of = |bytes: &'static str| move |column: &str| bytes.replace("{}", column);
+        let (sqlite, postgres) = (of(UUID_BYTES.sqlite), of(UUID_BYTES.postgres));
+        Self { sqlite: text(&sqlite), postgres: text(&postgres) }
+    }
+
+    /// A statement that selects an id, named `id`, from a bounded number of rows.
+    pub(super) fn ids(rows: &'static str) -> Self {
+        Self::new(|bytes| format!("select string_agg({}, '') from ({rows}) s", bytes("id")))
+    }
+
+    /// A statement that selects an id, named `id`, and a text without line ends, named `text`.
+    pub(super) fn ids_and_texts(rows: &'static str) -> Self {
+        Self::new(|bytes| {
+            let ids = bytes("id");
+            format!("select string_agg({ids}, ''), string_agg(text, '\n') from ({rows}) s")
+        })
+    }
+
+    pub(super) fn on(&self, db: &Db) -> &str {
+        match db {
+            Db::Sqlite { .. } => &self.sqlite,
+            Db::Postgres(_) => &self.postgres,
+        }
+    }
+}
+
+/// The ids of a string of them; of no rows there is none.
+pub(super) fn ids(bytes: Option<Vec<u8>>) -> Vec<Uuid> {
+    let bytes = bytes.unwrap_or_default();
+    bytes.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect()
+}
+
+/// The texts of a string of them, one for each of so many ids.
+pub(super) fn texts(text: Option<&str>, count: usize) -> Result<Vec<&str>, Error> {
+    let texts: Vec<&str> = text.map(|text| text.split('\n').collect()).unwrap_or_default();
+    match texts.len() == count {
+        true => Ok(texts),
+        false => Err(Error::Internal("ids and texts of a search differ in number".to_owned())),
+    }
+}
