@@ -11,7 +11,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::dialect::{CHANGED_IDENTITY, SET_LAST_SEEN, SET_PERSON, Twin};
+use super::dialect::{CHANGED_IDENTITY, Kind, SET_LAST_SEEN, SET_PERSON, Twin};
 use crate::{error::Error, model::Micros};
 
 /// How long a call waits for a connection, and a statement for a lock.
@@ -20,7 +20,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the server side of each PostgreSQL connection is told. Every statement of ours goes by an
 /// index: a plan that was cached while a table was empty must not read the table whole once it is
 /// full.
-const POSTGRES_SETTINGS: [(&str, &str); 8] = [
+const POSTGRES_SETTINGS: [(&str, &str); 9] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "30s"),
@@ -29,6 +29,7 @@ const POSTGRES_SETTINGS: [(&str, &str); 8] = [
     ("enable_mergejoin", "off"),
     ("jit", "off"),
     ("client_min_messages", "warning"),
+    ("plan_cache_mode", "force_generic_plan"),
 ];
 
 /// The pools of one database.
@@ -86,6 +87,13 @@ impl Db {
             Self::open_postgres(url, connections).await
         } else {
             Err(Error::invalid("database", "must begin with sqlite: or postgres://"))
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite { .. } => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
         }
     }
 

@@ -8,6 +8,27 @@ pub struct Twin {
     pub postgres: &'static str,
 }
 
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    /// In the order of their numbers.
+    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+impl Twin {
+    pub fn on(self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Sqlite => self.sqlite,
+            Kind::Postgres => self.postgres,
+        }
+    }
+}
+
 /// Who claims identifiers, with the person and the state of the identity of each. $1: keys.
 pub const CLAIMS_BY_KEY: Twin = Twin {
     sqlite: "select i.key, i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at, \
@@ -240,9 +261,6 @@ pub const PROFILES_BY_ID: Twin = Twin {
 
 /// An id, in the place of {}, as 16 bytes.
 pub const UUID_BYTES: Twin = Twin { sqlite: "{}", postgres: "uuid_send({})" };
-
-/// The id of a row `c` as 16 bytes, which ids of several rows are strung together of.
-pub const ID_BYTES: Twin = Twin { sqlite: "c.id", postgres: "uuid_send(c.id)" };
 
 /// How a search compares the words of an entry with a query.
 pub const WORDS_MATCH: Twin = Twin {

@@ -210,8 +210,8 @@ impl Store {
     }
 
     fn statements(&self) -> Vec<(&'static str, String)> {
-        let sqlite = matches!(self.db, Db::Sqlite { .. });
-        let twin = |twin: dialect::Twin| if sqlite { twin.sqlite } else { twin.postgres };
+        let kind = self.db.kind();
+        let twin = |twin: dialect::Twin| twin.on(kind);
         let mut all = vec![
             ("approvals.add", approval::ADD.to_owned()),
             ("approvals.find", approval::FIND.to_owned()),
@@ -243,9 +243,9 @@ impl Store {
         all.extend(customer_search::statements(&self.db));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
-        let pages = timeline::TEXTS[usize::from(!sqlite)].iter();
+        let pages = timeline::TEXTS[kind as usize].iter();
         all.extend(pages.map(|text| ("entries.page", text.clone())));
-        let merged = timeline::MERGED_TEXTS.iter();
+        let merged = timeline::MERGED_TEXTS[kind as usize].iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
         for by_order in [false, true] {
             let text = search::search_text(twin(dialect::WORDS_MATCH), by_order);

@@ -11,7 +11,7 @@ use super::{
     db::{Db, on_db},
     dialect::WORDS_MATCH,
     payload::Frames,
-    timeline::{PageRequest, bounds, code_list, cut, page_text, range_text},
+    timeline::{PageRequest, bounds, code_list, cut, page_text, range_text, sorted_text},
 };
 use crate::{
     error::Error,
@@ -46,8 +46,9 @@ pub(super) fn search_text(words_match: &str, by_order: bool) -> String {
     let rows = format!(
         "select e.payload from entry_words w join entries e on e.customer_id = w.customer_id \
          and e.occurred_at = w.occurred_at and e.entry_id = w.entry_id \
-         where {words_match}{order}{}",
-        range_text("w", Order::NewestFirst, true)
+         where {words_match}{order}{}{}",
+        range_text("w", Order::NewestFirst, true),
+        sorted_text("w.", Order::NewestFirst)
     );
     page_text("", &rows)
 }

@@ -1,10 +1,12 @@
 //! Reading a timeline: one statement and one row for a page. The database puts the payloads of the
-//! page one behind the other, which costs less than a row for each on its way here. Of merged
-//! records the page is put together of as many ordered ranges.
+//! page one behind the other, which costs less than a row for each on its way here. Almost every
+//! person is one record or two, whose ordered ranges this statement merges; of more records they
+//! are read by the one in `merged`.
 
 mod merged;
 
 pub(super) use merged::TEXTS as MERGED_TEXTS;
+use merged::ranges_text;
 
 use std::sync::LazyLock;
 
@@ -13,8 +15,8 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    db::{Db, on_db},
-    dialect,
+    db::on_db,
+    dialect::{self, Kind},
     payload::{self, Frames},
 };
 use crate::{
@@ -53,14 +55,14 @@ pub struct PageRequest {
     pub limit: usize,
 }
 
-/// The rest of a list of entries, behind what chooses the rows: the position it begins behind ($2,
-/// $3), the time it ends at ($4), how many ($5), and with a filter the kinds ($6) and channels
+/// What chooses the entries of a list: the position it begins behind ($2, $3), the time it ends at
+/// ($4), and with a filter the kinds ($6) and channels
 /// ($7), lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs
 /// to.
 pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
-    let (behind, bound, direction) = match order {
-        Order::NewestFirst => ("<", ">=", "desc"),
-        Order::OldestFirst => (">", "<", "asc"),
+    let (behind, bound) = match order {
+        Order::NewestFirst => ("<", ">="),
+        Order::OldestFirst => (">", "<"),
     };
     let filter = if filtered {
         " and ($6 = '' or $6 like '%,' || e.kind || ',%') \
@@ -70,9 +72,17 @@ pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
     };
     format!(
         " and ({key}.occurred_at, {key}.entry_id) {behind} ($2, $3) \
-         and {key}.occurred_at {bound} $4{filter} \
-         order by {key}.occurred_at {direction}, {key}.entry_id {direction} limit $5"
+         and {key}.occurred_at {bound} $4{filter}"
     )
+}
+
+/// The order of a list of entries, and how many of them. `table` is empty or ends with a dot.
+pub(super) fn sorted_text(table: &str, order: Order) -> String {
+    let direction = match order {
+        Order::NewestFirst => "desc",
+        Order::OldestFirst => "asc",
+    };
+    format!(" order by {table}occurred_at {direction}, {table}entry_id {direction} limit $5")
 }
 
 /// One row with all the entries of a page, or with nothing where they are too large together. The
@@ -85,39 +95,38 @@ pub(super) fn page_text(columns: &str, rows: &str) -> String {
     )
 }
 
-/// The text of a page of the timeline of a record that is a customer by itself. Of one that is not
-/// it reads no entry, but tells the canonical record and the others. $1 customer, $8 order.
-fn timeline_text(order: Order, filtered: bool, by_order: bool, id_bytes: &str) -> String {
-    let alone = "(select c.id from customers c where c.id = $1 and c.records = 1)";
-    let (from, key) = if by_order {
-        let from = format!(
-            "select e.payload from order_entries o join entries e \
-             on e.customer_id = o.customer_id and e.occurred_at = o.occurred_at \
-             and e.entry_id = o.entry_id where o.customer_id = {alone} and o.order_key = $8"
-        );
-        (from, "o")
-    } else {
-        (format!("select e.payload from entries e where e.customer_id = {alone}"), "e")
-    };
-    let rows = format!("{from}{}", range_text(key, order, filtered || by_order));
+/// The text of a page of the timeline of a person of one record or two. Of more it reads no entry,
+/// but tells the canonical record and the others. $1 customer, $8 order.
+fn timeline_text(kind: Kind, order: Order, filtered: bool, by_order: bool) -> String {
+    let records = [
+        "(select id from person where records <= 2)",
+        "(select id from others where (select records from person) = 2)",
+    ];
+    let rows = ranges_text(kind, order, filtered || by_order, by_order, &records);
+    let id_bytes = dialect::UUID_BYTES.on(kind).replace("{}", "id");
     let columns = format!(
-        "(select revision from customers where id = $1 and records = 1), \
-         (select person_id from customers where id = $1 and records <> 1), \
-         (select string_agg({id_bytes}, '') from customers c where c.person_id <> c.id \
-         and c.person_id = \
-         (select p.person_id from customers p where p.id = $1 and p.records <> 1)), "
+        "(select id from person), \
+         (select cast(sum(r.revision) as bigint) from \
+         (select revision from person union all select revision from others) r), \
+         (select string_agg({id_bytes}, '') from others), "
     );
-    page_text(&columns, &rows)
+    format!(
+        "with person as materialized (select p.id, p.records, p.revision from customers c \
+         join customers p on p.id = c.person_id where c.id = $1), \
+         others as materialized (select c.id, c.revision from customers c \
+         where c.person_id = (select id from person where records > 1) and c.person_id <> c.id) {}",
+        page_text(&columns, &rows)
+    )
 }
 
 /// Every text of a timeline page, by [`text_index`], of each database.
 pub(super) static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
-    [dialect::ID_BYTES.sqlite, dialect::ID_BYTES.postgres].map(|id_bytes| {
+    Kind::BOTH.map(|kind| {
         let mut texts = Vec::new();
         for order in [Order::NewestFirst, Order::OldestFirst] {
             for by_order in [false, true] {
                 for filtered in [false, true] {
-                    texts.push(timeline_text(order, filtered, by_order, id_bytes));
+                    texts.push(timeline_text(kind, order, filtered, by_order));
                 }
             }
         }
@@ -191,18 +200,18 @@ impl Store {
         customer_id: Uuid,
         request: &PageRequest,
     ) -> Result<Page, Error> {
-        type Row = (Option<i64>, Option<Uuid>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
+        type Row = (Option<Uuid>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
         let filter = &request.filter;
         let by_order = filter.order.is_some();
         let filtered = by_order || !filter.kinds.is_empty() || !filter.channels.is_empty();
-        let texts = &TEXTS[usize::from(matches!(self.db, Db::Postgres(_)))];
+        let texts = &TEXTS[self.db.kind() as usize];
         let text = texts[text_index(request.order, filtered, by_order)].as_str();
         let binds = Binds::of(request);
 
         let mut limit = request.limit;
         loop {
             let count = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-            let (revision, person, others, bytes, found): Row = on_db!(&self.db, |c| {
+            let (person, revision, others, bytes, found): Row = on_db!(&self.db, |c| {
                 let mut query = sqlx::query_as(AssertSqlSafe(text))
                     .bind(customer_id)
                     .bind(binds.behind.occurred_at)
@@ -217,18 +226,19 @@ impl Store {
                 }
                 query.fetch_one(c).await?
             });
-            let Some(revision) = revision else {
-                let person = person.ok_or(Error::CustomerNotFound)?;
-                let others = others.unwrap_or_default();
+            let customer_id = person.ok_or(Error::CustomerNotFound)?;
+            let others = others.unwrap_or_default();
+            if others.len() > 16 {
                 let others = others.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok());
-                let records = std::iter::once(person).chain(others).collect();
+                let records = std::iter::once(customer_id).chain(others).collect();
                 return self.list_merged_timeline(records, request).await;
-            };
+            }
             if bytes.is_none() && found > 0 && limit > 1 {
                 limit /= 2;
                 continue;
             }
             let (entries, next) = cut(bytes.unwrap_or_default(), limit)?;
+            let revision = revision.unwrap_or(0);
             return Ok(Page { entries, next, customer_id, revision });
         }
     }

@@ -6,11 +6,11 @@ use std::{fmt::Write as _, sync::LazyLock};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Binds, Page, PageRequest, cut, page_text, range_text};
+use super::{Binds, Page, PageRequest, cut, page_text, range_text, sorted_text};
 use crate::{
     error::Error,
     model::{MAX_RECORDS, Order},
-    store::{Store, db::on_db},
+    store::{Store, db::on_db, dialect::Kind},
 };
 
 /// The texts are for 2, 4, 8 ... records; what is too many is the nil id, which nobody has.
@@ -23,44 +23,71 @@ const PERSON: &str = "(select cast(sum(c.revision) as bigint) from \
         select revision from customers where person_id = $1 and person_id <> id) c), \
     (select records from customers where id = $1), ";
 
-/// The text of a page of several records, $8 and on; of an order, $8, they are $9 and on.
-fn merged_text(order: Order, by_order: bool, records: usize) -> String {
-    let (from, key, first) = if by_order {
+/// The rows of a page: an ordered range of each record, merged. `records` are what names them in
+/// the statement. SQLite merges what is ordered of itself, row by row, and would sort what has a
+/// limit; PostgreSQL merges what is sorted and has a limit, and would sort what has none.
+pub(super) fn ranges_text(
+    kind: Kind,
+    order: Order,
+    filtered: bool,
+    by_order: bool,
+    records: &[impl AsRef<str>],
+) -> String {
+    let (from, key) = if by_order {
         let from = "order_entries o join entries e on e.customer_id = o.customer_id \
             and e.occurred_at = o.occurred_at and e.entry_id = o.entry_id where o.order_key = $8";
-        (from, "o", 9)
+        (from, "o")
     } else {
-        ("entries e where true", "e", 8)
+        ("entries e where true", "e")
     };
-    let range = range_text(key, order, true);
+    let range = range_text(key, order, filtered);
     let mut rows = String::new();
-    for record in first..first + records {
-        let _ = write!(
-            rows,
-            "{}select * from (select e.payload, e.occurred_at, e.entry_id from {from} \
-             and {key}.customer_id = ${record}{range}) r{record}",
-            if record == first { "" } else { " union all " },
+    for (index, record) in records.iter().enumerate() {
+        let record = record.as_ref();
+        let union = if index == 0 { "" } else { " union all " };
+        let range = format!(
+            "select e.payload, {key}.occurred_at as occurred_at, {key}.entry_id as entry_id from {from} \
+             and {key}.customer_id = {record}{range}"
         );
+        let _ = match kind {
+            Kind::Sqlite => write!(rows, "{union}{range}"),
+            Kind::Postgres => {
+                write!(
+                    rows,
+                    "{union}select * from ({range}{}) r{index}",
+                    sorted_text(&format!("{key}."), order)
+                )
+            }
+        };
     }
-    let direction = if order == Order::NewestFirst { "desc" } else { "asc" };
-    let rows = format!(
-        "select u.payload from ({rows}) u \
-         order by u.occurred_at {direction}, u.entry_id {direction} limit $5"
-    );
-    page_text(PERSON, &rows)
+    match kind {
+        Kind::Sqlite => {
+            format!("select u.payload from ({rows}{}) u", sorted_text("", order))
+        }
+        Kind::Postgres => format!("select u.payload from ({rows}) u{}", sorted_text("u.", order)),
+    }
 }
 
-/// Every text, by [`text_index`].
-pub static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut texts = Vec::new();
-    for order in [Order::NewestFirst, Order::OldestFirst] {
-        for by_order in [false, true] {
-            for size in 1..=SIZES {
-                texts.push(merged_text(order, by_order, 1 << size));
+/// The text of a page of several records, $8 and on; of an order, $8, they are $9 and on.
+fn merged_text(kind: Kind, order: Order, by_order: bool, records: usize) -> String {
+    let first = if by_order { 9 } else { 8 };
+    let records: Vec<String> = (first..first + records).map(|n| format!("${n}")).collect();
+    page_text(PERSON, &ranges_text(kind, order, true, by_order, &records))
+}
+
+/// Every text, by [`text_index`], of each database.
+pub static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
+    Kind::BOTH.map(|kind| {
+        let mut texts = Vec::new();
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            for by_order in [false, true] {
+                for size in 1..=SIZES {
+                    texts.push(merged_text(kind, order, by_order, 1 << size));
+                }
             }
         }
-    }
-    texts
+        texts
+    })
 });
 
 /// `records` is at least 2.
@@ -110,7 +137,8 @@ impl Store {
     ) -> Result<(Page, Option<i64>, Option<i64>), Error> {
         type Row = (Option<i64>, Option<i64>, Option<Vec<u8>>, i64);
         let order = request.filter.order.as_ref();
-        let text = &TEXTS[text_index(request.order, order.is_some(), records.len())];
+        let text = &TEXTS[self.db.kind() as usize]
+            [text_index(request.order, order.is_some(), records.len())];
         let binds = Binds::of(request);
         let customer_id = records[0];
 

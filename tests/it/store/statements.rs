@@ -1,5 +1,6 @@
 //! One text for both databases: each statement is prepared on each.
 
+use sqlx::Connection as _;
 use throughline::{clock::Clock, store::Store};
 
 use crate::support::on_both;
@@ -27,4 +28,13 @@ async fn opening_again_and_at_the_same_time_is_harmless() {
         assert!(one.ping().await.is_err(), "a closed store does not answer");
     })
     .await;
+}
+
+/// `.cargo/config.toml` says why.
+#[tokio::test]
+async fn sqlite_keeps_its_plans() {
+    let mut memory = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let options: Vec<String> =
+        sqlx::query_scalar("pragma compile_options").fetch_all(&mut memory).await.unwrap();
+    assert!(options.iter().any(|option| option == "ENABLE_QPSG"), "{options:?}");
 }
