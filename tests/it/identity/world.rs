@@ -247,7 +247,6 @@ impl World {
 
     async fn change(&mut self, call: &Call) -> Result<(), Wrong> {
         let Call::Change { change, actor, request } = call else { unreachable!() };
-        let body = format!("{change:?} {actor}");
         let (change, listed) = match change {
             Change::Dismiss { record, other, nth } => {
                 let listed = self.suggested(*record).await?;
@@ -259,6 +258,8 @@ impl World {
             }
             _ => (change, false),
         };
+        // Of a suggestion by its place in the list: the same place later may be another one.
+        let body = format!("{change:?} {actor}");
         let asked = Asked {
             request_id: self.request_id(*request),
             body: hash(&body),

@@ -46,7 +46,7 @@ impl Oracle {
             let mut left: Vec<(usize, &Value, Option<Micros>)> = Vec::new();
             for record in &person {
                 let Some(value) = &self.records[*record].values[field] else { continue };
-                let chosen = self.chosen_at(*record, field, value);
+                let chosen = self.chosen_at(*record, &person, field, value);
                 if value.value != 0 || chosen.is_some() {
                     left.push((*record, value, chosen));
                 }
@@ -65,10 +65,17 @@ impl Oracle {
         golden
     }
 
-    /// When a value was last chosen for the whole person: by a merge in force, or by a change of a
-    /// record that was merged then, by merges that are in force still.
-    fn chosen_at(&self, record: usize, field: usize, value: &Value) -> Option<Micros> {
-        let by_merges = self.in_force().filter(|edge| edge.choices.contains(&(field, record)));
+    /// When a value was last chosen for the whole person: by a merge in force that joined its
+    /// records, or by a change of a record that was merged then, by merges in force still.
+    fn chosen_at(
+        &self,
+        record: usize,
+        person: &BTreeSet<usize>,
+        field: usize,
+        value: &Value,
+    ) -> Option<Micros> {
+        let by_merges = self.in_force().filter(|edge| person.contains(&edge.into));
+        let by_merges = by_merges.filter(|edge| edge.choices.contains(&(field, record)));
         let by_merges = by_merges.map(|edge| edge.at).max().filter(|_| value.value != 0);
         let by_change = value.chosen_at.filter(|at| {
             let before = self.in_force().filter(|edge| edge.at <= *at);
