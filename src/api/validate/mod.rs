@@ -1,6 +1,7 @@
 //! What comes from outside becomes a command of the model, or the list of every rule it breaks.
 //! Nothing behind this point meets a text that has not been checked.
 
+mod case;
 mod checker;
 mod content;
 mod customer;
@@ -8,10 +9,15 @@ mod customer_search;
 mod entry;
 mod identity;
 mod list;
+mod promise;
 mod time;
 
 use uuid::Uuid;
 
+pub use case::{
+    WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,
+    update,
+};
 pub use customer::{identify, profile_change};
 pub use customer_search::customer_search;
 pub use entry::{batch, record};
@@ -20,6 +26,7 @@ pub use identity::{
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
+pub use promise::{promise, promise_page, settlement};
 
 use checker::Checker;
 
