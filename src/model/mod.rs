@@ -1,5 +1,6 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod calendar;
 mod customer;
 mod entry;
 mod identifier;
@@ -7,6 +8,7 @@ mod merge;
 mod page;
 mod search;
 
+pub use calendar::{Due, OpeningHours};
 pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
 pub use identifier::{

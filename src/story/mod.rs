@@ -3,7 +3,9 @@
 pub mod address;
 pub mod attribution;
 pub mod blocked;
+pub mod calendar;
 mod card;
+pub mod case_pass;
 pub mod customer_search;
 mod digit;
 mod email;
