@@ -94,8 +94,8 @@ impl BusinessCalendar {
     }
 
     fn after_days(&self, made_at: Micros, days: u32) -> Option<Micros> {
-        let ends =
-            self.days_from(made_at).skip(1).filter_map(|day| Some(self.spans(day).last()?.1));
-        ends.skip(usize::try_from(days - 1).ok()?).next()
+        let days_after = self.days_from(made_at).skip(1);
+        let mut ends = days_after.filter_map(|day| Some(self.spans(day).last()?.1));
+        ends.nth(usize::try_from(days - 1).ok()?)
     }
 }
