@@ -1,5 +1,6 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod calendar;
 mod case;
 mod customer;
 mod entry;
@@ -9,6 +10,7 @@ mod page;
 mod promise;
 mod search;
 
+pub use calendar::{Due, OpeningHours};
 pub use case::{
     Case, CaseChange, CaseState, CaseUpdate, CaseWrite, Fact, HandOver, HandOverState, Line, Offer,
     Opening, Reask, Told,

@@ -169,8 +169,8 @@ impl Db {
         })
     }
 
-    /// A page of the rows of some records: $1 the records, $2 whether the open ones alone, $3 and $4
-    /// behind what, $5 how many.
+    /// A page of the rows of some records: $1 the records, $2 whether the open ones alone, $3 and
+    /// $4 behind what, $5 how many.
     pub async fn page_of_records<T: Row>(
         &self,
         sql: Twin,

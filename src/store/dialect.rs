@@ -125,7 +125,8 @@ pub const LIST_CLAIMS: Twin = Twin {
         order by valid_from, claim_id limit $5",
 };
 
-/// Cases of some records, the last changed first. $1 ids, $2 open only, $3 and $4 behind, $5 how many.
+/// Cases of some records, the last changed first. $1 ids, $2 open only, $3 and $4 behind, $5 how
+/// many.
 pub const CASES_OF_RECORDS: Twin = Twin {
     sqlite: "select content from cases \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \

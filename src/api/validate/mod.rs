@@ -12,6 +12,8 @@ mod list;
 mod promise;
 mod time;
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 pub use case::{
@@ -36,7 +38,7 @@ use crate::{
     error::Error,
     model::{Identifier, IdentifierKind},
     pb,
-    story::{blocked::Blocked, identifier},
+    story::{blocked::Blocked, calendar::BusinessCalendar, identifier},
 };
 
 /// What validation needs to know beside the message.
@@ -46,13 +48,15 @@ pub struct Rules {
     pub phone_region: Option<String>,
     /// What names nobody.
     pub blocked: Blocked,
+    /// By what promises fall due; none: office hours in UTC.
+    pub calendar: Option<Arc<BusinessCalendar>>,
     pub clock: Clock,
 }
 
 impl Rules {
     /// Where nothing is configured.
     pub const fn new(clock: Clock) -> Self {
-        Self { phone_region: None, blocked: Blocked::BUILT_IN, clock }
+        Self { phone_region: None, blocked: Blocked::BUILT_IN, calendar: None, clock }
     }
 }
 

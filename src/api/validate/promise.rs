@@ -10,12 +10,10 @@ use super::{
 use crate::{
     api::caller::Actor,
     error::Error,
-    model::{Amount, Asked, Channel, Making, Micros, NewPromise, PromiseChange, PromisedTo},
-    pb,
+    model::{Amount, Asked, Channel, Due, Making, Micros, NewPromise, PromiseChange, PromisedTo},
+    pb::{self, make_promise_request::Due as Said},
+    story::calendar::{self, BusinessCalendar},
 };
-
-/// Two years, in microseconds.
-const MAX_AHEAD: Micros = 2 * 366 * 86_400_000_000;
 
 /// A promise to make.
 pub fn promise(
@@ -40,7 +38,7 @@ pub fn promise(
     let (mut what, mut by) = (request.what, request.by);
     checker.subject("what", &mut what);
     checker.line("by", &mut by, NAME_CHARS);
-    let due_at = checker.due_at(request.due_at, rules.clock.now());
+    let due_at = checker.due(request.due, rules);
     checker.price("amount", request.amount.as_ref());
     let amount = request
         .amount
@@ -95,17 +93,40 @@ pub fn promise_page(
 
 impl Checker {
     /// Until when something is promised.
-    fn due_at(&mut self, value: Option<prost_types::Timestamp>, now: Micros) -> Micros {
-        let Some(mut value) = value else {
-            self.fail("due_at", "is required");
+    fn due(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
+        let Some(said) = said else {
+            self.fail("due", "one of its kinds is required");
             return 0;
         };
-        let Some(at) = self.time("due_at", &mut value) else { return 0 };
-        if at <= now {
-            self.fail("due_at", "must be in the future");
-        } else if at > now.saturating_add(MAX_AHEAD) {
-            self.fail("due_at", "must be within two years");
-        }
-        at
+        let (field, due) = match said {
+            Said::DueAt(mut at) => ("due_at", self.time("due_at", &mut at).map(Due::At)),
+            Said::DueLocal(local) => {
+                let at = calendar::local_time(&local.time);
+                let zone = calendar::zone(&local.time_zone);
+                let at = self.read("due_local.time", at);
+                let zone = self.read("due_local.time_zone", zone);
+                let due = at.zip(zone).map(|(at, zone)| Due::LocalTime { at, zone });
+                ("due_local", due)
+            }
+            Said::DueDay(day) => {
+                ("due_day", self.read("due_day", calendar::day(&day)).map(Due::Day))
+            }
+            Said::DueBusinessMinutes(minutes) => {
+                ("due_business_minutes", Some(Due::BusinessMinutes(minutes)))
+            }
+            Said::DueBusinessDays(days) => ("due_business_days", Some(Due::BusinessDays(days))),
+        };
+        let Some(due) = due else { return 0 };
+        let now = rules.clock.now();
+        let due = match rules.calendar.as_deref() {
+            Some(calendar) => calendar::due(&due, now, calendar),
+            None => calendar::due(&due, now, &BusinessCalendar::default()),
+        };
+        self.read(field, due).unwrap_or_default()
+    }
+
+    /// What was read, or the rule that it breaks.
+    fn read<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
+        result.map_err(|rule| self.fail(field, rule)).ok()
     }
 }

@@ -6,7 +6,7 @@ use throughline::{
     clock::{Clock, MovedClock},
     pb::{
         self, Channel, PromiseState, entry::Content, list_promises_request::Customer,
-        promise_change::Change,
+        make_promise_request::Due, promise_change::Change,
     },
     store::Store,
 };
@@ -26,7 +26,7 @@ fn promising(customer_id: &str, due_in_seconds: i64) -> pb::MakePromiseRequest {
         customer_id: customer_id.to_owned(),
         what: "A technician comes".to_owned(),
         by: "repairs".to_owned(),
-        due_at: Some(at(due_in_seconds)),
+        due: Some(Due::DueAt(at(due_in_seconds))),
         amount: Some(pb::Money { currency_code: "EUR".to_owned(), minor_units: 2500 }),
         channel: Channel::Store.into(),
         request_id: request_id(),
@@ -71,6 +71,38 @@ fn changes(timeline: &[pb::Entry]) -> Vec<(Change, Channel, Option<prost_types::
         _ => None,
     });
     told.collect()
+}
+
+fn local(time: &str, time_zone: &str) -> Due {
+    Due::DueLocal(pb::LocalTime { time: time.to_owned(), time_zone: time_zone.to_owned() })
+}
+
+/// The server's time is a Saturday, its calendar office hours in UTC.
+#[tokio::test]
+async fn a_promise_is_due_as_it_was_said() {
+    on_both(async |database| {
+        let server = Server::start(database).await;
+        let anna = server.made(vec![account("anna")]).await;
+        let said = [
+            // The clocks go forward on the day before.
+            (local("2026-03-30T14:30", "Europe/Amsterdam"), "2026-03-30T12:30:00Z"),
+            (local("2026-03-29T02:30", "Europe/Amsterdam"), "2026-03-29T01:30:00Z"),
+            (Due::DueDay("2026-03-20".to_owned()), "2026-03-20T17:00:00Z"),
+            (Due::DueDay("2026-03-15".to_owned()), "2026-03-16T00:00:00Z"),
+            (Due::DueBusinessMinutes(90), "2026-03-16T10:30:00Z"),
+            (Due::DueBusinessMinutes(9 * 60), "2026-03-17T10:00:00Z"),
+            (Due::DueBusinessDays(1), "2026-03-16T17:00:00Z"),
+            (Due::DueBusinessDays(6), "2026-03-23T17:00:00Z"),
+        ];
+        for (due, wanted) in said {
+            let shown = format!("{due:?}");
+            let call = pb::MakePromiseRequest { due: Some(due), ..promising(&anna.id, 1) };
+            let due_at = server.promised(call).await.due_at.unwrap();
+            assert_eq!(due_at.to_string(), wanted, "{shown}");
+        }
+        server.stop().await;
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -169,6 +201,7 @@ async fn what_breaks_a_rule_is_refused() {
         let server = Server::start(database).await;
         let anna = server.made(vec![account("anna")]).await;
         let good = || promising(&anna.id, 60);
+        let due = |due| pb::MakePromiseRequest { due: Some(due), ..good() };
         let money = |currency: &str, minor_units| {
             Some(pb::Money { currency_code: currency.to_owned(), minor_units })
         };
@@ -176,9 +209,17 @@ async fn what_breaks_a_rule_is_refused() {
             (pb::MakePromiseRequest { what: String::new(), ..good() }, "what"),
             (pb::MakePromiseRequest { what: "x".repeat(501), ..good() }, "what"),
             (pb::MakePromiseRequest { by: "x".repeat(101), ..good() }, "by"),
-            (pb::MakePromiseRequest { due_at: None, ..good() }, "due_at"),
-            (pb::MakePromiseRequest { due_at: Some(at(0)), ..good() }, "due_at"),
-            (pb::MakePromiseRequest { due_at: Some(at(3 * 366 * 86_400)), ..good() }, "due_at"),
+            (pb::MakePromiseRequest { due: None, ..good() }, "due"),
+            (due(Due::DueAt(at(0))), "due_at"),
+            (due(Due::DueAt(at(3 * 366 * 86_400))), "due_at"),
+            (due(Due::DueDay("2026-02-30".to_owned())), "due_day"),
+            (due(Due::DueDay("2026-03-13".to_owned())), "due_day"),
+            (due(local("2026-03-29T14:30", "Europe/Nowhere")), "due_local.time_zone"),
+            (due(local("29-03-2026 14:30", "Europe/Amsterdam")), "due_local.time"),
+            (due(local("2026-03-14T12:59", "Europe/Amsterdam")), "due_local"),
+            (due(Due::DueBusinessMinutes(0)), "due_business_minutes"),
+            (due(Due::DueBusinessDays(0)), "due_business_days"),
+            (due(Due::DueBusinessDays(10_000)), "due_business_days"),
             (pb::MakePromiseRequest { amount: money("EUR", -1), ..good() }, "amount.minor_units"),
             (pb::MakePromiseRequest { amount: money("eur", 1), ..good() }, "amount.currency_code"),
             (pb::MakePromiseRequest { case_id: request_id(), ..good() }, "customer_id"),
