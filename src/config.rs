@@ -3,6 +3,7 @@
 //! A flag goes before the environment (`THROUGHLINE_*`), that before the file, that before the
 //! default. [`SETTINGS`] is the one list of all settings; README's table is made from it.
 
+mod calendar;
 mod callers;
 mod setting;
 
@@ -16,8 +17,13 @@ use std::{
 
 use tracing::Level;
 
-use crate::{api::caller::Callers, model::MergeRule, story::blocked::Blocked};
+use crate::{
+    api::caller::Callers,
+    model::MergeRule,
+    story::{blocked::Blocked, calendar::BusinessCalendar},
+};
 
+pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
@@ -36,6 +42,7 @@ pub struct Config {
     /// Values and mail domains that name somebody, although they are known to name nobody.
     pub allowed_identifiers: Vec<String>,
     pub callers_file: Option<PathBuf>,
+    pub business_calendar: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -62,6 +69,7 @@ impl Default for Config {
             blocked_identifiers: Vec::new(),
             allowed_identifiers: Vec::new(),
             callers_file: None,
+            business_calendar: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
@@ -194,13 +202,22 @@ impl Config {
     /// The callers of the file that is set; none where none is.
     pub fn callers(&self) -> Result<Callers, Problems> {
         let Some(path) = &self.callers_file else { return Ok(Callers::default()) };
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let advice = format!("cannot be read: {error}; see callers_file");
-            Problems(vec![Problem { place: name.clone(), advice }])
-        })?;
-        read_callers(&name, &text)
+        read_callers(&path.display().to_string(), &read_text(path, "callers_file")?)
     }
+
+    /// The calendar of the file that is set, or the one that holds where none is.
+    pub fn calendar(&self) -> Result<BusinessCalendar, Problems> {
+        let Some(path) = &self.business_calendar else { return Ok(BusinessCalendar::default()) };
+        read_calendar(&path.display().to_string(), &read_text(path, "business_calendar")?)
+    }
+}
+
+/// The text of the file that a setting names.
+fn read_text(path: &Path, setting: &str) -> Result<String, Problems> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let advice = format!("cannot be read: {error}; see {setting}");
+        Problems(vec![Problem { place: path.display().to_string(), advice }])
+    })
 }
 
 /// Shows no password.

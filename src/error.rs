@@ -53,6 +53,22 @@ pub enum Error {
     TooManyRecords,
     #[error("suggestion not found")]
     SuggestionNotFound,
+    #[error("case not found")]
+    CaseNotFound,
+    #[error("the case is resolved")]
+    CaseResolved,
+    #[error("the case is not resolved")]
+    CaseNotResolved,
+    #[error("key: the case does not have this fact")]
+    FactUnknown,
+    #[error("no hand-over waits for an answer")]
+    NotHandedOver,
+    #[error("the case is full")]
+    CaseFull,
+    #[error("promise not found")]
+    PromiseNotFound,
+    #[error("the promise is settled")]
+    PromiseSettled,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("the server is busy")]

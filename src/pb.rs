@@ -42,5 +42,64 @@ impl From<model::Proof> for IdentifierProof {
     }
 }
 
+impl From<Option<model::Channel>> for Channel {
+    fn from(channel: Option<model::Channel>) -> Self {
+        match channel {
+            None => Self::Unspecified,
+            Some(model::Channel::Phone) => Self::Phone,
+            Some(model::Channel::Web) => Self::Web,
+            Some(model::Channel::Email) => Self::Email,
+            Some(model::Channel::Chat) => Self::Chat,
+            Some(model::Channel::Messaging) => Self::Messaging,
+            Some(model::Channel::Social) => Self::Social,
+            Some(model::Channel::Store) => Self::Store,
+            Some(model::Channel::App) => Self::App,
+            Some(model::Channel::Letter) => Self::Letter,
+        }
+    }
+}
+
+impl From<Channel> for Option<model::Channel> {
+    fn from(channel: Channel) -> Self {
+        model::Channel::ALL.into_iter().find(|one| Channel::from(Some(*one)) == channel)
+    }
+}
+
+impl From<model::CaseState> for CaseState {
+    fn from(state: model::CaseState) -> Self {
+        match state {
+            model::CaseState::Open => Self::Open,
+            model::CaseState::WaitingForCustomer => Self::WaitingForCustomer,
+            model::CaseState::WaitingForUs => Self::WaitingForUs,
+            model::CaseState::Resolved => Self::Resolved,
+            model::CaseState::Reopened => Self::Reopened,
+        }
+    }
+}
+
+impl From<CaseState> for Option<model::CaseState> {
+    fn from(state: CaseState) -> Self {
+        Some(match state {
+            CaseState::Unspecified => return None,
+            CaseState::Open => model::CaseState::Open,
+            CaseState::WaitingForCustomer => model::CaseState::WaitingForCustomer,
+            CaseState::WaitingForUs => model::CaseState::WaitingForUs,
+            CaseState::Resolved => model::CaseState::Resolved,
+            CaseState::Reopened => model::CaseState::Reopened,
+        })
+    }
+}
+
+impl From<model::PromiseState> for PromiseState {
+    fn from(state: model::PromiseState) -> Self {
+        match state {
+            model::PromiseState::Open => Self::Open,
+            model::PromiseState::Kept => Self::Kept,
+            model::PromiseState::Broken => Self::Broken,
+            model::PromiseState::Withdrawn => Self::Withdrawn,
+        }
+    }
+}
+
 /// Every descriptor of the contract, encoded as a `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -28,6 +28,7 @@ use crate::{
     pb::{
         DESCRIPTORS,
         services::{
+            case_service_server::{self, CaseServiceServer},
             customer_service_server::{self, CustomerServiceServer},
             timeline_service_server::{self, TimelineServiceServer},
         },
@@ -46,8 +47,12 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 3] =
-    ["", customer_service_server::SERVICE_NAME, timeline_service_server::SERVICE_NAME];
+const HEALTH_OF: [&str; 4] = [
+    "",
+    customer_service_server::SERVICE_NAME,
+    timeline_service_server::SERVICE_NAME,
+    case_service_server::SERVICE_NAME,
+];
 
 /// How the server behaves.
 #[derive(Clone, Debug)]
@@ -85,8 +90,10 @@ where
     let watch = tokio::spawn(watch_store(store.clone(), health.clone()));
     let matching =
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
+    let promises = tokio::spawn(store.clone().keep_promises_timed());
     let end_tasks = || {
         watch.abort();
+        promises.abort();
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
     };
@@ -98,6 +105,11 @@ where
         .context("the descriptors of the contract")?;
     let api = Api::new(store.clone(), settings.rules.clone());
     let customers = CustomerServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let cases = CaseServiceServer::new(api.clone())
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -124,6 +136,7 @@ where
         .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers))
         .add_service(customers)
         .add_service(timelines)
+        .add_service(cases)
         .add_service(health_service)
         .add_service(reflection);
 

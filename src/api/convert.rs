@@ -1,5 +1,9 @@
 //! The model as the contract has it.
 
+mod case;
+
+pub use case::{case, promise};
+
 use crate::{
     model::{
         Address, Candidate, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier,

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod caller;
+pub mod case_service;
 pub mod convert;
 pub mod customer_service;
 pub mod guard;

@@ -1,7 +1,7 @@
 //! The gRPC client of the commands: of a running server, or of the same services started within
 //! this process over an in-memory pipe, so that a command goes one way only.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -50,13 +50,16 @@ struct Within {
 pub fn rules(config: &Config) -> Rules {
     // What is wrong with it has been told when the configuration was read.
     let (blocked, _) = config.blocked();
-    Rules { phone_region: config.phone_region.clone(), blocked, clock: Clock::System }
+    let phone_region = config.phone_region.clone();
+    Rules { phone_region, blocked, ..Rules::new(Clock::System) }
 }
 
 /// What a server needs to know of the configuration.
 pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
-    Ok(Settings { callers, matching, ..settings(config) })
+    let settings = settings(config);
+    let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
+    Ok(Settings { callers, matching, rules, ..settings })
 }
 
 /// The same for the services of a single command, which knows no callers and leaves merge

@@ -1,6 +1,9 @@
 //! The list of all settings: name, meaning, and how a text becomes a value.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tracing::Level;
 
@@ -116,12 +119,20 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
                 what they have the right to verify",
-        get: |config| match &config.callers_file {
-            Some(path) => path.display().to_string(),
-            None => "none".to_owned(),
-        },
+        get: |config| shown_path(config.callers_file.as_deref()),
         set: |config, text| {
-            config.callers_file = Some(text).filter(|text| !is_none(text)).map(Into::into);
+            config.callers_file = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "business_calendar",
+        scope: Scope::Listening,
+        about: "a TOML file with the time zone, the opening hours and the holidays by which \
+                promises fall due; without it Monday to Friday 09:00-17:00 UTC",
+        get: |config| shown_path(config.business_calendar.as_deref()),
+        set: |config, text| {
+            config.business_calendar = path(text);
             Ok(())
         },
     },
@@ -296,6 +307,14 @@ fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
 
 fn is_none(text: &str) -> bool {
     matches!(text, "none" | "")
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    Some(text).filter(|text| !is_none(text)).map(Into::into)
+}
+
+fn shown_path(path: Option<&Path>) -> String {
+    path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
 }
 
 /// Values parted by commas.

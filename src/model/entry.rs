@@ -5,7 +5,10 @@ use uuid::Uuid;
 use super::{Conflict, Identifier, Micros, Origin, Profile};
 
 /// The way a customer and the company met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Channel {
     Phone,
     Web,
@@ -62,16 +65,25 @@ pub enum EntryKind {
     Note,
     /// Made by the server, with no channel.
     IdentityChange,
+    /// These are made by the server, with the channel of the call, or with none by the clock.
+    CaseChange,
+    Fact,
+    PromiseChange,
+    HandOver,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Interaction,
         Self::Purchase,
         Self::Return,
         Self::Feedback,
         Self::Note,
         Self::IdentityChange,
+        Self::CaseChange,
+        Self::Fact,
+        Self::PromiseChange,
+        Self::HandOver,
     ];
 
     /// The name in the database, in import maps and on the command line.
@@ -83,6 +95,10 @@ impl EntryKind {
             Self::Feedback => "feedback",
             Self::Note => "note",
             Self::IdentityChange => "identity_change",
+            Self::CaseChange => "case_change",
+            Self::Fact => "fact",
+            Self::PromiseChange => "promise_change",
+            Self::HandOver => "hand_over",
         }
     }
 
@@ -137,6 +153,8 @@ pub struct NewEntry {
     pub orders: Vec<String>,
     /// The entry of the same customer that it answers.
     pub reply_to: Option<Uuid>,
+    /// The case that it belongs to.
+    pub case_id: Option<Uuid>,
     /// The words it is found by, parted by a space.
     pub words: String,
     /// What the server noticed in it: values of the contract's EntryFlag.

@@ -1,12 +1,20 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod calendar;
+mod case;
 mod customer;
 mod entry;
 mod identifier;
 mod merge;
 mod page;
+mod promise;
 mod search;
 
+pub use calendar::{Due, OpeningHours};
+pub use case::{
+    Case, CaseChange, CaseState, CaseUpdate, CaseWrite, Fact, HandOver, HandOverState, Line, Offer,
+    Opening, Reask, Told,
+};
 pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
 pub use identifier::{
@@ -16,6 +24,7 @@ pub use merge::{
     Asked, EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge,
 };
 pub use page::{EntryFilter, Order, Position};
+pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 
 /// A point in time: microseconds since 1970 UTC.

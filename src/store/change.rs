@@ -1,5 +1,5 @@
-//! A change of who customers are, on its way into the database: the entries that tell of it, the
-//! revisions that it takes, and the name by which a retry finds it.
+//! A change of what is known of customers, on its way into the database: the entries that tell of
+//! it, the revisions that it takes, and the name by which a retry finds it.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     model::{Asked, BodyHash, EntryKind, IdentityChange, Micros, NewEntry, WriteName},
 };
 
-/// What a transaction changes of who customers are.
+/// What a transaction changes.
 #[derive(Debug)]
 pub(super) struct Change<'a> {
     asked: &'a Asked,
@@ -51,31 +51,36 @@ impl<'a> Change<'a> {
         self.compare.insert(record, revision);
     }
 
-    /// Tells of the change in the timeline of a record, as an entry of its own revision.
+    /// Tells of a change of who the customer is in the timeline of a record.
     pub fn tell(&mut self, record: Uuid, held: &Held, id: Uuid, change: &IdentityChange) {
+        let content = identity_change(self.asked, self.now, change);
+        let entry = NewEntry {
+            id,
+            occurred_at: self.now,
+            kind: EntryKind::IdentityChange,
+            channel: None,
+            purchase: None,
+            orders: Vec::new(),
+            reply_to: None,
+            case_id: None,
+            words: String::new(),
+            flags: Vec::new(),
+            content,
+        };
+        self.add(record, held, entry);
+    }
+
+    /// Adds an entry to the timeline of a record, of a revision of its own, which is returned.
+    pub fn add(&mut self, record: Uuid, held: &Held, entry: NewEntry) -> i64 {
         if self.entries.iter().any(|entry| entry.customer_id == record) {
             *self.revisions.entry(record).or_insert(held.revision) += 1;
         }
         let revision = self.touch(record, held);
         let recorded_at = self.now;
-        let stamp = Stamp { entry_id: id, customer_id: record, revision, recorded_at };
-        let content = identity_change(self.asked, self.now, change);
-        self.entries.push(EntryRow {
-            customer_id: record,
-            payload: seal(stamp, &content),
-            entry: NewEntry {
-                id,
-                occurred_at: self.now,
-                kind: EntryKind::IdentityChange,
-                channel: None,
-                purchase: None,
-                orders: Vec::new(),
-                reply_to: None,
-                words: String::new(),
-                flags: Vec::new(),
-                content,
-            },
-        });
+        let stamp = Stamp { entry_id: entry.id, customer_id: record, revision, recorded_at };
+        let payload = seal(stamp, &entry.content);
+        self.entries.push(EntryRow { customer_id: record, payload, entry });
+        revision
     }
 
     /// Writes it all, named by the request. `about` and `entry_id` are what a retry needs to know.
@@ -98,8 +103,12 @@ impl<'a> Change<'a> {
             recorded_at: self.now,
             customer_created: false,
         };
-        let name = WriteName::Request(self.asked.request_id).parts();
-        record::add_to_ledger(&mut batch, vec![(name, row)]);
+        // What the clock does nobody has asked for, and nobody asks for again.
+        if !self.asked.request_id.is_nil() {
+            let name = WriteName::Request(self.asked.request_id).parts();
+            record::add_to_ledger(&mut batch, vec![(name, row)]);
+        }
+        record::add_to_cases(&mut batch, &self.entries);
         record::add_entries(&mut batch, self.entries);
         batch.write(tx).await
     }

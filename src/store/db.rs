@@ -169,6 +169,29 @@ impl Db {
         })
     }
 
+    /// A page of the rows of some records: $1 the records, $2 whether the open ones alone, $3 and
+    /// $4 behind what, $5 how many.
+    pub async fn page_of_records<T: Row>(
+        &self,
+        sql: Twin,
+        records: &[Uuid],
+        open_only: bool,
+        (at, id): (Micros, Uuid),
+        count: i64,
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list).bind(open_only);
+                query.bind(at).bind(id).bind(count).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records).bind(open_only);
+                query.bind(at).bind(id).bind(count).fetch_all(pool).await?
+            }
+        })
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match self {

@@ -125,6 +125,30 @@ pub const LIST_CLAIMS: Twin = Twin {
         order by valid_from, claim_id limit $5",
 };
 
+/// Cases of some records, the last changed first. $1 ids, $2 open only, $3 and $4 behind, $5 how
+/// many.
+pub const CASES_OF_RECORDS: Twin = Twin {
+    sqlite: "select content from cases \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
+        order by changed_at desc, case_id desc limit $5",
+    postgres: "select content from cases where customer_id = any($1) \
+        and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
+        order by changed_at desc, case_id desc limit $5",
+};
+
+/// Promises of some records, the one due first first. $1 ids, $2 unsettled only, $3 and $4 behind,
+/// $5 how many.
+pub const PROMISES_OF_RECORDS: Twin = Twin {
+    sqlite: "select content from promises \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        and (state in ('open', 'broken') or not $2) and (due_at, promise_id) > ($3, $4) \
+        order by due_at, promise_id limit $5",
+    postgres: "select content from promises where customer_id = any($1) \
+        and (state in ('open', 'broken') or not $2) and (due_at, promise_id) > ($3, $4) \
+        order by due_at, promise_id limit $5",
+};
+
 /// The merges in force that joined some records, the oldest first. $1: ids.
 pub const MERGES_IN_FORCE: Twin = Twin {
     sqlite: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
@@ -269,7 +293,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 22] = [
+pub const STATEMENTS: [(&str, Twin); 24] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -278,6 +302,8 @@ pub const STATEMENTS: [(&str, Twin); 22] = [
     ("strong_keys", STRONG_KEYS),
     ("refused_by_key", REFUSED_BY_KEY),
     ("list_claims", LIST_CLAIMS),
+    ("cases_of_records", CASES_OF_RECORDS),
+    ("promises_of_records", PROMISES_OF_RECORDS),
     ("merges_in_force", MERGES_IN_FORCE),
     ("marks_of", MARKS_OF),
     ("orders_of", ORDERS_OF),

@@ -4,6 +4,7 @@
 mod approval;
 mod attempt;
 mod bulk;
+mod case;
 mod change;
 mod claims;
 mod customer_search;
@@ -19,12 +20,14 @@ mod payload;
 mod person;
 mod plan;
 mod preview;
+mod promise;
 mod record;
 mod recorder;
 mod search;
 mod settings;
 mod suggestion;
 mod timeline;
+mod told;
 mod unmerge;
 mod writes;
 
@@ -34,6 +37,7 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
+pub use case::{CasesOf, NewCase};
 pub use customers::ProfileChange;
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
@@ -64,6 +68,8 @@ pub struct Store {
     searches: Arc<Semaphore>,
     /// Told when this process has left work for whoever compares customers.
     queued: Arc<Notify>,
+    /// Told when this process has made a promise, which may be the next one due.
+    due: Arc<Notify>,
 }
 
 /// The customer that a set of identifiers names.
@@ -95,7 +101,9 @@ impl Store {
         let recorder = Arc::new(Recorder::start(&db, clock, &queued));
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
-        let mut store = Self { db, clock, recorder, page_key: Arc::from([]), searches, queued };
+        let due = Arc::new(Notify::new());
+        let page_key = Arc::from([]);
+        let mut store = Self { db, clock, recorder, page_key, searches, queued, due };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         Ok(store)
@@ -235,6 +243,20 @@ impl Store {
             ("entries.get", timeline::GET_ENTRY.to_owned()),
             ("suggestions.page", suggestion::LIST.to_owned()),
             ("dismissals.add", suggestion::ADD.to_owned()),
+            ("cases.record_of", case::RECORD_OF.to_owned()),
+            ("cases.get", case::GET.to_owned()),
+            ("cases.load", case::LOAD.to_owned()),
+            ("cases.set", case::SET.to_owned()),
+            ("cases.of_queue", case::LIST_OF_QUEUE.to_owned()),
+            ("cases.of_owner", case::LIST_OF_OWNER.to_owned()),
+            ("cases.entries", case::ENTRIES.to_owned()),
+            ("promises.record_of", promise::RECORD_OF.to_owned()),
+            ("promises.get", promise::GET.to_owned()),
+            ("promises.load", promise::LOAD.to_owned()),
+            ("promises.set", promise::SET.to_owned()),
+            ("promises.due", promise::DUE.to_owned()),
+            ("promises.next_due", promise::NEXT_DUE.to_owned()),
+            ("promises.entries", promise::ENTRIES.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),

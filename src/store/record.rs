@@ -47,6 +47,9 @@ static ORDER_ENTRIES: Table = Table {
     columns: &["customer_id", "order_key", "occurred_at", "entry_id"],
 };
 
+static CASE_ENTRIES: Table =
+    Table { name: "case_entries", columns: &["customer_id", "case_id", "occurred_at", "entry_id"] };
+
 /// The answer to one command: one line for each of its items, or why none was written.
 pub type Answer = Result<Vec<Done>, Error>;
 
@@ -282,6 +285,7 @@ async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     claims::write(tx, &mut batch, &mut writes, now).await?;
     add_to_ledger(&mut batch, writes.ledger);
     add_orders(&mut batch, &writes.entries);
+    add_to_cases(&mut batch, &writes.entries);
     add_entries(&mut batch, writes.entries);
     batch.write(tx).await
 }
@@ -329,6 +333,18 @@ fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
         Column::Ids(orders.iter().map(|(row, _)| row.entry.id).collect()),
     ];
     batch.insert(&ORDER_ENTRIES, columns);
+}
+
+/// Adds the entries of cases to them.
+pub(super) fn add_to_cases(batch: &mut Batch, rows: &[EntryRow]) {
+    let rows: Vec<_> = rows.iter().filter_map(|row| Some((row, row.entry.case_id?))).collect();
+    let columns = vec![
+        Column::Ids(rows.iter().map(|(row, _)| row.customer_id).collect()),
+        Column::Ids(rows.iter().map(|(_, case_id)| *case_id).collect()),
+        Column::Integers(rows.iter().map(|(row, _)| row.entry.occurred_at).collect()),
+        Column::Ids(rows.iter().map(|(row, _)| row.entry.id).collect()),
+    ];
+    batch.insert(&CASE_ENTRIES, columns);
 }
 
 /// Adds entries with the words they are found by.

@@ -3,7 +3,9 @@
 pub mod address;
 pub mod attribution;
 pub mod blocked;
+pub mod calendar;
 mod card;
+pub mod case;
 pub mod customer_search;
 mod digit;
 mod email;
@@ -16,6 +18,7 @@ pub mod money;
 pub mod name;
 pub mod order;
 mod phone;
+pub mod promise;
 pub mod redact;
 pub mod text;
 pub mod words;

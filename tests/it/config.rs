@@ -1,3 +1,5 @@
+mod calendar;
+
 use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
@@ -128,6 +130,7 @@ fn a_password_is_not_shown() {
         blocked_identifiers: none,
         allowed_identifiers: none,
         callers_file: none,
+        business_calendar: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
         shutdown_grace_ms: 10000,

@@ -42,8 +42,14 @@ impl Checker {
                 self.fail("entry.content", "one of the kinds is required");
                 None
             }
-            Some(Content::IdentityChange(_)) => {
-                self.fail("entry.identity_change", "is made by the server alone");
+            Some(
+                Content::IdentityChange(_)
+                | Content::CaseChange(_)
+                | Content::FactChange(_)
+                | Content::PromiseChange(_)
+                | Content::HandOverChange(_),
+            ) => {
+                self.fail("entry.content", "a change of state is made by the server alone");
                 None
             }
             Some(Content::Interaction(interaction)) => {
@@ -212,7 +218,7 @@ impl Checker {
     }
 
     /// An amount that is not negative, or nothing.
-    fn price(&mut self, field: &str, money: Option<&pb::Money>) {
+    pub(super) fn price(&mut self, field: &str, money: Option<&pb::Money>) {
         let Some(money) = money else { return };
         if money::minor_unit_digits(&money.currency_code).is_none() {
             let rule = "must be a currency of ISO 4217 in capital letters";
@@ -266,7 +272,14 @@ pub(super) fn words(entry: &pb::Entry) -> String {
     texts.extend(entry.attributes.values().map(String::as_str));
     match &entry.content {
         // What the server tells is not found by words.
-        None | Some(Content::IdentityChange(_)) => {}
+        None
+        | Some(
+            Content::IdentityChange(_)
+            | Content::CaseChange(_)
+            | Content::FactChange(_)
+            | Content::PromiseChange(_)
+            | Content::HandOverChange(_),
+        ) => {}
         Some(Content::Interaction(interaction)) => {
             texts.extend([interaction.subject.as_str(), interaction.text.as_str()]);
             texts.extend(interaction.messages.iter().map(|message| message.text.as_str()));

@@ -92,6 +92,7 @@ fn clear_what_the_server_sets(entry: &mut pb::Entry) {
     entry.revision = 0;
     entry.recorded_at = None;
     entry.flags.clear();
+    entry.case_id.clear();
 }
 
 impl Checker {
@@ -154,6 +155,7 @@ impl Checker {
             purchase: content.purchase,
             orders,
             reply_to: content.reply_to,
+            case_id: None,
             words: super::content::words(entry),
             flags: entry.flags.clone(),
             content: entry.encode_to_vec(),
@@ -199,16 +201,5 @@ impl Checker {
 
 /// The channel of the model for one of the contract.
 pub(super) fn channel(channel: i32) -> Option<Channel> {
-    Some(match pb::Channel::try_from(channel).ok()? {
-        pb::Channel::Unspecified => return None,
-        pb::Channel::Phone => Channel::Phone,
-        pb::Channel::Web => Channel::Web,
-        pb::Channel::Email => Channel::Email,
-        pb::Channel::Chat => Channel::Chat,
-        pb::Channel::Messaging => Channel::Messaging,
-        pb::Channel::Social => Channel::Social,
-        pb::Channel::Store => Channel::Store,
-        pb::Channel::App => Channel::App,
-        pb::Channel::Letter => Channel::Letter,
-    })
+    pb::Channel::try_from(channel).ok().and_then(Option::from)
 }

@@ -173,7 +173,7 @@ pub fn suggestion_page(
 
 /// How much a call must say of itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
+pub(super) enum Need {
     /// A name and a reason.
     Must,
     /// A name; a reason if there is one.
@@ -183,7 +183,7 @@ enum Need {
 }
 
 impl Checker {
-    fn asked(
+    pub(super) fn asked(
         &mut self,
         request_id: &str,
         body: BodyHash,

@@ -150,5 +150,9 @@ fn entry_kind(kind: i32) -> Option<EntryKind> {
         pb::EntryKind::Feedback => EntryKind::Feedback,
         pb::EntryKind::Note => EntryKind::Note,
         pb::EntryKind::IdentityChange => EntryKind::IdentityChange,
+        pb::EntryKind::CaseChange => EntryKind::CaseChange,
+        pb::EntryKind::Fact => EntryKind::Fact,
+        pb::EntryKind::PromiseChange => EntryKind::PromiseChange,
+        pb::EntryKind::HandOver => EntryKind::HandOver,
     })
 }

@@ -1,6 +1,7 @@
 //! What comes from outside becomes a command of the model, or the list of every rule it breaks.
 //! Nothing behind this point meets a text that has not been checked.
 
+mod case;
 mod checker;
 mod content;
 mod customer;
@@ -8,10 +9,17 @@ mod customer_search;
 mod entry;
 mod identity;
 mod list;
+mod promise;
 mod time;
+
+use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use case::{
+    WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,
+    update,
+};
 pub use customer::{identify, profile_change};
 pub use customer_search::customer_search;
 pub use entry::{batch, record};
@@ -20,6 +28,7 @@ pub use identity::{
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
+pub use promise::{promise, promise_page, settlement};
 
 use checker::Checker;
 
@@ -29,7 +38,7 @@ use crate::{
     error::Error,
     model::{Identifier, IdentifierKind},
     pb,
-    story::{blocked::Blocked, identifier},
+    story::{blocked::Blocked, calendar::BusinessCalendar, identifier},
 };
 
 /// What validation needs to know beside the message.
@@ -39,13 +48,15 @@ pub struct Rules {
     pub phone_region: Option<String>,
     /// What names nobody.
     pub blocked: Blocked,
+    /// By what promises fall due; none: office hours in UTC.
+    pub calendar: Option<Arc<BusinessCalendar>>,
     pub clock: Clock,
 }
 
 impl Rules {
     /// Where nothing is configured.
     pub const fn new(clock: Clock) -> Self {
-        Self { phone_region: None, blocked: Blocked::BUILT_IN, clock }
+        Self { phone_region: None, blocked: Blocked::BUILT_IN, calendar: None, clock }
     }
 }
 

@@ -3,11 +3,12 @@
 use jiff::civil::Date;
 
 use super::{
-    Ink, Look, identity, long_day, short_day,
+    Ink, Look, case, identity, long_day, short_day,
     text::{amount, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
     self, Channel, Direction, EntryFlag, entry::Content, feedback::Metric, message::Author,
+    promise_change::Change,
 };
 
 /// Where the details of an entry begin, and where its summary.
@@ -82,6 +83,13 @@ fn ink(entry: &pb::Entry) -> Ink {
         Some(Content::Feedback(_)) => Ink::Voice,
         Some(Content::Note(_) | Content::IdentityChange(_)) | None => Ink::Faint,
         Some(Content::Interaction(_)) => Ink::Channel,
+        Some(Content::FactChange(_)) => Ink::Voice,
+        Some(Content::PromiseChange(ref change)) => match change.change() {
+            Change::Broken => Ink::Warning,
+            Change::Kept => Ink::Good,
+            _ => Ink::Voice,
+        },
+        Some(Content::CaseChange(_) | Content::HandOverChange(_)) => Ink::Channel,
     }
 }
 
@@ -116,6 +124,10 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
         Some(Content::Note(note)) if is_short(note) => ("note", note.text.clone()),
         Some(Content::Note(_)) => ("note", "For colleagues".to_owned()),
         Some(Content::IdentityChange(change)) => ("identity", identity::summary(change)),
+        Some(Content::CaseChange(change)) => ("case", case::summary(change)),
+        Some(Content::FactChange(change)) => ("fact", case::fact(change)),
+        Some(Content::PromiseChange(change)) => ("promise", case::promise(change)),
+        Some(Content::HandOverChange(change)) => ("hand-over", case::hand_over(change)),
         None => ("entry", "Of a kind this version does not know".to_owned()),
     }
 }
@@ -170,7 +182,7 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
     if let Some(name) = customer {
         lines.push(format!("{name}  {}", look.paint(Ink::Faint, &safe(&entry.customer_id))));
     }
-    let context = context(entry);
+    let context = context(entry, look);
     for line in wrap(&context.join(" · "), room(look, DETAILS_AT)) {
         lines.push(look.paint(Ink::Faint, &line));
     }
@@ -186,6 +198,13 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
                 body(evidence, look, &mut lines);
             }
         }
+        Some(Content::HandOverChange(change)) => {
+            for text in case::hand_over_texts(change) {
+                body(&text, look, &mut lines);
+            }
+        }
+        // All of it stands above.
+        Some(Content::CaseChange(_) | Content::FactChange(_) | Content::PromiseChange(_)) => {}
         None => {}
     }
     for flag in entry.flags() {
@@ -195,7 +214,7 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
 }
 
 /// Who, how long, about which orders.
-fn context(entry: &pb::Entry) -> Vec<String> {
+fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(Content::Interaction(interaction)) = &entry.content {
         if !interaction.subject.trim().is_empty() {
@@ -209,8 +228,19 @@ fn context(entry: &pb::Entry) -> Vec<String> {
             parts.push(format!("{} ({mood:+.1})", feeling(mood)));
         }
     }
-    if let Some(Content::IdentityChange(change)) = &entry.content {
-        parts.extend(identity::context(change));
+    match &entry.content {
+        Some(Content::IdentityChange(change)) => parts.extend(identity::context(change)),
+        Some(Content::CaseChange(change)) => parts.extend(case::context(change)),
+        Some(Content::FactChange(change)) => parts.push(case::by(&change.actor)),
+        Some(Content::HandOverChange(change)) => {
+            parts.extend([case::by(&change.actor), change.reason.clone()]);
+        }
+        Some(Content::PromiseChange(change)) => {
+            let due = look.moment(change.due_at.as_ref());
+            let due = due.map(|(day, hour)| format!("{} {hour}", long_day(day)));
+            parts.extend(case::promise_context(change, due));
+        }
+        _ => {}
     }
     if !entry.agent.is_empty() {
         let word = if answered(entry) { "with" } else { "by" };

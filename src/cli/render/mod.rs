@@ -1,5 +1,6 @@
 //! How customers and entries look in a terminal: pure functions from messages to text.
 
+mod case;
 mod entry;
 mod found;
 mod identity;

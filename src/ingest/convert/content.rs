@@ -36,7 +36,11 @@ impl Converter {
             // A map has no word for what the server makes itself.
             pb::EntryKind::Interaction
             | pb::EntryKind::Unspecified
-            | pb::EntryKind::IdentityChange => {
+            | pb::EntryKind::IdentityChange
+            | pb::EntryKind::CaseChange
+            | pb::EntryKind::Fact
+            | pb::EntryKind::PromiseChange
+            | pb::EntryKind::HandOver => {
                 Content::Interaction(self.interaction(entry, unit, at, faults))
             }
         }

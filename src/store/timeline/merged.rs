@@ -46,8 +46,8 @@ pub(super) fn ranges_text(
         let record = record.as_ref();
         let union = if index == 0 { "" } else { " union all " };
         let range = format!(
-            "select e.payload, {key}.occurred_at as occurred_at, {key}.entry_id as entry_id from {from} \
-             and {key}.customer_id = {record}{range}"
+            "select e.payload, {key}.occurred_at as occurred_at, {key}.entry_id as entry_id \
+             from {from} and {key}.customer_id = {record}{range}"
         );
         let _ = match kind {
             Kind::Sqlite => write!(rows, "{union}{range}"),

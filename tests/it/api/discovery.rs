@@ -69,8 +69,12 @@ impl Watch {
 
 const NEVER: Duration = Duration::from_secs(30);
 
-const SERVICES: [&str; 3] =
-    ["", "throughline.v1.CustomerService", "throughline.v1.TimelineService"];
+const SERVICES: [&str; 4] = [
+    "",
+    "throughline.v1.CaseService",
+    "throughline.v1.CustomerService",
+    "throughline.v1.TimelineService",
+];
 
 #[tokio::test]
 async fn health_tells_when_the_store_is_closed() {
@@ -151,6 +155,7 @@ async fn reflection_lists_the_public_services_and_knows_their_messages() {
         let wanted = [
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
+            "throughline.v1.CaseService",
             "throughline.v1.CustomerService",
             "throughline.v1.TimelineService",
         ];

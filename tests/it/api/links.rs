@@ -323,7 +323,7 @@ async fn changes_of_identity_are_read_and_not_written() {
         copied.channel = pb::Channel::Phone.into();
         (copied.source, copied.source_ref) = ("test".to_owned(), "copied".to_owned());
         let refused = server.not_recorded(to(&anna.id, copied)).await;
-        assert_eq!(refused, Refusal::invalid(["entry.identity_change"]));
+        assert_eq!(refused, Refusal::invalid(["entry.content"]));
         server.stop().await;
     })
     .await;

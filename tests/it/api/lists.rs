@@ -22,6 +22,7 @@ fn kind(entry: &pb::Entry) -> EntryKind {
         Content::Feedback(_) => EntryKind::Feedback,
         Content::Note(_) => EntryKind::Note,
         Content::IdentityChange(_) => EntryKind::IdentityChange,
+        other => panic!("nobody has recorded {other:?}"),
     }
 }
 

@@ -105,6 +105,7 @@ impl World {
                     Said::Entry(id, _) | Said::Merged { merge: id, .. } => *id,
                     _ => Uuid::from_u128(7),
                 }),
+                case_id: None,
                 words: String::new(),
                 flags: Vec::new(),
                 content: content.encode_to_vec(),

@@ -31,7 +31,7 @@ async fn the_companys_own_number_names_nobody_in_an_import() {
         let mut blocked = Blocked::BUILT_IN;
         blocked.block("+31201234567", None).unwrap();
         let phone_region = Some("NL".to_owned());
-        let rules = Rules { phone_region, blocked, clock: Clock::System };
+        let rules = Rules { phone_region, blocked, ..Rules::new(Clock::System) };
         let folder = TempFolder::new();
         for (invalid, created, left_out, rejected) in [("reject", 1, 0, 2), ("skip", 2, 2, 0)] {
             let input = input(&folder, "calls.csv", ROWS, &map(invalid));

@@ -1,4 +1,5 @@
 mod bad_inputs;
+mod calendar;
 mod customer_search;
 mod emails;
 mod matching;

@@ -9,7 +9,7 @@ use throughline::{
     clock::Clock,
     model::{IdentifierKind, Micros},
     pb::{
-        customer_service_client::CustomerServiceClient,
+        case_service_client::CaseServiceClient, customer_service_client::CustomerServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Settings},
@@ -40,6 +40,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub customers: CustomerServiceClient<Channel>,
     pub timeline: TimelineServiceClient<Channel>,
+    pub cases: CaseServiceClient<Channel>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -104,8 +105,9 @@ impl Server {
             address,
             customers: CustomerServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            timeline: TimelineServiceClient::new(channel)
+            timeline: TimelineServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
+            cases: CaseServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES),
             stop,
             running,
         }

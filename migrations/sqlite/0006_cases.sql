@@ -1,0 +1,40 @@
+-- Twin of migrations/postgres/0006_cases.sql. Cases and promises: what their entries add up to.
+
+-- A case, with the record that it was opened with. `content` is JSON; the columns beside it are what
+-- lists go by. A resolved case is in no queue and nobody's.
+create table cases (
+    customer_id blob not null,
+    case_id blob not null,
+    is_open boolean not null,
+    queue text not null,
+    owner text not null,
+    changed_at integer not null,
+    content text not null,
+    primary key (customer_id, case_id)
+) without rowid;
+
+create index cases_by_id on cases (case_id);
+create index cases_by_queue on cases (queue, changed_at, case_id) where queue <> '';
+create index cases_by_owner on cases (owner, changed_at, case_id) where owner <> '';
+
+-- Which entries belong to a case.
+create table case_entries (
+    customer_id blob not null,
+    case_id blob not null,
+    occurred_at integer not null,
+    entry_id blob not null,
+    primary key (customer_id, case_id, occurred_at, entry_id)
+) without rowid;
+
+-- A promise, with the record that it was made to. `content` is JSON.
+create table promises (
+    customer_id blob not null,
+    promise_id blob not null,
+    state text not null check (state in ('open', 'kept', 'broken', 'withdrawn')),
+    due_at integer not null,
+    content text not null,
+    primary key (customer_id, promise_id)
+) without rowid;
+
+create index promises_by_id on promises (promise_id);
+create index promises_due on promises (due_at, promise_id) where state = 'open';

@@ -1,0 +1,174 @@
+//! CaseService: the issues of customers, what they told, and what they were promised.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, actor, convert,
+    page_token::PageTokens,
+    validate::{self, WhoseCases},
+};
+use crate::{
+    error::Error,
+    model::{Asked, Case, CaseWrite, Position, Promise},
+    pb::{self, services::case_service_server::CaseService},
+    store::CasesOf,
+};
+
+#[tonic::async_trait]
+impl CaseService for Api {
+    async fn open_case(
+        &self,
+        request: Request<pb::OpenCaseRequest>,
+    ) -> Result<Response<pb::OpenCaseResponse>, Status> {
+        let actor = actor(&request);
+        let (new, asked) = validate::opening(request.into_inner(), &self.rules, &actor)?;
+        let case = Some(convert::case(self.store.open_case(new, asked).await?));
+        Ok(Response::new(pb::OpenCaseResponse { case }))
+    }
+
+    async fn get_case(
+        &self,
+        request: Request<pb::GetCaseRequest>,
+    ) -> Result<Response<pb::GetCaseResponse>, Status> {
+        let id = validate::case_id(&request.into_inner().case_id)?;
+        let case = Some(convert::case(self.store.get_case(id).await?));
+        Ok(Response::new(pb::GetCaseResponse { case }))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<pb::ListCasesRequest>,
+    ) -> Result<Response<pb::ListCasesResponse>, Status> {
+        let mut request = request.into_inner();
+        let (whose, limit) = validate::case_page(&request, &self.rules)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "ListCases", &request);
+        let after = tokens.read(&token)?;
+        let of = match whose {
+            WhoseCases::These(of) => of,
+            WhoseCases::Of(who) => {
+                let customer_id = self.find(who).await?;
+                CasesOf::Customer { customer_id, open_only: request.open_only }
+            }
+        };
+        let mut cases = self.store.list_cases(&of, after, limit + 1).await?;
+        let more = cases.len() > limit;
+        cases.truncate(limit);
+        let position = |case: &Case| Position { occurred_at: case.changed_at, entry_id: case.id };
+        let next_page_token = tokens.write(cases.last().filter(|_| more).map(position));
+        let cases = cases.into_iter().map(convert::case).collect();
+        Ok(Response::new(pb::ListCasesResponse { cases, next_page_token }))
+    }
+
+    async fn update_case(
+        &self,
+        request: Request<pb::UpdateCaseRequest>,
+    ) -> Result<Response<pb::UpdateCaseResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::update(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::UpdateCaseResponse { case }))
+    }
+
+    async fn resolve_case(
+        &self,
+        request: Request<pb::ResolveCaseRequest>,
+    ) -> Result<Response<pb::ResolveCaseResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::resolution(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::ResolveCaseResponse { case }))
+    }
+
+    async fn reopen_case(
+        &self,
+        request: Request<pb::ReopenCaseRequest>,
+    ) -> Result<Response<pb::ReopenCaseResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::reopening(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::ReopenCaseResponse { case }))
+    }
+
+    async fn tell_fact(
+        &self,
+        request: Request<pb::TellFactRequest>,
+    ) -> Result<Response<pb::TellFactResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::fact(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::TellFactResponse { case }))
+    }
+
+    async fn reask_fact(
+        &self,
+        request: Request<pb::ReaskFactRequest>,
+    ) -> Result<Response<pb::ReaskFactResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::reask(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::ReaskFactResponse { case }))
+    }
+
+    async fn hand_over_case(
+        &self,
+        request: Request<pb::HandOverCaseRequest>,
+    ) -> Result<Response<pb::HandOverCaseResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::hand_over(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::HandOverCaseResponse { case }))
+    }
+
+    async fn answer_hand_over(
+        &self,
+        request: Request<pb::AnswerHandOverRequest>,
+    ) -> Result<Response<pb::AnswerHandOverResponse>, Status> {
+        let actor = actor(&request);
+        let case = self.change(validate::answer(request.into_inner(), &actor)?).await?;
+        Ok(Response::new(pb::AnswerHandOverResponse { case }))
+    }
+
+    async fn make_promise(
+        &self,
+        request: Request<pb::MakePromiseRequest>,
+    ) -> Result<Response<pb::MakePromiseResponse>, Status> {
+        let actor = actor(&request);
+        let (new, asked) = validate::promise(request.into_inner(), &self.rules, &actor)?;
+        let promise = Some(convert::promise(self.store.make_promise(new, asked).await?));
+        Ok(Response::new(pb::MakePromiseResponse { promise }))
+    }
+
+    async fn settle_promise(
+        &self,
+        request: Request<pb::SettlePromiseRequest>,
+    ) -> Result<Response<pb::SettlePromiseResponse>, Status> {
+        let actor = actor(&request);
+        let (id, change, channel, asked) = validate::settlement(request.into_inner(), &actor)?;
+        let promise = self.store.settle_promise(id, change, channel, asked).await?;
+        let promise = Some(convert::promise(promise));
+        Ok(Response::new(pb::SettlePromiseResponse { promise }))
+    }
+
+    async fn list_promises(
+        &self,
+        request: Request<pb::ListPromisesRequest>,
+    ) -> Result<Response<pb::ListPromisesResponse>, Status> {
+        let mut request = request.into_inner();
+        let (who, limit) = validate::promise_page(&request, &self.rules)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "ListPromises", &request);
+        let after = tokens.read(&token)?;
+        let id = self.find(who).await?;
+        let list = self.store.list_promises(id, request.unsettled_only, after, limit + 1);
+        let mut promises = list.await?;
+        let more = promises.len() > limit;
+        promises.truncate(limit);
+        let position = |it: &Promise| Position { occurred_at: it.made.due_at, entry_id: it.id };
+        let next_page_token = tokens.write(promises.last().filter(|_| more).map(position));
+        let promises = promises.into_iter().map(convert::promise).collect();
+        Ok(Response::new(pb::ListPromisesResponse { promises, next_page_token }))
+    }
+}
+
+impl Api {
+    async fn change(&self, (write, asked): (CaseWrite, Asked)) -> Result<Option<pb::Case>, Error> {
+        Ok(Some(convert::case(self.store.change_case(write, asked).await?)))
+    }
+}

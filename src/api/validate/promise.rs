@@ -1,0 +1,132 @@
+//! Promises on their way in.
+
+use uuid::Uuid;
+
+use super::{
+    Checker, Rules, Who,
+    case::{Call, NAME_CHARS},
+    identity::Need,
+};
+use crate::{
+    api::caller::Actor,
+    error::Error,
+    model::{Amount, Asked, Channel, Due, Making, Micros, NewPromise, PromiseChange, PromisedTo},
+    pb::{self, make_promise_request::Due as Said},
+    story::calendar::{self, BusinessCalendar},
+};
+
+/// A promise to make.
+pub fn promise(
+    mut request: pb::MakePromiseRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<(NewPromise, Asked), Error> {
+    let id = std::mem::take(&mut request.request_id);
+    let why = (String::new(), Need::May);
+    let mut call = Call::new("MakePromise", &request, &id, why, request.channel, actor);
+    let checker = &mut call.checker;
+    let to = match (request.customer_id.as_str(), request.case_id.as_str()) {
+        (customer_id, "") if !customer_id.is_empty() => {
+            PromisedTo::Customer(checker.uuid("customer_id", customer_id))
+        }
+        ("", case_id) if !case_id.is_empty() => PromisedTo::Case(checker.uuid("case_id", case_id)),
+        _ => {
+            checker.fail("customer_id", "either it or case_id is required, not both");
+            PromisedTo::Customer(Uuid::nil())
+        }
+    };
+    let (mut what, mut by) = (request.what, request.by);
+    checker.subject("what", &mut what);
+    checker.line("by", &mut by, NAME_CHARS);
+    let due_at = checker.due(request.due, rules);
+    checker.price("amount", request.amount.as_ref());
+    let amount = request
+        .amount
+        .map(|money| Amount { currency: money.currency_code, minor_units: money.minor_units });
+    let flags = checker.flags.iter().copied().collect();
+    let channel = call.checker.finish(call.channel)?;
+    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+    let making = Making { what, by, due_at, amount };
+    Ok((NewPromise { to, channel, making, flags }, call.asked))
+}
+
+/// A promise to settle: which one, how, and where.
+pub fn settlement(
+    mut request: pb::SettlePromiseRequest,
+    actor: &Actor,
+) -> Result<(Uuid, PromiseChange, Channel, Asked), Error> {
+    let id = std::mem::take(&mut request.request_id);
+    let change = match pb::PromiseState::try_from(request.state) {
+        Ok(pb::PromiseState::Kept) => Some(PromiseChange::Kept),
+        Ok(pb::PromiseState::Withdrawn) => Some(PromiseChange::Withdrawn),
+        _ => None,
+    };
+    let need = if change == Some(PromiseChange::Withdrawn) { Need::Must } else { Need::May };
+    let why = (request.reason.clone(), need);
+    let mut call = Call::new("SettlePromise", &request, &id, why, request.channel, actor);
+    let promise_id = call.checker.uuid("promise_id", &request.promise_id);
+    if change.is_none() {
+        call.checker.fail("state", "must be KEPT or WITHDRAWN");
+    }
+    match call.checker.finish((change, call.channel))? {
+        (Some(change), Some(channel)) => Ok((promise_id, change, channel, call.asked)),
+        // A missing one has left a violation.
+        _ => Err(Error::invalid("state", "must be KEPT or WITHDRAWN")),
+    }
+}
+
+/// Whose promises to list, and how many.
+pub fn promise_page(
+    request: &pb::ListPromisesRequest,
+    rules: &Rules,
+) -> Result<(Who, usize), Error> {
+    use pb::list_promises_request::Customer;
+    let mut checker = Checker::default();
+    let limit = checker.page_size(request.page_size);
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    Ok((checker.finish_who(who)?, limit))
+}
+
+impl Checker {
+    /// Until when something is promised.
+    fn due(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
+        let Some(said) = said else {
+            self.fail("due", "one of its kinds is required");
+            return 0;
+        };
+        let (field, due) = match said {
+            Said::DueAt(mut at) => ("due_at", self.time("due_at", &mut at).map(Due::At)),
+            Said::DueLocal(local) => {
+                let at = calendar::local_time(&local.time);
+                let zone = calendar::zone(&local.time_zone);
+                let at = self.read("due_local.time", at);
+                let zone = self.read("due_local.time_zone", zone);
+                let due = at.zip(zone).map(|(at, zone)| Due::LocalTime { at, zone });
+                ("due_local", due)
+            }
+            Said::DueDay(day) => {
+                ("due_day", self.read("due_day", calendar::day(&day)).map(Due::Day))
+            }
+            Said::DueBusinessMinutes(minutes) => {
+                ("due_business_minutes", Some(Due::BusinessMinutes(minutes)))
+            }
+            Said::DueBusinessDays(days) => ("due_business_days", Some(Due::BusinessDays(days))),
+        };
+        let Some(due) = due else { return 0 };
+        let now = rules.clock.now();
+        let due = match rules.calendar.as_deref() {
+            Some(calendar) => calendar::due(&due, now, calendar),
+            None => calendar::due(&due, now, &BusinessCalendar::default()),
+        };
+        self.read(field, due).unwrap_or_default()
+    }
+
+    /// What was read, or the rule that it breaks.
+    fn read<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
+        result.map_err(|rule| self.fail(field, rule)).ok()
+    }
+}

@@ -1,0 +1,287 @@
+//! Cases: a change is checked against the case as it stands, told by an entry, and the case is what
+//! both add up to. All of it happens under the lock of the customer record it was opened with.
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    attempt::{attempt, lost},
+    change::{Change, earlier},
+    db::{Tx, on_db, on_tx},
+    dialect, payload, person,
+    told::{self, Scene, Told},
+    writes::{CustomerRow, Held, held},
+};
+use crate::{
+    error::Error,
+    model::{Asked, Case, CaseChange, CaseWrite, Line, Position},
+    story::{
+        case::{CaseFault, apply, is_known},
+        order::order_key,
+    },
+};
+
+/// The record a case was opened with: it never changes.
+pub(super) const RECORD_OF: &str = "select customer_id from cases where case_id = $1";
+pub(super) const GET: &str = "select content from cases where case_id = $1";
+pub(super) const LOAD: &str = "select content from cases where customer_id = $1 and case_id = $2";
+pub(super) const SET: &str = "insert into cases \
+    (customer_id, case_id, is_open, queue, owner, changed_at, content) \
+    values ($1, $2, $3, $4, $5, $6, $7) \
+    on conflict (customer_id, case_id) do update set is_open = excluded.is_open, \
+    queue = excluded.queue, owner = excluded.owner, changed_at = excluded.changed_at, \
+    content = excluded.content";
+pub(super) const LIST_OF_QUEUE: &str = "select content from cases where queue = $1 and queue <> '' \
+    and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
+pub(super) const LIST_OF_OWNER: &str = "select content from cases where owner = $1 and owner <> '' \
+    and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
+/// Entries of a case in its own record, in the order of their ids. $3: the id before.
+pub(super) const ENTRIES: &str = "select e.payload from case_entries c join entries e \
+    on e.customer_id = c.customer_id and e.occurred_at = c.occurred_at \
+    and e.entry_id = c.entry_id where c.customer_id = $1 and c.case_id = $2 \
+    order by c.occurred_at, c.entry_id limit $3";
+
+/// How many entries a case is told again from.
+const MAX_RETOLD: i64 = 10_000;
+
+/// Which cases to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CasesOf {
+    Customer { customer_id: Uuid, open_only: bool },
+    Queue(String),
+    Owner(String),
+}
+
+/// A case to be opened for a customer. The change of `write` is [`CaseChange::Opened`].
+#[derive(Clone, Debug)]
+pub struct NewCase {
+    pub customer_id: Uuid,
+    pub write: CaseWrite,
+}
+
+pub(super) fn read(content: &str) -> Result<Case, Error> {
+    serde_json::from_str(content)
+        .map_err(|_| Error::Inconsistent { table: "cases", column: "content" })
+}
+
+fn refused(fault: CaseFault) -> Error {
+    match fault {
+        CaseFault::Resolved => Error::CaseResolved,
+        CaseFault::NotResolved => Error::CaseNotResolved,
+        CaseFault::FactUnknown => Error::FactUnknown,
+        CaseFault::NotHandedOver => Error::NotHandedOver,
+        CaseFault::Full => Error::CaseFull,
+    }
+}
+
+/// Locks one record.
+pub(super) async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<Held, Error> {
+    let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[record]).await?;
+    let row = rows.into_iter().next().ok_or(Error::CustomerNotFound)?;
+    Ok(held(row).1)
+}
+
+/// The case, locked with its record.
+pub(super) async fn load(tx: &mut Tx, record: Uuid, case_id: Uuid) -> Result<Case, Error> {
+    let content: Option<String> = on_tx!(tx, |c| {
+        sqlx::query_scalar(LOAD).bind(record).bind(case_id).fetch_optional(c).await?
+    });
+    read(&content.ok_or(Error::CaseNotFound)?)
+}
+
+/// The orders and the entry that a change refers to must be the person's.
+async fn check_references(tx: &mut Tx, person: Uuid, change: &CaseChange) -> Result<(), Error> {
+    let none = Vec::new();
+    let (field, orders, told_in) = match change {
+        CaseChange::Opened(opening) => ("order_numbers", &opening.orders, None),
+        CaseChange::Updated(update) => ("add_order_numbers", &update.add_orders, None),
+        CaseChange::FactTold { told_in, .. } => ("told_in_entry_id", &none, *told_in),
+        _ => return Ok(()),
+    };
+    if orders.is_empty() && told_in.is_none() {
+        return Ok(());
+    }
+    let records = person::records(tx, [person].into()).await?.remove(&person).unwrap_or_default();
+    if let Some(entry_id) = told_in {
+        let id = entry_id.simple().to_string();
+        let pairs: Vec<_> =
+            records.iter().map(|record| (record.simple().to_string(), id.clone())).collect();
+        let found: Vec<(Uuid, Uuid)> = tx.by_pairs(dialect::ENTRIES_BY_ID, &pairs).await?;
+        if found.is_empty() {
+            return Err(Error::ReplyNotFound { field: field.to_owned() });
+        }
+        return Ok(());
+    }
+    let mut pairs = Vec::new();
+    for record in records {
+        for order in orders {
+            let key = order_key(order).unwrap_or_default();
+            pairs.push((record.simple().to_string(), key));
+        }
+    }
+    let found: Vec<(Uuid, String)> = tx.by_pairs(dialect::PURCHASES_BY_KEY, &pairs).await?;
+    for (index, order) in orders.iter().enumerate() {
+        let key = order_key(order).unwrap_or_default();
+        if !found.iter().any(|(_, found)| *found == key) {
+            return Err(Error::PurchaseNotFound { field: format!("{field}[{index}]") });
+        }
+    }
+    Ok(())
+}
+
+async fn set(tx: &mut Tx, case: &Case) -> Result<(), Error> {
+    let is_open = !case.is_resolved();
+    let shown = |text: &str| if is_open { text.to_owned() } else { String::new() };
+    // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
+    let content = serde_json::to_string(case).unwrap_or_default();
+    on_tx!(tx, |c| {
+        sqlx::query(SET)
+            .bind(case.record_id)
+            .bind(case.id)
+            .bind(is_open)
+            .bind(shown(&case.queue))
+            .bind(shown(&case.owner))
+            .bind(case.changed_at)
+            .bind(content)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+impl Store {
+    /// Opens a case. The same request again gives the same case.
+    pub async fn open_case(&self, new: NewCase, asked: Asked) -> Result<Case, Error> {
+        let person = self.records_of(new.customer_id).await?[0];
+        self.write_case(person, new.write, asked).await
+    }
+
+    /// Changes a case. The same request again changes nothing more.
+    pub async fn change_case(&self, write: CaseWrite, asked: Asked) -> Result<Case, Error> {
+        let record: Option<Uuid> = on_db!(&self.db, |c| {
+            sqlx::query_scalar(RECORD_OF).bind(write.case_id).fetch_optional(c).await?
+        });
+        self.write_case(record.ok_or(Error::CaseNotFound)?, write, asked).await
+    }
+
+    async fn write_case(
+        &self,
+        record: Uuid,
+        write: CaseWrite,
+        asked: Asked,
+    ) -> Result<Case, Error> {
+        let store = self.clone();
+        let run = move || {
+            let (store, write, asked) = (store.clone(), write.clone(), asked.clone());
+            async move { store.try_write_case(record, &write, &asked).await }
+        };
+        let case_id = attempt(run).await.map_err(lost)?;
+        self.get_case(case_id).await
+    }
+
+    async fn try_write_case(
+        &self,
+        record: Uuid,
+        write: &CaseWrite,
+        asked: &Asked,
+    ) -> Result<Uuid, Error> {
+        let mut tx = self.db.begin().await?;
+        let held = lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+            return row.entry_id.ok_or(Error::CaseNotFound);
+        }
+        let before = match write.change {
+            CaseChange::Opened(_) => None,
+            _ => Some(load(&mut tx, record, write.case_id).await?),
+        };
+        if let (Some(case), Some(etag)) = (&before, &write.etag)
+            && case.etag() != *etag
+        {
+            return Err(Error::StaleEtag);
+        }
+        check_references(&mut tx, held.person_id, &write.change).await?;
+        let now = self.clock.now();
+        let mut change = Change::new(asked, now);
+        let known = before.as_ref().is_some_and(|case| is_known(case, &write.change));
+        if !known {
+            let entry_id = self.clock.new_id();
+            let flags = write.flags.clone();
+            let scene = Scene { entry_id, at: now, channel: Some(write.channel), flags };
+            let entry = told::case_entry(&scene, write.case_id, &write.change, asked);
+            let revision = change.add(record, &held, entry);
+            let line = Line {
+                entry_id,
+                record_id: record,
+                revision,
+                at: now,
+                channel: Some(write.channel),
+                actor: asked.actor.clone(),
+                reason: asked.reason.clone(),
+            };
+            let case = apply(before, write.case_id, &write.change, &line).map_err(refused)?;
+            set(&mut tx, &case).await?;
+        }
+        change.write(&mut tx, record, Some(write.case_id)).await?;
+        tx.commit().await?;
+        Ok(write.case_id)
+    }
+
+    /// One case.
+    pub async fn get_case(&self, case_id: Uuid) -> Result<Case, Error> {
+        let content: Option<String> = on_db!(&self.db, |c| {
+            sqlx::query_scalar(GET).bind(case_id).fetch_optional(c).await?
+        });
+        read(&content.ok_or(Error::CaseNotFound)?)
+    }
+
+    /// Cases behind `after`, the last changed first, at most `limit`.
+    pub async fn list_cases(
+        &self,
+        of: &CasesOf,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Case>, Error> {
+        let (at, id) = after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
+        let count = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (sql, value) = match of {
+            CasesOf::Customer { customer_id, open_only } => {
+                let records = self.records_of(*customer_id).await?;
+                let sql = dialect::CASES_OF_RECORDS;
+                let rows: Vec<(String,)> =
+                    self.db.page_of_records(sql, &records, *open_only, (at, id), count).await?;
+                return rows.iter().map(|(content,)| read(content)).collect();
+            }
+            CasesOf::Queue(queue) => (LIST_OF_QUEUE, queue),
+            CasesOf::Owner(owner) => (LIST_OF_OWNER, owner),
+        };
+        let rows: Vec<(String,)> = on_db!(&self.db, |c| {
+            sqlx::query_as(sql).bind(value).bind(at).bind(id).bind(count).fetch_all(c).await?
+        });
+        rows.iter().map(|(content,)| read(content)).collect()
+    }
+
+    /// A case as its entries add up, without the row that is kept of it; nothing where there is
+    /// none.
+    pub async fn retell_case(&self, case_id: Uuid) -> Result<Option<Case>, Error> {
+        let record: Option<Uuid> = on_db!(&self.db, |c| {
+            sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
+        });
+        let Some(record) = record else { return Ok(None) };
+        let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
+            let query = sqlx::query_as(ENTRIES).bind(record).bind(case_id).bind(MAX_RETOLD);
+            query.fetch_all(c).await?
+        });
+        let mut told = Vec::new();
+        for (bytes,) in rows {
+            if let Some((Told::Case(change), line)) = told::read(&payload::open(&bytes)?)? {
+                told.push((line.revision, change, line));
+            }
+        }
+        told.sort_by_key(|(revision, ..)| *revision);
+        let mut case = None;
+        for (_, change, line) in told {
+            case = Some(apply(case, case_id, &change, &line).map_err(refused)?);
+        }
+        Ok(case)
+    }
+}

@@ -1,0 +1,171 @@
+//! State equals history: random changes of cases and promises, after which each row that is kept is
+//! what its entries add up to.
+
+use std::sync::LazyLock;
+
+use throughline::{
+    clock::{Clock, MovedClock},
+    error::Error,
+    model::{
+        Asked, CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Identifier, IdentifierKind,
+        Making, NewPromise, Offer, Opening, Origin, Profile, PromiseChange, PromisedTo,
+    },
+    store::{CasesOf, NewCase, Store},
+};
+use uuid::Uuid;
+
+use crate::{
+    random::Random,
+    support::{NOW, on_both},
+};
+
+const SEQUENCES: u64 = 25;
+const STEPS: usize = 30;
+
+fn asked(clock: Clock, random: &mut Random) -> Asked {
+    Asked {
+        request_id: clock.new_id(),
+        body: [7; 16],
+        actor: random.pick(&["mia", "joe"]).to_owned(),
+        reason: random.pick(&["", "she said so"]).to_owned(),
+    }
+}
+
+fn change(random: &mut Random) -> CaseChange {
+    let word = |random: &mut Random| random.pick(&["dark", "loud", "hot", ""]).to_owned();
+    let key = random.pick(&["fault", "since", "tried"]).to_owned();
+    match random.below(10) {
+        0 => CaseChange::Updated(CaseUpdate {
+            subject: random.one_in(2).then(|| word(random)),
+            owner: random.one_in(2).then(|| word(random)),
+            queue: random.one_in(2).then(|| word(random)),
+            state: random.one_in(2).then_some(CaseState::WaitingForUs),
+            add_orders: Vec::new(),
+            add_serials: vec![word(random)],
+        }),
+        1 => CaseChange::Resolved { disposition: word(random) },
+        2 | 3 => CaseChange::Reopened,
+        4 => CaseChange::FactReasked { key },
+        5 => CaseChange::HandedOver(Offer {
+            to: word(random),
+            to_queue: word(random),
+            note: word(random),
+            open_questions: vec![word(random)],
+            next_step: word(random),
+        }),
+        6 => CaseChange::HandOverAccepted,
+        7 => CaseChange::HandOverReturned,
+        _ => CaseChange::FactTold { key, value: word(random), told_in: None },
+    }
+}
+
+/// What a case or a promise may refuse; anything else is a fault.
+fn expected<T>(result: Result<T, Error>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(
+            Error::CaseResolved
+            | Error::CaseNotResolved
+            | Error::FactUnknown
+            | Error::NotHandedOver
+            | Error::PromiseSettled,
+        ) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_case_and_promise_is_what_its_entries_add_up_to() {
+    static TIMES: LazyLock<[MovedClock; 2]> = LazyLock::new(Default::default);
+    on_both(async |database| {
+        let moved = &TIMES[usize::from(database.url.starts_with("postgres"))];
+        moved.begin(NOW, 99, 1);
+        let clock = Clock::Moved(moved);
+        let store = Store::open(&database.url, 4, clock).await.unwrap();
+        let mut changed = 0;
+        for seed in 0..SEQUENCES {
+            changed += sequence(&store, clock, moved, seed).await;
+        }
+        // Most steps change something, or nothing has been compared.
+        assert!(changed > SEQUENCES as usize * STEPS / 3, "{changed}");
+        store.close().await;
+    })
+    .await;
+}
+
+async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) -> usize {
+    let mut random = Random::new(seed);
+    let account = Identifier {
+        kind: IdentifierKind::Account,
+        namespace: String::new(),
+        value: format!("customer-{seed}"),
+        raw: format!("customer-{seed}"),
+        mixed_script: false,
+        verified: false,
+    };
+    let made = store.identify(vec![account], Profile::default(), Origin::default()).await.unwrap();
+    let customer_id = made.customer.unwrap().id;
+    let mut cases: Vec<Uuid> = Vec::new();
+    let mut promises: Vec<Uuid> = Vec::new();
+    let mut changed = 0;
+    for _ in 0..STEPS {
+        moved.forward(i64::try_from(random.below(3_600_000_000)).unwrap());
+        let channel = random.pick(&Channel::ALL);
+        let asked = asked(clock, &mut random);
+        let done = match random.below(8) {
+            0 => {
+                let opening = Opening { subject: "a case".to_owned(), ..Opening::default() };
+                let case_id = clock.new_id();
+                let change = CaseChange::Opened(opening);
+                let write = CaseWrite { case_id, channel, etag: None, change, flags: Vec::new() };
+                let case = store.open_case(NewCase { customer_id, write }, asked).await.unwrap();
+                cases.push(case.id);
+                true
+            }
+            1 => {
+                let to = match cases.is_empty() {
+                    true => PromisedTo::Customer(customer_id),
+                    false => PromisedTo::Case(random.pick(&cases)),
+                };
+                let due_at = clock.now() + 7_200_000_000;
+                let making =
+                    Making { what: "a call".to_owned(), by: String::new(), due_at, amount: None };
+                let new = NewPromise { to, channel, making, flags: Vec::new() };
+                promises.push(store.make_promise(new, asked).await.unwrap().id);
+                true
+            }
+            2 if !promises.is_empty() => {
+                let id = random.pick(&promises);
+                let change = random.pick(&[PromiseChange::Kept, PromiseChange::Withdrawn]);
+                expected(store.settle_promise(id, change, channel, asked).await).is_some()
+            }
+            3 => {
+                store.break_due_promises().await.unwrap();
+                true
+            }
+            _ if !cases.is_empty() => {
+                let case_id = random.pick(&cases);
+                let change = change(&mut random);
+                let write = CaseWrite { case_id, channel, etag: None, change, flags: Vec::new() };
+                expected(store.change_case(write, asked).await).is_some()
+            }
+            _ => false,
+        };
+        changed += usize::from(done);
+    }
+    for id in cases {
+        let kept = store.get_case(id).await.unwrap();
+        assert_eq!(store.retell_case(id).await.unwrap(), Some(kept), "the seed is {seed}");
+    }
+    let retold = store.retell_promises(customer_id).await.unwrap();
+    assert_eq!(retold.len(), promises.len());
+    for promise in retold {
+        let kept = store.get_promise(promise.id).await.unwrap();
+        assert_eq!(promise, kept, "the seed is {seed}");
+    }
+    let of = CasesOf::Customer { customer_id, open_only: true };
+    for case in store.list_cases(&of, None, 200).await.unwrap() {
+        assert!(!case.is_resolved());
+    }
+    changed
+}
