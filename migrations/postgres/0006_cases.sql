@@ -1,7 +1,7 @@
 -- Twin of migrations/sqlite/0006_cases.sql. Cases and promises: what their entries add up to.
 
--- A case, with the record that it was opened with. `content` is JSON; the columns beside it are what
--- lists go by. A resolved case is in no queue and nobody's.
+-- A case, with the record that it was opened with. `content` is JSON; the columns beside it are
+-- what lists go by. A resolved case is in no queue and nobody's.
 create table cases (
     customer_id uuid not null,
     case_id uuid not null,
