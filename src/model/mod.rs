@@ -6,6 +6,7 @@ mod identifier;
 mod merge;
 mod page;
 mod search;
+mod watch;
 
 pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
 pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
@@ -17,6 +18,7 @@ pub use merge::{
 };
 pub use page::{EntryFilter, Order, Position};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
+pub use watch::{ResumePoint, WatchStart};
 
 /// A point in time: microseconds since 1970 UTC.
 pub type Micros = i64;
@@ -29,6 +31,10 @@ pub const MAX_CLAIMS: usize = 50;
 
 /// How many records one customer may be.
 pub const MAX_RECORDS: usize = 100;
+
+/// How many records the resume point of a watch may tell of: those that a customer is, and some
+/// that it has been.
+pub const MAX_WATCHED: usize = 150;
 
 /// How many entries one batch may hold.
 pub const MAX_BATCH: usize = 500;

@@ -62,6 +62,7 @@ impl<'a> Change<'a> {
         let content = identity_change(self.asked, self.now, change);
         self.entries.push(EntryRow {
             customer_id: record,
+            revision,
             payload: seal(stamp, &content),
             entry: NewEntry {
                 id,

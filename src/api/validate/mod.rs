@@ -9,6 +9,7 @@ mod entry;
 mod identity;
 mod list;
 mod time;
+mod watch;
 
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ pub use identity::{
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
+pub use watch::watch;
 
 use checker::Checker;
 
