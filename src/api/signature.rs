@@ -1,5 +1,5 @@
-//! Signs what a client is given to bring back, such as where a page ended. The signature binds it to
-//! one call and its content: what a client makes up, or brings to another call, is known as such.
+//! Signs what a client is given to bring back, such as where a page ended. The signature binds it
+//! to one call and its content: what a client makes up, or brings to another call, is known.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

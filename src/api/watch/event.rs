@@ -34,9 +34,11 @@ impl Event {
     }
 
     pub fn customer(person: &Person) -> Self {
+        let others = person.records.keys().filter(|record| **record != person.id);
+        let records = std::iter::once(&person.id).chain(others);
         Self::of(response::Event::Customer(pb::WatchedCustomer {
             customer_id: person.id.to_string(),
-            record_ids: person.records.keys().map(ToString::to_string).collect(),
+            record_ids: records.map(ToString::to_string).collect(),
         }))
     }
 

@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-pub(super) const LIST_ENTRIES: &str = "select customer_id, occurred_at, entry_id, payload from entries \
-    where (customer_id, occurred_at, entry_id) > ($1, $2, $3) \
+pub(super) const LIST_ENTRIES: &str = "select customer_id, occurred_at, entry_id, payload \
+    from entries where (customer_id, occurred_at, entry_id) > ($1, $2, $3) \
     order by customer_id, occurred_at, entry_id limit 200";
 
 /// The setting that says that the table is filled.
