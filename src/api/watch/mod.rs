@@ -2,8 +2,8 @@
 //!
 //! Each watch is a task that reads a page of what is new, hands it over event by event through a
 //! short queue, and reads no further until the caller has taken them. The caller that takes none
-//! for a while is cut off: its page and its place among the watches are free again, and what is left
-//! of it is the queue.
+//! for a while is cut off: its page and its place among the watches are free again, and what is
+//! left of it is the queue.
 
 mod event;
 mod stream;

@@ -8,8 +8,10 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::join_all};
-use throughline::pb::{
-    self, timeline_service_client::TimelineServiceClient, watch_timeline_response::Event,
+use prost_types::Timestamp;
+use throughline::{
+    clock::Clock,
+    pb::{self, timeline_service_client::TimelineServiceClient, watch_timeline_response::Event},
 };
 use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
@@ -18,7 +20,7 @@ use super::{ids, resume, watch_all};
 use crate::{
     calls::{account, note, to},
     random::Random,
-    support::{Database, Server, on_both},
+    support::{Database, Server, on_both, settings},
 };
 
 const WRITERS: usize = 8;
@@ -63,7 +65,9 @@ impl World {
         let mut client = self.connect(&mut random).await;
         let mut written = 0;
         while !*self.is_written.borrow() {
-            let call = to(&random.pick(customers), note("x"));
+            let long_ago = Some(Timestamp { seconds: 1_000_000_000, nanos: 0 });
+            let entry = pb::Entry { occurred_at: long_ago, ..note("x") };
+            let call = to(&random.pick(customers), entry);
             // Again with the same name until it is known to be there.
             while client.record_entry(call.clone()).await.is_err() {
                 client = self.connect(&mut random).await;
@@ -134,7 +138,7 @@ impl World {
             cuts.wait_for(|cuts| *cuts >= due).await.unwrap();
             let index = restart % SERVERS;
             servers.remove(index).stop().await;
-            let server = Server::start(database).await;
+            let server = Server::start_with(database, settings(Clock::System)).await;
             self.addresses.lock().unwrap()[index] = server.address;
             servers.insert(index, server);
         }
@@ -179,7 +183,7 @@ async fn soak(database: &Database, size: Size) -> usize {
     let mut random = Random::new(11);
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
-        servers.push(Server::start(database).await);
+        servers.push(Server::start_with(database, settings(Clock::System)).await);
     }
     let mut customers = Vec::new();
     for number in 0..size.customers {
@@ -241,9 +245,9 @@ async fn cuts_and_restarts_leave_no_gap_and_no_double() {
     .await;
 }
 
-/// The long form: `cargo test --release --test it -- --ignored --nocapture live::soak`. A watch that
-/// went on behind the largest id, not behind the last revision, would have left out entries: ids are
-/// made before the order of the commits is known.
+/// The long form: `cargo test --release --test it -- --ignored --nocapture live::soak`. A watch
+/// that went on behind the largest id, not behind the last revision, would have left out entries:
+/// ids are made before the order of the commits is known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes some minutes"]
 async fn a_thousand_cuts() {
