@@ -8,14 +8,20 @@ mod refused;
 mod resumed;
 mod soak;
 
+use std::time::Duration;
+
 use throughline::pb::{
     self, timeline_service_client::TimelineServiceClient, watch_timeline_request::Watched,
     watch_timeline_response::Event,
 };
+use tokio::time::timeout;
 use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use crate::{calls::Refusal, calls::refusal, support::Server};
+
+/// A watch from which nothing has come for so long is broken.
+const LATE: Duration = Duration::from_secs(120);
 
 /// The call that watches a customer from now on.
 pub fn watch(customer_id: &str) -> pb::WatchTimelineRequest {
@@ -59,7 +65,8 @@ impl Watching {
 
     /// The next event, or how the watch has ended.
     pub async fn event(&mut self) -> Result<Event, Status> {
-        let response = self.stream.message().await?.expect("a watch does not end without a status");
+        let next = timeout(LATE, self.stream.message()).await.expect("nothing came");
+        let response = next?.expect("a watch does not end without a status");
         assert_ne!(response.resume_token, "");
         self.token = response.resume_token;
         let event = response.event.unwrap();

@@ -25,6 +25,7 @@ use crate::{
 
 const WRITERS: usize = 8;
 const SERVERS: usize = 2;
+const FEW: usize = 4;
 
 /// How much is done. All of it goes on at the same time.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,10 @@ impl World {
         while !*self.is_written.borrow() {
             let long_ago = Some(Timestamp { seconds: 1_000_000_000, nanos: 0 });
             let entry = pb::Entry { occurred_at: long_ago, ..note("x") };
-            let call = to(&random.pick(customers), entry);
+            // Half of it to a few, whom several write to at the same time.
+            let few = &customers[..customers.len().min(FEW)];
+            let customer = random.pick(if random.one_in(2) { few } else { customers });
+            let call = to(&customer, entry);
             // Again with the same name until it is known to be there.
             while client.record_entry(call.clone()).await.is_err() {
                 client = self.connect(&mut random).await;
@@ -106,9 +110,11 @@ impl World {
         let mut is_done = self.is_done.subscribe();
         let Ok(answer) = client.watch_timeline(call).await else { return false };
         let mut stream = answer.into_inner();
-        let mut is_caught_up = false;
+        let (mut is_caught_up, mut before) = (false, watched.entries.len());
         loop {
-            if !*is_done.borrow() && random.one_in(12) {
+            let is_new = watched.entries.len() > before;
+            before = watched.entries.len();
+            if is_new && !*is_done.borrow() && random.one_in(3) {
                 self.cuts.send_modify(|cuts| *cuts += 1);
                 // It is in the middle of what comes next, or in nothing.
                 if let Some(Ok(Some(response))) = stream.message().now_or_never() {
