@@ -70,7 +70,8 @@ impl World {
             let entry = pb::Entry { occurred_at: long_ago, ..note("x") };
             // Half of it to a few, whom several write to at the same time.
             let few = &customers[..customers.len().min(FEW)];
-            let customer = random.pick(if random.one_in(2) { few } else { customers });
+            let among = if random.one_in(2) { few } else { customers };
+            let customer = random.pick(among);
             let call = to(&customer, entry);
             // Again with the same name until it is known to be there.
             while client.record_entry(call.clone()).await.is_err() {
