@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .extern_path(".throughline.v1", "crate::pb")
         .extern_path(".throughline.v1.ListTimelineResponse", "crate::api::page::EncodedPage")
         .extern_path(".throughline.v1.SearchTimelineResponse", "crate::api::page::EncodedPage")
+        .extern_path(".throughline.v1.WatchTimelineResponse", "crate::api::watch::EncodedEvent")
         .compile_fds(descriptors)?;
     Ok(())
 }

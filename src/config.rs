@@ -51,6 +51,12 @@ pub struct Config {
     pub max_calls: u32,
     /// For each connection.
     pub max_concurrent_streams: u32,
+    /// Of all connections together.
+    pub max_watches: u32,
+    /// After so long without an event a watch says that there is none.
+    pub watch_heartbeat: Duration,
+    /// A watch that is not read for so long is cut off.
+    pub watch_send_timeout: Duration,
     /// By what customers are merged without a person.
     pub auto_merge: Vec<MergeRule>,
     pub log_format: LogFormat,
@@ -76,6 +82,9 @@ impl Default for Config {
             max_connections: 1024,
             max_calls: 1024,
             max_concurrent_streams: 256,
+            max_watches: 10_000,
+            watch_heartbeat: Duration::from_secs(15),
+            watch_send_timeout: Duration::from_secs(10),
             auto_merge: Vec::new(),
             log_format: LogFormat::Text,
             log_level: None,

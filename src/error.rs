@@ -71,6 +71,14 @@ pub enum Error {
     PromiseSettled,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
+    #[error("resume_token: does not belong to this call; start again without it")]
+    BadResumeToken,
+    #[error("the server has as many watches as it may")]
+    TooManyWatches,
+    #[error("the stream was not read in time; watch again with its last resume_token")]
+    SlowReader,
+    #[error("the server is stopping; watch again with the last resume_token")]
+    Stopping,
     #[error("the server is busy")]
     Overloaded,
     #[error("the deadline of the call has passed")]

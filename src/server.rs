@@ -6,7 +6,7 @@ use std::{future::Future, io, time::Duration};
 use anyhow::Context as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
+    sync::{oneshot, watch},
     time::timeout,
 };
 use tokio_stream::Stream;
@@ -23,6 +23,7 @@ use crate::{
         caller::Callers,
         guard::{Bounds, GuardLayer},
         validate::Rules,
+        watch::{WatchBounds, Watches},
     },
     model::MergeRule,
     pb::{
@@ -67,6 +68,7 @@ pub struct Settings {
     pub max_concurrent_streams: u32,
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
+    pub watches: WatchBounds,
     pub rules: Rules,
     /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
     pub matching: Option<Vec<MergeRule>>,
@@ -87,12 +89,12 @@ where
 {
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, store.ping().await.is_ok()).await;
-    let watch = tokio::spawn(watch_store(store.clone(), health.clone()));
+    let pings = tokio::spawn(watch_store(store.clone(), health.clone()));
     let matching =
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
     let promises = tokio::spawn(store.clone().keep_promises_timed());
     let end_tasks = || {
-        watch.abort();
+        pings.abort();
         promises.abort();
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
@@ -103,7 +105,9 @@ where
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .context("the descriptors of the contract")?;
-    let api = Api::new(store.clone(), settings.rules.clone());
+    let (stop_watches, stopping) = watch::channel(false);
+    let watches = Watches::new(settings.watches, stopping);
+    let api = Api::new(store.clone(), settings.rules.clone(), watches);
     let customers = CustomerServiceServer::new(api.clone())
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
@@ -152,6 +156,8 @@ where
             end_tasks();
             report(&health, false).await;
             drop(stop);
+            // They end with a word of it, and the token to go on with elsewhere.
+            stop_watches.send_replace(true);
             // A stream that a client keeps open would hold the server for ever.
             match timeout(settings.shutdown_grace, &mut serving).await {
                 Ok(ended) => ended.context("the listener"),

@@ -10,6 +10,7 @@ use throughline::{
     api::{
         caller::{Actor, Callers},
         validate::{self, Rules},
+        watch::WatchBounds,
     },
     clock::Clock,
     model::MergeRule,
@@ -155,6 +156,11 @@ impl Served {
             max_calls: 4096,
             max_concurrent_streams: 256,
             shutdown_grace: Duration::from_secs(5),
+            watches: WatchBounds {
+                heartbeat: Duration::from_secs(15),
+                send_timeout: Duration::from_secs(10),
+                max_watches: 4096,
+            },
             rules: rules(),
             matching,
             callers: Callers::default(),

@@ -72,6 +72,11 @@ pub struct Guard<S> {
     layer: GuardLayer,
 }
 
+/// When the caller wants the call to have ended, where it says so. A call ends by then by itself; a
+/// stream that is its answer has to see to it.
+#[derive(Clone, Copy, Debug)]
+pub struct CallerDeadline(pub Instant);
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl<S> Service<Request<Body>> for Guard<S>
@@ -92,7 +97,14 @@ where
         let id = request_id(request.headers(), self.layer.clock);
         let method = request.uri().path();
         let span = tracing::info_span!("call", method, id = ?id, caller = Empty);
-        let mut deadline = self.deadline(request.headers());
+        let wanted = wanted_time(request.headers());
+        if let Ok(Some(wanted)) = wanted {
+            request.extensions_mut().insert(CallerDeadline(started + wanted));
+        }
+        let mut deadline = wanted.map(|wanted| {
+            let Bounds { default_deadline, max_deadline, .. } = self.layer.bounds;
+            wanted.map_or(default_deadline, |wanted| wanted.min(max_deadline))
+        });
         request.headers_mut().remove(TIMEOUT);
         // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
@@ -143,19 +155,14 @@ where
     }
 }
 
-impl<S> Guard<S> {
-    /// How long the call may take.
-    fn deadline(&self, headers: &HeaderMap) -> Result<Duration, Status> {
-        let Some(value) = headers.get(TIMEOUT) else {
-            return Ok(self.layer.bounds.default_deadline);
-        };
-        let wanted = value.to_str().ok().and_then(read_timeout).filter(|wanted| *wanted < FARTHEST);
-        let message = "grpc-timeout must be 1 to 8 digits and a unit (H, M, S, m, u or n), \
-            and less than a year";
-        let wanted = wanted
-            .ok_or_else(|| refused(Code::InvalidArgument, message, ErrorReason::BadDeadline))?;
-        Ok(wanted.min(self.layer.bounds.max_deadline))
-    }
+/// How long the call may take, where the caller says so.
+fn wanted_time(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
+    let wanted = value.to_str().ok().and_then(read_timeout).filter(|wanted| *wanted < FARTHEST);
+    let message = "grpc-timeout must be 1 to 8 digits and a unit (H, M, S, m, u or n), \
+        and less than a year";
+    let bad = || refused(Code::InvalidArgument, message, ErrorReason::BadDeadline);
+    wanted.map(Some).ok_or_else(bad)
 }
 
 /// The header as the gRPC protocol over HTTP/2 has it.

@@ -11,10 +11,12 @@ mod identity;
 mod one_message;
 pub mod page;
 mod page_token;
+mod signature;
 pub mod status;
 pub mod suggestions;
 pub mod timeline_service;
 pub mod validate;
+pub mod watch;
 
 use tonic::Request;
 use uuid::Uuid;
@@ -22,17 +24,19 @@ use uuid::Uuid;
 use crate::{error::Error, store::Store};
 use caller::Actor;
 use validate::{Rules, Who};
+use watch::Watches;
 
 /// What every service needs.
 #[derive(Clone, Debug)]
 pub struct Api {
     store: Store,
     rules: Rules,
+    watches: Watches,
 }
 
 impl Api {
-    pub fn new(store: Store, rules: Rules) -> Self {
-        Self { store, rules }
+    pub fn new(store: Store, rules: Rules, watches: Watches) -> Self {
+        Self { store, rules, watches }
     }
 
     /// The id of the customer that a read is about.

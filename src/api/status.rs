@@ -22,45 +22,58 @@ const MAX_IN_MESSAGE: usize = 5;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let (code, reason) = classify(&error);
-        match &error {
-            Error::Unavailable(cause) => tracing::warn!(%cause, "the store does not answer"),
-            Error::Internal(cause) => tracing::error!(%cause, "internal error"),
-            Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),
-            _ => {}
-        }
-        let mut details = ErrorDetails::new();
-        if let Error::Invalid(violations) = &error {
-            details.set_bad_request(named(violations));
-        }
-        if let Error::PurchaseNotFound { field }
-        | Error::ReplyNotFound { field }
-        | Error::OrderNumberTaken { field }
-        | Error::MayNotVerify { field } = &error
-        {
-            details.add_bad_request_violation(field.clone(), error.to_string());
-        }
-        if matches!(error, Error::BadPageToken) {
-            details.add_bad_request_violation("page_token", "does not belong to this call");
-        }
-        if matches!(error, Error::Unavailable(_) | Error::Overloaded) {
-            details.set_retry_info(Some(RETRY_AFTER));
-        }
-        let message = match &error {
-            Error::Invalid(violations) if violations.len() > MAX_IN_MESSAGE => {
-                format!("{} fields break a rule", violations.len())
-            }
-            other => other.to_string(),
-        };
-        let mut metadata = HashMap::new();
-        if let Error::MergeInUse(merges) = &error {
-            let ids: Vec<String> = merges.iter().map(ToString::to_string).collect();
-            metadata.insert("merge_ids".to_owned(), ids.join(","));
-        }
-        with_reason(code, message, reason, details, metadata)
+        described(&error, HashMap::new())
     }
 }
 
+/// How a stream ends for an error, and the token to resume it with.
+pub fn ended(error: &Error, resume_token: &str) -> Status {
+    described(error, HashMap::from([("resume_token".to_owned(), resume_token.to_owned())]))
+}
+
+fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
+    let (code, reason) = classify(error);
+    match error {
+        Error::Unavailable(cause) => tracing::warn!(%cause, "the store does not answer"),
+        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+        Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),
+        _ => {}
+    }
+    let mut details = ErrorDetails::new();
+    if let Error::Invalid(violations) = error {
+        details.set_bad_request(named(violations));
+    }
+    if let Error::PurchaseNotFound { field }
+    | Error::ReplyNotFound { field }
+    | Error::OrderNumberTaken { field }
+    | Error::MayNotVerify { field } = error
+    {
+        details.add_bad_request_violation(field.clone(), error.to_string());
+    }
+    if matches!(error, Error::BadPageToken) {
+        details.add_bad_request_violation("page_token", "does not belong to this call");
+    }
+    if matches!(error, Error::BadResumeToken) {
+        details.add_bad_request_violation("resume_token", "does not belong to this call");
+    }
+    if matches!(
+        error,
+        Error::Unavailable(_) | Error::Overloaded | Error::TooManyWatches | Error::Stopping
+    ) {
+        details.set_retry_info(Some(RETRY_AFTER));
+    }
+    let message = match error {
+        Error::Invalid(violations) if violations.len() > MAX_IN_MESSAGE => {
+            format!("{} fields break a rule", violations.len())
+        }
+        other => other.to_string(),
+    };
+    if let Error::MergeInUse(merges) = error {
+        let ids: Vec<String> = merges.iter().map(ToString::to_string).collect();
+        metadata.insert("merge_ids".to_owned(), ids.join(","));
+    }
+    with_reason(code, message, reason, details, metadata)
+}
 /// A status of this server: with a reason, always.
 pub fn refused(code: Code, message: impl Into<String>, reason: ErrorReason) -> Status {
     with_reason(code, message.into(), reason, ErrorDetails::new(), HashMap::new())
@@ -127,6 +140,10 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::PromiseNotFound => (Code::NotFound, ErrorReason::PromiseNotFound),
         Error::PromiseSettled => (Code::FailedPrecondition, ErrorReason::PromiseSettled),
         Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
+        Error::BadResumeToken => (Code::InvalidArgument, ErrorReason::BadResumeToken),
+        Error::TooManyWatches => (Code::ResourceExhausted, ErrorReason::TooManyWatches),
+        Error::SlowReader => (Code::Aborted, ErrorReason::SlowReader),
+        Error::Stopping => (Code::Unavailable, ErrorReason::ServerStopping),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),

@@ -4,13 +4,15 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api, actor, convert,
+    guard::CallerDeadline,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch},
+    watch::{WatchStream, WatchTokens},
 };
 use crate::{
     error::Error,
-    model::{Order, Record},
+    model::{Order, Record, WatchStart},
     pb::{self, services::timeline_service_server::TimelineService},
     store::PageRequest,
 };
@@ -98,6 +100,28 @@ impl TimelineService for Api {
         let (entries, next) = self.store.search_timeline(customer_id, words, request).await?;
         let next_page_token = tokens.write(next);
         Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
+    }
+
+    type WatchTimelineStream = WatchStream;
+
+    async fn watch_timeline(
+        &self,
+        request: Request<pb::WatchTimelineRequest>,
+    ) -> Result<Response<WatchStream>, Status> {
+        let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
+        let request = request.into_inner();
+        let (who, behind) = validate::watch(&request, &self.rules)?;
+        let tokens = WatchTokens::new(self.store.page_key(), &request);
+        let place = self.watches.place()?;
+        let start = match request.resume_token.as_str() {
+            "" => {
+                let id = self.find(who).await?;
+                behind.map_or(WatchStart::Now(id), |behind| WatchStart::Behind(id, behind))
+            }
+            token => WatchStart::Resume(tokens.read(token)?),
+        };
+        let watch = self.store.watch(start).await?;
+        Ok(Response::new(self.watches.start(watch, tokens, deadline, place)))
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::failure::Failure;
 use crate::{
-    api::{caller::Callers, validate::Rules},
+    api::{caller::Callers, validate::Rules, watch::WatchBounds},
     clock::Clock,
     config::Config,
     pb::{
@@ -71,6 +71,11 @@ pub fn settings(config: &Config) -> Settings {
         max_calls: usize::try_from(config.max_calls).unwrap_or(usize::MAX),
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
+        watches: WatchBounds {
+            heartbeat: config.watch_heartbeat,
+            send_timeout: config.watch_send_timeout,
+            max_watches: usize::try_from(config.max_watches).unwrap_or(usize::MAX),
+        },
         rules: rules(config),
         matching: None,
         callers: Callers::default(),

@@ -6,6 +6,7 @@ pub mod demo;
 mod evaluate;
 mod failure;
 mod flags;
+mod follow;
 pub mod import;
 pub mod json;
 mod listen;

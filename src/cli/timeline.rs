@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     connect::Client,
     failure::Failure,
+    follow::follow,
     json,
     render::{self, Look, Story},
     terminal,
@@ -30,6 +31,9 @@ pub struct TimelineArgs {
     /// How many entries at most [default: 50, with --json all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// What is recorded from now on, as it is, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["oldest_first", "limit", "What"])]
+    follow: bool,
     /// Long texts and conversations in full
     #[arg(long)]
     full: bool,
@@ -48,6 +52,10 @@ pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
     let filter = args.what.filter(&look.zone)?;
     let mut client = Client::connect(args.server.as_deref(), config).await?;
     let customer = client.customer(who.into()).await?;
+    if args.follow {
+        follow(&mut client, &customer, Some(&look).filter(|_| !args.json)).await?;
+        return client.close().await;
+    }
     let order = match args.oldest_first {
         true => pb::TimelineOrder::OldestFirst,
         false => pb::TimelineOrder::NewestFirst,

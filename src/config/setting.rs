@@ -179,6 +179,27 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| whole(text, 1, 100_000).map(|n| config.max_concurrent_streams = n),
     },
     Setting {
+        key: "max_watches",
+        scope: Scope::Listening,
+        about: "timelines that are watched at the same time; more of them are told to try again",
+        get: |config| config.max_watches.to_string(),
+        set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_watches = n),
+    },
+    Setting {
+        key: "watch_heartbeat_ms",
+        scope: Scope::Listening,
+        about: "milliseconds without news after which whoever watches hears that there is none",
+        get: |config| config.watch_heartbeat.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.watch_heartbeat = time),
+    },
+    Setting {
+        key: "watch_send_timeout_ms",
+        scope: Scope::Listening,
+        about: "milliseconds after which whoever watches and does not read is cut off",
+        get: |config| config.watch_send_timeout.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.watch_send_timeout = time),
+    },
+    Setting {
         key: "auto_merge",
         scope: Scope::Every,
         about: "by what customers are merged without a person: `verified_email` where both have \

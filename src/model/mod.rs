@@ -9,6 +9,7 @@ mod merge;
 mod page;
 mod promise;
 mod search;
+mod watch;
 
 pub use calendar::{Due, OpeningHours};
 pub use case::{
@@ -26,6 +27,7 @@ pub use merge::{
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
+pub use watch::{ResumePoint, WatchStart};
 
 /// A point in time: microseconds since 1970 UTC.
 pub type Micros = i64;
@@ -38,6 +40,10 @@ pub const MAX_CLAIMS: usize = 50;
 
 /// How many records one customer may be.
 pub const MAX_RECORDS: usize = 100;
+
+/// How many records the resume point of a watch may tell of: those that a customer is, and some
+/// that it has been.
+pub const MAX_WATCHED: usize = 150;
 
 /// How many entries one batch may hold.
 pub const MAX_BATCH: usize = 500;

@@ -79,7 +79,7 @@ impl<'a> Change<'a> {
         let recorded_at = self.now;
         let stamp = Stamp { entry_id: entry.id, customer_id: record, revision, recorded_at };
         let payload = seal(stamp, &entry.content);
-        self.entries.push(EntryRow { customer_id: record, payload, entry });
+        self.entries.push(EntryRow { customer_id: record, revision, payload, entry });
         revision
     }
 

@@ -13,6 +13,7 @@ mod db;
 mod dialect;
 mod kept_apart;
 mod link;
+mod live;
 mod matching;
 mod merge;
 mod migrate;
@@ -25,6 +26,7 @@ mod record;
 mod recorder;
 mod search;
 mod settings;
+mod signals;
 mod suggestion;
 mod timeline;
 mod told;
@@ -34,11 +36,12 @@ mod writes;
 use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
-use tokio::sync::{Notify, Semaphore};
+use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
 pub use case::{CasesOf, NewCase};
 pub use customers::ProfileChange;
+pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
 pub use preview::Preview;
@@ -47,6 +50,7 @@ pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use db::{Db, on_db};
 use recorder::Recorder;
+use signals::Signals;
 use writes::{Done, Item, NamedEntry};
 
 use crate::{
@@ -66,10 +70,9 @@ pub struct Store {
     page_key: Arc<[u8]>,
     /// A search over all history may take long: half of the connections stay free of them.
     searches: Arc<Semaphore>,
-    /// Told when this process has left work for whoever compares customers.
-    queued: Arc<Notify>,
-    /// Told when this process has made a promise, which may be the next one due.
-    due: Arc<Notify>,
+    signals: Signals,
+    /// Finds what other processes write.
+    poller: AbortHandle,
 }
 
 /// The customer that a set of identifiers names.
@@ -97,15 +100,17 @@ impl Store {
     pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, Error> {
         let db = Db::open(url, connections).await?;
         migrate::migrate(&db).await?;
-        let queued = Arc::new(Notify::new());
-        let recorder = Arc::new(Recorder::start(&db, clock, &queued));
+        let signals = Signals::default();
+        let recorder = Arc::new(Recorder::start(&db, clock, &signals));
+        let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
+        let poller = poller.abort_handle();
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
-        let due = Arc::new(Notify::new());
         let page_key = Arc::from([]);
-        let mut store = Self { db, clock, recorder, page_key, searches, queued, due };
+        let mut store = Self { db, clock, recorder, page_key, searches, signals, poller };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
+        store.fill_entry_revisions().await?;
         Ok(store)
     }
 
@@ -130,6 +135,7 @@ impl Store {
 
     /// Waits for what is under way and closes the connections.
     pub async fn close(&self) {
+        self.poller.abort();
         self.recorder.close().await;
         self.db.close().await;
     }
@@ -193,7 +199,7 @@ impl Store {
     }
 
     async fn write_all(&self, commands: Vec<Vec<Item>>) -> Result<Vec<record::Answer>, Error> {
-        let answers = recorder::record_all(&self.db, self.clock, commands, &self.queued).await;
+        let answers = recorder::record_all(&self.db, self.clock, commands, &self.signals).await;
         match answers.iter().find(|answer| matches!(answer, Err(Error::Unavailable(_)))) {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(answers),
@@ -263,6 +269,7 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
+        all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         let pages = timeline::TEXTS[kind as usize].iter();

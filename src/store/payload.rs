@@ -173,4 +173,24 @@ pub fn open(payload: &[u8]) -> Result<pb::Entry, Error> {
     page.entries.pop().ok_or(UNREADABLE)
 }
 
+/// The revision of the entry in what one row holds.
+pub fn revision(payload: &[u8]) -> Result<i64, Error> {
+    let page = StampedPage::decode(payload).map_err(|_| UNREADABLE)?;
+    page.entries.last().map(|entry| entry.revision).ok_or(UNREADABLE)
+}
+
+/// What of a `ListTimelineResponse` tells the revisions of its entries; the rest is passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+struct StampedPage {
+    #[prost(message, repeated, tag = "1")]
+    entries: Vec<Stamped>,
+}
+
+/// The same of an `Entry`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Stamped {
+    #[prost(int64, tag = "3")]
+    revision: i64,
+}
+
 const UNREADABLE: Error = Error::Inconsistent { table: "entries", column: "payload" };

@@ -250,6 +250,7 @@ impl Plan {
         self.known.entries.insert((customer_id, entry_id));
         self.writes.entries.push(EntryRow {
             customer_id,
+            revision,
             payload: seal(stamp, &named.entry.content),
             entry: named.entry.clone(),
         });

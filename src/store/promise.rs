@@ -103,7 +103,7 @@ impl Store {
             async move { store.try_make_promise(record, case_id, &new, &asked).await }
         };
         let id = attempt(run).await.map_err(lost)?;
-        self.due.notify_one();
+        self.signals.due.notify_one();
         self.get_promise(id).await
     }
 
@@ -220,7 +220,7 @@ impl Store {
                     LOOK_EVERY
                 }
             };
-            let made = self.due.notified();
+            let made = self.signals.due.notified();
             // An end of the time is no error: one is due, or other processes may have made some.
             let _ = tokio::time::timeout(wait, made).await;
         }

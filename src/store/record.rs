@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
     bulk::{Batch, Column, Table},
     claims, customers,
     db::{Db, Tx},
-    dialect, person,
+    dialect,
+    live::{self, EntryRevision},
+    person,
     plan::Plan,
     search,
+    signals::Signals,
     writes::{CustomerRow, Done, EntryRow, Item, Known, LedgerRow, Writes, held},
 };
 use crate::{
@@ -54,12 +56,12 @@ static CASE_ENTRIES: Table =
 pub type Answer = Result<Vec<Done>, Error>;
 
 /// Records the commands in one transaction. A command that is refused leaves the others.
-/// `queued` is told where records are to be compared.
+/// `signals` tell of what was written.
 pub async fn record(
     db: &Db,
     clock: Clock,
     commands: &[Vec<Item>],
-    queued: &Notify,
+    signals: &Signals,
 ) -> Result<Vec<Answer>, Error> {
     let mut tx = db.begin().await?;
     let known = load(&mut tx, commands).await?;
@@ -67,10 +69,12 @@ pub async fn record(
     let answers = commands.iter().map(|items| plan.apply(items)).collect();
     let now = plan.recorded_at();
     let is_compared = !plan.writes.changed.is_empty();
+    let revisions = plan.writes.touched.clone();
     write(&mut tx, plan.writes, now).await?;
     tx.commit().await?;
+    signals.live.wake(revisions.into_iter());
     if is_compared {
-        queued.notify_one();
+        signals.queued.notify_one();
     }
     Ok(answers)
 }
@@ -352,6 +356,7 @@ pub(super) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
     let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
     let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
+    live::add(batch, rows.iter().map(EntryRevision::of).collect());
     let words = rows.iter().map(|row| search::indexed(row.customer_id, &row.entry.words));
     let columns = vec![
         Column::Ids(customers.clone()),

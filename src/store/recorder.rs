@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{Mutex, Notify, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -16,6 +16,7 @@ use super::{
     attempt::{attempt, lost},
     db::Db,
     record::{self, Answer},
+    signals::Signals,
     writes::{Done, Item},
 };
 use crate::{clock::Clock, error::Error};
@@ -37,8 +38,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// `queued` is told when a write has left work for whoever compares customers.
-    pub fn start(db: &Db, clock: Clock, queued: &Arc<Notify>) -> Self {
+    /// `signals` tell others of what was written.
+    pub fn start(db: &Db, clock: Clock, signals: &Signals) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
         // While one transaction waits for the disk the next one is on its way. SQLite has one
@@ -49,8 +50,8 @@ impl Recorder {
         };
         let writers = (0..writers)
             .map(|_| {
-                let (commands, queued) = (Arc::clone(&commands), Arc::clone(queued));
-                tokio::spawn(work(db.clone(), clock, commands, queued))
+                let (commands, signals) = (Arc::clone(&commands), signals.clone());
+                tokio::spawn(work(db.clone(), clock, commands, signals))
             })
             .collect();
         Self { queue, writers: Mutex::new(writers) }
@@ -85,7 +86,7 @@ async fn work(
     db: Db,
     clock: Clock,
     commands: Arc<Mutex<mpsc::Receiver<Command>>>,
-    queued: Arc<Notify>,
+    signals: Signals,
 ) {
     while let Some(batch) = next_batch(&commands).await {
         // Nobody waits any more for a command whose caller has given up before it began.
@@ -95,7 +96,7 @@ async fn work(
         if items.is_empty() {
             continue;
         }
-        let results = record_all(&db, clock, items, &queued).await;
+        let results = record_all(&db, clock, items, &signals).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.
             let _ = answer.send(result);
@@ -123,10 +124,10 @@ pub async fn record_all(
     db: &Db,
     clock: Clock,
     commands: Vec<Vec<Item>>,
-    queued: &Arc<Notify>,
+    signals: &Signals,
 ) -> Vec<Answer> {
     let commands = Arc::new(commands);
-    match in_task(db, clock, Arc::clone(&commands), queued).await {
+    match in_task(db, clock, Arc::clone(&commands), signals).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
         Err(error) if commands.len() == 1 => vec![Err(lost(error))],
@@ -134,7 +135,7 @@ pub async fn record_all(
             let mut answers = Vec::with_capacity(commands.len());
             for items in commands.iter() {
                 let one = Arc::new(vec![items.clone()]);
-                answers.push(match in_task(db, clock, one, queued).await {
+                answers.push(match in_task(db, clock, one, signals).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
                     Err(error) => Err(lost(error)),
                 });
@@ -148,13 +149,13 @@ async fn in_task(
     db: &Db,
     clock: Clock,
     commands: Arc<Vec<Vec<Item>>>,
-    queued: &Arc<Notify>,
+    signals: &Signals,
 ) -> Result<Vec<Answer>, Error> {
-    let (db, queued) = (db.clone(), Arc::clone(queued));
+    let (db, signals) = (db.clone(), signals.clone());
     attempt(move || {
         let (db, commands) = (db.clone(), Arc::clone(&commands));
-        let queued = Arc::clone(&queued);
-        async move { record::record(&db, clock, &commands, &queued).await }
+        let signals = signals.clone();
+        async move { record::record(&db, clock, &commands, &signals).await }
     })
     .await
 }

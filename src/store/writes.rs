@@ -172,6 +172,8 @@ pub struct ClaimRow {
 #[derive(Clone, Debug)]
 pub struct EntryRow {
     pub customer_id: Uuid,
+    /// The record's revision that the entry is.
+    pub revision: i64,
     pub entry: NewEntry,
     pub payload: Vec<u8>,
 }

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod identity;
 mod ingest;
+mod live;
 mod random;
 mod store;
 mod story;

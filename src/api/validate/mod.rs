@@ -11,6 +11,7 @@ mod identity;
 mod list;
 mod promise;
 mod time;
+mod watch;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub use identity::{
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
+pub use watch::watch;
 
 use checker::Checker;
 

@@ -93,7 +93,7 @@ impl Store {
                 Err(Error::LostRace) => {}
                 Err(error) => tracing::warn!(%error, detail = ?error, "customers not compared"),
             }
-            let written = self.queued.notified();
+            let written = self.signals.queued.notified();
             // An end of the time is no error: other processes may have written.
             let _ = tokio::time::timeout(LOOK_EVERY, written).await;
         }
@@ -173,7 +173,7 @@ impl Store {
 
     /// Says that there may be work, to whoever keeps suggestions up in this process.
     pub(super) fn notify_matcher(&self) {
-        self.queued.notify_one();
+        self.signals.queued.notify_one();
     }
 }
 

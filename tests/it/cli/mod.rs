@@ -1,5 +1,6 @@
 mod arguments;
 mod evaluate;
+mod follow;
 mod found;
 mod identity;
 mod json;

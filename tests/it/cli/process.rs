@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{Database, TempFolder};
 
 /// The program in a folder of its own, with no setting from outside.
-fn throughline(folder: &TempFolder, arguments: &[&str]) -> Command {
+pub fn throughline(folder: &TempFolder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("THROUGHLINE_") {

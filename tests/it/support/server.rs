@@ -5,6 +5,7 @@ use throughline::{
     api::{
         caller::{Caller, Callers},
         validate::Rules,
+        watch::WatchBounds,
     },
     clock::Clock,
     model::{IdentifierKind, Micros},
@@ -53,6 +54,11 @@ pub fn settings(clock: Clock) -> Settings {
         max_calls: 1024,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
+        watches: WatchBounds {
+            heartbeat: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(60),
+            max_watches: 1024,
+        },
         rules: Rules::new(clock),
         callers: callers(),
         // A test that wants it says so: what happens by the way would be in the way of others.

@@ -128,6 +128,7 @@ pub enum Call {
     GetEntry(pb::GetEntryRequest),
     List(pb::ListTimelineRequest),
     Search(pb::SearchTimelineRequest),
+    Watch(pb::WatchTimelineRequest),
 }
 
 impl From<pb::RecordEntryRequest> for Call {
@@ -192,6 +193,7 @@ impl Call {
             Self::GetEntry(it) => timeline.get_entry(it).await.map(drop),
             Self::List(it) => timeline.list_timeline(it).await.map(drop),
             Self::Search(it) => timeline.search_timeline(it).await.map(drop),
+            Self::Watch(it) => timeline.watch_timeline(it).await.map(drop),
         }
     }
 
@@ -214,6 +216,7 @@ impl Call {
             Self::GetEntry(it) => ("GetEntryRequest", it.encode_to_vec()),
             Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
             Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
+            Self::Watch(it) => ("WatchTimelineRequest", it.encode_to_vec()),
         };
         static POOL: LazyLock<DescriptorPool> =
             LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());

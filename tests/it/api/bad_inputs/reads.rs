@@ -1,8 +1,8 @@
-//! Numbers 107 to 112: reads and searches.
+//! Numbers 107 to 113: reads, searches and watches.
 
 use throughline::pb::{
     self, TimelineOrder, get_customer_request, list_timeline_request::Customer,
-    search_customers_request::Query,
+    search_customers_request::Query, watch_timeline_request::Watched,
 };
 use tonic::Code;
 
@@ -14,6 +14,7 @@ use super::{
 pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = sizes(world);
     cases.extend(tokens(world));
+    cases.extend(watches(world));
     cases.extend(filters(world));
     cases.extend(queries(world));
     cases.extend(nobody(world));
@@ -101,6 +102,33 @@ fn tokens(world: &World) -> Vec<Case> {
         refused(108, what, call, &["page_token"]).reason("BAD_PAGE_TOKEN")
     };
     calls.into_iter().map(refuse).collect()
+}
+
+/// Number 113. A token is never too old: what was recorded stays. Those of another customer, of
+/// another database and of a time that is to come are in `live`.
+fn watches(world: &World) -> Vec<Case> {
+    let good = pb::WatchTimelineRequest {
+        watched: Some(Watched::CustomerId(world.customer_id.clone())),
+        ..Default::default()
+    };
+    let behind =
+        |revision| pb::WatchTimelineRequest { after_revision: Some(revision), ..good.clone() };
+    let mut cases = Vec::new();
+    for revision in [-1, i64::MIN, 1 << 40, i64::MAX] {
+        let call = Call::Watch(behind(revision));
+        cases.push(refused(113, format!("behind {revision}"), call, &["after_revision"]));
+    }
+    for (what, token) in [
+        ("of a list", world.page_token.clone()),
+        ("no base64", "%%% next event, please %%%".to_owned()),
+        ("forged", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
+        ("of 1 MiB", "A".repeat(1 << 20)),
+    ] {
+        let call = pb::WatchTimelineRequest { resume_token: token, ..good.clone() };
+        let case = refused(113, format!("a token {what}"), Call::Watch(call), &["resume_token"]);
+        cases.push(case.reason("BAD_RESUME_TOKEN"));
+    }
+    cases
 }
 
 /// Numbers 109 and 111.

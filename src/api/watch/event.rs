@@ -1,0 +1,81 @@
+//! An event on its way out. An entry is the bytes that it was stored in, which are already what the
+//! field of the event must hold.
+
+use prost::{
+    DecodeError, Message,
+    bytes::{Buf, BufMut},
+    encoding::{self, DecodeContext, WireType},
+};
+
+use crate::{
+    pb::{self, watch_timeline_response as response},
+    store::Person,
+};
+
+/// An encoded `WatchTimelineResponse`. It is only ever sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedEvent(Vec<u8>);
+
+/// An event, and the token to go on with behind it.
+#[derive(Debug)]
+pub struct Event {
+    pub encoded: EncodedEvent,
+    pub resume_token: String,
+}
+
+impl Event {
+    /// Of an entry as it is stored: a field 1.
+    pub fn entry(payload: Vec<u8>) -> Self {
+        Self { encoded: EncodedEvent(payload), resume_token: String::new() }
+    }
+
+    pub fn heartbeat() -> Self {
+        Self::of(response::Event::Heartbeat(pb::WatchHeartbeat {}))
+    }
+
+    pub fn customer(person: &Person) -> Self {
+        let others = person.records.keys().filter(|record| **record != person.id);
+        let records = std::iter::once(&person.id).chain(others);
+        Self::of(response::Event::Customer(pb::WatchedCustomer {
+            customer_id: person.id.to_string(),
+            record_ids: records.map(ToString::to_string).collect(),
+        }))
+    }
+
+    fn of(event: response::Event) -> Self {
+        let event = pb::WatchTimelineResponse { event: Some(event), ..Default::default() };
+        Self::entry(event.encode_to_vec())
+    }
+
+    /// The event with its token: an encoded message is the sequence of its fields.
+    pub fn with_token(self, resume_token: String) -> Self {
+        let EncodedEvent(mut bytes) = self.encoded;
+        encoding::string::encode(4, &resume_token, &mut bytes);
+        Self { encoded: EncodedEvent(bytes), resume_token }
+    }
+}
+
+impl Message for EncodedEvent {
+    fn encode_raw(&self, buf: &mut impl BufMut) {
+        buf.put_slice(&self.0);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The server sends events and never receives one.
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        ctx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        encoding::skip_field(wire_type, tag, buf, ctx)
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,172 @@
+//! WatchTimeline: a watch of the store as a stream of events.
+//!
+//! Each watch is a task that reads a page of what is new, hands it over event by event through a
+//! short queue, and reads no further until the caller has taken them. The caller that takes none
+//! for a while is cut off: its page and its place among the watches are free again, and what is
+//! left of it is the queue.
+
+mod event;
+mod stream;
+mod token;
+
+pub use event::EncodedEvent;
+pub use stream::WatchStream;
+pub use token::WatchTokens;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch::Receiver},
+    time::{Instant, sleep_until, timeout, timeout_at},
+};
+
+use crate::{
+    error::Error,
+    store::{Watch, WatchedEntry},
+};
+use event::Event;
+
+/// How many events wait for the caller beside the page that they are of.
+const QUEUE: usize = 4;
+
+/// What bounds watches.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchBounds {
+    /// After so long without an event the caller hears that there is none.
+    pub heartbeat: Duration,
+    /// A caller that takes no event for so long is cut off.
+    pub send_timeout: Duration,
+    /// How many watches there may be at once.
+    pub max_watches: usize,
+}
+
+/// The watches of a server.
+#[derive(Clone, Debug)]
+pub struct Watches {
+    bounds: WatchBounds,
+    places: Arc<Semaphore>,
+    /// True once the server stops.
+    stopping: Receiver<bool>,
+}
+
+impl Watches {
+    pub fn new(bounds: WatchBounds, stopping: Receiver<bool>) -> Self {
+        let places = bounds.max_watches.min(Semaphore::MAX_PERMITS);
+        Self { bounds, places: Arc::new(Semaphore::new(places)), stopping }
+    }
+
+    /// A place for one more.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyWatches)
+    }
+
+    /// Follows a watch until the caller, the deadline or the server ends it.
+    pub fn start(
+        &self,
+        watch: Watch,
+        tokens: WatchTokens,
+        deadline: Option<Instant>,
+        place: OwnedSemaphorePermit,
+    ) -> WatchStream {
+        let (events, taken) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let stream = WatchStream::new(taken, ended, tokens.write(watch.point()));
+        let (bounds, mut stopping) = (self.bounds, self.stopping.clone());
+        tokio::spawn(async move {
+            let mut follower = Follower { watch, tokens, events: events.clone(), bounds };
+            let error = tokio::select! {
+                () = events.closed() => return,
+                // An error means that the server is gone, which is a stop too.
+                _ = stopping.wait_for(|stopping| *stopping) => Error::Stopping,
+                () = passed(deadline) => Error::DeadlinePassed,
+                Err(error) = follower.follow() => error,
+            };
+            if error == Error::SlowReader {
+                tracing::info!("a watch was not read in time and is cut off");
+            }
+            // Whoever does not take it is gone. The queue ends when the senders are dropped, and
+            // the end has to stand by then.
+            let _ = end.send(error);
+            drop(place);
+        });
+        stream
+    }
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Follower {
+    watch: Watch,
+    tokens: WatchTokens,
+    events: mpsc::Sender<Event>,
+    bounds: WatchBounds,
+}
+
+impl Follower {
+    /// Sends what is new, for ever.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Error> {
+        self.send(Event::customer(self.watch.person())).await?;
+        self.catch_up().await?;
+        loop {
+            // All is sent; then what is new, or that nothing is.
+            let mut quiet_until = self.beat().await?;
+            while timeout_at(quiet_until, self.watch.woken()).await.is_ok() {
+                if self.look().await? {
+                    quiet_until = self.next_beat();
+                }
+            }
+            // The database may be out of reach: a heartbeat means that it was asked.
+            self.look().await?;
+        }
+    }
+
+    /// Looks whether there is something new and sends it; whether there was.
+    async fn look(&mut self) -> Result<bool, Error> {
+        let is_other = self.watch.refresh().await?;
+        if is_other {
+            self.send(Event::customer(self.watch.person())).await?;
+        }
+        Ok(self.catch_up().await? || is_other)
+    }
+
+    /// Sends what the last look has found; whether it was anything.
+    async fn catch_up(&mut self) -> Result<bool, Error> {
+        let mut any = false;
+        loop {
+            let page = self.watch.page().await?;
+            if page.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            for entry in page {
+                self.watch.advance(&entry);
+                let WatchedEntry { payload, .. } = entry;
+                self.send(Event::entry(payload)).await?;
+            }
+        }
+    }
+
+    async fn beat(&self) -> Result<Instant, Error> {
+        self.send(Event::heartbeat()).await?;
+        Ok(self.next_beat())
+    }
+
+    fn next_beat(&self) -> Instant {
+        Instant::now() + self.bounds.heartbeat
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Error> {
+        let event = event.with_token(self.tokens.write(self.watch.point()));
+        match timeout(self.bounds.send_timeout, self.events.send(event)).await {
+            Ok(Ok(())) => Ok(()),
+            // The caller is gone: nobody hears this.
+            Ok(Err(_)) => Err(Error::Stopping),
+            Err(_) => Err(Error::SlowReader),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Watching a timeline: what is new of a customer, in the order in which it was recorded.
+//!
+//! The order within a record is that of its revisions: its row is locked by whoever writes, so that
+//! whoever sees one revision sees all before it. A position in it holds across merges, servers and
+//! restarts.
+
+mod fill;
+mod hub;
+mod poll;
+mod watch;
+
+pub use hub::Hub;
+pub use poll::poll;
+pub use watch::{Person, Watch, WatchedEntry};
+
+use uuid::Uuid;
+
+use super::{
+    bulk::{Batch, Column, Table},
+    dialect::Kind,
+    writes::EntryRow,
+};
+use crate::model::Micros;
+
+static ENTRY_REVISIONS: Table = Table {
+    name: "entry_revisions",
+    columns: &["customer_id", "revision", "occurred_at", "entry_id"],
+};
+
+/// A row that tells as what revision of its record an entry was recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryRevision {
+    customer_id: Uuid,
+    revision: i64,
+    occurred_at: Micros,
+    entry_id: Uuid,
+}
+
+impl EntryRevision {
+    pub fn of(row: &EntryRow) -> Self {
+        Self {
+            customer_id: row.customer_id,
+            revision: row.revision,
+            occurred_at: row.entry.occurred_at,
+            entry_id: row.entry.id,
+        }
+    }
+}
+
+/// Adds the rows of new entries.
+pub fn add(batch: &mut Batch, rows: Vec<EntryRevision>) {
+    batch.insert(&ENTRY_REVISIONS, columns(rows));
+}
+
+/// Adds those that are not there.
+fn add_missing(batch: &mut Batch, rows: Vec<EntryRevision>) {
+    batch.insert_missing(&ENTRY_REVISIONS, columns(rows));
+}
+
+fn columns(rows: Vec<EntryRevision>) -> Vec<Column> {
+    vec![
+        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
+        Column::Integers(rows.iter().map(|row| row.revision).collect()),
+        Column::Integers(rows.iter().map(|row| row.occurred_at).collect()),
+        Column::Ids(rows.into_iter().map(|row| row.entry_id).collect()),
+    ]
+}
+
+/// Every statement, with a name, for the test that prepares them.
+pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {
+    vec![
+        ("live.revisions", poll::REVISIONS.on(kind).to_owned()),
+        ("live.person", watch::PERSON.to_owned()),
+        ("live.entries", watch::ENTRIES.to_owned()),
+        ("live.fill", fill::LIST_ENTRIES.to_owned()),
+    ]
+}
