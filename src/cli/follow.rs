@@ -22,7 +22,8 @@ use crate::pb::{self, watch_timeline_request::Watched, watch_timeline_response::
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Shows what is recorded of a customer from now on, until Ctrl-C: in JSON where there is no `look`.
+/// Shows what is recorded of a customer from now on, until Ctrl-C: in JSON where there is no
+/// `look`.
 pub async fn follow(
     client: &mut Client,
     customer: &pb::Customer,
