@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    ops::Range,
     sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -169,9 +170,9 @@ pub async fn play(database: &Database, pause: Micros, calls: &[Call]) -> World {
     world
 }
 
-/// Runs the sequences of the seeds below `count`, some at the same time.
-async fn all(count: u64, databases: &[Database]) {
-    let next = Arc::new(AtomicU64::new(0));
+/// Runs the sequences of the seeds, some at the same time.
+async fn all(seeds: Range<u64>, databases: &[Database]) {
+    let next = Arc::new(AtomicU64::new(seeds.start));
     let mut workers = Vec::new();
     for worker in 0..WORKERS {
         let Some(database) = databases.get(worker % databases.len().max(1)) else { break };
@@ -180,7 +181,7 @@ async fn all(count: u64, databases: &[Database]) {
             let mut bench = Bench::new(&url, u32::try_from(worker).unwrap() << 20).await;
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= count {
+                if seed >= seeds.end {
                     break;
                 }
                 bench.check(seed).await?;
@@ -189,10 +190,12 @@ async fn all(count: u64, databases: &[Database]) {
             Ok(())
         }));
     }
+    let mut failures = Vec::new();
     for worker in workers {
         let result: Result<(), String> = worker.await.unwrap();
-        result.unwrap_or_else(|told| panic!("{told}"));
+        failures.extend(result.err());
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
 /// A database for each worker.
@@ -210,16 +213,16 @@ async fn postgres() -> Vec<Database> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sequence_is_as_the_oracle_says_on_sqlite() {
-    all(FEW, &sqlite()).await;
+    all(0..FEW, &sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sequence_is_as_the_oracle_says_on_postgres() {
-    all(FEW, &postgres().await).await;
+    all(0..FEW, &postgres().await).await;
 }
 
 /// The long form: `cargo test --release --test it -- --ignored identity::sequences::many`.
-/// SEQUENCES is another number of them.
+/// SEQUENCES is another number of them, or the seeds from one to before another: 500..1000.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes some minutes"]
 async fn many_sequences_on_sqlite() {
@@ -232,8 +235,10 @@ async fn many_sequences_on_postgres() {
     all(many(), &postgres().await).await;
 }
 
-fn many() -> u64 {
-    env::var("SEQUENCES").map_or(MANY, |count| count.parse().unwrap())
+fn many() -> Range<u64> {
+    let Ok(text) = env::var("SEQUENCES") else { return 0..MANY };
+    let (from, to) = text.split_once("..").unwrap_or(("0", &text));
+    from.parse().unwrap()..to.parse().unwrap()
 }
 
 /// Runs the sequence of the seed in SEQUENCE again, on both databases.

@@ -49,6 +49,12 @@ impl Oracle {
                     return Err(Refused::NoSuggestion);
                 }
                 self.dismissed.insert(pair(*record, *other));
+                // Whatever was suggested of the two people at the time is dismissed with it.
+                for one in self.person(*record) {
+                    for other in self.person(*other) {
+                        self.dismissed_too.insert(pair(one, other));
+                    }
+                }
             }
             Change::Update { etag: Etag::Stale, .. } => return Err(Refused::Stale),
             Change::Update { record, fields, origin, .. } => {
@@ -107,7 +113,12 @@ impl Oracle {
         let sure = noted.flat_map(|(_, key)| self.live(*key));
         let sure = sure.filter(|claim| claim.proof == Proof::Verified);
         let others = sure.map(|claim| claim.record);
+        let dismissed = |other: usize| {
+            let theirs = self.person(other);
+            person.iter().any(|a| theirs.iter().any(|b| self.dismissed_too.contains(&pair(*a, *b))))
+        };
         let others = others.filter(|other| self.may_be_suggested(record, *other));
+        let others = others.filter(|other| !dismissed(*other));
         others.map(|other| self.root(other)).collect()
     }
 

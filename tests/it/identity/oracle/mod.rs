@@ -171,6 +171,8 @@ pub struct Oracle {
     pub lines: Vec<Line>,
     marks: BTreeSet<(usize, usize)>,
     pub dismissed: BTreeSet<(usize, usize)>,
+    /// Pairs that may have been suggested when their people were dismissed: they need not be again.
+    pub dismissed_too: BTreeSet<(usize, usize)>,
     approvals: Vec<Approval>,
     /// What was said of identifiers that others have: by record and key, whether verified.
     noted: BTreeMap<(usize, usize), bool>,
