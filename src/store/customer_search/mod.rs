@@ -27,7 +27,7 @@ use crate::{
 /// How many customers a search gives: who is not among the best is found by saying more.
 const BEST: usize = 200;
 /// How many records a reading is held against.
-const MAX_CANDIDATES: usize = 240;
+const MAX_CANDIDATES: usize = 400;
 
 /// All statements of the search, with a name, for the test that prepares them.
 pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {

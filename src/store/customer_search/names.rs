@@ -24,7 +24,7 @@ use crate::{
 static FIND_BY_BEGINNING: LazyLock<Packed> = LazyLock::new(|| {
     Packed::ids(
         "select customer_id as id from customer_names \
-        where word >= $1 and word < $2 order by word, other, customer_id limit 400",
+        where word >= $1 and word < $2 order by word, other, customer_id limit 600",
     )
 });
 /// Two words of which each begins so. $1 to $4: the ranges of the one and of the other; of the
@@ -49,7 +49,7 @@ struct Ranges {
 const RANGES: usize = 16;
 
 /// For the words as they are typed, and the nearest of those that may have been meant.
-static TYPED: Ranges = Ranges { rows: 120, text: LazyLock::new(|| ranges_text(120)) };
+static TYPED: Ranges = Ranges { rows: 200, text: LazyLock::new(|| ranges_text(200)) };
 /// For the many other words that may have been meant.
 static MEANT: Ranges = Ranges { rows: 24, text: LazyLock::new(|| ranges_text(24)) };
 
