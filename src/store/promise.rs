@@ -31,11 +31,12 @@ pub(super) const SET: &str = "insert into promises \
     (customer_id, promise_id, state, due_at, content) values ($1, $2, $3, $4, $5) \
     on conflict (customer_id, promise_id) do update set state = excluded.state, \
     content = excluded.content";
-/// Open promises whose time has passed. $1 now.
-pub(super) const DUE: &str = "select customer_id, promise_id from promises \
-    where state = 'open' and due_at <= $1 order by due_at, promise_id limit $2";
-pub(super) const NEXT_DUE: &str =
-    "select due_at from promises where state = 'open' order by due_at, promise_id limit 1";
+/// Open promises whose time has passed, behind one. $1 now, $2 and $3 the one before.
+pub(super) const DUE: &str = "select customer_id, promise_id, due_at from promises \
+    where state = 'open' and due_at <= $1 and (due_at, promise_id) > ($2, $3) \
+    order by due_at, promise_id limit $4";
+pub(super) const NEXT_DUE: &str = "select due_at from promises \
+    where state = 'open' and due_at > $1 order by due_at, promise_id limit 1";
 pub(super) const ENTRIES: &str = "select e.payload from entries e \
     where e.customer_id = $1 and e.kind = 'promise_change' \
     order by e.occurred_at, e.entry_id limit $2";
@@ -228,24 +229,31 @@ impl Store {
 
     /// Breaks every open promise whose time has passed, each in a transaction of its own and as of
     /// the moment it was due. Gives when the next one is due. Several servers may do so at once.
+    /// One that cannot be broken is passed over, so that it holds up no other, and tried again the
+    /// next time.
     pub async fn break_due_promises(&self) -> Result<Option<Micros>, Error> {
+        let mut after = (Micros::MIN, Uuid::nil());
         loop {
             let now = self.clock.now();
-            let due: Vec<(Uuid, Uuid)> = on_db!(&self.db, |c| {
-                sqlx::query_as(DUE).bind(now).bind(BATCH).fetch_all(c).await?
+            let due: Vec<(Uuid, Uuid, Micros)> = on_db!(&self.db, |c| {
+                let query = sqlx::query_as(DUE).bind(now).bind(after.0).bind(after.1);
+                query.bind(BATCH).fetch_all(c).await?
             });
-            if due.is_empty() {
-                let next: Option<Micros> =
-                    on_db!(&self.db, |c| { sqlx::query_scalar(NEXT_DUE).fetch_optional(c).await? });
-                return Ok(next);
-            }
-            for (record, promise_id) in due {
+            let Some((_, last, due_at)) = due.last() else {
+                return Ok(on_db!(&self.db, |c| {
+                    sqlx::query_scalar(NEXT_DUE).bind(now).fetch_optional(c).await?
+                }));
+            };
+            after = (*due_at, *last);
+            for (record, promise_id, _) in due {
                 let store = self.clone();
                 let run = move || {
                     let store = store.clone();
                     async move { store.try_break(record, promise_id).await }
                 };
-                attempt(run).await.map_err(lost)?;
+                if let Err(error) = attempt(run).await {
+                    tracing::warn!(%error, %promise_id, "a promise that is due was not broken");
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use throughline::{
     clock::{Clock, MovedClock},
     pb::{
@@ -246,6 +247,41 @@ async fn what_breaks_a_rule_is_refused() {
         let refused = refusal(server.cases.clone().settle_promise(by_shop(call)).await);
         assert_eq!(refused, Refusal::new(Code::NotFound, "PROMISE_NOT_FOUND", []));
         server.stop().await;
+    })
+    .await;
+}
+
+/// A row that cannot be read is passed over: the clock goes on for everybody else.
+#[tokio::test]
+async fn one_promise_that_cannot_be_read_holds_up_no_other() {
+    static TIMES: LazyLock<[MovedClock; 2]> = LazyLock::new(Default::default);
+    on_both(async |database| {
+        let moved = &TIMES[usize::from(database.url.starts_with("postgres"))];
+        moved.begin(NOW, 2, 1);
+        let clock = Clock::Moved(moved);
+        let server = Server::start_with(database, settings(clock)).await;
+        let anna = server.made(vec![account("anna")]).await;
+        server.promised(promising(&anna.id, 60)).await;
+        server.stop().await;
+        let spoil = "update promises set content = '{}'";
+        if database.url.starts_with("postgres") {
+            let mut c = PgConnection::connect(&database.url).await.unwrap();
+            sqlx::query(spoil).execute(&mut c).await.unwrap();
+        } else {
+            let mut c = SqliteConnection::connect(&database.url).await.unwrap();
+            sqlx::query(spoil).execute(&mut c).await.unwrap();
+        }
+        let server = Server::start_with(database, settings(clock)).await;
+        let bert = server.made(vec![account("bert")]).await;
+        let second = server.promised(promising(&bert.id, 61)).await;
+        server.stop().await;
+
+        let store = Store::open(&database.url, 4, clock).await.unwrap();
+        moved.forward(HOUR);
+        assert_eq!(store.break_due_promises().await.unwrap(), None);
+        let broken = store.get_promise(second.id.parse().unwrap()).await.unwrap();
+        assert_eq!(broken.broken_at, Some(NOW + 61 * 1_000_000));
+        store.close().await;
     })
     .await;
 }
