@@ -69,6 +69,12 @@ pub enum Error {
     PromiseNotFound,
     #[error("the promise is settled")]
     PromiseSettled,
+    #[error("case pass not found")]
+    CasePassNotFound,
+    #[error("the case pass is locked")]
+    CasePassLocked,
+    #[error("no code for a case pass is free")]
+    NoCasePassLeft,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("resume_token: does not belong to this call; start again without it")]

@@ -124,6 +124,30 @@ impl CaseService for Api {
         Ok(Response::new(pb::AnswerHandOverResponse { case }))
     }
 
+    async fn issue_case_pass(
+        &self,
+        request: Request<pb::IssueCasePassRequest>,
+    ) -> Result<Response<pb::IssueCasePassResponse>, Status> {
+        let actor = actor(&request);
+        let (new, asked) = validate::pass_to_issue(request.into_inner(), &actor)?;
+        let pass = self.store.issue_case_pass(new, asked).await?;
+        let expires_at = Some(pb::timestamp(pass.expires_at));
+        Ok(Response::new(pb::IssueCasePassResponse { code: pass.code.display(), expires_at }))
+    }
+
+    async fn redeem_case_pass(
+        &self,
+        request: Request<pb::RedeemCasePassRequest>,
+    ) -> Result<Response<pb::RedeemCasePassResponse>, Status> {
+        let actor = actor(&request);
+        let key = self.store.page_key();
+        let (code, channel, asked) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
+        let (case, customer_id) = self.store.redeem_case_pass(code, channel, asked).await?;
+        let case = Some(convert::case(case));
+        let customer_id = customer_id.to_string();
+        Ok(Response::new(pb::RedeemCasePassResponse { case, customer_id }))
+    }
+
     async fn make_promise(
         &self,
         request: Request<pb::MakePromiseRequest>,

@@ -126,13 +126,26 @@ pub enum HandOverState {
 pub enum CaseChange {
     Opened(Opening),
     Updated(CaseUpdate),
-    Resolved { disposition: String },
+    Resolved {
+        disposition: String,
+    },
     Reopened,
-    FactTold { key: String, value: String, told_in: Option<Uuid> },
-    FactReasked { key: String },
+    FactTold {
+        key: String,
+        value: String,
+        told_in: Option<Uuid>,
+    },
+    FactReasked {
+        key: String,
+    },
     HandedOver(Offer),
     HandOverAccepted,
     HandOverReturned,
+    /// Ends the pass that was issued before.
+    PassIssued {
+        expires_at: Micros,
+    },
+    PassRedeemed,
 }
 
 /// What a case begins with.

@@ -64,6 +64,16 @@ pub(super) fn read(content: &str) -> Result<Case, Error> {
         .map_err(|_| Error::Inconsistent { table: "cases", column: "content" })
 }
 
+/// The case after a change, or why it is refused.
+pub(super) fn changed(
+    before: Option<Case>,
+    case_id: Uuid,
+    change: &CaseChange,
+    line: &Line,
+) -> Result<Case, Error> {
+    apply(before, case_id, change, line).map_err(refused)
+}
+
 fn refused(fault: CaseFault) -> Error {
     match fault {
         CaseFault::Resolved => Error::CaseResolved,
@@ -218,7 +228,7 @@ impl Store {
                 actor: asked.actor.clone(),
                 reason: asked.reason.clone(),
             };
-            let case = apply(before, write.case_id, &write.change, &line).map_err(refused)?;
+            let case = changed(before, write.case_id, &write.change, &line)?;
             set(&mut tx, &case).await?;
         }
         change.write(&mut tx, record, Some(write.case_id)).await?;
@@ -280,7 +290,7 @@ impl Store {
         told.sort_by_key(|(revision, ..)| *revision);
         let mut case = None;
         for (_, change, line) in told {
-            case = Some(apply(case, case_id, &change, &line).map_err(refused)?);
+            case = Some(changed(case, case_id, &change, &line)?);
         }
         Ok(case)
     }

@@ -125,10 +125,13 @@ pub(super) async fn earlier(
     match found.remove(&name) {
         Some(row) if row.body == body => Ok(Some(row)),
         None => Ok(None),
-        Some(_) => {
-            let violation = Violation::new("request_id", "was used before with another content");
-            let reason = InvalidReason::RequestIdReused;
-            Err(Error::Invalid(vec![Violation { reason, ..violation }]))
-        }
+        Some(_) => Err(reused()),
     }
+}
+
+/// What a call is told whose name another one has.
+pub(super) fn reused() -> Error {
+    let violation = Violation::new("request_id", "was used before with another content");
+    let reason = InvalidReason::RequestIdReused;
+    Error::Invalid(vec![Violation { reason, ..violation }])
 }

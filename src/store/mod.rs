@@ -5,6 +5,7 @@ mod approval;
 mod attempt;
 mod bulk;
 mod case;
+mod case_pass;
 mod change;
 mod claims;
 mod customer_search;
@@ -40,6 +41,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
 pub use case::{CasesOf, NewCase};
+pub use case_pass::{IssuedPass, NewPass};
 pub use customers::ProfileChange;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
@@ -256,6 +258,12 @@ impl Store {
             ("cases.of_queue", case::LIST_OF_QUEUE.to_owned()),
             ("cases.of_owner", case::LIST_OF_OWNER.to_owned()),
             ("cases.entries", case::ENTRIES.to_owned()),
+            ("case_passes.remove", case_pass::REMOVE.to_owned()),
+            ("case_passes.add", case_pass::ADD.to_owned()),
+            ("case_passes.find", case_pass::FIND.to_owned()),
+            ("case_passes.count_try", case_pass::COUNT_TRY.to_owned()),
+            ("case_passes.give_back", case_pass::GIVE_BACK.to_owned()),
+            ("case_passes.redeemed", case_pass::REDEEMED.to_owned()),
             ("promises.record_of", promise::RECORD_OF.to_owned()),
             ("promises.get", promise::GET.to_owned()),
             ("promises.load", promise::LOAD.to_owned()),

@@ -150,6 +150,11 @@ fn case_change(change: &CaseChange, actor: String, reason: String) -> Content {
             Change::Resolved
         }
         CaseChange::Reopened => Change::Reopened,
+        CaseChange::PassIssued { expires_at } => {
+            told.pass_expires_at = Some(pb::timestamp(*expires_at));
+            Change::PassIssued
+        }
+        CaseChange::PassRedeemed => Change::PassRedeemed,
         _ => Change::Unspecified,
     };
     told.change = sort.into();
@@ -259,6 +264,11 @@ fn read_case_change(it: &pb::CaseChange) -> Result<CaseChange, Error> {
         }),
         Change::Resolved => CaseChange::Resolved { disposition: it.disposition.clone() },
         Change::Reopened => CaseChange::Reopened,
+        Change::PassIssued => {
+            let expires_at = micros(it.pass_expires_at.ok_or(UNREADABLE)?);
+            CaseChange::PassIssued { expires_at }
+        }
+        Change::PassRedeemed => CaseChange::PassRedeemed,
     })
 }
 

@@ -44,10 +44,14 @@ pub fn apply(
     match change {
         CaseChange::Reopened if !case.is_resolved() => return Err(CaseFault::NotResolved),
         CaseChange::Reopened => {}
+        // Who comes with a pass is shown how the case ended.
+        CaseChange::PassRedeemed => return Ok(case),
         _ if case.is_resolved() => return Err(CaseFault::Resolved),
         _ => {}
     }
     match change {
+        // It is told of, and leaves the case as it is.
+        CaseChange::PassIssued { .. } | CaseChange::PassRedeemed => return Ok(case),
         CaseChange::Opened(_) => {}
         CaseChange::Updated(update) => update_case(&mut case, update)?,
         CaseChange::Resolved { disposition } => {

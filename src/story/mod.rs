@@ -6,6 +6,7 @@ pub mod blocked;
 pub mod calendar;
 mod card;
 pub mod case;
+pub mod case_pass;
 pub mod customer_search;
 mod digit;
 mod email;

@@ -2,6 +2,7 @@
 //! Nothing behind this point meets a text that has not been checked.
 
 mod case;
+mod case_pass;
 mod checker;
 mod content;
 mod customer;
@@ -21,6 +22,7 @@ pub use case::{
     WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,
     update,
 };
+pub use case_pass::{pass_to_issue, pass_to_redeem};
 pub use customer::{identify, profile_change};
 pub use customer_search::customer_search;
 pub use entry::{batch, record};

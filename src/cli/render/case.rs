@@ -10,6 +10,8 @@ pub fn summary(change: &pb::CaseChange) -> String {
         Change::Opened => format!("Case opened: {}", change.subject()),
         Change::Resolved => format!("Case resolved: {}", change.disposition),
         Change::Reopened => "Case opened again".to_owned(),
+        Change::PassIssued => "Case pass issued".to_owned(),
+        Change::PassRedeemed => "Came with the case pass".to_owned(),
         Change::Updated | Change::Unspecified => match state(change.state) {
             Some(state) => format!("Case: {state}"),
             None => "Case changed".to_owned(),

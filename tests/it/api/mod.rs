@@ -5,6 +5,7 @@ mod batch;
 mod callers;
 mod cancelled;
 mod candidates;
+mod case_passes;
 mod cases;
 mod discovery;
 mod identify;

@@ -1,6 +1,7 @@
 //! The store, each case on both databases.
 
 mod cancelled;
+mod case_passes;
 mod customer_search;
 mod each;
 mod matching;

@@ -1,5 +1,6 @@
 mod bad_inputs;
 mod calendar;
+mod case_pass;
 mod customer_search;
 mod emails;
 mod matching;
