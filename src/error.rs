@@ -75,6 +75,12 @@ pub enum Error {
     CasePassLocked,
     #[error("no code for a case pass is free")]
     NoCasePassLeft,
+    #[error("quote not found")]
+    QuoteNotFound,
+    #[error("the quote is withdrawn")]
+    QuoteWithdrawn,
+    #[error("a customer record has at most 100 valid quotes")]
+    TooManyQuotes,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("resume_token: does not belong to this call; start again without it")]

@@ -13,3 +13,30 @@ create table case_passes (
 );
 
 create unique index case_passes_by_case on case_passes (customer_id, case_id);
+
+-- Every time a fact of a case was told, or asked for again although it was known, and where: an
+-- entry of each. `channel` is empty where there was none.
+create table told_facts (
+    customer_id uuid not null,
+    told_at bigint not null,
+    entry_id uuid not null,
+    case_id uuid not null,
+    channel text collate "C" not null,
+    reasked boolean not null,
+    primary key (customer_id, told_at, entry_id)
+);
+
+-- All that is counted of a period is in it.
+create index told_facts_by_time on told_facts (told_at, entry_id, channel, reasked);
+
+insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
+select c.customer_id, cast(t ->> 'at' as bigint), cast(t ->> 'entry_id' as uuid),
+    c.case_id, coalesce(t ->> 'channel', ''), false
+from cases c, jsonb_array_elements(cast(c.content as jsonb) -> 'facts') f,
+    jsonb_array_elements(f -> 'told') t;
+
+insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
+select c.customer_id, cast(t ->> 'at' as bigint), cast(t ->> 'entry_id' as uuid),
+    c.case_id, coalesce(t ->> 'channel', ''), true
+from cases c, jsonb_array_elements(cast(c.content as jsonb) -> 'facts') f,
+    jsonb_array_elements(f -> 'reasks') t;

@@ -13,3 +13,28 @@ create table case_passes (
 ) without rowid;
 
 create unique index case_passes_by_case on case_passes (customer_id, case_id);
+
+-- Every time a fact of a case was told, or asked for again although it was known, and where: an
+-- entry of each. `channel` is empty where there was none.
+create table told_facts (
+    customer_id blob not null,
+    told_at integer not null,
+    entry_id blob not null,
+    case_id blob not null,
+    channel text not null,
+    reasked boolean not null,
+    primary key (customer_id, told_at, entry_id)
+) without rowid;
+
+-- All that is counted of a period is in it.
+create index told_facts_by_time on told_facts (told_at, entry_id, channel, reasked);
+
+insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
+select c.customer_id, t.value ->> 'at', unhex(replace(t.value ->> 'entry_id', '-', '')),
+    c.case_id, coalesce(t.value ->> 'channel', ''), false
+from cases c, json_each(c.content, '$.facts') f, json_each(f.value, '$.told') t;
+
+insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
+select c.customer_id, t.value ->> 'at', unhex(replace(t.value ->> 'entry_id', '-', '')),
+    c.case_id, coalesce(t.value ->> 'channel', ''), true
+from cases c, json_each(c.content, '$.facts') f, json_each(f.value, '$.reasks') t;

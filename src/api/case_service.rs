@@ -5,13 +5,13 @@ use tonic::{Request, Response, Status};
 use super::{
     Api, actor, convert,
     page_token::PageTokens,
-    validate::{self, WhoseCases},
+    validate::{self, Reasks, WhoseCases, WhoseReasks},
 };
 use crate::{
     error::Error,
-    model::{Asked, Case, CaseWrite, Position, Promise},
+    model::{Asked, Case, CaseWrite, ComparedQuote, Position, Promise},
     pb::{self, services::case_service_server::CaseService},
-    store::CasesOf,
+    store::{CasesOf, ReasksOf},
 };
 
 #[tonic::async_trait]
@@ -189,9 +189,69 @@ impl CaseService for Api {
         let promises = promises.into_iter().map(convert::promise).collect();
         Ok(Response::new(pb::ListPromisesResponse { promises, next_page_token }))
     }
+
+    async fn give_quote(
+        &self,
+        request: Request<pb::GiveQuoteRequest>,
+    ) -> Result<Response<pb::GiveQuoteResponse>, Status> {
+        let actor = actor(&request);
+        let (new, asked) = validate::quote(request.into_inner(), &self.rules, &actor)?;
+        let quote = self.shown(self.store.give_quote(new, asked).await?);
+        Ok(Response::new(pb::GiveQuoteResponse { quote: Some(quote) }))
+    }
+
+    async fn withdraw_quote(
+        &self,
+        request: Request<pb::WithdrawQuoteRequest>,
+    ) -> Result<Response<pb::WithdrawQuoteResponse>, Status> {
+        let actor = actor(&request);
+        let (id, channel, asked) = validate::withdrawal(request.into_inner(), &actor)?;
+        let quote = self.shown(self.store.withdraw_quote(id, channel, asked).await?);
+        Ok(Response::new(pb::WithdrawQuoteResponse { quote: Some(quote) }))
+    }
+
+    async fn list_quotes(
+        &self,
+        request: Request<pb::ListQuotesRequest>,
+    ) -> Result<Response<pb::ListQuotesResponse>, Status> {
+        let mut request = request.into_inner();
+        let (who, limit) = validate::quote_page(&request, &self.rules)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "ListQuotes", &request);
+        let after = tokens.read(&token)?;
+        let id = self.find(who).await?;
+        let valid_at = request.valid_only.then(|| self.rules.clock.now());
+        let mut quotes = self.store.list_quotes(id, valid_at, after, limit + 1).await?;
+        let more = quotes.len() > limit;
+        quotes.truncate(limit);
+        let position =
+            |it: &ComparedQuote| Position { occurred_at: it.quote.given_at, entry_id: it.quote.id };
+        let next_page_token = tokens.write(quotes.last().filter(|_| more).map(position));
+        let quotes = quotes.into_iter().map(|quote| self.shown(quote)).collect();
+        Ok(Response::new(pb::ListQuotesResponse { quotes, next_page_token }))
+    }
+
+    async fn get_reask_rate(
+        &self,
+        request: Request<pb::GetReaskRateRequest>,
+    ) -> Result<Response<pb::GetReaskRateResponse>, Status> {
+        let Reasks { of, period } = validate::reasks(request.into_inner(), &self.rules)?;
+        let of = match of {
+            WhoseReasks::These(of) => of,
+            WhoseReasks::Of(who) => ReasksOf::Customer(self.find(who).await?),
+        };
+        let counts = self.store.count_reasks(of, period).await?;
+        Ok(Response::new(convert::reask_rates(&counts)))
+    }
 }
 
 impl Api {
+    /// A quote as it is now.
+    fn shown(&self, quote: ComparedQuote) -> pb::Quote {
+        convert::quote(quote, self.rules.clock.now())
+    }
+
     async fn change(&self, (write, asked): (CaseWrite, Asked)) -> Result<Option<pb::Case>, Error> {
         Ok(Some(convert::case(self.store.change_case(write, asked).await?)))
     }

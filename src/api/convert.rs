@@ -1,8 +1,10 @@
 //! The model as the contract has it.
 
 mod case;
+mod quote;
 
 pub use case::{case, promise};
+pub use quote::{quote, reask_rates};
 
 use crate::{
     model::{

@@ -70,10 +70,11 @@ pub enum EntryKind {
     Fact,
     PromiseChange,
     HandOver,
+    Quote,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Interaction,
         Self::Purchase,
         Self::Return,
@@ -84,6 +85,7 @@ impl EntryKind {
         Self::Fact,
         Self::PromiseChange,
         Self::HandOver,
+        Self::Quote,
     ];
 
     /// The name in the database, in import maps and on the command line.
@@ -99,6 +101,7 @@ impl EntryKind {
             Self::Fact => "fact",
             Self::PromiseChange => "promise_change",
             Self::HandOver => "hand_over",
+            Self::Quote => "quote",
         }
     }
 

@@ -8,6 +8,8 @@ mod identifier;
 mod merge;
 mod page;
 mod promise;
+mod quote;
+mod reask;
 mod search;
 mod watch;
 
@@ -26,6 +28,8 @@ pub use merge::{
 };
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
+pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
+pub use reask::ReaskCount;
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use watch::{ResumePoint, WatchStart};
 

@@ -92,7 +92,7 @@ pub struct NewPromise {
     pub flags: Vec<i32>,
 }
 
-/// Whom a promise is made to.
+/// Whom a promise is made to, or a quote given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromisedTo {
     Customer(Uuid),

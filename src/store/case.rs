@@ -9,6 +9,7 @@ use super::{
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
     dialect, payload, person,
+    reask_rate::FactRow,
     told::{self, Scene, Told},
     writes::{CustomerRow, Held, held},
 };
@@ -219,6 +220,17 @@ impl Store {
             let scene = Scene { entry_id, at: now, channel: Some(write.channel), flags };
             let entry = told::case_entry(&scene, write.case_id, &write.change, asked);
             let revision = change.add(record, &held, entry);
+            let told = matches!(write.change, CaseChange::FactTold { .. });
+            if told || matches!(write.change, CaseChange::FactReasked { .. }) {
+                change.count_fact(FactRow {
+                    customer_id: record,
+                    told_at: now,
+                    entry_id,
+                    case_id: write.case_id,
+                    channel: write.channel,
+                    reasked: !told,
+                });
+            }
             let line = Line {
                 entry_id,
                 record_id: record,

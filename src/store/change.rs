@@ -10,6 +10,7 @@ use super::{
     claims,
     db::Tx,
     payload::{Stamp, identity_change, seal},
+    reask_rate::{self, FactRow},
     record,
     writes::{EntryRow, Held, LedgerRow},
 };
@@ -27,6 +28,7 @@ pub(super) struct Change<'a> {
     revisions: BTreeMap<Uuid, i64>,
     /// Records to be compared with others again.
     compare: BTreeMap<Uuid, i64>,
+    facts: Vec<FactRow>,
 }
 
 impl<'a> Change<'a> {
@@ -37,6 +39,7 @@ impl<'a> Change<'a> {
             entries: Vec::new(),
             revisions: BTreeMap::new(),
             compare: BTreeMap::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -83,6 +86,11 @@ impl<'a> Change<'a> {
         revision
     }
 
+    /// Counts a fact that was told or asked again.
+    pub fn count_fact(&mut self, fact: FactRow) {
+        self.facts.push(fact);
+    }
+
     /// Writes it all, named by the request. `about` and `entry_id` are what a retry needs to know.
     pub async fn write(
         self,
@@ -108,6 +116,7 @@ impl<'a> Change<'a> {
             let name = WriteName::Request(self.asked.request_id).parts();
             record::add_to_ledger(&mut batch, vec![(name, row)]);
         }
+        reask_rate::add(&mut batch, &self.facts);
         record::add_to_cases(&mut batch, &self.entries);
         record::add_entries(&mut batch, self.entries);
         batch.write(tx).await

@@ -149,6 +149,41 @@ pub const PROMISES_OF_RECORDS: Twin = Twin {
         order by due_at, promise_id limit $5",
 };
 
+/// Quotes of some records, the one given last first. $1 ids, $2 those that end after this, $3 and
+/// $4 behind, $5 how many.
+pub const QUOTES_OF_RECORDS: Twin = Twin {
+    sqlite: "select content from quotes \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        and ends_at > $2 and (given_at, quote_id) < ($3, $4) \
+        order by given_at desc, quote_id desc limit $5",
+    postgres: "select content from quotes where customer_id = any($1) \
+        and ends_at > $2 and (given_at, quote_id) < ($3, $4) \
+        order by given_at desc, quote_id desc limit $5",
+};
+
+/// Quotes of some records and skus that end after $2. $1 (SQLite): pairs of both; $1, $3
+/// (PostgreSQL): ids and skus.
+pub const QUOTES_OF_SKUS: Twin = Twin {
+    sqlite: "select content from quotes where (customer_id, sku_key) in \
+        (select unhex(value ->> 0), value ->> 1 from json_each($1)) \
+        and sku_key <> '' and ends_at > $2 order by given_at desc, quote_id desc limit 1000",
+    postgres: "select content from quotes where (customer_id, sku_key) in \
+        (select * from unnest(cast($1 as uuid[]), cast($3 as text[]))) \
+        and sku_key <> '' and ends_at > $2 order by given_at desc, quote_id desc limit 1000",
+};
+
+/// How many facts of some records were told and asked again, by channel. $1 ids, $2 from, $3
+/// before.
+pub const REASKS_OF_RECORDS: Twin = Twin {
+    sqlite: "select channel, count(*) filter (where not reasked), \
+        count(*) filter (where reasked) from told_facts \
+        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        and told_at >= $2 and told_at < $3 group by channel order by channel",
+    postgres: "select channel, count(*) filter (where not reasked), \
+        count(*) filter (where reasked) from told_facts where customer_id = any($1) \
+        and told_at >= $2 and told_at < $3 group by channel order by channel",
+};
+
 /// The merges in force that joined some records, the oldest first. $1: ids.
 pub const MERGES_IN_FORCE: Twin = Twin {
     sqlite: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
@@ -293,7 +328,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 24] = [
+pub const STATEMENTS: [(&str, Twin); 27] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -304,6 +339,9 @@ pub const STATEMENTS: [(&str, Twin); 24] = [
     ("list_claims", LIST_CLAIMS),
     ("cases_of_records", CASES_OF_RECORDS),
     ("promises_of_records", PROMISES_OF_RECORDS),
+    ("quotes_of_records", QUOTES_OF_RECORDS),
+    ("quotes_of_skus", QUOTES_OF_SKUS),
+    ("reasks_of_records", REASKS_OF_RECORDS),
     ("merges_in_force", MERGES_IN_FORCE),
     ("marks_of", MARKS_OF),
     ("orders_of", ORDERS_OF),

@@ -23,6 +23,8 @@ mod person;
 mod plan;
 mod preview;
 mod promise;
+mod quote;
+mod reask_rate;
 mod record;
 mod recorder;
 mod search;
@@ -47,6 +49,7 @@ pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
 pub use preview::Preview;
+pub use reask_rate::ReasksOf;
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
@@ -271,6 +274,14 @@ impl Store {
             ("promises.due", promise::DUE.to_owned()),
             ("promises.next_due", promise::NEXT_DUE.to_owned()),
             ("promises.entries", promise::ENTRIES.to_owned()),
+            ("quotes.record_of", quote::RECORD_OF.to_owned()),
+            ("quotes.get", quote::GET.to_owned()),
+            ("quotes.load", quote::LOAD.to_owned()),
+            ("quotes.set", quote::SET.to_owned()),
+            ("quotes.count_valid", quote::COUNT_VALID.to_owned()),
+            ("quotes.entries", quote::ENTRIES.to_owned()),
+            ("told_facts.of_case", reask_rate::OF_CASE.to_owned()),
+            ("told_facts.of_all", reask_rate::OF_ALL.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),

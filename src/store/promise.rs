@@ -89,15 +89,7 @@ struct Happening<'a> {
 impl Store {
     /// Makes a promise. The same request again gives the same promise.
     pub async fn make_promise(&self, new: NewPromise, asked: Asked) -> Result<Promise, Error> {
-        let (record, case_id) = match new.to {
-            PromisedTo::Customer(id) => (self.records_of(id).await?[0], None),
-            PromisedTo::Case(id) => {
-                let record: Option<Uuid> = on_db!(&self.db, |c| {
-                    sqlx::query_scalar(case::RECORD_OF).bind(id).fetch_optional(c).await?
-                });
-                (record.ok_or(Error::CaseNotFound)?, Some(id))
-            }
-        };
+        let (record, case_id) = self.promised_to(new.to).await?;
         let store = self.clone();
         let run = move || {
             let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
@@ -106,6 +98,19 @@ impl Store {
         let id = attempt(run).await.map_err(lost)?;
         self.signals.due.notify_one();
         self.get_promise(id).await
+    }
+
+    /// The record, and the case.
+    pub(super) async fn promised_to(&self, to: PromisedTo) -> Result<(Uuid, Option<Uuid>), Error> {
+        Ok(match to {
+            PromisedTo::Customer(id) => (self.records_of(id).await?[0], None),
+            PromisedTo::Case(id) => {
+                let record: Option<Uuid> = on_db!(&self.db, |c| {
+                    sqlx::query_scalar(case::RECORD_OF).bind(id).fetch_optional(c).await?
+                });
+                (record.ok_or(Error::CaseNotFound)?, Some(id))
+            }
+        })
     }
 
     async fn try_make_promise(

@@ -1,4 +1,5 @@
-//! The entries that tell of cases and promises: from a change to what the timeline shows, and back.
+//! The entries that tell of cases, promises and quotes: from a change to what the timeline shows,
+//! and back.
 
 use prost::Message as _;
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use crate::{
     error::Error,
     model::{
         Amount, Asked, CaseChange, CaseState, CaseUpdate, Channel, EntryKind, Line, Making, Micros,
-        NewEntry, Offer, Opening, PromiseChange,
+        NewEntry, Offer, Opening, PromiseChange, QuoteChange, Terms,
     },
     pb::{self, entry::Content},
     story::words::index_words,
@@ -71,12 +72,41 @@ pub(super) fn promise_entry(
         what: making.what.clone(),
         by: making.by.clone(),
         due_at: Some(pb::timestamp(making.due_at)),
-        amount: making.amount.as_ref().map(|amount| pb::Money {
-            currency_code: amount.currency.clone(),
-            minor_units: amount.minor_units,
-        }),
+        amount: making.amount.as_ref().map(money),
     });
     entry(scene, case_id, EntryKind::PromiseChange, content)
+}
+
+/// The entry of a change of a quote.
+pub(super) fn quote_entry(
+    scene: &Scene,
+    (quote_id, case_id): (Uuid, Option<Uuid>),
+    change: &QuoteChange,
+    terms: &Terms,
+    asked: &Asked,
+) -> NewEntry {
+    use pb::quote_change::Change;
+    let sort = match change {
+        QuoteChange::Given(_) => Change::Given,
+        QuoteChange::Withdrawn => Change::Withdrawn,
+    };
+    let content = Content::QuoteChange(pb::QuoteChange {
+        change: sort.into(),
+        quote_id: quote_id.to_string(),
+        actor: asked.actor.clone(),
+        reason: asked.reason.clone(),
+        sku: terms.sku.clone(),
+        article: terms.article.clone(),
+        price: terms.price.as_ref().map(money),
+        offer: terms.offer.clone(),
+        promotion_code: terms.promotion_code.clone(),
+        valid_until: Some(pb::timestamp(terms.valid_until)),
+    });
+    entry(scene, case_id, EntryKind::Quote, content)
+}
+
+fn money(amount: &Amount) -> pb::Money {
+    pb::Money { currency_code: amount.currency.clone(), minor_units: amount.minor_units }
 }
 
 fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content) -> NewEntry {
@@ -115,6 +145,9 @@ fn texts(content: &Content) -> Vec<&str> {
         }
         Content::FactChange(it) => vec![&it.key, &it.value],
         Content::PromiseChange(it) => vec![&it.what, &it.by, &it.reason],
+        Content::QuoteChange(it) => {
+            vec![&it.sku, &it.article, &it.offer, &it.promotion_code, &it.reason]
+        }
         Content::HandOverChange(it) => {
             let mut texts = vec![it.note.as_str(), &it.next_step, &it.reason];
             texts.extend(it.open_questions.iter().map(String::as_str));
@@ -198,10 +231,11 @@ fn hand_over(change: &CaseChange, actor: String, reason: String) -> Content {
     Content::HandOverChange(told)
 }
 
-/// What an entry tells of a case or a promise; nothing of any other entry.
+/// What an entry tells of a case, a promise or a quote; nothing of any other entry.
 pub(super) enum Told {
     Case(CaseChange),
     Promise { id: Uuid, change: PromiseChange },
+    Quote { id: Uuid, change: QuoteChange },
 }
 
 /// What an entry tells, and when and by whom it is told.
@@ -227,6 +261,11 @@ pub(super) fn read(entry: &pb::Entry) -> Result<Option<(Told, Line)>, Error> {
             let id = it.promise_id.parse().map_err(|_| UNREADABLE)?;
             let change = read_promise(it)?;
             (Told::Promise { id, change }, &it.actor, it.reason.clone())
+        }
+        Some(Content::QuoteChange(it)) => {
+            let id = it.quote_id.parse().map_err(|_| UNREADABLE)?;
+            let change = read_quote(it)?;
+            (Told::Quote { id, change }, &it.actor, it.reason.clone())
         }
         _ => return Ok(None),
     };
@@ -296,15 +335,32 @@ fn read_promise(it: &pb::PromiseChange) -> Result<PromiseChange, Error> {
             what: it.what.clone(),
             by: it.by.clone(),
             due_at: micros(it.due_at.ok_or(UNREADABLE)?),
-            amount: it.amount.as_ref().map(|amount| Amount {
-                currency: amount.currency_code.clone(),
-                minor_units: amount.minor_units,
-            }),
+            amount: it.amount.as_ref().map(amount),
         }),
         Change::Kept => PromiseChange::Kept,
         Change::Withdrawn => PromiseChange::Withdrawn,
         Change::Broken => PromiseChange::Broken,
     })
+}
+
+fn read_quote(it: &pb::QuoteChange) -> Result<QuoteChange, Error> {
+    use pb::quote_change::Change;
+    Ok(match it.change() {
+        Change::Unspecified => return Err(UNREADABLE),
+        Change::Given => QuoteChange::Given(Terms {
+            sku: it.sku.clone(),
+            article: it.article.clone(),
+            price: it.price.as_ref().map(amount),
+            offer: it.offer.clone(),
+            promotion_code: it.promotion_code.clone(),
+            valid_until: micros(it.valid_until.ok_or(UNREADABLE)?),
+        }),
+        Change::Withdrawn => QuoteChange::Withdrawn,
+    })
+}
+
+fn amount(money: &pb::Money) -> Amount {
+    Amount { currency: money.currency_code.clone(), minor_units: money.minor_units }
 }
 
 fn micros(at: prost_types::Timestamp) -> Micros {

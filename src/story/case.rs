@@ -110,6 +110,14 @@ pub fn apply(
     Ok(case)
 }
 
+/// The part of all that customers were made to say that they had said before, from 0 to 1; none
+/// where nothing was told and nothing asked again.
+pub fn reask_rate(told: i64, asked_again: i64) -> Option<f64> {
+    // Counts of rows are far below 2^53.
+    let all = (told + asked_again) as f64;
+    (all > 0.0).then(|| asked_again as f64 / all)
+}
+
 /// Whether a change would leave the case as it is.
 pub fn is_known(case: &Case, change: &CaseChange) -> bool {
     match change {

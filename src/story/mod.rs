@@ -20,6 +20,7 @@ pub mod name;
 pub mod order;
 mod phone;
 pub mod promise;
+pub mod quote;
 pub mod redact;
 pub mod text;
 pub mod words;

@@ -287,7 +287,13 @@ pub fn case_page(
 
 impl Checker {
     /// What people wrote, bounded in characters.
-    fn wording(&mut self, field: &str, value: &mut String, max_chars: usize, required: bool) {
+    pub(super) fn wording(
+        &mut self,
+        field: &str,
+        value: &mut String,
+        max_chars: usize,
+        required: bool,
+    ) {
         self.prose(field, value, 4 * max_chars);
         if value.chars().count() > max_chars {
             self.fail(field, format!("is longer than {max_chars} characters"));

@@ -47,7 +47,8 @@ impl Checker {
                 | Content::CaseChange(_)
                 | Content::FactChange(_)
                 | Content::PromiseChange(_)
-                | Content::HandOverChange(_),
+                | Content::HandOverChange(_)
+                | Content::QuoteChange(_),
             ) => {
                 self.fail("entry.content", "a change of state is made by the server alone");
                 None
@@ -278,7 +279,8 @@ pub(super) fn words(entry: &pb::Entry) -> String {
             | Content::CaseChange(_)
             | Content::FactChange(_)
             | Content::PromiseChange(_)
-            | Content::HandOverChange(_),
+            | Content::HandOverChange(_)
+            | Content::QuoteChange(_),
         ) => {}
         Some(Content::Interaction(interaction)) => {
             texts.extend([interaction.subject.as_str(), interaction.text.as_str()]);

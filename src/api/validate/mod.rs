@@ -11,6 +11,8 @@ mod entry;
 mod identity;
 mod list;
 mod promise;
+mod quote;
+mod reask_rate;
 mod time;
 mod watch;
 
@@ -32,6 +34,8 @@ pub use identity::{
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
+pub use quote::{quote, quote_page, withdrawal};
+pub use reask_rate::{Reasks, WhoseReasks, reasks};
 pub use watch::watch;
 
 use checker::Checker;

@@ -25,24 +25,12 @@ pub fn promise(
     let why = (String::new(), Need::May);
     let mut call = Call::new("MakePromise", &request, &id, why, request.channel, actor);
     let checker = &mut call.checker;
-    let to = match (request.customer_id.as_str(), request.case_id.as_str()) {
-        (customer_id, "") if !customer_id.is_empty() => {
-            PromisedTo::Customer(checker.uuid("customer_id", customer_id))
-        }
-        ("", case_id) if !case_id.is_empty() => PromisedTo::Case(checker.uuid("case_id", case_id)),
-        _ => {
-            checker.fail("customer_id", "either it or case_id is required, not both");
-            PromisedTo::Customer(Uuid::nil())
-        }
-    };
+    let to = checker.promised_to(&request.customer_id, &request.case_id);
     let (mut what, mut by) = (request.what, request.by);
     checker.subject("what", &mut what);
     checker.line("by", &mut by, NAME_CHARS);
     let due_at = checker.due(request.due, rules);
-    checker.price("amount", request.amount.as_ref());
-    let amount = request
-        .amount
-        .map(|money| Amount { currency: money.currency_code, minor_units: money.minor_units });
+    let amount = checker.amount("amount", request.amount);
     let flags = checker.flags.iter().copied().collect();
     let channel = call.checker.finish(call.channel)?;
     let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
@@ -92,6 +80,27 @@ pub fn promise_page(
 }
 
 impl Checker {
+    /// Whom something is promised or quoted to.
+    pub(super) fn promised_to(&mut self, customer_id: &str, case_id: &str) -> PromisedTo {
+        match (customer_id, case_id) {
+            (customer_id, "") if !customer_id.is_empty() => {
+                PromisedTo::Customer(self.uuid("customer_id", customer_id))
+            }
+            ("", case_id) if !case_id.is_empty() => PromisedTo::Case(self.uuid("case_id", case_id)),
+            _ => {
+                self.fail("customer_id", "either it or case_id is required, not both");
+                PromisedTo::Customer(Uuid::nil())
+            }
+        }
+    }
+
+    /// An amount of money that is not negative, or none.
+    pub(super) fn amount(&mut self, field: &str, money: Option<pb::Money>) -> Option<Amount> {
+        self.price(field, money.as_ref());
+        let money = money?;
+        Some(Amount { currency: money.currency_code, minor_units: money.minor_units })
+    }
+
     /// Until when something is promised.
     fn due(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
         let Some(said) = said else {
@@ -100,14 +109,7 @@ impl Checker {
         };
         let (field, due) = match said {
             Said::DueAt(mut at) => ("due_at", self.time("due_at", &mut at).map(Due::At)),
-            Said::DueLocal(local) => {
-                let at = calendar::local_time(&local.time);
-                let zone = calendar::zone(&local.time_zone);
-                let at = self.read("due_local.time", at);
-                let zone = self.read("due_local.time_zone", zone);
-                let due = at.zip(zone).map(|(at, zone)| Due::LocalTime { at, zone });
-                ("due_local", due)
-            }
+            Said::DueLocal(local) => ("due_local", self.local_time("due_local", &local)),
             Said::DueDay(day) => {
                 ("due_day", self.read("due_day", calendar::day(&day)).map(Due::Day))
             }
@@ -116,6 +118,18 @@ impl Checker {
             }
             Said::DueBusinessDays(days) => ("due_business_days", Some(Due::BusinessDays(days))),
         };
+        self.reckon(field, due, rules)
+    }
+
+    /// What the clocks of a time zone show at some moment.
+    pub(super) fn local_time(&mut self, field: &str, local: &pb::LocalTime) -> Option<Due> {
+        let at = self.read(&format!("{field}.time"), calendar::local_time(&local.time));
+        let zone = self.read(&format!("{field}.time_zone"), calendar::zone(&local.time_zone));
+        at.zip(zone).map(|(at, zone)| Due::LocalTime { at, zone })
+    }
+
+    /// The moment that is meant, from now on and by the business calendar.
+    pub(super) fn reckon(&mut self, field: &str, due: Option<Due>, rules: &Rules) -> Micros {
         let Some(due) = due else { return 0 };
         let now = rules.clock.now();
         let due = match rules.calendar.as_deref() {
@@ -126,7 +140,7 @@ impl Checker {
     }
 
     /// What was read, or the rule that it breaks.
-    fn read<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
+    pub(super) fn read<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
         result.map_err(|rule| self.fail(field, rule)).ok()
     }
 }

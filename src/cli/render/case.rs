@@ -1,7 +1,7 @@
-//! Cases, facts and promises in a timeline.
+//! Cases, facts, promises and quotes in a timeline.
 
 use super::text::money;
-use crate::pb::{self, CaseState, case_change, hand_over_change, promise_change};
+use crate::pb::{self, CaseState, case_change, hand_over_change, promise_change, quote_change};
 
 /// What happened to a case, in one line.
 pub fn summary(change: &pb::CaseChange) -> String {
@@ -72,6 +72,41 @@ pub fn promise_context(change: &pb::PromiseChange, due: Option<String>) -> Vec<S
     parts.extend(due.map(|due| format!("due {due}")));
     parts.push(change.reason.clone());
     parts
+}
+
+/// What became of a quote, in one line.
+pub fn quote(change: &pb::QuoteChange) -> String {
+    use quote_change::Change;
+    let word = match change.change() {
+        Change::Given => "Quoted",
+        Change::Withdrawn => "Quote taken back",
+        Change::Unspecified => "Quote",
+    };
+    let mut terms = vec![label(&change.article, &change.sku)];
+    terms.extend(change.price.as_ref().map(money));
+    terms.push(change.offer.clone());
+    terms.retain(|term| !term.is_empty());
+    format!("{word}: {}", terms.join(", "))
+}
+
+/// With which code, who said so, and why. `until` is the time it is valid until.
+pub fn quote_context(change: &pb::QuoteChange, until: Option<String>) -> Vec<String> {
+    let mut parts = vec![by(&change.actor)];
+    parts.extend(until.map(|until| format!("valid until {until}")));
+    if !change.promotion_code.is_empty() {
+        parts.push(format!("code {}", change.promotion_code));
+    }
+    parts.push(change.reason.clone());
+    parts
+}
+
+/// The name of an article with its number behind it, or whichever is known.
+pub fn label(name: &str, sku: &str) -> String {
+    match (name.is_empty(), sku.is_empty()) {
+        (false, false) => format!("{name} ({sku})"),
+        (false, true) => name.to_owned(),
+        (true, _) => sku.to_owned(),
+    }
 }
 
 /// A case passed on, in one line.

@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 
 use super::{
-    Ink, Look, case, identity, long_day, short_day,
+    Ink, Look,
+    case::{self, label},
+    identity, long_day, short_day,
     text::{amount, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
@@ -83,7 +85,7 @@ fn ink(entry: &pb::Entry) -> Ink {
         Some(Content::Feedback(_)) => Ink::Voice,
         Some(Content::Note(_) | Content::IdentityChange(_)) | None => Ink::Faint,
         Some(Content::Interaction(_)) => Ink::Channel,
-        Some(Content::FactChange(_)) => Ink::Voice,
+        Some(Content::FactChange(_) | Content::QuoteChange(_)) => Ink::Voice,
         Some(Content::PromiseChange(ref change)) => match change.change() {
             Change::Broken => Ink::Warning,
             Change::Kept => Ink::Good,
@@ -127,6 +129,7 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
         Some(Content::CaseChange(change)) => ("case", case::summary(change)),
         Some(Content::FactChange(change)) => ("fact", case::fact(change)),
         Some(Content::PromiseChange(change)) => ("promise", case::promise(change)),
+        Some(Content::QuoteChange(change)) => ("quote", case::quote(change)),
         Some(Content::HandOverChange(change)) => ("hand-over", case::hand_over(change)),
         None => ("entry", "Of a kind this version does not know".to_owned()),
     }
@@ -204,7 +207,12 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
             }
         }
         // All of it stands above.
-        Some(Content::CaseChange(_) | Content::FactChange(_) | Content::PromiseChange(_)) => {}
+        Some(
+            Content::CaseChange(_)
+            | Content::FactChange(_)
+            | Content::PromiseChange(_)
+            | Content::QuoteChange(_),
+        ) => {}
         None => {}
     }
     for flag in entry.flags() {
@@ -236,9 +244,10 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
             parts.extend([case::by(&change.actor), change.reason.clone()]);
         }
         Some(Content::PromiseChange(change)) => {
-            let due = look.moment(change.due_at.as_ref());
-            let due = due.map(|(day, hour)| format!("{} {hour}", long_day(day)));
-            parts.extend(case::promise_context(change, due));
+            parts.extend(case::promise_context(change, moment(change.due_at.as_ref(), look)));
+        }
+        Some(Content::QuoteChange(change)) => {
+            parts.extend(case::quote_context(change, moment(change.valid_until.as_ref(), look)));
         }
         _ => {}
     }
@@ -252,6 +261,11 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// A day and an hour.
+fn moment(at: Option<&prost_types::Timestamp>, look: &Look) -> Option<String> {
+    look.moment(at).map(|(day, hour)| format!("{} {hour}", long_day(day)))
 }
 
 /// Whether the customer began it, and the agent was there for it.
@@ -348,15 +362,6 @@ fn article(line: &pb::PurchaseLine) -> (String, String) {
         amount(&each.currency_code, all)
     });
     (name, price.unwrap_or_default())
-}
-
-/// The name of an article with its number behind it, or whichever is known.
-fn label(name: &str, sku: &str) -> String {
-    match (name.is_empty(), sku.is_empty()) {
-        (false, false) => format!("{name} ({sku})"),
-        (false, true) => name.to_owned(),
-        (true, _) => sku.to_owned(),
-    }
 }
 
 fn brought_back(returned: &pb::Return, look: &Look, lines: &mut Vec<String>) {

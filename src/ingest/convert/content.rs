@@ -40,7 +40,8 @@ impl Converter {
             | pb::EntryKind::CaseChange
             | pb::EntryKind::Fact
             | pb::EntryKind::PromiseChange
-            | pb::EntryKind::HandOver => {
+            | pb::EntryKind::HandOver
+            | pb::EntryKind::Quote => {
                 Content::Interaction(self.interaction(entry, unit, at, faults))
             }
         }

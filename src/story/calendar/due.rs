@@ -16,7 +16,7 @@ const MINUTE: Micros = 60_000_000;
 /// the hours by which two offsets of a zone differ.
 const MAX_DAYS: usize = 733;
 
-const RANGE: &str = "must be due after the promise is made, and at most 2 years later";
+const RANGE: &str = "must be after now, and at most 2 years later";
 const DAY_OVER: &str =
     "must be a day of which business hours are left: give a time of that day, or a later day";
 const NONE: &str = "must be at least 1";

@@ -15,6 +15,8 @@ mod lists;
 mod merges;
 mod orders;
 mod promises;
+mod quotes;
+mod reask_rate;
 mod record;
 mod replay;
 mod same_hits;

@@ -1,5 +1,5 @@
-//! State equals history: random changes of cases and promises, after which each row that is kept is
-//! what its entries add up to.
+//! State equals history: random changes of cases, promises and quotes, after which each row that is
+//! kept is what its entries add up to.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,12 @@ use throughline::{
     clock::{Clock, MovedClock},
     error::Error,
     model::{
-        Asked, CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Identifier, IdentifierKind,
-        Making, NewPromise, Offer, Opening, Origin, Profile, PromiseChange, PromisedTo,
+        Amount, Asked, CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Identifier,
+        IdentifierKind, Making, NewPromise, NewQuote, Offer, Opening, Origin, Profile,
+        PromiseChange, PromisedTo, Terms,
     },
-    store::{CasesOf, NewCase, Store},
+    store::{CasesOf, NewCase, NewPass, Store},
+    story::case_pass::Code,
 };
 use uuid::Uuid;
 
@@ -59,7 +61,19 @@ fn change(random: &mut Random) -> CaseChange {
     }
 }
 
-/// What a case or a promise may refuse; anything else is a fault.
+fn terms(clock: Clock, random: &mut Random) -> Terms {
+    let price = Amount { currency: "EUR".to_owned(), minor_units: 999 };
+    Terms {
+        sku: random.pick(&["", "VX55"]).to_owned(),
+        article: "a television".to_owned(),
+        price: random.one_in(2).then_some(price),
+        offer: random.pick(&["", "a cable with it"]).to_owned(),
+        promotion_code: random.pick(&["", "SPRING"]).to_owned(),
+        valid_until: clock.now() + 7_200_000_000,
+    }
+}
+
+/// What a case, a promise or a quote may refuse; anything else is a fault.
 fn expected<T>(result: Result<T, Error>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -68,14 +82,16 @@ fn expected<T>(result: Result<T, Error>) -> Option<T> {
             | Error::CaseNotResolved
             | Error::FactUnknown
             | Error::NotHandedOver
-            | Error::PromiseSettled,
+            | Error::PromiseSettled
+            | Error::QuoteWithdrawn
+            | Error::CasePassNotFound,
         ) => None,
         Err(error) => panic!("{error:?}"),
     }
 }
 
 #[tokio::test]
-async fn every_case_and_promise_is_what_its_entries_add_up_to() {
+async fn every_case_promise_and_quote_is_what_its_entries_add_up_to() {
     static TIMES: LazyLock<[MovedClock; 2]> = LazyLock::new(Default::default);
     on_both(async |database| {
         let moved = &TIMES[usize::from(database.url.starts_with("postgres"))];
@@ -107,12 +123,18 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
     let customer_id = made.customer.unwrap().id;
     let mut cases: Vec<Uuid> = Vec::new();
     let mut promises: Vec<Uuid> = Vec::new();
+    let mut quotes: Vec<Uuid> = Vec::new();
+    let mut passes: Vec<Code> = Vec::new();
     let mut changed = 0;
     for _ in 0..STEPS {
         moved.forward(i64::try_from(random.below(3_600_000_000)).unwrap());
         let channel = random.pick(&Channel::ALL);
         let asked = asked(clock, &mut random);
-        let done = match random.below(8) {
+        let to = match cases.is_empty() {
+            true => PromisedTo::Customer(customer_id),
+            false => PromisedTo::Case(random.pick(&cases)),
+        };
+        let done = match random.below(12) {
             0 => {
                 let opening = Opening { subject: "a case".to_owned(), ..Opening::default() };
                 let case_id = clock.new_id();
@@ -123,10 +145,6 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
                 true
             }
             1 => {
-                let to = match cases.is_empty() {
-                    true => PromisedTo::Customer(customer_id),
-                    false => PromisedTo::Case(random.pick(&cases)),
-                };
                 let due_at = clock.now() + 7_200_000_000;
                 let making =
                     Making { what: "a call".to_owned(), by: String::new(), due_at, amount: None };
@@ -142,6 +160,27 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
             3 => {
                 store.break_due_promises().await.unwrap();
                 true
+            }
+            4 => {
+                let terms = terms(clock, &mut random);
+                let new = NewQuote { to, channel, terms, flags: Vec::new() };
+                quotes.push(store.give_quote(new, asked).await.unwrap().quote.id);
+                true
+            }
+            5 if !quotes.is_empty() => {
+                let id = random.pick(&quotes);
+                expected(store.withdraw_quote(id, channel, asked).await).is_some()
+            }
+            6 if !cases.is_empty() => {
+                let (case_id, valid_for) = (random.pick(&cases), 7_200_000_000);
+                let new = NewPass { case_id, channel, valid_for, draw: Code::new };
+                let pass = expected(store.issue_case_pass(new, asked).await);
+                passes.extend(pass.iter().map(|pass| pass.code.clone()));
+                pass.is_some()
+            }
+            7 if !passes.is_empty() => {
+                let code = random.pick(&passes);
+                expected(store.redeem_case_pass(code, channel, asked).await).is_some()
             }
             _ if !cases.is_empty() => {
                 let case_id = random.pick(&cases);
@@ -162,6 +201,12 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
     for promise in retold {
         let kept = store.get_promise(promise.id).await.unwrap();
         assert_eq!(promise, kept, "the seed is {seed}");
+    }
+    let retold = store.retell_quotes(customer_id).await.unwrap();
+    assert_eq!(retold.len(), quotes.len());
+    for quote in retold {
+        let kept = store.get_quote(quote.id).await.unwrap().quote;
+        assert_eq!(quote, kept, "the seed is {seed}");
     }
     let of = CasesOf::Customer { customer_id, open_only: true };
     for case in store.list_cases(&of, None, 200).await.unwrap() {

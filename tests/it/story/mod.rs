@@ -6,6 +6,7 @@ mod emails;
 mod matching;
 mod phones;
 mod properties;
+mod quote;
 mod vectors;
 mod words;
 

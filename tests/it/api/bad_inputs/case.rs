@@ -129,6 +129,12 @@ pub enum Call {
     List(pb::ListTimelineRequest),
     Search(pb::SearchTimelineRequest),
     Watch(pb::WatchTimelineRequest),
+    IssuePass(pb::IssueCasePassRequest),
+    RedeemPass(pb::RedeemCasePassRequest),
+    GiveQuote(pb::GiveQuoteRequest),
+    WithdrawQuote(pb::WithdrawQuoteRequest),
+    ListQuotes(pb::ListQuotesRequest),
+    ReaskRate(pb::GetReaskRateRequest),
 }
 
 impl From<pb::RecordEntryRequest> for Call {
@@ -175,7 +181,7 @@ impl From<pb::KeepCustomersApartRequest> for Call {
 
 impl Call {
     async fn send(self, server: &mut Server) -> Result<(), Status> {
-        let Server { customers, timeline, .. } = server;
+        let Server { customers, timeline, cases, .. } = server;
         match self {
             Self::Identify(it) => customers.identify_customer(it).await.map(drop),
             Self::GetCustomer(it) => customers.get_customer(it).await.map(drop),
@@ -194,6 +200,12 @@ impl Call {
             Self::List(it) => timeline.list_timeline(it).await.map(drop),
             Self::Search(it) => timeline.search_timeline(it).await.map(drop),
             Self::Watch(it) => timeline.watch_timeline(it).await.map(drop),
+            Self::IssuePass(it) => cases.issue_case_pass(it).await.map(drop),
+            Self::RedeemPass(it) => cases.redeem_case_pass(it).await.map(drop),
+            Self::GiveQuote(it) => cases.give_quote(it).await.map(drop),
+            Self::WithdrawQuote(it) => cases.withdraw_quote(it).await.map(drop),
+            Self::ListQuotes(it) => cases.list_quotes(it).await.map(drop),
+            Self::ReaskRate(it) => cases.get_reask_rate(it).await.map(drop),
         }
     }
 
@@ -217,6 +229,12 @@ impl Call {
             Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
             Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
             Self::Watch(it) => ("WatchTimelineRequest", it.encode_to_vec()),
+            Self::IssuePass(it) => ("IssueCasePassRequest", it.encode_to_vec()),
+            Self::RedeemPass(it) => ("RedeemCasePassRequest", it.encode_to_vec()),
+            Self::GiveQuote(it) => ("GiveQuoteRequest", it.encode_to_vec()),
+            Self::WithdrawQuote(it) => ("WithdrawQuoteRequest", it.encode_to_vec()),
+            Self::ListQuotes(it) => ("ListQuotesRequest", it.encode_to_vec()),
+            Self::ReaskRate(it) => ("GetReaskRateRequest", it.encode_to_vec()),
         };
         static POOL: LazyLock<DescriptorPool> =
             LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod case;
+mod case_calls;
 mod identifiers;
 mod identity;
 mod merges;
@@ -36,7 +37,6 @@ const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
     (97..=97, "each caller sees every customer"),
     (103..=103, "there are no holds and no restrictions"),
     (106..=106, "each caller sees every customer"),
-    (110..=110, "the time range of a filter is not capped"),
     (114..=114, "streams are bounded in all, not for each caller: see live::ends"),
     (115..=116, "nothing is erased or exported"),
     (117..=117, "files are the importer's"),
@@ -73,6 +73,11 @@ async fn reads_and_searches_are_refused() {
     on_both(async |database| check(database, reads::cases).await).await;
 }
 
+#[tokio::test]
+async fn calls_about_cases_are_refused() {
+    on_both(async |database| check(database, case_calls::cases).await).await;
+}
+
 /// The details of an error travel in a header, which has a bound.
 #[tokio::test]
 async fn an_error_with_very_many_fields_arrives() {
@@ -103,6 +108,7 @@ fn every_number_of_the_list_has_its_place() {
         record_entry::cases(&world),
         orders::cases(&world),
         reads::cases(&world),
+        case_calls::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
     let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS].concat();

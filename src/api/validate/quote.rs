@@ -1,0 +1,102 @@
+//! Quotes on their way in.
+
+use uuid::Uuid;
+
+use super::{Checker, Rules, Who, case::Call, identity::Need};
+use crate::{
+    api::caller::Actor,
+    error::Error,
+    model::{Asked, Channel, Due, Micros, NewQuote, Terms},
+    pb::{self, give_quote_request::ValidUntil as Said},
+    story::{calendar, text},
+};
+
+const SKU_CHARS: usize = 64;
+const ARTICLE_CHARS: usize = 500;
+const OFFER_CHARS: usize = 500;
+
+/// A quote to give.
+pub fn quote(
+    mut request: pb::GiveQuoteRequest,
+    rules: &Rules,
+    actor: &Actor,
+) -> Result<(NewQuote, Asked), Error> {
+    let id = std::mem::take(&mut request.request_id);
+    let why = (String::new(), Need::May);
+    let mut call = Call::new("GiveQuote", &request, &id, why, request.channel, actor);
+    let checker = &mut call.checker;
+    let to = checker.promised_to(&request.customer_id, &request.case_id);
+    let mut terms = Terms {
+        sku: request.sku,
+        article: request.article,
+        price: checker.amount("price", request.price),
+        offer: request.offer,
+        promotion_code: request.promotion_code,
+        valid_until: checker.valid_until(request.valid_until, rules),
+    };
+    checker.line("sku", &mut terms.sku, SKU_CHARS);
+    checker.line("article", &mut terms.article, ARTICLE_CHARS);
+    checker.wording("offer", &mut terms.offer, OFFER_CHARS, false);
+    checker.line("promotion_code", &mut terms.promotion_code, SKU_CHARS);
+    if text::is_blank(&terms.sku) && text::is_blank(&terms.article) {
+        checker.fail("sku", "either it or article is required");
+    }
+    if terms.price.is_none() && text::is_blank(&terms.offer) {
+        checker.fail("price", "either it or offer is required");
+    }
+    let flags = checker.flags.iter().copied().collect();
+    let channel = call.checker.finish(call.channel)?;
+    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+    Ok((NewQuote { to, channel, terms, flags }, call.asked))
+}
+
+/// A quote to withdraw: which one, and where.
+pub fn withdrawal(
+    mut request: pb::WithdrawQuoteRequest,
+    actor: &Actor,
+) -> Result<(Uuid, Channel, Asked), Error> {
+    let id = std::mem::take(&mut request.request_id);
+    let why = (request.reason.clone(), Need::Must);
+    let mut call = Call::new("WithdrawQuote", &request, &id, why, request.channel, actor);
+    let quote_id = call.checker.uuid("quote_id", &request.quote_id);
+    let channel = call.checker.finish(call.channel)?;
+    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+    Ok((quote_id, channel, call.asked))
+}
+
+/// Whose quotes to list, and how many.
+pub fn quote_page(request: &pb::ListQuotesRequest, rules: &Rules) -> Result<(Who, usize), Error> {
+    use pb::list_quotes_request::Customer;
+    let mut checker = Checker::default();
+    let limit = checker.page_size(request.page_size);
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    Ok((checker.finish_who(who)?, limit))
+}
+
+impl Checker {
+    /// Until when a quote is valid.
+    fn valid_until(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
+        let Some(said) = said else {
+            self.fail("valid_until", "one of its kinds is required");
+            return 0;
+        };
+        let (field, until) = match said {
+            Said::ValidUntilAt(mut at) => {
+                ("valid_until_at", self.time("valid_until_at", &mut at).map(Due::At))
+            }
+            Said::ValidUntilLocal(local) => {
+                ("valid_until_local", self.local_time("valid_until_local", &local))
+            }
+            Said::ValidUntilDay(day) => {
+                let day = self.read("valid_until_day", calendar::day(&day));
+                ("valid_until_day", day.map(Due::Day))
+            }
+            Said::ValidBusinessDays(days) => ("valid_business_days", Some(Due::BusinessDays(days))),
+        };
+        self.reckon(field, until, rules)
+    }
+}

@@ -1,0 +1,131 @@
+//! How often customers were asked for what they had told: counts of the facts that were told and
+//! asked again, which are written with the entries that tell of them.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    Store,
+    bulk::{Batch, Column, Table},
+    case,
+    db::{Db, on_db},
+    dialect, person,
+};
+use crate::{
+    error::Error,
+    model::{Channel, Micros, ReaskCount},
+};
+
+static TOLD_FACTS: Table = Table {
+    name: "told_facts",
+    columns: &["customer_id", "told_at", "entry_id", "case_id", "channel", "reasked"],
+};
+
+pub(super) const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
+    count(*) filter (where reasked) from told_facts \
+    where customer_id = $1 and case_id = $2 and told_at >= $3 and told_at < $4 \
+    group by channel order by channel";
+pub(super) const OF_ALL: &str = "select channel, count(*) filter (where not reasked), \
+    count(*) filter (where reasked) from told_facts where told_at >= $1 and told_at < $2 \
+    group by channel order by channel";
+
+/// Of whose facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasksOf {
+    Case(Uuid),
+    Customer(Uuid),
+    Everybody,
+}
+
+/// A fact that was told or asked again.
+#[derive(Debug)]
+pub(super) struct FactRow {
+    pub customer_id: Uuid,
+    pub told_at: Micros,
+    pub entry_id: Uuid,
+    pub case_id: Uuid,
+    pub channel: Channel,
+    pub reasked: bool,
+}
+
+pub(super) fn add(batch: &mut Batch, rows: &[FactRow]) {
+    let columns = vec![
+        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
+        Column::Integers(rows.iter().map(|row| row.told_at).collect()),
+        Column::Ids(rows.iter().map(|row| row.entry_id).collect()),
+        Column::Ids(rows.iter().map(|row| row.case_id).collect()),
+        Column::Texts(rows.iter().map(|row| row.channel.code().to_owned()).collect()),
+        Column::Booleans(rows.iter().map(|row| row.reasked).collect()),
+    ];
+    batch.insert(&TOLD_FACTS, columns);
+}
+
+type Row = (String, i64, i64);
+
+impl Store {
+    /// How much was told and asked again from a time on and before another, by channel.
+    pub async fn count_reasks(
+        &self,
+        of: ReasksOf,
+        (from, before): (Micros, Micros),
+    ) -> Result<Vec<ReaskCount>, Error> {
+        let rows: Vec<Row> = match of {
+            ReasksOf::Case(case_id) => {
+                let record: Option<Uuid> = on_db!(&self.db, |c| {
+                    sqlx::query_scalar(case::RECORD_OF).bind(case_id).fetch_optional(c).await?
+                });
+                let record = record.ok_or(Error::CaseNotFound)?;
+                on_db!(&self.db, |c| {
+                    let query = sqlx::query_as(OF_CASE).bind(record).bind(case_id);
+                    query.bind(from).bind(before).fetch_all(c).await?
+                })
+            }
+            ReasksOf::Customer(customer_id) => {
+                let records = self.records_of(customer_id).await?;
+                self.count_reasks_of(&records, from, before).await?
+            }
+            ReasksOf::Everybody => self.count_all_reasks(from, before).await?,
+        };
+        let counts = rows.into_iter().map(|(channel, told, asked_again)| {
+            let channel = Channel::from_code(&channel);
+            ReaskCount { channel, told, asked_again }
+        });
+        let mut counts: Vec<ReaskCount> = counts.collect();
+        counts.sort_unstable_by_key(|count| count.channel);
+        Ok(counts)
+    }
+
+    async fn count_reasks_of(
+        &self,
+        records: &[Uuid],
+        from: Micros,
+        before: Micros,
+    ) -> Result<Vec<Row>, Error> {
+        let sql = dialect::REASKS_OF_RECORDS;
+        Ok(match &self.db {
+            Db::Sqlite { read, .. } => {
+                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
+                query.bind(from).bind(before).fetch_all(read).await?
+            }
+            Db::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records);
+                query.bind(from).bind(before).fetch_all(pool).await?
+            }
+        })
+    }
+
+    /// Reads all of a period: as a search over all history, it may take long.
+    async fn count_all_reasks(&self, from: Micros, before: Micros) -> Result<Vec<Row>, Error> {
+        let permit = Arc::clone(&self.searches).acquire_owned().await;
+        let store = self.clone();
+        // A caller that gives up does not stop the statement: the permit stays with it.
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            Ok(on_db!(&store.db, |c| {
+                sqlx::query_as(OF_ALL).bind(from).bind(before).fetch_all(c).await?
+            }))
+        });
+        task.await.map_err(|_| Error::Internal("a count failed".to_owned()))?
+    }
+}
