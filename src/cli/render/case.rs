@@ -92,6 +92,8 @@ pub fn quote(change: &pb::QuoteChange) -> String {
 /// With which code, who said so, and why. `until` is the time it is valid until.
 pub fn quote_context(change: &pb::QuoteChange, until: Option<String>) -> Vec<String> {
     let mut parts = vec![by(&change.actor)];
+    // One that was taken back is not valid until then.
+    let until = until.filter(|_| change.change() == quote_change::Change::Given);
     parts.extend(until.map(|until| format!("valid until {until}")));
     if !change.promotion_code.is_empty() {
         parts.push(format!("code {}", change.promotion_code));

@@ -238,7 +238,11 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
     }
     match &entry.content {
         Some(Content::IdentityChange(change)) => parts.extend(identity::context(change)),
-        Some(Content::CaseChange(change)) => parts.extend(case::context(change)),
+        Some(Content::CaseChange(change)) => {
+            parts.extend(case::context(change));
+            let until = moment(change.pass_expires_at.as_ref(), look);
+            parts.extend(until.map(|until| format!("valid until {until}")));
+        }
         Some(Content::FactChange(change)) => parts.push(case::by(&change.actor)),
         Some(Content::HandOverChange(change)) => {
             parts.extend([case::by(&change.actor), change.reason.clone()]);

@@ -155,7 +155,7 @@ async fn a_quote_ends_by_its_time_or_is_taken_back() {
         assert_eq!((withdrawn.valid, withdrawn.reason.as_str()), (false, "the wrong model"));
         assert_eq!(withdrawn.withdrawn_at, Some(at(10)));
         // What it contradicted it contradicted.
-        assert_eq!(withdrawn.conflicts_with, [longest.id.clone()]);
+        assert_eq!(withdrawn.conflicts_with, std::slice::from_ref(&longest.id));
         assert_eq!(server.withdrawn(call).await, withdrawn);
         let again = server.cases.clone().withdraw_quote(by_shop(withdrawing(&withdrawn))).await;
         let twice = Refusal::new(Code::FailedPrecondition, "QUOTE_WITHDRAWN", []);

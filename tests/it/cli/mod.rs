@@ -7,3 +7,4 @@ mod json;
 mod process;
 mod render;
 mod suggestions;
+mod told;

@@ -118,7 +118,7 @@ async fn many_guesses_open_nothing() {
     on_both(async |database| guesses_open_nothing(database, 20_000).await).await;
 }
 
-/// `cargo test --release --test it -- --ignored a_million_guesses_at_the_store`
+/// `cargo test --release --test it -- --ignored --nocapture a_million_guesses_at_the_store`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn a_million_guesses_at_the_store_open_nothing() {
@@ -140,6 +140,24 @@ async fn no_more_guesses_are_counted_than_a_pass_allows() {
         let locked = answers.iter().filter(|it| **it == Err(Error::CasePassLocked)).count();
         assert_eq!((counted, locked), (MAX_TRIES as usize, 50 - MAX_TRIES as usize));
         assert_eq!(redeem(&store, &code).await, Err(Error::CasePassLocked));
+        store.close().await;
+    })
+    .await;
+}
+
+/// A retry that comes while the first call is under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_issues_one_pass_however_often_it_is_made() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, CONNECTIONS, Clock::System).await.unwrap();
+        let anna = customer(&store, "anna").await;
+        let case_id = case(&store, anna).await;
+        let one = asked();
+        let calls = (0..10).map(|_| store.issue_case_pass(pass(case_id, Code::new), one.clone()));
+        let issued = join_all(calls).await;
+        let first = issued[0].clone().unwrap();
+        assert!(issued.iter().all(|pass| pass.as_ref() == Ok(&first)));
+        assert_eq!(redeem(&store, &first.code).await, Ok(case_id));
         store.close().await;
     })
     .await;
