@@ -30,7 +30,7 @@ pub use identity::{
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 use checker::Checker;
 
