@@ -1,15 +1,17 @@
 //! The model as the contract has it.
 
+mod briefing;
 mod case;
 
+pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
 
 use crate::{
     model::{
-        Address, Candidate, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier,
-        MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField, ProfileSource, Proof,
-        Recorded,
+        Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
+        KeptIdentifier, MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField,
+        ProfileSource, Proof, Recorded,
     },
     pb,
 };
@@ -37,6 +39,8 @@ fn profile_source(source: ProfileSource) -> pb::ProfileSource {
         ProfileField::BirthDate => pb::ProfileField::BirthDate,
         ProfileField::Language => pb::ProfileField::Language,
         ProfileField::Address => pb::ProfileField::Address,
+        ProfileField::PreferredChannel => pb::ProfileField::PreferredChannel,
+        ProfileField::Consents => pb::ProfileField::Consents,
     };
     pb::ProfileSource {
         field: field.into(),
@@ -92,6 +96,12 @@ fn profile(profile: Profile) -> pb::Profile {
         birth_date: profile.birth_date,
         language: profile.language,
         address: (!profile.address.is_empty()).then(|| address(profile.address)),
+        preferred_channel: pb::Channel::from(profile.preferred_channel).into(),
+        consents: profile
+            .consents
+            .into_iter()
+            .map(|Consent { purpose, granted }| pb::Consent { purpose, granted })
+            .collect(),
     }
 }
 

@@ -151,6 +151,8 @@ pub struct NewEntry {
     pub purchase: Option<String>,
     /// The keys of the orders that it is about.
     pub orders: Vec<String>,
+    /// Whether the customer complains.
+    pub complaint: bool,
     /// The entry of the same customer that it answers.
     pub reply_to: Option<Uuid>,
     /// The case that it belongs to.

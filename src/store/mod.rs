@@ -3,6 +3,7 @@
 
 mod approval;
 mod attempt;
+mod briefing;
 mod bulk;
 mod case;
 mod change;
@@ -11,6 +12,7 @@ mod customer_search;
 mod customers;
 mod db;
 mod dialect;
+mod glimpse;
 mod kept_apart;
 mod link;
 mod live;
@@ -40,6 +42,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
 pub use case::{CasesOf, NewCase};
+pub use claims::NamedBy;
 pub use customers::ProfileChange;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
@@ -281,6 +284,7 @@ impl Store {
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.extend(briefing::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));

@@ -179,6 +179,7 @@ impl Checker {
             channel: Some(channel),
             purchase: content.purchase,
             orders,
+            complaint: content.complaint,
             reply_to: content.reply_to,
             case_id: None,
             words: super::content::words(entry),
