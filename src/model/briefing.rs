@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Case, CaseState, Channel, Consent, Customer, EntryKind, Micros, Profile, Promise};
+use super::{Case, CaseState, Channel, Consent, EntryKind, Micros, Profile, Promise};
 
 /// What of an entry a briefing may need.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ pub struct Score {
 /// What a briefing is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
-    pub customer: Customer,
+    pub customer: BriefedCustomer,
     pub sureness: Sureness,
     /// The moment that the briefing tells of.
     pub as_of: Micros,
@@ -55,6 +55,17 @@ pub struct Known {
     pub promises: Vec<Promise>,
 }
 
+/// Who the customer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BriefedCustomer {
+    /// The canonical id.
+    pub customer_id: Uuid,
+    pub profile: Profile,
+    pub records: usize,
+    pub identifiers: usize,
+    pub verified_identifiers: usize,
+}
+
 /// How sure it is who a customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sureness {
@@ -67,14 +78,9 @@ pub enum Sureness {
 /// What whoever meets the customer next must see first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Briefing {
-    /// The canonical id.
-    pub customer_id: Uuid,
+    pub customer: BriefedCustomer,
     pub as_of: Micros,
     pub sureness: Sureness,
-    pub profile: Profile,
-    pub verified_identifiers: usize,
-    pub identifiers: usize,
-    pub records: usize,
     /// What is broken first.
     pub promises: Vec<Promise>,
     pub more_promises: usize,

@@ -13,7 +13,8 @@ mod search;
 mod watch;
 
 pub use briefing::{
-    Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences, Score, Sureness,
+    BriefedCustomer, Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences,
+    Score, Sureness,
 };
 pub use calendar::{Due, OpeningHours};
 pub use case::{

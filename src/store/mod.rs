@@ -279,12 +279,13 @@ impl Store {
             ("promises.due", promise::DUE.to_owned()),
             ("promises.next_due", promise::NEXT_DUE.to_owned()),
             ("promises.entries", promise::ENTRIES.to_owned()),
+            ("briefing.standing", briefing::STANDING.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
-        all.extend(briefing::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));

@@ -8,7 +8,7 @@ use std::{
 
 use crate::model::{
     Briefing, Case, Channel, Complaint, Contacts, Glimpse, HandOverState, Known, KnownFact, Micros,
-    Mood, Preferences, Promise, PromiseState, Proof,
+    Mood, Preferences, Profile, Promise, PromiseState,
 };
 
 /// How many of the newest entries are counted as contacts.
@@ -51,14 +51,9 @@ pub fn brief(known: Known) -> Briefing {
     let more_promises = promises.len().saturating_sub(MAX_PROMISES);
     promises.truncate(MAX_PROMISES);
 
-    let is_verified = |it: &&crate::model::KeptIdentifier| it.proof == Proof::Verified;
     Briefing {
-        customer_id: customer.id,
         as_of,
         sureness,
-        verified_identifiers: customer.identifiers.iter().filter(is_verified).count(),
-        identifiers: customer.identifiers.len(),
-        records: customer.records.len(),
         promises: promises.into_iter().map(short_promise).collect(),
         more_promises,
         cases: open.into_iter().map(short_case).collect(),
@@ -69,7 +64,7 @@ pub fn brief(known: Known) -> Briefing {
         contacts: contacts(&entries, !older.is_empty(), as_of),
         preferences: preferences(&customer.profile, &entries, as_of),
         known_facts,
-        profile: customer.profile,
+        customer,
     }
 }
 
@@ -211,7 +206,7 @@ fn contacts(entries: &[Glimpse], has_older: bool, as_of: Micros) -> Contacts {
     }
 }
 
-fn preferences(profile: &crate::model::Profile, entries: &[Glimpse], as_of: Micros) -> Preferences {
+fn preferences(profile: &Profile, entries: &[Glimpse], as_of: Micros) -> Preferences {
     let spoken = entries.iter().find(|it| !it.language.is_empty());
     let spoken = spoken.filter(|_| profile.language.is_empty());
     let mut counts: BTreeMap<Channel, usize> = BTreeMap::new();

@@ -18,14 +18,14 @@ pub fn briefing(briefing: Briefing) -> pb::Briefing {
         Sureness::Claimed => Told::Claimed,
     };
     pb::Briefing {
-        customer_id: briefing.customer_id.to_string(),
+        customer_id: briefing.customer.customer_id.to_string(),
         as_of: Some(pb::timestamp(briefing.as_of)),
         identity: Some(pb::BriefedIdentity {
             sureness: sureness.into(),
-            profile: (!briefing.profile.is_empty()).then(|| profile(briefing.profile)),
-            verified_identifiers: count(briefing.verified_identifiers),
-            identifiers: count(briefing.identifiers),
-            records: count(briefing.records),
+            verified_identifiers: count(briefing.customer.verified_identifiers),
+            identifiers: count(briefing.customer.identifiers),
+            records: count(briefing.customer.records),
+            profile: Some(briefing.customer.profile).filter(|it| !it.is_empty()).map(profile),
         }),
         promises: briefing.promises.into_iter().map(promise).collect(),
         more_promises: count(briefing.more_promises),
