@@ -1,16 +1,19 @@
 //! The model as the contract has it.
 
+mod briefing;
 mod case;
 mod quote;
 
+pub use briefing::briefing;
+use case::probable_case;
 pub use case::{case, promise};
 pub use quote::{quote, reask_rates};
 
 use crate::{
     model::{
-        Address, Candidate, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier,
-        MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField, ProfileSource, Proof,
-        Recorded,
+        Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
+        KeptIdentifier, MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField,
+        ProfileSource, Proof, Recorded,
     },
     pb,
 };
@@ -38,6 +41,8 @@ fn profile_source(source: ProfileSource) -> pb::ProfileSource {
         ProfileField::BirthDate => pb::ProfileField::BirthDate,
         ProfileField::Language => pb::ProfileField::Language,
         ProfileField::Address => pb::ProfileField::Address,
+        ProfileField::PreferredChannel => pb::ProfileField::PreferredChannel,
+        ProfileField::Consents => pb::ProfileField::Consents,
     };
     pb::ProfileSource {
         field: field.into(),
@@ -93,6 +98,12 @@ fn profile(profile: Profile) -> pb::Profile {
         birth_date: profile.birth_date,
         language: profile.language,
         address: (!profile.address.is_empty()).then(|| address(profile.address)),
+        preferred_channel: pb::Channel::from(profile.preferred_channel).into(),
+        consents: profile
+            .consents
+            .into_iter()
+            .map(|Consent { purpose, granted }| pb::Consent { purpose, granted })
+            .collect(),
     }
 }
 
@@ -202,5 +213,7 @@ pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse 
         flags,
         conflicts: conflicts(recorded.conflicts),
         record_id: recorded.record_id.to_string(),
+        case_id: recorded.case_id.map(|id| id.to_string()).unwrap_or_default(),
+        probable_cases: recorded.probable_cases.into_iter().map(probable_case).collect(),
     }
 }

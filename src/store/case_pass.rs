@@ -64,10 +64,7 @@ impl Store {
     /// code: a pass is named by the id of the entry that tells of it, and its code follows from
     /// that and the key of the store.
     pub async fn issue_case_pass(&self, new: NewPass, asked: Asked) -> Result<IssuedPass, Error> {
-        let record: Option<Uuid> = on_db!(&self.db, |c| {
-            sqlx::query_scalar(case::RECORD_OF).bind(new.case_id).fetch_optional(c).await?
-        });
-        let record = record.ok_or(Error::CaseNotFound)?;
+        let record = self.record_of_case(new.case_id).await?;
         let store = self.clone();
         let run = move || {
             let (store, new, asked) = (store.clone(), new.clone(), asked.clone());

@@ -3,6 +3,7 @@
 
 mod approval;
 mod attempt;
+mod briefing;
 mod bulk;
 mod case;
 mod case_pass;
@@ -12,6 +13,7 @@ mod customer_search;
 mod customers;
 mod db;
 mod dialect;
+mod glimpse;
 mod kept_apart;
 mod link;
 mod live;
@@ -44,6 +46,7 @@ use uuid::Uuid;
 
 pub use case::{CasesOf, NewCase};
 pub use case_pass::{IssuedPass, NewPass};
+pub use claims::NamedBy;
 pub use customers::ProfileChange;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
@@ -61,7 +64,10 @@ use writes::{Done, Item, NamedEntry};
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Candidate, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded, Target},
+    model::{
+        Candidate, CaseChoice, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded,
+        Target,
+    },
 };
 
 const PING: &str = "select 1";
@@ -147,8 +153,17 @@ impl Store {
 
     /// Records entries, all or none; one answer for each. Coalesced with concurrent calls.
     pub async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, Error> {
+        let chooses: Vec<bool> =
+            records.iter().map(|record| record.case != CaseChoice::None).collect();
         let done = self.recorder.record(records.into_iter().map(item).collect()).await?;
-        done.into_iter().map(recorded).collect()
+        let recorded: Result<Vec<Recorded>, Error> = done.into_iter().map(recorded).collect();
+        let mut recorded = recorded?;
+        for (one, chooses) in recorded.iter_mut().zip(chooses) {
+            if chooses && one.already_recorded {
+                one.case_id = self.case_of_entry(one.record_id, one.entry_id).await?;
+            }
+        }
+        Ok(recorded)
     }
 
     /// Records entries in one transaction, each by itself: one that is refused leaves the others.
@@ -258,6 +273,7 @@ impl Store {
             ("cases.get", case::GET.to_owned()),
             ("cases.load", case::LOAD.to_owned()),
             ("cases.set", case::SET.to_owned()),
+            ("customers.count_open_cases", case::COUNT_OPEN.to_owned()),
             ("cases.of_queue", case::LIST_OF_QUEUE.to_owned()),
             ("cases.of_owner", case::LIST_OF_OWNER.to_owned()),
             ("cases.entries", case::ENTRIES.to_owned()),
@@ -282,11 +298,13 @@ impl Store {
             ("quotes.entries", quote::ENTRIES.to_owned()),
             ("told_facts.of_case", reask_rate::OF_CASE.to_owned()),
             ("told_facts.of_all", reask_rate::OF_ALL.to_owned()),
+            ("briefing.standing", briefing::STANDING.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
@@ -295,8 +313,8 @@ impl Store {
         all.extend(pages.map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS[kind as usize].iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
-        for by_order in [false, true] {
-            let text = search::search_text(twin(dialect::WORDS_MATCH), by_order);
+        for by in timeline::By::ALL {
+            let text = search::search_text(twin(dialect::WORDS_MATCH), by);
             all.push(("entries.search", text));
         }
         all
@@ -304,8 +322,8 @@ impl Store {
 }
 
 fn item(record: Record) -> Item {
-    let Record { target, profile, origin, entry, names, body } = record;
-    Item { target, profile, origin, entry: Some(NamedEntry { entry, names, body }) }
+    let Record { target, profile, origin, entry, case, names, body } = record;
+    Item { target, profile, origin, entry: Some(NamedEntry { entry, case, names, body }) }
 }
 
 fn customer_item(identifiers: Vec<Identifier>, profile: Profile, origin: Origin) -> Item {
@@ -329,5 +347,7 @@ fn recorded(done: Done) -> Result<Recorded, Error> {
         customer_created: whom.created,
         already_recorded: entry.already_recorded,
         conflicts: done.conflicts,
+        case_id: entry.case_id,
+        probable_cases: entry.probable_cases,
     })
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::{
     Store,
     bulk::{Batch, Column, Table},
-    case,
     db::{Db, on_db},
     dialect, person,
 };
@@ -72,10 +71,7 @@ impl Store {
     ) -> Result<Vec<ReaskCount>, Error> {
         let rows: Vec<Row> = match of {
             ReasksOf::Case(case_id) => {
-                let record: Option<Uuid> = on_db!(&self.db, |c| {
-                    sqlx::query_scalar(case::RECORD_OF).bind(case_id).fetch_optional(c).await?
-                });
-                let record = record.ok_or(Error::CaseNotFound)?;
+                let record = self.record_of_case(case_id).await?;
                 on_db!(&self.db, |c| {
                     let query = sqlx::query_as(OF_CASE).bind(record).bind(case_id);
                     query.bind(from).bind(before).fetch_all(c).await?

@@ -1,5 +1,7 @@
 //! One transaction that records a batch: read and lock, decide, write.
 
+mod cases;
+
 use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
@@ -19,13 +21,13 @@ use super::{
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Channel, Claim, Identifier, Target, WriteName},
+    model::{Channel, Claim, EntryKind, Identifier, NewEntry, Target, WriteName},
     story::attribution::{Named, named},
 };
 
 static ENTRIES: Table = Table {
     name: "entries",
-    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "payload"],
+    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "mark", "payload"],
 };
 static ENTRY_WORDS: Table =
     Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
@@ -117,6 +119,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     claims::load_refused(tx, items(), &candidates, &mut known).await?;
     load_ledger(tx, items(), &mut known).await?;
     load_references(tx, items(), &candidates, &mut known).await?;
+    cases::load(tx, items(), &candidates, &mut known).await?;
     Ok(known)
 }
 
@@ -197,11 +200,7 @@ async fn load_references(
         {
             continue;
         }
-        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
-        let persons: BTreeSet<Uuid> = found.records.iter().filter_map(person_of).collect();
-        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
-        let records: BTreeSet<&Uuid> = found.records.iter().chain(others).collect();
-        for id in records {
+        for id in found.all_records(known) {
             let id = id.simple().to_string();
             for order in named.entry.orders.iter().chain(&named.entry.purchase) {
                 orders.insert((id.clone(), order.clone()));
@@ -230,6 +229,16 @@ pub(super) struct Candidates {
     pub links: bool,
     /// Whether its identifiers may be of several people, who are to be compared.
     pub compared: bool,
+}
+
+impl Candidates {
+    /// The records of the people whom the item may be about.
+    pub fn all_records(&self, known: &Known) -> BTreeSet<Uuid> {
+        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
+        let persons: BTreeSet<Uuid> = self.records.iter().filter_map(person_of).collect();
+        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
+        self.records.iter().chain(others).copied().collect()
+    }
 }
 
 /// Goes through the items as the plan will: one may be about a customer only since an earlier one
@@ -371,9 +380,20 @@ pub(super) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
         Column::Ids(ids),
         Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
         Column::Texts(rows.iter().map(|row| channel_code(row.entry.channel).to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| mark(&row.entry).to_owned()).collect()),
         Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
     ];
     batch.insert(&ENTRIES, columns);
+}
+
+/// What an entry is found by without a search through the timeline.
+fn mark(entry: &NewEntry) -> &'static str {
+    match entry.kind {
+        EntryKind::Interaction if entry.complaint => "complaint",
+        EntryKind::Feedback => "feedback",
+        EntryKind::PromiseChange => "promise",
+        _ => "",
+    }
 }
 
 /// The channel as it is kept: what the server itself tells has none.

@@ -115,7 +115,6 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         occurred_at: Some(pb::timestamp(scene.at)),
         channel: pb::Channel::from(scene.channel).into(),
         flags: scene.flags.clone(),
-        case_id: case_id.map(|id| id.to_string()).unwrap_or_default(),
         content: Some(content),
         ..pb::Entry::default()
     };
@@ -126,6 +125,7 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         channel: scene.channel,
         purchase: None,
         orders: Vec::new(),
+        complaint: false,
         reply_to: None,
         case_id,
         words,
@@ -363,7 +363,12 @@ fn amount(money: &pb::Money) -> Amount {
     Amount { currency: money.currency_code.clone(), minor_units: money.minor_units }
 }
 
-fn micros(at: prost_types::Timestamp) -> Micros {
+/// When an entry was recorded.
+pub(super) fn recorded_at(entry: &pb::Entry) -> Result<Micros, Error> {
+    entry.recorded_at.map(micros).ok_or(UNREADABLE)
+}
+
+pub(super) fn micros(at: prost_types::Timestamp) -> Micros {
     at.seconds * 1_000_000 + i64::from(at.nanos / 1000)
 }
 

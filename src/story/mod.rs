@@ -3,6 +3,7 @@
 pub mod address;
 pub mod attribution;
 pub mod blocked;
+pub mod briefing;
 pub mod calendar;
 mod card;
 pub mod case;
@@ -19,6 +20,7 @@ pub mod money;
 pub mod name;
 pub mod order;
 mod phone;
+pub mod probable_case;
 pub mod promise;
 pub mod quote;
 pub mod redact;

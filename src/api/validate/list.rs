@@ -106,6 +106,12 @@ impl Checker {
         if !filter.order_number.is_empty() {
             checked.order = self.order_key("filter.order_number", &filter.order_number);
         }
+        if !filter.case_id.is_empty() {
+            checked.case_id = Some(self.uuid("filter.case_id", &filter.case_id));
+            if !filter.order_number.is_empty() {
+                self.fail("filter.case_id", "must be empty beside order_number");
+            }
+        }
         checked
     }
 
@@ -142,18 +148,5 @@ impl Checker {
 
 /// The kind of the model for one of the contract.
 fn entry_kind(kind: i32) -> Option<EntryKind> {
-    Some(match pb::EntryKind::try_from(kind).ok()? {
-        pb::EntryKind::Unspecified => return None,
-        pb::EntryKind::Interaction => EntryKind::Interaction,
-        pb::EntryKind::Purchase => EntryKind::Purchase,
-        pb::EntryKind::Return => EntryKind::Return,
-        pb::EntryKind::Feedback => EntryKind::Feedback,
-        pb::EntryKind::Note => EntryKind::Note,
-        pb::EntryKind::IdentityChange => EntryKind::IdentityChange,
-        pb::EntryKind::CaseChange => EntryKind::CaseChange,
-        pb::EntryKind::Fact => EntryKind::Fact,
-        pb::EntryKind::PromiseChange => EntryKind::PromiseChange,
-        pb::EntryKind::HandOver => EntryKind::HandOver,
-        pb::EntryKind::Quote => EntryKind::Quote,
-    })
+    pb::EntryKind::try_from(kind).ok().and_then(Option::from)
 }

@@ -1,6 +1,7 @@
 //! What comes from outside becomes a command of the model, or the list of every rule it breaks.
 //! Nothing behind this point meets a text that has not been checked.
 
+mod briefing;
 mod case;
 mod case_pass;
 mod checker;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use briefing::briefing;
 pub use case::{
     WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,
     update,
@@ -36,7 +38,7 @@ pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
 pub use quote::{quote, quote_page, withdrawal};
 pub use reask_rate::{Reasks, WhoseReasks, reasks};
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 use checker::Checker;
 

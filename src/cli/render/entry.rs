@@ -6,7 +6,7 @@ use super::{
     Ink, Look,
     case::{self, label},
     identity, long_day, short_day,
-    text::{amount, columns, money, pad, safe, wrap},
+    text::{amount, channel, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
     self, Channel, Direction, EntryFlag, entry::Content, feedback::Metric, message::Author,
@@ -68,14 +68,6 @@ impl<'a> Story<'a> {
 
 fn room(look: &Look, indent: usize) -> usize {
     look.width.saturating_sub(indent).max(LEAST_WIDTH)
-}
-
-fn channel(channel: Channel) -> String {
-    // What the server tells came by none.
-    if channel == Channel::Unspecified {
-        return String::new();
-    }
-    channel.as_str_name().trim_start_matches("CHANNEL_").to_lowercase()
 }
 
 fn ink(entry: &pb::Entry) -> Ink {

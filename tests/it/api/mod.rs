@@ -2,19 +2,21 @@
 
 mod bad_inputs;
 mod batch;
+mod briefings;
 mod callers;
 mod cancelled;
 mod candidates;
 mod case_passes;
-mod cases;
+pub mod cases;
 mod discovery;
+mod entry_cases;
 mod identify;
 mod large;
 mod links;
 mod lists;
 mod merges;
 mod orders;
-mod promises;
+pub mod promises;
 mod quotes;
 mod reask_rate;
 mod record;
