@@ -101,5 +101,23 @@ impl From<model::PromiseState> for PromiseState {
     }
 }
 
+impl From<model::OrderStatus> for OrderStatus {
+    fn from(status: model::OrderStatus) -> Self {
+        match status {
+            model::OrderStatus::Ordered => Self::Ordered,
+            model::OrderStatus::Shipped => Self::Shipped,
+            model::OrderStatus::Delivered => Self::Delivered,
+            model::OrderStatus::Invoiced => Self::Invoiced,
+            model::OrderStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<OrderStatus> for Option<model::OrderStatus> {
+    fn from(status: OrderStatus) -> Self {
+        model::OrderStatus::ALL.into_iter().find(|one| OrderStatus::from(*one) == status)
+    }
+}
+
 /// Every descriptor of the contract, encoded as a `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

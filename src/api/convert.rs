@@ -1,8 +1,10 @@
 //! The model as the contract has it.
 
 mod case;
+mod purchase;
 
 pub use case::{case, promise};
+pub use purchase::purchase;
 
 use crate::{
     model::{

@@ -8,6 +8,7 @@ mod identifier;
 mod merge;
 mod page;
 mod promise;
+mod purchase;
 mod search;
 mod watch;
 
@@ -26,6 +27,10 @@ pub use merge::{
 };
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
+pub use purchase::{
+    Bought, BoughtLine, OrderNews, OrderPart, OrderStatus, OrderTold, PurchaseNumber,
+    PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
+};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use watch::{ResumePoint, WatchStart};
 

@@ -61,6 +61,7 @@ impl<'a> Change<'a> {
             channel: None,
             purchase: None,
             orders: Vec::new(),
+            news: None,
             reply_to: None,
             case_id: None,
             words: String::new(),

@@ -96,6 +96,7 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         channel: scene.channel,
         purchase: None,
         orders: Vec::new(),
+        news: None,
         reply_to: None,
         case_id,
         words,

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::purchase::{OrderOf, OrderWrites};
 use crate::{
     error::Error,
     model::{
-        BodyHash, Candidate, Claim, Conflict, Identifier, KeptProfile, Micros, NewEntry, Origin,
-        Profile, Proof, Target, WriteName,
+        BodyHash, Candidate, Claim, Conflict, Identifier, KeptProfile, Micros, NewEntry, OrderPart,
+        Origin, Profile, Proof, Target, WriteName,
     },
 };
 
@@ -121,6 +122,8 @@ pub struct Known {
     pub identifier_counts: HashMap<Uuid, usize>,
     pub ledger: HashMap<(String, String), LedgerRow>,
     pub purchases: HashSet<(Uuid, String)>,
+    /// What records tell of orders, as far as the batch may add to it.
+    pub orders: HashMap<OrderOf, OrderPart>,
     pub entries: HashSet<(Uuid, Uuid)>,
 }
 
@@ -156,6 +159,7 @@ pub struct Writes {
     pub changed: BTreeMap<Uuid, i64>,
     pub ledger: Vec<((String, String), LedgerRow)>,
     pub entries: Vec<EntryRow>,
+    pub orders: OrderWrites,
 }
 
 /// A row of `identifiers`, less its key and slot.

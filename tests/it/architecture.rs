@@ -60,6 +60,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("src/store/payload.rs", "pb"),
     // So is what an entry tells of a case or a promise.
     ("src/store/told.rs", "pb"),
+    // And what it tells of an order.
+    ("src/store/purchase/told.rs", "pb"),
     // An entry that is read alone is that message again.
     ("src/store/timeline.rs", "pb"),
 ];

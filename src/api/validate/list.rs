@@ -154,5 +154,6 @@ fn entry_kind(kind: i32) -> Option<EntryKind> {
         pb::EntryKind::Fact => EntryKind::Fact,
         pb::EntryKind::PromiseChange => EntryKind::PromiseChange,
         pb::EntryKind::HandOver => EntryKind::HandOver,
+        pb::EntryKind::OrderChange => EntryKind::OrderChange,
     })
 }

@@ -4,6 +4,7 @@ mod case;
 mod entry;
 mod found;
 mod identity;
+mod order;
 mod suggestion;
 mod text;
 
