@@ -30,10 +30,11 @@ pub struct Warranty {
 /// It begins with the delivery, as the liability of a seller does in the European Union (Directive
 /// (EU) 2019/771, article 10), and while none is known with the purchase, so that it is never said
 /// to last longer than is known. Of several deliveries the last one counts. A term in months ends
-/// with the day of the same number as the one it runs from, or with the last day of a month that has
-/// none (Regulation (EEC, Euratom) No 1182/71, article 3(2)(c)); that it would end later on a
-/// holiday or a weekend, article 3(4), is left out, as terms of makers do not. Points in time
-/// become days in the zone of the calendar.
+/// with the day of the same number as the one it runs from, or with the last day of a month that
+/// has none (Regulation (EEC, Euratom) No 1182/71, article 3(2)(c)). That a term which ends on a
+/// holiday or at a weekend goes on to the next working day, article 3(4), is left out: the days of
+/// the warranty are the same wherever it is asked for. Points in time become days in the zone of
+/// the calendar.
 pub fn warranty(
     purchase: &PurchaseState,
     line: &PurchasedLine,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The purchases of a record behind one, the last bought first; what is behind some bytes of them
-/// comes without content. $2, $3: the one before. $4: what was recorded by then. $6: how many bytes.
+/// comes without content. $2, $3: the one before. $4: what was recorded by then. $6: so many bytes.
 pub(super) const LIST: &str = "select order_key, bought_at, entry_id, \
     case when bytes - length(content) < $6 then content end \
     from (select order_key, bought_at, entry_id, content, sum(length(content)) \

@@ -14,6 +14,7 @@ mod lists;
 mod merges;
 mod orders;
 mod promises;
+mod purchases;
 mod record;
 mod replay;
 mod same_hits;
