@@ -74,6 +74,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
     pub matching: Option<Vec<MergeRule>>,
+    /// Breaks promises when their time has passed. False: leaves that to others.
+    pub promise_clock: bool,
     pub callers: Callers,
 }
 
@@ -94,10 +96,11 @@ where
     let pings = tokio::spawn(watch_store(store.clone(), health.clone()));
     let matching =
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
-    let promises = tokio::spawn(store.clone().keep_promises_timed());
+    let promises =
+        settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
     let end_tasks = || {
         pings.abort();
-        promises.abort();
+        promises.iter().for_each(tokio::task::JoinHandle::abort);
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
     };

@@ -3,6 +3,7 @@
 mod case;
 mod purchase;
 
+use case::probable_case;
 pub use case::{case, promise};
 pub use purchase::purchase;
 
@@ -202,5 +203,7 @@ pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse 
         flags,
         conflicts: conflicts(recorded.conflicts),
         record_id: recorded.record_id.to_string(),
+        case_id: recorded.case_id.map(|id| id.to_string()).unwrap_or_default(),
+        probable_cases: recorded.probable_cases.into_iter().map(probable_case).collect(),
     }
 }

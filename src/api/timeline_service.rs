@@ -7,7 +7,7 @@ use super::{
     guard::CallerDeadline,
     page::EncodedPage,
     page_token::PageTokens,
-    validate::{self, TimelineSearch},
+    validate::{self, TimelineSearch, Watched},
     watch::{WatchStream, WatchTokens},
 };
 use crate::{
@@ -110,17 +110,24 @@ impl TimelineService for Api {
     ) -> Result<Response<WatchStream>, Status> {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
         let request = request.into_inner();
-        let (who, behind) = validate::watch(&request, &self.rules)?;
+        let (watched, behind) = validate::watch(&request, &self.rules)?;
+        let case_id = match watched {
+            Watched::Case(id) => Some(id),
+            Watched::Customer(_) => None,
+        };
         let tokens = WatchTokens::new(self.store.page_key(), &request);
         let place = self.watches.place()?;
         let start = match request.resume_token.as_str() {
             "" => {
-                let id = self.find(who).await?;
+                let id = match watched {
+                    Watched::Customer(who) => self.find(who).await?,
+                    Watched::Case(id) => self.store.record_of_case(id).await?,
+                };
                 behind.map_or(WatchStart::Now(id), |behind| WatchStart::Behind(id, behind))
             }
             token => WatchStart::Resume(tokens.read(token)?),
         };
-        let watch = self.store.watch(start).await?;
+        let watch = self.store.watch(start, case_id).await?;
         Ok(Response::new(self.watches.start(watch, tokens, deadline, place)))
     }
 }

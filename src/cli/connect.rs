@@ -59,11 +59,11 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
-    Ok(Settings { callers, matching, rules, ..settings })
+    Ok(Settings { callers, matching, rules, promise_clock: true, ..settings })
 }
 
-/// The same for the services of a single command, which knows no callers and leaves merge
-/// suggestions to servers.
+/// The same for the services of a single command, which knows no callers, and leaves merge
+/// suggestions and the time of promises to servers.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -78,6 +78,7 @@ pub fn settings(config: &Config) -> Settings {
         },
         rules: rules(config),
         matching: None,
+        promise_clock: false,
         callers: Callers::default(),
     }
 }

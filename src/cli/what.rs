@@ -28,6 +28,9 @@ pub struct What {
     /// Only what is, or is about, the order of this number
     #[arg(long, value_name = "NUMBER")]
     order: Option<String>,
+    /// Only what belongs to the case of this id
+    #[arg(long, value_name = "ID", conflicts_with = "order")]
+    case: Option<String>,
 }
 
 fn channels() -> PossibleValuesParser {
@@ -58,6 +61,7 @@ impl What {
             occurred_from: time("--from", &self.from, false)?,
             occurred_before: time("--to", &self.to, true)?,
             order_number: self.order.clone().unwrap_or_default(),
+            case_id: self.case.clone().unwrap_or_default(),
         })
     }
 }

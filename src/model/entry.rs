@@ -168,6 +168,37 @@ pub struct NewEntry {
     pub content: Vec<u8>,
 }
 
+/// Which case an entry joins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaseChoice {
+    #[default]
+    None,
+    This(Uuid),
+    /// The most probable one, where it is at least so probable, in percent.
+    Auto(u8),
+}
+
+/// An open case that an entry may belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbableCase {
+    pub case_id: Uuid,
+    pub subject: String,
+    /// From 1 to 99.
+    pub percent: u8,
+    /// With the percentage of each by itself, the strongest first.
+    pub clues: Vec<(CaseClue, u8)>,
+}
+
+/// What speaks for a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaseClue {
+    SameOrder,
+    SerialNumber,
+    OrderNumber,
+    Topic,
+    Recent,
+}
+
 /// One entry to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -176,6 +207,7 @@ pub struct Record {
     pub profile: Profile,
     pub origin: Origin,
     pub entry: NewEntry,
+    pub case: CaseChoice,
     /// At least one.
     pub names: Vec<WriteName>,
     pub body: BodyHash,
@@ -194,4 +226,7 @@ pub struct Recorded {
     pub customer_created: bool,
     pub already_recorded: bool,
     pub conflicts: Vec<Conflict>,
+    pub case_id: Option<Uuid>,
+    /// The most probable one first.
+    pub probable_cases: Vec<ProbableCase>,
 }

@@ -18,7 +18,10 @@ pub use case::{
     Opening, Reask, Told,
 };
 pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
-pub use entry::{BodyHash, Channel, EntryKind, NewEntry, Record, Recorded, Target, WriteName};
+pub use entry::{
+    BodyHash, CaseChoice, CaseClue, Channel, EntryKind, NewEntry, ProbableCase, Record, Recorded,
+    Target, WriteName,
+};
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };

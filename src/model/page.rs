@@ -15,6 +15,8 @@ pub struct EntryFilter {
     pub occurred_before: Option<Micros>,
     /// The key of an order.
     pub order: Option<String>,
+    /// Not beside an order.
+    pub case_id: Option<Uuid>,
 }
 
 /// In which order entries come.

@@ -41,6 +41,12 @@ pub(super) const ENTRIES: &str = "select e.payload from case_entries c join entr
     and e.entry_id = c.entry_id where c.customer_id = $1 and c.case_id = $2 \
     order by c.occurred_at, c.entry_id limit $3";
 
+/// Counts the open cases of a record that is locked.
+pub(super) const COUNT_OPEN: &str = "update customers set open_cases = \
+    (select count(*) from cases where customer_id = $1 and is_open) where id = $1";
+
+/// How many open cases a record may have.
+const MAX_OPEN: i64 = 200;
 /// How many entries a case is told again from.
 const MAX_RETOLD: i64 = 10_000;
 
@@ -158,10 +164,16 @@ impl Store {
 
     /// Changes a case. The same request again changes nothing more.
     pub async fn change_case(&self, write: CaseWrite, asked: Asked) -> Result<Case, Error> {
+        let record = self.record_of_case(write.case_id).await?;
+        self.write_case(record, write, asked).await
+    }
+
+    /// The record that a case was opened with.
+    pub async fn record_of_case(&self, case_id: Uuid) -> Result<Uuid, Error> {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
-            sqlx::query_scalar(RECORD_OF).bind(write.case_id).fetch_optional(c).await?
+            sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
         });
-        self.write_case(record.ok_or(Error::CaseNotFound)?, write, asked).await
+        record.ok_or(Error::CaseNotFound)
     }
 
     async fn write_case(
@@ -218,8 +230,17 @@ impl Store {
                 actor: asked.actor.clone(),
                 reason: asked.reason.clone(),
             };
+            let opens = matches!(write.change, CaseChange::Opened(_) | CaseChange::Reopened);
+            if opens && held.open_cases >= MAX_OPEN {
+                return Err(Error::CaseFull);
+            }
             let case = apply(before, write.case_id, &write.change, &line).map_err(refused)?;
             set(&mut tx, &case).await?;
+            if opens || case.is_resolved() {
+                on_tx!(&mut tx, |c| {
+                    sqlx::query(COUNT_OPEN).bind(record).execute(c).await?;
+                });
+            }
         }
         change.write(&mut tx, record, Some(write.case_id)).await?;
         tx.commit().await?;

@@ -78,7 +78,8 @@ impl<'a> Change<'a> {
         }
         let revision = self.touch(record, held);
         let recorded_at = self.now;
-        let stamp = Stamp { entry_id: entry.id, customer_id: record, revision, recorded_at };
+        let (entry_id, case_id) = (entry.id, entry.case_id);
+        let stamp = Stamp { entry_id, customer_id: record, revision, recorded_at, case_id };
         let payload = seal(stamp, &entry.content);
         self.entries.push(EntryRow { customer_id: record, revision, payload, entry });
         revision

@@ -58,18 +58,18 @@ pub const RECORDS_BY_PERSON: Twin = Twin {
 /// Locks customers, in the order of their ids so that two writers never wait for each other. SQLite
 /// needs no lock of a row: `begin immediate` has locked the database. $1: ids.
 pub const LOCK_CUSTOMERS: Twin = Twin {
-    sqlite: "select id, revision, created_at, profile, person_id, records, identity_revision \
-        from customers \
+    sqlite: "select id, revision, created_at, profile, person_id, records, identity_revision, \
+        open_cases from customers \
         where id in (select unhex(value ->> 0) from json_each($1)) order by id",
-    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision \
-        from customers where id = any($1) order by id for update",
+    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision, \
+        open_cases from customers where id = any($1) order by id for update",
 };
 
 /// The same without a lock. $1: ids.
 pub const READ_CUSTOMERS: Twin = Twin {
     sqlite: LOCK_CUSTOMERS.sqlite,
-    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision \
-        from customers where id = any($1) order by id",
+    postgres: "select id, revision, created_at, profile, person_id, records, identity_revision, \
+        open_cases from customers where id = any($1) order by id",
 };
 
 /// The accounts, customer numbers and external ids of some customers. $1: ids.
@@ -135,6 +135,28 @@ pub const CASES_OF_RECORDS: Twin = Twin {
     postgres: "select content from cases where customer_id = any($1) \
         and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
         order by changed_at desc, case_id desc limit $5",
+};
+
+/// The open cases of some records, of each the 20 that changed last. $1: ids.
+pub const OPEN_CASES: Twin = Twin {
+    sqlite: "select q.customer_id, q.content from (select customer_id, content, \
+        row_number() over (partition by customer_id order by changed_at desc, case_id desc) as n \
+        from cases where is_open \
+        and customer_id in (select unhex(value ->> 0) from json_each($1))) q where q.n <= 20",
+    postgres: "select q.customer_id, q.content from (select customer_id, content, \
+        row_number() over (partition by customer_id order by changed_at desc, case_id desc) as n \
+        from cases where is_open and customer_id = any($1)) q where q.n <= 20",
+};
+
+/// The cases of some records that exist. $1, $2: ids of records and of cases.
+pub const CASES_BY_ID: Twin = Twin {
+    sqlite: "select customer_id, case_id from cases \
+        where (customer_id, case_id) in \
+            (select unhex(value ->> 0), unhex(value ->> 1) from json_each($1))",
+    postgres: "select customer_id, case_id from cases \
+        where (customer_id, case_id) in \
+            (select cast(a as uuid), cast(b as uuid) \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
 /// Promises of some records, the one due first first. $1 ids, $2 unsettled only, $3 and $4 behind,
@@ -324,7 +346,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 27] = [
+pub const STATEMENTS: [(&str, Twin); 29] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -334,6 +356,8 @@ pub const STATEMENTS: [(&str, Twin); 27] = [
     ("refused_by_key", REFUSED_BY_KEY),
     ("list_claims", LIST_CLAIMS),
     ("cases_of_records", CASES_OF_RECORDS),
+    ("open_cases", OPEN_CASES),
+    ("cases_by_id", CASES_BY_ID),
     ("promises_of_records", PROMISES_OF_RECORDS),
     ("merges_in_force", MERGES_IN_FORCE),
     ("marks_of", MARKS_OF),

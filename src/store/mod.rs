@@ -58,7 +58,10 @@ use writes::{Done, Item, NamedEntry};
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Candidate, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded, Target},
+    model::{
+        Candidate, CaseChoice, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded,
+        Target,
+    },
 };
 
 const PING: &str = "select 1";
@@ -145,8 +148,17 @@ impl Store {
 
     /// Records entries, all or none; one answer for each. Coalesced with concurrent calls.
     pub async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, Error> {
+        let chooses: Vec<bool> =
+            records.iter().map(|record| record.case != CaseChoice::None).collect();
         let done = self.recorder.record(records.into_iter().map(item).collect()).await?;
-        done.into_iter().map(recorded).collect()
+        let recorded: Result<Vec<Recorded>, Error> = done.into_iter().map(recorded).collect();
+        let mut recorded = recorded?;
+        for (one, chooses) in recorded.iter_mut().zip(chooses) {
+            if chooses && one.already_recorded {
+                one.case_id = self.case_of_entry(one.record_id, one.entry_id).await?;
+            }
+        }
+        Ok(recorded)
     }
 
     /// Records entries in one transaction, each by itself: one that is refused leaves the others.
@@ -256,6 +268,7 @@ impl Store {
             ("cases.get", case::GET.to_owned()),
             ("cases.load", case::LOAD.to_owned()),
             ("cases.set", case::SET.to_owned()),
+            ("customers.count_open_cases", case::COUNT_OPEN.to_owned()),
             ("cases.of_queue", case::LIST_OF_QUEUE.to_owned()),
             ("cases.of_owner", case::LIST_OF_OWNER.to_owned()),
             ("cases.entries", case::ENTRIES.to_owned()),
@@ -280,8 +293,8 @@ impl Store {
         all.extend(pages.map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS[kind as usize].iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
-        for by_order in [false, true] {
-            let text = search::search_text(twin(dialect::WORDS_MATCH), by_order);
+        for by in timeline::By::ALL {
+            let text = search::search_text(twin(dialect::WORDS_MATCH), by);
             all.push(("entries.search", text));
         }
         all
@@ -289,8 +302,8 @@ impl Store {
 }
 
 fn item(record: Record) -> Item {
-    let Record { target, profile, origin, entry, names, body } = record;
-    Item { target, profile, origin, entry: Some(NamedEntry { entry, names, body }) }
+    let Record { target, profile, origin, entry, case, names, body } = record;
+    Item { target, profile, origin, entry: Some(NamedEntry { entry, case, names, body }) }
 }
 
 fn customer_item(identifiers: Vec<Identifier>, profile: Profile, origin: Origin) -> Item {
@@ -314,5 +327,7 @@ fn recorded(done: Done) -> Result<Recorded, Error> {
         customer_created: whom.created,
         already_recorded: entry.already_recorded,
         conflicts: done.conflicts,
+        case_id: entry.case_id,
+        probable_cases: entry.probable_cases,
     })
 }

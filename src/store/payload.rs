@@ -20,6 +20,8 @@ pub struct Stamp {
     pub customer_id: Uuid,
     pub revision: i64,
     pub recorded_at: Micros,
+    /// The case that the entry belongs to.
+    pub case_id: Option<Uuid>,
 }
 
 /// The bytes to store. `content` is the encoded entry less the fields of the stamp; they come
@@ -30,6 +32,7 @@ pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
         customer_id: stamp.customer_id.to_string(),
         revision: stamp.revision,
         recorded_at: Some(pb::timestamp(stamp.recorded_at)),
+        case_id: stamp.case_id.map(|id| id.to_string()).unwrap_or_default(),
         ..pb::Entry::default()
     };
     let length = stamped.encoded_len() + content.len();
@@ -179,7 +182,14 @@ pub fn revision(payload: &[u8]) -> Result<i64, Error> {
     page.entries.last().map(|entry| entry.revision).ok_or(UNREADABLE)
 }
 
-/// What of a `ListTimelineResponse` tells the revisions of its entries; the rest is passed over.
+/// Whether the entry in what one row holds belongs to a case.
+pub fn is_of_case(payload: &[u8], case_id: Uuid) -> Result<bool, Error> {
+    let page = StampedPage::decode(payload).map_err(|_| UNREADABLE)?;
+    let entry = page.entries.last().ok_or(UNREADABLE)?;
+    Ok(entry.case_id == case_id.to_string())
+}
+
+/// What of a `ListTimelineResponse` is asked for without the rest of its entries, which is passed over.
 #[derive(Clone, PartialEq, prost::Message)]
 struct StampedPage {
     #[prost(message, repeated, tag = "1")]
@@ -191,6 +201,8 @@ struct StampedPage {
 struct Stamped {
     #[prost(int64, tag = "3")]
     revision: i64,
+    #[prost(string, tag = "14")]
+    case_id: String,
 }
 
 const UNREADABLE: Error = Error::Inconsistent { table: "entries", column: "payload" };

@@ -1,6 +1,7 @@
 //! What a batch of writes does to what is there: decided in memory, without SQL, once everything
 //! that matters has been read under the locks.
 
+mod cases;
 mod claims;
 
 use std::collections::hash_map::Entry;
@@ -100,6 +101,7 @@ impl Plan {
         let filled = self.filled_profile(existing, item)?;
         if let Some(named) = &item.entry {
             self.check_references(existing, &named.entry)?;
+            self.check_case(existing, named.case)?;
         }
 
         // From here on nothing fails.
@@ -243,7 +245,8 @@ impl Plan {
         let customer_id = whom.record_id;
         let entry_id = named.entry.id;
         let recorded_at = self.now;
-        let stamp = Stamp { entry_id, customer_id, revision, recorded_at };
+        let (case_id, probable_cases) = self.choose_case(customer_id, named);
+        let stamp = Stamp { entry_id, customer_id, revision, recorded_at, case_id };
         for name in &named.names {
             let row = LedgerRow {
                 body: named.body.to_vec(),
@@ -268,9 +271,10 @@ impl Plan {
             customer_id,
             revision,
             payload: seal(stamp, &named.entry.content),
-            entry: named.entry.clone(),
+            entry: NewEntry { case_id, ..named.entry.clone() },
         });
-        EntryDone { entry_id, revision, recorded_at, already_recorded: false }
+        let already_recorded = false;
+        EntryDone { entry_id, revision, recorded_at, already_recorded, case_id, probable_cases }
     }
 
     /// The answer to an item that has been recorded before.
@@ -296,6 +300,8 @@ impl Plan {
             revision: row.revision,
             recorded_at: row.recorded_at,
             already_recorded: true,
+            case_id: None,
+            probable_cases: Vec::new(),
         });
         let whom = Whom { record_id, person_id, created: row.customer_created };
         Done { whom: Some(whom), conflicts, candidates: Vec::new(), entry }

@@ -91,12 +91,7 @@ impl Store {
     pub async fn make_promise(&self, new: NewPromise, asked: Asked) -> Result<Promise, Error> {
         let (record, case_id) = match new.to {
             PromisedTo::Customer(id) => (self.records_of(id).await?[0], None),
-            PromisedTo::Case(id) => {
-                let record: Option<Uuid> = on_db!(&self.db, |c| {
-                    sqlx::query_scalar(case::RECORD_OF).bind(id).fetch_optional(c).await?
-                });
-                (record.ok_or(Error::CaseNotFound)?, Some(id))
-            }
+            PromisedTo::Case(id) => (self.record_of_case(id).await?, Some(id)),
         };
         let store = self.clone();
         let run = move || {

@@ -1,5 +1,7 @@
 //! One transaction that records a batch: read and lock, decide, write.
 
+mod cases;
+
 use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
@@ -117,6 +119,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     claims::load_refused(tx, items(), &candidates, &mut known).await?;
     load_ledger(tx, items(), &mut known).await?;
     load_references(tx, items(), &candidates, &mut known).await?;
+    cases::load(tx, items(), &candidates, &mut known).await?;
     let records = candidates.iter().map(|found| &found.records);
     known.orders = purchase::load(tx, items().zip(records)).await?;
     Ok(known)
@@ -199,11 +202,7 @@ async fn load_references(
         {
             continue;
         }
-        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
-        let persons: BTreeSet<Uuid> = found.records.iter().filter_map(person_of).collect();
-        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
-        let records: BTreeSet<&Uuid> = found.records.iter().chain(others).collect();
-        for id in records {
+        for id in found.all_records(known) {
             let id = id.simple().to_string();
             for order in named.entry.orders.iter().chain(&named.entry.purchase) {
                 orders.insert((id.clone(), order.clone()));
@@ -232,6 +231,16 @@ pub(super) struct Candidates {
     pub links: bool,
     /// Whether its identifiers may be of several people, who are to be compared.
     pub compared: bool,
+}
+
+impl Candidates {
+    /// The records of the people whom the item may be about.
+    pub fn all_records(&self, known: &Known) -> BTreeSet<Uuid> {
+        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
+        let persons: BTreeSet<Uuid> = self.records.iter().filter_map(person_of).collect();
+        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
+        self.records.iter().chain(others).copied().collect()
+    }
 }
 
 /// Goes through the items as the plan will: one may be about a customer only since an earlier one

@@ -11,7 +11,7 @@ use super::{
     db::{Db, on_db},
     dialect::WORDS_MATCH,
     payload::Frames,
-    timeline::{PageRequest, bounds, code_list, cut, page_text, range_text, sorted_text},
+    timeline::{By, PageRequest, bounds, code_list, cut, page_text, range_text, sorted_text},
 };
 use crate::{
     error::Error,
@@ -35,18 +35,18 @@ fn customer_word(customer_id: Uuid) -> String {
     format!("ø{}", customer_id.simple())
 }
 
-/// The text of a search. $1 what to match, $8 order.
-pub(super) fn search_text(words_match: &str, by_order: bool) -> String {
-    let order = if by_order {
-        " and exists (select 1 from order_entries o where o.customer_id = e.customer_id \
-         and o.order_key = $8 and o.occurred_at = e.occurred_at and o.entry_id = e.entry_id)"
-    } else {
-        ""
-    };
+/// The text of a search. $1 what to match, $8 the order or the case.
+pub(super) fn search_text(words_match: &str, by: By) -> String {
+    let about = by.index().map_or_else(String::new, |(table, column)| {
+        format!(
+            " and exists (select 1 from {table} o where o.customer_id = e.customer_id \
+             and o.{column} = $8 and o.occurred_at = e.occurred_at and o.entry_id = e.entry_id)"
+        )
+    });
     let rows = format!(
         "select e.payload from entry_words w join entries e on e.customer_id = w.customer_id \
          and e.occurred_at = w.occurred_at and e.entry_id = w.entry_id \
-         where {words_match}{order}{}{}",
+         where {words_match}{about}{}{}",
         range_text("w", Order::NewestFirst, true),
         sorted_text("w.", Order::NewestFirst)
     );
@@ -90,7 +90,8 @@ impl Store {
             Db::Sqlite { .. } => (WORDS_MATCH.sqlite, expression(words, records, " OR ", " AND ")),
             Db::Postgres(_) => (WORDS_MATCH.postgres, expression(words, records, " | ", " & ")),
         };
-        let text = search_text(words_match, filter.order.is_some());
+        let by = By::of(filter);
+        let text = search_text(words_match, by);
         let (behind, bound) = bounds(request);
 
         let mut limit = request.limit;
@@ -105,8 +106,10 @@ impl Store {
                     .bind(count)
                     .bind(&kinds)
                     .bind(&channels);
-                if let Some(order) = &filter.order {
-                    query = query.bind(order);
+                match by {
+                    By::Time => {}
+                    By::Order => query = query.bind(&filter.order),
+                    By::Case => query = query.bind(filter.case_id),
                 }
                 query.fetch_one(c).await?
             });

@@ -55,6 +55,38 @@ pub struct PageRequest {
     pub limit: usize,
 }
 
+/// What leads to the entries of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Nothing but the time.
+    Time,
+    /// The order that they are about.
+    Order,
+    /// The case that they belong to.
+    Case,
+}
+
+impl By {
+    pub const ALL: [Self; 3] = [Self::Time, Self::Order, Self::Case];
+
+    pub fn of(filter: &EntryFilter) -> Self {
+        match (&filter.order, filter.case_id) {
+            (Some(_), _) => Self::Order,
+            (None, Some(_)) => Self::Case,
+            (None, None) => Self::Time,
+        }
+    }
+
+    /// The table of what leads to them, and its column.
+    pub fn index(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Time => None,
+            Self::Order => Some(("order_entries", "order_key")),
+            Self::Case => Some(("case_entries", "case_id")),
+        }
+    }
+}
+
 /// What chooses the entries of a list: the position it begins behind ($2, $3), the time it ends at
 /// ($4), and with a filter the kinds ($6) and channels
 /// ($7), lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs
@@ -96,13 +128,14 @@ pub(super) fn page_text(columns: &str, rows: &str) -> String {
 }
 
 /// The text of a page of the timeline of a person of one record or two. Of more it reads no entry,
-/// but tells the canonical record and the others. $1 customer, $8 order.
-fn timeline_text(kind: Kind, order: Order, filtered: bool, by_order: bool) -> String {
+/// but tells the canonical record and the others. $1 customer, $8 the order or
+/// the case.
+fn timeline_text(kind: Kind, order: Order, filtered: bool, by: By) -> String {
     let records = [
         "(select id from person where records <= 2)",
         "(select id from others where (select records from person) = 2)",
     ];
-    let rows = ranges_text(kind, order, filtered || by_order, by_order, &records);
+    let rows = ranges_text(kind, order, filtered || by != By::Time, by, &records);
     let id_bytes = dialect::UUID_BYTES.on(kind).replace("{}", "id");
     let columns = format!(
         "(select id from person), \
@@ -124,9 +157,9 @@ pub(super) static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
     Kind::BOTH.map(|kind| {
         let mut texts = Vec::new();
         for order in [Order::NewestFirst, Order::OldestFirst] {
-            for by_order in [false, true] {
+            for by in By::ALL {
                 for filtered in [false, true] {
-                    texts.push(timeline_text(kind, order, filtered, by_order));
+                    texts.push(timeline_text(kind, order, filtered, by));
                 }
             }
         }
@@ -134,8 +167,9 @@ pub(super) static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
     })
 });
 
-fn text_index(order: Order, filtered: bool, by_order: bool) -> usize {
-    usize::from(order == Order::OldestFirst) * 4 + usize::from(by_order) * 2 + usize::from(filtered)
+fn text_index(order: Order, filtered: bool, by: By) -> usize {
+    let by = usize::from(order == Order::OldestFirst) * By::ALL.len() + by as usize;
+    by * 2 + usize::from(filtered)
 }
 
 /// The part of the time line that a request is about: behind a position, up to a time.
@@ -202,10 +236,10 @@ impl Store {
     ) -> Result<Page, Error> {
         type Row = (Option<Uuid>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
         let filter = &request.filter;
-        let by_order = filter.order.is_some();
-        let filtered = by_order || !filter.kinds.is_empty() || !filter.channels.is_empty();
+        let by = By::of(filter);
+        let filtered = by != By::Time || !filter.kinds.is_empty() || !filter.channels.is_empty();
         let texts = &TEXTS[self.db.kind() as usize];
-        let text = texts[text_index(request.order, filtered, by_order)].as_str();
+        let text = texts[text_index(request.order, filtered, by)].as_str();
         let binds = Binds::of(request);
 
         let mut limit = request.limit;
@@ -221,8 +255,10 @@ impl Store {
                 if filtered {
                     query = query.bind(&binds.kinds).bind(&binds.channels);
                 }
-                if let Some(order) = &filter.order {
-                    query = query.bind(order);
+                match by {
+                    By::Time => {}
+                    By::Order => query = query.bind(&filter.order),
+                    By::Case => query = query.bind(filter.case_id),
                 }
                 query.fetch_one(c).await?
             });
@@ -241,6 +277,16 @@ impl Store {
             let revision = revision.unwrap_or(0);
             return Ok(Page { entries, next, customer_id, revision });
         }
+    }
+
+    /// The case that an entry of a record belongs to.
+    pub(super) async fn case_of_entry(
+        &self,
+        record: Uuid,
+        entry_id: Uuid,
+    ) -> Result<Option<Uuid>, Error> {
+        let entry = self.entry_of(record, entry_id).await?;
+        Ok(entry.and_then(|entry| entry.case_id.parse().ok()))
     }
 
     /// One entry of a customer, whichever of the records it is in.

@@ -85,7 +85,6 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         occurred_at: Some(pb::timestamp(scene.at)),
         channel: pb::Channel::from(scene.channel).into(),
         flags: scene.flags.clone(),
-        case_id: case_id.map(|id| id.to_string()).unwrap_or_default(),
         content: Some(content),
         ..pb::Entry::default()
     };

@@ -8,8 +8,8 @@ use super::purchase::{OrderOf, OrderWrites};
 use crate::{
     error::Error,
     model::{
-        BodyHash, Candidate, Claim, Conflict, Identifier, KeptProfile, Micros, NewEntry, OrderPart,
-        Origin, Profile, Proof, Target, WriteName,
+        BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, Identifier, KeptProfile, Micros,
+        NewEntry, OrderPart, Origin, ProbableCase, Profile, Proof, Target, WriteName,
     },
 };
 
@@ -26,6 +26,8 @@ pub struct Held {
     pub records: i64,
     /// Grows with each change of what names the record.
     pub identity_revision: i64,
+    /// How many of the cases that were opened with the record are not resolved.
+    pub open_cases: i64,
 }
 
 impl Held {
@@ -38,6 +40,7 @@ impl Held {
             person_id: id,
             records: 1,
             identity_revision: 0,
+            open_cases: 0,
         }
     }
 
@@ -48,12 +51,15 @@ impl Held {
 }
 
 /// The columns of a customer's row, as every statement that reads one has them.
-pub type CustomerRow = (Uuid, i64, Micros, String, Uuid, i64, i64);
+pub type CustomerRow = (Uuid, i64, Micros, String, Uuid, i64, i64, i64);
 
 /// A customer out of its row.
 pub fn held(row: CustomerRow) -> (Uuid, Held) {
-    let (id, revision, created_at, profile, person_id, records, identity_revision) = row;
-    (id, Held { revision, created_at, profile, person_id, records, identity_revision })
+    let (id, revision, created_at, profile, person_id, records, identity_revision, open_cases) =
+        row;
+    let held =
+        Held { revision, created_at, profile, person_id, records, identity_revision, open_cases };
+    (id, held)
 }
 
 /// One thing to write: an entry, or the customer alone.
@@ -70,6 +76,7 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub struct NamedEntry {
     pub entry: NewEntry,
+    pub case: CaseChoice,
     pub names: Vec<WriteName>,
     pub body: BodyHash,
 }
@@ -95,12 +102,14 @@ pub struct Whom {
 }
 
 /// Where an entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryDone {
     pub entry_id: Uuid,
     pub revision: i64,
     pub recorded_at: Micros,
     pub already_recorded: bool,
+    pub case_id: Option<Uuid>,
+    pub probable_cases: Vec<ProbableCase>,
 }
 
 /// What is there, as far as the batch is concerned. Grows with what the batch writes, so that a
@@ -125,6 +134,10 @@ pub struct Known {
     /// What records tell of orders, as far as the batch may add to it.
     pub orders: HashMap<OrderOf, OrderPart>,
     pub entries: HashSet<(Uuid, Uuid)>,
+    /// The cases that items name, with the record of each.
+    pub cases: HashSet<(Uuid, Uuid)>,
+    /// The open cases of each record that changed last.
+    pub open_cases: HashMap<Uuid, Vec<Case>>,
 }
 
 /// An earlier write.

@@ -18,6 +18,7 @@ pub mod money;
 pub mod name;
 pub mod order;
 mod phone;
+pub mod probable_case;
 pub mod promise;
 pub mod purchase;
 pub mod redact;

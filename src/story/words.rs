@@ -68,22 +68,42 @@ pub fn index_words<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 pub fn query_words(query: &str) -> Result<Vec<Vec<String>>, &'static str> {
     let mut all = Vec::new();
     for token in fold::tokens(query) {
-        for stems in Token::of(token).stems {
-            let mut any: Vec<String> = Language::ALL
-                .into_iter()
-                .flat_map(|language| stems.of_language(language).map(str::to_owned))
-                .collect();
-            any.sort_unstable();
-            any.dedup();
-            if !all.contains(&any) {
-                all.push(any);
-            }
-            if all.len() > MAX_QUERY_WORDS {
-                return Err("must be at most 32 words");
-            }
+        add_words(&mut all, &Token::of(token));
+        if all.len() > MAX_QUERY_WORDS {
+            return Err("must be at most 32 words");
         }
     }
     Ok(all)
+}
+
+/// The same of the words that tell what some texts are about, which the small words do not. The
+/// first `max` or so of them.
+pub fn topic_words<'a>(texts: impl IntoIterator<Item = &'a str>, max: usize) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for text in texts.into_iter().flat_map(fold::tokens) {
+        let token = Token::of(text);
+        // A letter of one language alone tells of the language too, in words of any size.
+        if token.evidence == 0 || !text.is_ascii() {
+            add_words(&mut all, &token);
+        }
+        if all.len() >= max {
+            break;
+        }
+    }
+    all
+}
+
+/// Adds the index words of a token, of each of its words those of all languages.
+fn add_words(all: &mut Vec<Vec<String>>, token: &Token) {
+    for stems in &token.stems {
+        let of_language = |language| stems.of_language(language).map(str::to_owned);
+        let mut any: Vec<String> = Language::ALL.into_iter().flat_map(of_language).collect();
+        any.sort_unstable();
+        any.dedup();
+        if !all.contains(&any) {
+            all.push(any);
+        }
+    }
 }
 
 /// The languages that the small words of a text speak of: that of most, and those of at least a

@@ -1,7 +1,7 @@
 //! Cases and promises as the contract has them.
 
 use crate::{
-    model::{Case, Fact, HandOver, HandOverState, Promise},
+    model::{Case, CaseClue, Fact, HandOver, HandOverState, ProbableCase, Promise},
     pb,
 };
 
@@ -106,5 +106,26 @@ pub fn promise(promise: Promise) -> pb::Promise {
         entry_id: promise.entry_id.to_string(),
         last_entry_id: promise.last_entry_id.to_string(),
         revision: promise.revision,
+    }
+}
+
+/// An open case that an entry may belong to.
+pub(super) fn probable_case(case: ProbableCase) -> pb::ProbableCase {
+    use pb::case_clue::Kind;
+    let clue = |(clue, percent): (CaseClue, u8)| {
+        let kind = match clue {
+            CaseClue::SameOrder => Kind::SameOrder,
+            CaseClue::SerialNumber => Kind::SerialNumber,
+            CaseClue::OrderNumber => Kind::OrderNumber,
+            CaseClue::Topic => Kind::Topic,
+            CaseClue::Recent => Kind::Recent,
+        };
+        pb::CaseClue { kind: kind.into(), percent: percent.into() }
+    };
+    pb::ProbableCase {
+        case_id: case.case_id.to_string(),
+        subject: case.subject,
+        percent: case.percent.into(),
+        clues: case.clues.into_iter().map(clue).collect(),
     }
 }

@@ -6,7 +6,7 @@ use super::{Checker, Rules};
 use crate::{
     api::{body, caller::Actor},
     error::{Error, Violation},
-    model::{Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
+    model::{CaseChoice, Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
     pb,
     store::order_news,
     story::order,
@@ -18,6 +18,8 @@ const MAX_ORDERS: usize = 50;
 const MAX_ATTRIBUTES: usize = 100;
 const MAX_ATTRIBUTE_CHARS: usize = 4096;
 const MAX_ORDER_CHARS: usize = 64;
+/// How probable a case that is chosen must be, in percent, where the call does not say.
+const DEFAULT_THRESHOLD: u8 = 60;
 /// The scope of request ids among the names of writes; no source may be called so.
 const REQUEST_SCOPE: &str = "request_id";
 
@@ -54,7 +56,8 @@ pub fn record(
     rules: &Rules,
     actor: &Actor,
 ) -> Result<Record, Error> {
-    let pb::RecordEntryRequest { customer_id, identifiers, profile, entry, request_id } = request;
+    let pb::RecordEntryRequest { customer_id, identifiers, profile, entry, request_id, case } =
+        request;
     let mut checker = Checker::default();
     let Some(mut entry) = entry else { return Err(Error::invalid("entry", "is required")) };
     clear_what_the_server_sets(&mut entry);
@@ -62,10 +65,11 @@ pub fn record(
         customer_id,
         identifiers,
         entry: Some(entry),
+        case,
         ..pb::RecordEntryRequest::default()
     };
     let body = body::hash(&sent);
-    let pb::RecordEntryRequest { customer_id, identifiers, entry, .. } = sent;
+    let pb::RecordEntryRequest { customer_id, identifiers, entry, case, .. } = sent;
     let mut entry = entry.unwrap_or_default();
 
     let target = match (customer_id.is_empty(), identifiers.is_empty()) {
@@ -79,9 +83,10 @@ pub fn record(
     let profile = checker.profile(profile.unwrap_or_default(), rules);
     let names = checker.names(&mut entry, &request_id, actor);
     let origin = actor.origin(entry.source.clone());
+    let case = checker.case_choice(case);
     let entry = checker.entry(&mut entry, rules);
     match entry {
-        Some(entry) => checker.finish(Record { target, profile, origin, entry, names, body }),
+        Some(entry) => checker.finish(Record { target, profile, origin, entry, case, names, body }),
         // A missing part has left a violation.
         None => checker.finish(()).and(Err(Error::invalid("entry", "is not complete"))),
     }
@@ -125,6 +130,26 @@ impl Checker {
             self.fail("request_id", rule);
         }
         names
+    }
+
+    /// The case that the entry is to join.
+    fn case_choice(&mut self, case: Option<pb::record_entry_request::Case>) -> CaseChoice {
+        use pb::record_entry_request::Case;
+        match case {
+            None => CaseChoice::None,
+            Some(Case::CaseId(id)) => CaseChoice::This(self.uuid("case_id", &id)),
+            Some(Case::AutoCase(pb::AutoCase { threshold_percent: 0 })) => {
+                CaseChoice::Auto(DEFAULT_THRESHOLD)
+            }
+            Some(Case::AutoCase(pb::AutoCase { threshold_percent })) => {
+                let threshold = u8::try_from(threshold_percent).ok();
+                let threshold = threshold.filter(|threshold| (1..=100).contains(threshold));
+                if threshold.is_none() {
+                    self.fail("auto_case.threshold_percent", "must be 1 to 100");
+                }
+                CaseChoice::Auto(threshold.unwrap_or(DEFAULT_THRESHOLD))
+            }
+        }
     }
 
     fn entry(&mut self, entry: &mut pb::Entry, rules: &Rules) -> Option<NewEntry> {

@@ -106,6 +106,12 @@ impl Checker {
         if !filter.order_number.is_empty() {
             checked.order = self.order_key("filter.order_number", &filter.order_number);
         }
+        if !filter.case_id.is_empty() {
+            checked.case_id = Some(self.uuid("filter.case_id", &filter.case_id));
+            if !filter.order_number.is_empty() {
+                self.fail("filter.case_id", "must be empty beside order_number");
+            }
+        }
         checked
     }
 

@@ -32,7 +32,7 @@ pub use identity::{
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
 pub use purchase::{purchase_page, purchase_search};
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 use checker::Checker;
 

@@ -142,11 +142,14 @@ impl Follower {
             if page.is_empty() {
                 return Ok(any);
             }
-            any = true;
             for entry in page {
                 self.watch.advance(&entry);
-                let WatchedEntry { payload, .. } = entry;
-                self.send(Event::entry(payload)).await?;
+                // What is passed over shows in the token of the next event, a heartbeat at last.
+                if self.watch.concerns(&entry)? {
+                    any = true;
+                    let WatchedEntry { payload, .. } = entry;
+                    self.send(Event::entry(payload)).await?;
+                }
             }
         }
     }

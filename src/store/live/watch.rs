@@ -8,7 +8,7 @@ use super::hub::Listener;
 use crate::{
     error::Error,
     model::{MAX_WATCHED, ResumePoint, WatchStart},
-    store::{Store, db::on_db},
+    store::{Store, db::on_db, payload},
 };
 
 /// The records of a person with their revisions, all of one moment, and whether each is the
@@ -60,19 +60,21 @@ pub struct Watch {
     listener: Listener,
     person: Person,
     point: ResumePoint,
+    /// Only the entries of this case are of interest.
+    case_id: Option<Uuid>,
 }
 
 impl Store {
-    /// Begins to watch a customer.
-    pub async fn watch(&self, start: WatchStart) -> Result<Watch, Error> {
+    /// Begins to watch a customer, or what belongs to a case of the customer.
+    pub async fn watch(&self, start: WatchStart, case_id: Option<Uuid>) -> Result<Watch, Error> {
         let (id, behind) = match start {
             WatchStart::Now(id) => (id, None),
             WatchStart::Behind(id, revision) => (id, Some(revision)),
-            WatchStart::Resume(point) => return Watch::begin(self.clone(), point).await,
+            WatchStart::Resume(point) => return Watch::begin(self.clone(), point, case_id).await,
         };
         let revisions = BTreeMap::new();
         let point = ResumePoint { customer_id: id, revisions };
-        let mut watch = Watch::begin(self.clone(), point).await?;
+        let mut watch = Watch::begin(self.clone(), point, case_id).await?;
         let records = &watch.person.records;
         watch.point.revisions = match behind {
             None => records.clone(),
@@ -110,10 +112,10 @@ impl Store {
 }
 
 impl Watch {
-    async fn begin(store: Store, point: ResumePoint) -> Result<Self, Error> {
+    async fn begin(store: Store, point: ResumePoint, case_id: Option<Uuid>) -> Result<Self, Error> {
         let listener = Listener::new(&store.signals.live);
         let person = Person { id: point.customer_id, records: BTreeMap::new() };
-        let mut watch = Self { store, listener, person, point };
+        let mut watch = Self { store, listener, person, point, case_id };
         watch.refresh().await?;
         Ok(watch)
     }
@@ -130,6 +132,11 @@ impl Watch {
     /// Notes that an entry, and all of its record before it, is the receiver's matter now.
     pub fn advance(&mut self, entry: &WatchedEntry) {
         self.point.revisions.insert(entry.record, entry.revision);
+    }
+
+    /// Whether an entry is one of those that are watched.
+    pub fn concerns(&self, entry: &WatchedEntry) -> Result<bool, Error> {
+        self.case_id.map_or(Ok(true), |case_id| payload::is_of_case(&entry.payload, case_id))
     }
 
     /// Looks who the customer is by now, and how far the records have come; whether the records

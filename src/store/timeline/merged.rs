@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::LazyLock};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Binds, Page, PageRequest, cut, page_text, range_text, sorted_text};
+use super::{Binds, By, Page, PageRequest, cut, page_text, range_text, sorted_text};
 use crate::{
     error::Error,
     model::{MAX_RECORDS, Order},
@@ -30,15 +30,19 @@ pub(super) fn ranges_text(
     kind: Kind,
     order: Order,
     filtered: bool,
-    by_order: bool,
+    by: By,
     records: &[impl AsRef<str>],
 ) -> String {
-    let (from, key) = if by_order {
-        let from = "order_entries o join entries e on e.customer_id = o.customer_id \
-            and e.occurred_at = o.occurred_at and e.entry_id = o.entry_id where o.order_key = $8";
-        (from, "o")
-    } else {
-        ("entries e where true", "e")
+    let (from, key) = match by.index() {
+        None => ("entries e where true".to_owned(), "e"),
+        Some((table, column)) => {
+            let from = format!(
+                "{table} o join entries e on e.customer_id = o.customer_id \
+                 and e.occurred_at = o.occurred_at and e.entry_id = o.entry_id \
+                 where o.{column} = $8"
+            );
+            (from, "o")
+        }
     };
     let range = range_text(key, order, filtered);
     let mut rows = String::new();
@@ -68,11 +72,11 @@ pub(super) fn ranges_text(
     }
 }
 
-/// The text of a page of several records, $8 and on; of an order, $8, they are $9 and on.
-fn merged_text(kind: Kind, order: Order, by_order: bool, records: usize) -> String {
-    let first = if by_order { 9 } else { 8 };
+/// The text of a page of several records, $8 and on; of an order or a case, $8, they are $9 and on.
+fn merged_text(kind: Kind, order: Order, by: By, records: usize) -> String {
+    let first = if by == By::Time { 8 } else { 9 };
     let records: Vec<String> = (first..first + records).map(|n| format!("${n}")).collect();
-    page_text(PERSON, &ranges_text(kind, order, true, by_order, &records))
+    page_text(PERSON, &ranges_text(kind, order, true, by, &records))
 }
 
 /// Every text, by [`text_index`], of each database.
@@ -80,9 +84,9 @@ pub static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
     Kind::BOTH.map(|kind| {
         let mut texts = Vec::new();
         for order in [Order::NewestFirst, Order::OldestFirst] {
-            for by_order in [false, true] {
+            for by in By::ALL {
                 for size in 1..=SIZES {
-                    texts.push(merged_text(kind, order, by_order, 1 << size));
+                    texts.push(merged_text(kind, order, by, 1 << size));
                 }
             }
         }
@@ -91,9 +95,10 @@ pub static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
 });
 
 /// `records` is at least 2.
-fn text_index(order: Order, by_order: bool, records: usize) -> usize {
+fn text_index(order: Order, by: By, records: usize) -> usize {
     let size = records.next_power_of_two().trailing_zeros() as usize;
-    (usize::from(order == Order::OldestFirst) * 2 + usize::from(by_order)) * SIZES + size - 1
+    let by = usize::from(order == Order::OldestFirst) * By::ALL.len() + by as usize;
+    by * SIZES + size - 1
 }
 
 impl Store {
@@ -136,9 +141,8 @@ impl Store {
         request: &PageRequest,
     ) -> Result<(Page, Option<i64>, Option<i64>), Error> {
         type Row = (Option<i64>, Option<i64>, Option<Vec<u8>>, i64);
-        let order = request.filter.order.as_ref();
-        let text = &TEXTS[self.db.kind() as usize]
-            [text_index(request.order, order.is_some(), records.len())];
+        let by = By::of(&request.filter);
+        let text = &TEXTS[self.db.kind() as usize][text_index(request.order, by, records.len())];
         let binds = Binds::of(request);
         let customer_id = records[0];
 
@@ -154,8 +158,10 @@ impl Store {
                     .bind(count)
                     .bind(&binds.kinds)
                     .bind(&binds.channels);
-                if let Some(order) = order {
-                    query = query.bind(order);
+                match by {
+                    By::Time => {}
+                    By::Order => query = query.bind(&request.filter.order),
+                    By::Case => query = query.bind(request.filter.case_id),
                 }
                 for index in 0..records.len().next_power_of_two() {
                     query = query.bind(records.get(index).copied().unwrap_or(Uuid::nil()));

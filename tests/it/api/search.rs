@@ -221,6 +221,7 @@ async fn filters_and_pages_hold_in_a_search() {
             }),
             (
                 EntryFilter {
+                    case_id: String::new(),
                     kinds: vec![EntryKind::Interaction.into()],
                     channels: vec![Channel::Web.into()],
                     occurred_from: Some(at(-490)),

@@ -11,8 +11,8 @@ use throughline::{
     clock::MovedClock,
     error::{Error, InvalidReason},
     model::{
-        Address, Asked, BodyHash, Channel, EndedLink, EntryKind, Identifier, NewEntry, NewLink,
-        NewMerge, Origin, Profile, ProfileField, Record, Recorded, Target, WriteName,
+        Address, Asked, BodyHash, CaseChoice, Channel, EndedLink, EntryKind, Identifier, NewEntry,
+        NewLink, NewMerge, Origin, Profile, ProfileField, Record, Recorded, Target, WriteName,
     },
     pb,
     store::{ProfileChange, Store},
@@ -111,6 +111,7 @@ impl World {
                 flags: Vec::new(),
                 content: content.encode_to_vec(),
             },
+            case: CaseChoice::None,
             names: request.into_iter().chain([source]).collect(),
             body: hash(&item.body()),
         }

@@ -3,6 +3,7 @@
 mod ends;
 mod filled;
 mod merged;
+mod of_case;
 mod processes;
 mod refused;
 mod resumed;

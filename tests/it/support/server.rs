@@ -65,6 +65,7 @@ pub fn settings(clock: Clock) -> Settings {
         callers: callers(),
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
+        promise_clock: true,
     }
 }
 
