@@ -11,8 +11,9 @@ use throughline::{
     cli::render::{self, Look},
     clock::Clock,
     pb::{
-        self, case_service_client::CaseServiceClient, customer_service_client::CustomerServiceClient,
-        entry::Content, get_briefing_request, timeline_service_client::TimelineServiceClient,
+        self, case_service_client::CaseServiceClient,
+        customer_service_client::CustomerServiceClient, entry::Content, get_briefing_request,
+        timeline_service_client::TimelineServiceClient,
     },
 };
 use tonic::{Status, transport::Channel};

@@ -8,8 +8,8 @@ use std::error::Error;
 use throughline::{
     clock::Clock,
     pb::{
-        self, case_service_client::CaseServiceClient, entry::Content,
-        list_cases_request::Of, list_promises_request, list_purchases_request,
+        self, case_service_client::CaseServiceClient, entry::Content, list_cases_request::Of,
+        list_promises_request, list_purchases_request,
         purchase_service_client::PurchaseServiceClient, record_entry_request::Case,
         timeline_service_client::TimelineServiceClient,
     },
@@ -75,11 +75,8 @@ impl Webshop {
         line: pb::ReturnLine,
         reason: &str,
     ) -> Result<pb::RecordEntryResponse, Status> {
-        let returned = pb::Return {
-            lines: vec![line],
-            reason: reason.to_owned(),
-            ..Default::default()
-        };
+        let returned =
+            pb::Return { lines: vec![line], reason: reason.to_owned(), ..Default::default() };
         let entry = pb::Entry {
             occurred_at: Some(pb::timestamp(self.clock.now())),
             channel: pb::Channel::Web.into(),
@@ -212,7 +209,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let line = state.line.clone().unwrap_or_default();
             let back = state.returned_quantity;
             let warranty = state.warranty.clone().unwrap_or_default().last_day;
-            println!("  {} x {}, {back} came back, warranty to {warranty}", line.quantity, line.name);
+            println!(
+                "  {} x {}, {back} came back, warranty to {warranty}",
+                line.quantity, line.name
+            );
         }
     }
     println!("{} open cases, {} open promises", account.open_cases.len(), account.promises.len());

@@ -69,6 +69,8 @@ pub enum Error {
     PromiseNotFound,
     #[error("the promise is settled")]
     PromiseSettled,
+    #[error("the purchase has as many returns and changes as it may")]
+    PurchaseFull,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("resume_token: does not belong to this call; start again without it")]

@@ -2,10 +2,12 @@
 
 mod briefing;
 mod case;
+mod purchase;
 
 pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
+pub use purchase::purchase;
 
 use crate::{
     model::{

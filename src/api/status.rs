@@ -139,6 +139,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::CaseFull => (Code::ResourceExhausted, ErrorReason::CaseFull),
         Error::PromiseNotFound => (Code::NotFound, ErrorReason::PromiseNotFound),
         Error::PromiseSettled => (Code::FailedPrecondition, ErrorReason::PromiseSettled),
+        Error::PurchaseFull => (Code::ResourceExhausted, ErrorReason::PurchaseFull),
         Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
         Error::BadResumeToken => (Code::InvalidArgument, ErrorReason::BadResumeToken),
         Error::TooManyWatches => (Code::ResourceExhausted, ErrorReason::TooManyWatches),

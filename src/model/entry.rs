@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Conflict, Identifier, Micros, Origin, Profile};
+use super::{Conflict, Identifier, Micros, OrderNews, Origin, Profile};
 
 /// The way a customer and the company met.
 #[derive(
@@ -70,10 +70,11 @@ pub enum EntryKind {
     Fact,
     PromiseChange,
     HandOver,
+    OrderChange,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Interaction,
         Self::Purchase,
         Self::Return,
@@ -84,6 +85,7 @@ impl EntryKind {
         Self::Fact,
         Self::PromiseChange,
         Self::HandOver,
+        Self::OrderChange,
     ];
 
     /// The name in the database, in import maps and on the command line.
@@ -99,6 +101,7 @@ impl EntryKind {
             Self::Fact => "fact",
             Self::PromiseChange => "promise_change",
             Self::HandOver => "hand_over",
+            Self::OrderChange => "order_change",
         }
     }
 
@@ -153,6 +156,8 @@ pub struct NewEntry {
     pub orders: Vec<String>,
     /// Whether the customer complains.
     pub complaint: bool,
+    /// What it tells of an order, and the key that is kept under.
+    pub news: Option<(String, OrderNews)>,
     /// The entry of the same customer that it answers.
     pub reply_to: Option<Uuid>,
     /// The case that it belongs to.

@@ -9,6 +9,7 @@ mod identifier;
 mod merge;
 mod page;
 mod promise;
+mod purchase;
 mod search;
 mod watch;
 
@@ -36,6 +37,10 @@ pub use merge::{
 };
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
+pub use purchase::{
+    Bought, BoughtLine, OrderNews, OrderPart, OrderStatus, OrderTold, PurchaseNumber,
+    PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
+};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use watch::{ResumePoint, WatchStart};
 

@@ -73,6 +73,11 @@ fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
             let first = it.lines.first().map_or("", |line| &line.name);
             (EntryKind::Return, first_of(&[first, &it.reason]))
         }
+        Some(Content::OrderChange(it)) => {
+            let number = entry.order_numbers.first().map_or("", String::as_str);
+            let status = it.status().as_str_name().trim_start_matches("ORDER_STATUS_");
+            (EntryKind::OrderChange, format!("{number} {}", status.to_lowercase()))
+        }
         Some(Content::Feedback(it)) => (EntryKind::Feedback, it.text.clone()),
         // A kind that this version does not know is none of the others either.
         None => (EntryKind::Note, String::new()),

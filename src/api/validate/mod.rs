@@ -11,6 +11,7 @@ mod entry;
 mod identity;
 mod list;
 mod promise;
+mod purchase;
 mod time;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use identity::{
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
+pub use purchase::{purchase_page, purchase_search};
 pub use watch::{Watched, watch};
 
 use checker::Checker;

@@ -16,6 +16,8 @@ mod lists;
 mod merges;
 mod orders;
 pub mod promises;
+
+mod purchases;
 mod record;
 mod replay;
 mod same_hits;

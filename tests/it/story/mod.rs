@@ -5,6 +5,7 @@ mod emails;
 mod matching;
 mod phones;
 mod properties;
+mod purchase;
 mod vectors;
 mod words;
 

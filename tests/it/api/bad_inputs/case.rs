@@ -129,6 +129,8 @@ pub enum Call {
     List(pb::ListTimelineRequest),
     Search(pb::SearchTimelineRequest),
     Watch(pb::WatchTimelineRequest),
+    FindPurchases(pb::FindPurchasesRequest),
+    ListPurchases(pb::ListPurchasesRequest),
 }
 
 impl From<pb::RecordEntryRequest> for Call {
@@ -175,7 +177,7 @@ impl From<pb::KeepCustomersApartRequest> for Call {
 
 impl Call {
     async fn send(self, server: &mut Server) -> Result<(), Status> {
-        let Server { customers, timeline, .. } = server;
+        let Server { customers, timeline, purchases, .. } = server;
         match self {
             Self::Identify(it) => customers.identify_customer(it).await.map(drop),
             Self::GetCustomer(it) => customers.get_customer(it).await.map(drop),
@@ -194,6 +196,8 @@ impl Call {
             Self::List(it) => timeline.list_timeline(it).await.map(drop),
             Self::Search(it) => timeline.search_timeline(it).await.map(drop),
             Self::Watch(it) => timeline.watch_timeline(it).await.map(drop),
+            Self::FindPurchases(it) => purchases.find_purchases(it).await.map(drop),
+            Self::ListPurchases(it) => purchases.list_purchases(it).await.map(drop),
         }
     }
 
@@ -217,6 +221,8 @@ impl Call {
             Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
             Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
             Self::Watch(it) => ("WatchTimelineRequest", it.encode_to_vec()),
+            Self::FindPurchases(it) => ("FindPurchasesRequest", it.encode_to_vec()),
+            Self::ListPurchases(it) => ("ListPurchasesRequest", it.encode_to_vec()),
         };
         static POOL: LazyLock<DescriptorPool> =
             LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());
