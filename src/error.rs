@@ -69,6 +69,8 @@ pub enum Error {
     PromiseNotFound,
     #[error("the promise is settled")]
     PromiseSettled,
+    #[error("the purchase has as many returns and changes as it may")]
+    PurchaseFull,
     #[error("case pass not found")]
     CasePassNotFound,
     #[error("the case pass is locked")]

@@ -78,6 +78,7 @@ impl From<model::EntryKind> for EntryKind {
             model::EntryKind::Fact => Self::Fact,
             model::EntryKind::PromiseChange => Self::PromiseChange,
             model::EntryKind::HandOver => Self::HandOver,
+            model::EntryKind::OrderChange => Self::OrderChange,
             model::EntryKind::Quote => Self::Quote,
         }
     }
@@ -122,6 +123,24 @@ impl From<model::PromiseState> for PromiseState {
             model::PromiseState::Broken => Self::Broken,
             model::PromiseState::Withdrawn => Self::Withdrawn,
         }
+    }
+}
+
+impl From<model::OrderStatus> for OrderStatus {
+    fn from(status: model::OrderStatus) -> Self {
+        match status {
+            model::OrderStatus::Ordered => Self::Ordered,
+            model::OrderStatus::Shipped => Self::Shipped,
+            model::OrderStatus::Delivered => Self::Delivered,
+            model::OrderStatus::Invoiced => Self::Invoiced,
+            model::OrderStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<OrderStatus> for Option<model::OrderStatus> {
+    fn from(status: OrderStatus) -> Self {
+        model::OrderStatus::ALL.into_iter().find(|one| OrderStatus::from(*one) == status)
     }
 }
 

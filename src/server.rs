@@ -31,6 +31,7 @@ use crate::{
         services::{
             case_service_server::{self, CaseServiceServer},
             customer_service_server::{self, CustomerServiceServer},
+            purchase_service_server::{self, PurchaseServiceServer},
             timeline_service_server::{self, TimelineServiceServer},
         },
     },
@@ -48,11 +49,12 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 4] = [
+const HEALTH_OF: [&str; 5] = [
     "",
     customer_service_server::SERVICE_NAME,
     timeline_service_server::SERVICE_NAME,
     case_service_server::SERVICE_NAME,
+    purchase_service_server::SERVICE_NAME,
 ];
 
 /// How the server behaves.
@@ -121,6 +123,11 @@ where
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let purchases = PurchaseServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let timelines = TimelineServiceServer::new(api)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
@@ -144,6 +151,7 @@ where
         .add_service(customers)
         .add_service(timelines)
         .add_service(cases)
+        .add_service(purchases)
         .add_service(health_service)
         .add_service(reflection);
 

@@ -196,7 +196,7 @@ impl CaseService for Api {
     ) -> Result<Response<pb::GiveQuoteResponse>, Status> {
         let actor = actor(&request);
         let (new, asked) = validate::quote(request.into_inner(), &self.rules, &actor)?;
-        let quote = self.shown(self.store.give_quote(new, asked).await?);
+        let quote = self.quote_now(self.store.give_quote(new, asked).await?);
         Ok(Response::new(pb::GiveQuoteResponse { quote: Some(quote) }))
     }
 
@@ -206,7 +206,7 @@ impl CaseService for Api {
     ) -> Result<Response<pb::WithdrawQuoteResponse>, Status> {
         let actor = actor(&request);
         let (id, channel, asked) = validate::withdrawal(request.into_inner(), &actor)?;
-        let quote = self.shown(self.store.withdraw_quote(id, channel, asked).await?);
+        let quote = self.quote_now(self.store.withdraw_quote(id, channel, asked).await?);
         Ok(Response::new(pb::WithdrawQuoteResponse { quote: Some(quote) }))
     }
 
@@ -228,7 +228,7 @@ impl CaseService for Api {
         let position =
             |it: &ComparedQuote| Position { occurred_at: it.quote.given_at, entry_id: it.quote.id };
         let next_page_token = tokens.write(quotes.last().filter(|_| more).map(position));
-        let quotes = quotes.into_iter().map(|quote| self.shown(quote)).collect();
+        let quotes = quotes.into_iter().map(|quote| self.quote_now(quote)).collect();
         Ok(Response::new(pb::ListQuotesResponse { quotes, next_page_token }))
     }
 
@@ -248,7 +248,7 @@ impl CaseService for Api {
 
 impl Api {
     /// A quote as it is now.
-    fn shown(&self, quote: ComparedQuote) -> pb::Quote {
+    fn quote_now(&self, quote: ComparedQuote) -> pb::Quote {
         convert::quote(quote, self.rules.clock.now())
     }
 

@@ -2,11 +2,13 @@
 
 mod briefing;
 mod case;
+mod purchase;
 mod quote;
 
 pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
+pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
 
 use crate::{

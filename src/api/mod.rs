@@ -12,6 +12,7 @@ mod identity;
 mod one_message;
 pub mod page;
 mod page_token;
+pub mod purchase_service;
 mod signature;
 pub mod status;
 pub mod suggestions;

@@ -139,6 +139,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::CaseFull => (Code::ResourceExhausted, ErrorReason::CaseFull),
         Error::PromiseNotFound => (Code::NotFound, ErrorReason::PromiseNotFound),
         Error::PromiseSettled => (Code::FailedPrecondition, ErrorReason::PromiseSettled),
+        Error::PurchaseFull => (Code::ResourceExhausted, ErrorReason::PurchaseFull),
         Error::CasePassNotFound => (Code::NotFound, ErrorReason::CasePassNotFound),
         Error::CasePassLocked => (Code::FailedPrecondition, ErrorReason::CasePassLocked),
         Error::NoCasePassLeft => (Code::ResourceExhausted, ErrorReason::NoCasePassLeft),

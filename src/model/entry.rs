@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Conflict, Identifier, Micros, Origin, Profile};
+use super::{Conflict, Identifier, Micros, OrderNews, Origin, Profile};
 
 /// The way a customer and the company met.
 #[derive(
@@ -70,11 +70,12 @@ pub enum EntryKind {
     Fact,
     PromiseChange,
     HandOver,
+    OrderChange,
     Quote,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Interaction,
         Self::Purchase,
         Self::Return,
@@ -85,6 +86,7 @@ impl EntryKind {
         Self::Fact,
         Self::PromiseChange,
         Self::HandOver,
+        Self::OrderChange,
         Self::Quote,
     ];
 
@@ -101,6 +103,7 @@ impl EntryKind {
             Self::Fact => "fact",
             Self::PromiseChange => "promise_change",
             Self::HandOver => "hand_over",
+            Self::OrderChange => "order_change",
             Self::Quote => "quote",
         }
     }
@@ -156,6 +159,8 @@ pub struct NewEntry {
     pub orders: Vec<String>,
     /// Whether the customer complains.
     pub complaint: bool,
+    /// What it tells of an order, and the key that is kept under.
+    pub news: Option<(String, OrderNews)>,
     /// The entry of the same customer that it answers.
     pub reply_to: Option<Uuid>,
     /// The case that it belongs to.

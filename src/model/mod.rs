@@ -9,6 +9,7 @@ mod identifier;
 mod merge;
 mod page;
 mod promise;
+mod purchase;
 mod quote;
 mod reask;
 mod search;
@@ -38,6 +39,10 @@ pub use merge::{
 };
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
+pub use purchase::{
+    Bought, BoughtLine, OrderNews, OrderPart, OrderStatus, OrderTold, PurchaseNumber,
+    PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
+};
 pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
 pub use reask::ReaskCount;
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};

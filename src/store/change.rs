@@ -65,6 +65,7 @@ impl<'a> Change<'a> {
             purchase: None,
             orders: Vec::new(),
             complaint: false,
+            news: None,
             reply_to: None,
             case_id: None,
             words: String::new(),

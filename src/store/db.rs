@@ -192,6 +192,46 @@ impl Db {
         })
     }
 
+    /// The rows of some pairs of texts, by one statement.
+    pub async fn by_pairs<T: Row>(
+        &self,
+        sql: Twin,
+        pairs: &[(String, String)],
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(pairs.iter().map(|(a, b)| [a.clone(), b.clone()]));
+                sqlx::query_as(sql.sqlite).bind(list).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => {
+                let (a, b): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+                sqlx::query_as(sql.postgres).bind(a).bind(b).fetch_all(pool).await?
+            }
+        })
+    }
+
+    /// The rows of some records under a key: $1 the records, $2 and $3 its kind and the key, $4
+    /// how many.
+    pub async fn by_key_of_records<T: Row>(
+        &self,
+        sql: Twin,
+        records: &[Uuid],
+        (kind, key): (&str, &str),
+        count: i64,
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list).bind(kind).bind(key);
+                query.bind(count).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records).bind(kind).bind(key);
+                query.bind(count).fetch_all(pool).await?
+            }
+        })
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match self {

@@ -257,6 +257,37 @@ pub const PURCHASES_BY_KEY: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
+/// What some records tell of orders. $1, $2: ids and order keys.
+pub const ORDERS_BY_KEY: Twin = Twin {
+    sqlite: "select customer_id, order_key, content from orders \
+        where (customer_id, order_key) in \
+            (select unhex(value ->> 0), value ->> 1 from json_each($1))",
+    postgres: "select customer_id, order_key, content from orders \
+        where (customer_id, order_key) in \
+            (select cast(a as uuid), b \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
+};
+
+/// Takes away what some records tell of orders, to write it anew. $1, $2: ids and order keys.
+pub const REMOVE_ORDERS: Twin = Twin {
+    sqlite: "delete from orders where (customer_id, order_key) in \
+            (select unhex(value ->> 0), value ->> 1 from json_each($1)) returning customer_id",
+    postgres: "delete from orders where (customer_id, order_key) in \
+            (select cast(a as uuid), b \
+            from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b)) \
+        returning customer_id",
+};
+
+/// The orders of some records that have a serial or tracking number. $1 ids, $2 the kind of the
+/// number, $3 its key, $4 how many.
+pub const PURCHASES_OF_RECORDS: Twin = Twin {
+    sqlite: "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
+        and customer_id in (select unhex(value ->> 0) from json_each($1)) \
+        order by customer_id, order_key limit $4",
+    postgres: "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
+        and customer_id = any($1) order by customer_id, order_key limit $4",
+};
+
 /// The entries of some customers that exist. $1, $2: ids of customers and of entries.
 pub const ENTRIES_BY_ID: Twin = Twin {
     sqlite: "select customer_id, entry_id from entries \
@@ -350,7 +381,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 29] = [
+pub const STATEMENTS: [(&str, Twin); 32] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -371,6 +402,9 @@ pub const STATEMENTS: [(&str, Twin); 29] = [
     ("orders_of", ORDERS_OF),
     ("ledger_by_name", LEDGER_BY_NAME),
     ("purchases_by_key", PURCHASES_BY_KEY),
+    ("orders_by_key", ORDERS_BY_KEY),
+    ("remove_orders", REMOVE_ORDERS),
+    ("purchases_of_records", PURCHASES_OF_RECORDS),
     ("entries_by_id", ENTRIES_BY_ID),
     ("count_identifiers", COUNT_IDENTIFIERS),
     ("set_revisions", SET_REVISIONS),

@@ -63,7 +63,7 @@ fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
             (EntryKind::Interaction, first_of(&[&it.subject, &it.text, first]))
         }
         Some(Content::Purchase(it)) => {
-            let names: Vec<&str> = it.lines.iter().map(|line| first_name(line)).collect();
+            let names: Vec<&str> = it.lines.iter().map(first_name).collect();
             (
                 EntryKind::Purchase,
                 [&it.order_number, names.join(", ").as_str()].join(" ").trim().to_owned(),
@@ -72,6 +72,11 @@ fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
         Some(Content::Returned(it)) => {
             let first = it.lines.first().map_or("", |line| &line.name);
             (EntryKind::Return, first_of(&[first, &it.reason]))
+        }
+        Some(Content::OrderChange(it)) => {
+            let number = entry.order_numbers.first().map_or("", String::as_str);
+            let status = it.status().as_str_name().trim_start_matches("ORDER_STATUS_");
+            (EntryKind::OrderChange, format!("{number} {}", status.to_lowercase()))
         }
         Some(Content::Feedback(it)) => (EntryKind::Feedback, it.text.clone()),
         // A kind that this version does not know is none of the others either.

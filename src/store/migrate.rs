@@ -11,24 +11,26 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 9] = [
+const SQLITE: [Text; 10] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
     (4, "suggestions", include_str!("../../migrations/sqlite/0004_suggestions.sql")),
     (5, "live", include_str!("../../migrations/sqlite/0005_live.sql")),
     (6, "cases", include_str!("../../migrations/sqlite/0006_cases.sql")),
+    (7, "purchases", include_str!("../../migrations/sqlite/0007_purchases.sql")),
     (8, "quotes", include_str!("../../migrations/sqlite/0008_quotes.sql")),
     (9, "case_passes", include_str!("../../migrations/sqlite/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/sqlite/0010_briefing.sql")),
 ];
-const POSTGRES: [Text; 9] = [
+const POSTGRES: [Text; 10] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
     (4, "suggestions", include_str!("../../migrations/postgres/0004_suggestions.sql")),
     (5, "live", include_str!("../../migrations/postgres/0005_live.sql")),
     (6, "cases", include_str!("../../migrations/postgres/0006_cases.sql")),
+    (7, "purchases", include_str!("../../migrations/postgres/0007_purchases.sql")),
     (8, "quotes", include_str!("../../migrations/postgres/0008_quotes.sql")),
     (9, "case_passes", include_str!("../../migrations/postgres/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/postgres/0010_briefing.sql")),

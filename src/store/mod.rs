@@ -25,6 +25,7 @@ mod person;
 mod plan;
 mod preview;
 mod promise;
+mod purchase;
 mod quote;
 mod reask_rate;
 mod record;
@@ -52,6 +53,7 @@ pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
 pub use preview::Preview;
+pub use purchase::order_news;
 pub use reask_rate::ReasksOf;
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
@@ -122,6 +124,7 @@ impl Store {
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;
+        store.fill_orders().await?;
         Ok(store)
     }
 
@@ -305,6 +308,7 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
+        all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));

@@ -20,8 +20,13 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, InvalidReason, Violation},
-    model::{Conflict, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, Target, WriteName},
-    story::attribution::{self, Choice, Evidence, Named},
+    model::{
+        Conflict, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, OrderTold, Target, WriteName,
+    },
+    story::{
+        attribution::{self, Choice, Evidence, Named},
+        purchase,
+    },
 };
 
 /// A batch being decided.
@@ -194,6 +199,13 @@ impl Plan {
                 return Err(Error::PurchaseNotFound { field });
             }
         }
+        if let (Some(record), Some((key, news))) = (existing, &entry.news)
+            && let order = (record, key.clone())
+            && let Some(part) = self.writes.orders.part(&self.known.orders, &order)
+            && !purchase::has_room(part, news)
+        {
+            return Err(Error::PurchaseFull);
+        }
         if let Some(reply_to) = entry.reply_to
             && !records.iter().any(|id| self.known.entries.contains(&(*id, reply_to)))
         {
@@ -249,6 +261,10 @@ impl Plan {
         }
         if let Some(order) = &named.entry.purchase {
             self.known.purchases.insert((customer_id, order.clone()));
+        }
+        if let Some((key, news)) = named.entry.news.clone() {
+            let told = OrderTold { entry_id, at: named.entry.occurred_at, recorded_at, news };
+            self.writes.orders.tell(&self.known.orders, (customer_id, key), told);
         }
         self.known.entries.insert((customer_id, entry_id));
         self.writes.entries.push(EntryRow {

@@ -14,7 +14,7 @@ use super::{
     live::{self, EntryRevision},
     person,
     plan::Plan,
-    search,
+    purchase, search,
     signals::Signals,
     writes::{CustomerRow, Done, EntryRow, Item, Known, LedgerRow, Writes, held},
 };
@@ -120,6 +120,8 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     load_ledger(tx, items(), &mut known).await?;
     load_references(tx, items(), &candidates, &mut known).await?;
     cases::load(tx, items(), &candidates, &mut known).await?;
+    let records = candidates.iter().map(|found| &found.records);
+    known.orders = purchase::load(tx, items().zip(records)).await?;
     Ok(known)
 }
 
@@ -298,6 +300,7 @@ async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     claims::write(tx, &mut batch, &mut writes, now).await?;
     add_to_ledger(&mut batch, writes.ledger);
     add_orders(&mut batch, &writes.entries);
+    purchase::write(tx, &mut batch, writes.orders).await?;
     add_to_cases(&mut batch, &writes.entries);
     add_entries(&mut batch, writes.entries);
     batch.write(tx).await

@@ -126,6 +126,7 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         purchase: None,
         orders: Vec::new(),
         complaint: false,
+        news: None,
         reply_to: None,
         case_id,
         words,

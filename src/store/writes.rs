@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::purchase::{OrderOf, OrderWrites};
 use crate::{
     error::Error,
     model::{
         BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, Identifier, KeptProfile, Micros,
-        NewEntry, Origin, ProbableCase, Profile, Proof, Target, WriteName,
+        NewEntry, OrderPart, Origin, ProbableCase, Profile, Proof, Target, WriteName,
     },
 };
 
@@ -130,6 +131,8 @@ pub struct Known {
     pub identifier_counts: HashMap<Uuid, usize>,
     pub ledger: HashMap<(String, String), LedgerRow>,
     pub purchases: HashSet<(Uuid, String)>,
+    /// What records tell of orders, as far as the batch may add to it.
+    pub orders: HashMap<OrderOf, OrderPart>,
     pub entries: HashSet<(Uuid, Uuid)>,
     /// The cases that items name, with the record of each.
     pub cases: HashSet<(Uuid, Uuid)>,
@@ -169,6 +172,7 @@ pub struct Writes {
     pub changed: BTreeMap<Uuid, i64>,
     pub ledger: Vec<((String, String), LedgerRow)>,
     pub entries: Vec<EntryRow>,
+    pub orders: OrderWrites,
 }
 
 /// A row of `identifiers`, less its key and slot.

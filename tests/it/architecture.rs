@@ -61,6 +61,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // So is what an entry tells of a case or a promise.
     ("src/store/glimpse.rs", "pb"),
     ("src/store/told.rs", "pb"),
+    // And what it tells of an order.
+    ("src/store/purchase/told.rs", "pb"),
     // An entry that is read alone is that message again.
     ("src/store/timeline.rs", "pb"),
 ];

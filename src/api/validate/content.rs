@@ -15,6 +15,8 @@ const MAX_ATTACHMENTS: usize = 50;
 const MAX_ATTACHMENT_BYTES: i64 = 100 << 20;
 const MAX_LINES: usize = 500;
 const MAX_QUANTITY: i64 = 1_000_000_000;
+const MAX_WARRANTY_MONTHS: i32 = 1200;
+const MAX_REASON_CHARS: usize = 2000;
 const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
 /// In microseconds: 48 hours.
 const MAX_DURATION: Micros = 48 * 3_600_000_000;
@@ -37,7 +39,7 @@ impl Checked {
 impl Checker {
     /// Checks what happened and takes out of its texts what must not be kept.
     pub(super) fn content(&mut self, entry: &mut pb::Entry, now: Micros) -> Option<Checked> {
-        let occurred_at = entry.occurred_at;
+        let (occurred_at, orders) = (entry.occurred_at, entry.order_numbers.len());
         match &mut entry.content {
             None => {
                 self.fail("entry.content", "one of the kinds is required");
@@ -59,6 +61,7 @@ impl Checker {
             }
             Some(Content::Purchase(purchase)) => self.purchase(purchase),
             Some(Content::Returned(returned)) => self.returned(returned),
+            Some(Content::OrderChange(change)) => self.order_change(orders, change),
             Some(Content::Feedback(feedback)) => self.feedback(feedback),
             Some(Content::Note(note)) => {
                 self.prose("entry.note.text", &mut note.text, MAX_TEXT_BYTES);
@@ -179,6 +182,10 @@ impl Checker {
             self.article(&field, article, line.quantity);
             self.price(&format!("{field}.unit_price"), line.unit_price.as_ref());
             self.date(&format!("{field}.warranty_end"), &line.warranty_end);
+            if !(0..=MAX_WARRANTY_MONTHS).contains(&line.warranty_months) {
+                let rule = format!("must be 1 to {MAX_WARRANTY_MONTHS}, or 0");
+                self.fail(format!("{field}.warranty_months"), rule);
+            }
         }
         let purchase = order::order_key(&purchase.order_number);
         Some(Checked { purchase, ..Checked::of(EntryKind::Purchase)? })
@@ -190,16 +197,58 @@ impl Checker {
             let field = format!("entry.returned.lines[{index}]");
             let article = (&mut line.sku, &mut line.name, &mut line.serial_number);
             self.article(&field, article, line.quantity);
+            self.price(&format!("{field}.refund"), line.refund.as_ref());
         }
         self.price("entry.returned.refund", returned.refund.as_ref());
-        self.prose("entry.returned.reason", &mut returned.reason, 4 * 2000);
-        if returned.reason.chars().count() > 2000 {
-            self.fail("entry.returned.reason", "is longer than 2000 characters");
+        self.refunds(returned);
+        self.prose("entry.returned.reason", &mut returned.reason, 4 * MAX_REASON_CHARS);
+        if returned.reason.chars().count() > MAX_REASON_CHARS {
+            let rule = format!("is longer than {MAX_REASON_CHARS} characters");
+            self.fail("entry.returned.reason", rule);
         }
         if returned.lines.is_empty() && returned.refund.is_none() {
             self.fail("entry.returned.lines", "either they or refund is required");
         }
         Checked::of(EntryKind::Return)
+    }
+
+    /// What was paid back for the lines: in one currency, and no more than in all.
+    fn refunds(&mut self, returned: &pb::Return) {
+        let of_lines = || returned.lines.iter().filter_map(|line| line.refund.as_ref());
+        let Some(first) = returned.refund.as_ref().or_else(|| of_lines().next()) else { return };
+        for (index, line) in returned.lines.iter().enumerate() {
+            let refund = line.refund.as_ref();
+            if refund.is_some_and(|refund| refund.currency_code != first.currency_code) {
+                let field = format!("entry.returned.lines[{index}].refund.currency_code");
+                self.fail(field, "must be that of the other refunds");
+            }
+        }
+        let sum: i128 = of_lines().map(|refund| i128::from(refund.minor_units)).sum();
+        let all = returned.refund.as_ref().map(|refund| i128::from(refund.minor_units));
+        if all.is_some_and(|all| all < sum) {
+            let rule = "must not be less than the refunds of the lines together";
+            self.fail("entry.returned.refund.minor_units", rule);
+        }
+    }
+
+    fn order_change(&mut self, orders: usize, change: &mut pb::OrderChange) -> Option<Checked> {
+        let status = pb::OrderStatus::try_from(change.status).unwrap_or_default();
+        if status == pb::OrderStatus::Unspecified {
+            self.unknown_enum("entry.order_change.status");
+        }
+        if orders != 1 {
+            self.fail("entry.order_numbers", "must name exactly one order for its change");
+        }
+        self.line("entry.order_change.tracking_number", &mut change.tracking_number, 64);
+        let reason = "entry.order_change.reason";
+        self.prose(reason, &mut change.reason, 4 * MAX_REASON_CHARS);
+        if change.reason.chars().count() > MAX_REASON_CHARS {
+            self.fail(reason, format!("is longer than {MAX_REASON_CHARS} characters"));
+        }
+        if status != pb::OrderStatus::Cancelled && !change.reason.is_empty() {
+            self.fail(reason, "goes with CANCELLED alone");
+        }
+        Checked::of(EntryKind::OrderChange)
     }
 
     /// The article of a line: its number, name and serial number, and how many.
@@ -300,6 +349,9 @@ pub(super) fn words(entry: &pb::Entry) -> String {
             for line in &returned.lines {
                 texts.extend([line.sku.as_str(), &line.name, &line.serial_number]);
             }
+        }
+        Some(Content::OrderChange(change)) => {
+            texts.extend([change.tracking_number.as_str(), &change.reason]);
         }
         Some(Content::Feedback(feedback)) => texts.push(&feedback.text),
         Some(Content::Note(note)) => texts.push(&note.text),

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Violation},
     model::{CaseChoice, Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
     pb,
+    store::order_news,
     story::order,
 };
 
@@ -172,14 +173,16 @@ impl Checker {
         if !self.is_clean() {
             return None;
         }
+        let id = rules.clock.new_id();
         Some(NewEntry {
-            id: rules.clock.new_id(),
+            id,
             occurred_at,
             kind: content.kind,
             channel: Some(channel),
             purchase: content.purchase,
             orders,
             complaint: content.complaint,
+            news: order_news(entry, id),
             reply_to: content.reply_to,
             case_id: None,
             words: super::content::words(entry),

@@ -12,6 +12,7 @@ mod entry;
 mod identity;
 mod list;
 mod promise;
+mod purchase;
 mod quote;
 mod reask_rate;
 mod time;
@@ -36,6 +37,7 @@ pub use identity::{
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
 pub use promise::{promise, promise_page, settlement};
+pub use purchase::{purchase_page, purchase_search};
 pub use quote::{quote, quote_page, withdrawal};
 pub use reask_rate::{Reasks, WhoseReasks, reasks};
 pub use watch::{Watched, watch};

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::{
     Ink, Look,
     case::{self, label},
-    identity, long_day, short_day,
+    identity, long_day, order,
     text::{amount, channel, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
@@ -74,6 +74,7 @@ fn ink(entry: &pb::Entry) -> Ink {
     match entry.content {
         Some(Content::Purchase(_)) => Ink::Good,
         Some(Content::Returned(_)) => Ink::Warning,
+        Some(Content::OrderChange(ref change)) => order::ink(change),
         Some(Content::Feedback(_)) => Ink::Voice,
         Some(Content::Note(_) | Content::IdentityChange(_)) | None => Ink::Faint,
         Some(Content::Interaction(_)) => Ink::Channel,
@@ -114,6 +115,7 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
             let refund = returned.refund.as_ref().map(|refund| format!("{} back", money(refund)));
             ("return", refund.unwrap_or_else(|| "Brought back".to_owned()))
         }
+        Some(Content::OrderChange(change)) => ("order", order::summary(change)),
         Some(Content::Feedback(feedback)) => ("feedback", score(feedback)),
         Some(Content::Note(note)) if is_short(note) => ("note", note.text.clone()),
         Some(Content::Note(_)) => ("note", "For colleagues".to_owned()),
@@ -185,6 +187,7 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
         Some(Content::Interaction(interaction)) => said(interaction, look, &mut lines),
         Some(Content::Purchase(purchase)) => bought(purchase, look, &mut lines),
         Some(Content::Returned(returned)) => brought_back(returned, look, &mut lines),
+        Some(Content::OrderChange(change)) => body(&change.reason, look, &mut lines),
         Some(Content::Feedback(feedback)) => body(&feedback.text, look, &mut lines),
         Some(Content::Note(note)) if is_short(note) => {}
         Some(Content::Note(note)) => body(&note.text, look, &mut lines),
@@ -235,6 +238,7 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
             let until = moment(change.pass_expires_at.as_ref(), look);
             parts.extend(until.map(|until| format!("valid until {until}")));
         }
+        Some(Content::OrderChange(change)) => parts.push(order::shipment(change)),
         Some(Content::FactChange(change)) => parts.push(case::by(&change.actor)),
         Some(Content::HandOverChange(change)) => {
             parts.extend([case::by(&change.actor), change.reason.clone()]);
@@ -338,9 +342,7 @@ fn bought(purchase: &pb::Purchase, look: &Look, lines: &mut Vec<String>) {
         if !line.serial_number.is_empty() {
             more.push(format!("serial number {}", line.serial_number));
         }
-        if !line.warranty_end.is_empty() {
-            more.push(format!("warranty until {}", short_day(&line.warranty_end)));
-        }
+        more.extend(order::warranty(line));
         for text in wrap(&more.join(", "), room(look, DETAILS_AT + 4)) {
             lines.push(look.paint(Ink::Faint, &format!("    {text}")));
         }
@@ -366,6 +368,7 @@ fn brought_back(returned: &pb::Return, look: &Look, lines: &mut Vec<String>) {
         if !line.serial_number.is_empty() {
             text.push_str(&format!(", serial number {}", line.serial_number));
         }
+        text.push_str(&order::refund(line));
         lines.extend(wrap(&text, room(look, DETAILS_AT)));
     }
     body(&returned.reason, look, lines);

@@ -5,6 +5,7 @@ mod case;
 mod entry;
 mod found;
 mod identity;
+mod order;
 mod suggestion;
 mod text;
 

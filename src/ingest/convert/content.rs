@@ -41,6 +41,7 @@ impl Converter {
             | pb::EntryKind::Fact
             | pb::EntryKind::PromiseChange
             | pb::EntryKind::HandOver
+            | pb::EntryKind::OrderChange
             | pb::EntryKind::Quote => {
                 Content::Interaction(self.interaction(entry, unit, at, faults))
             }
@@ -161,6 +162,7 @@ impl Converter {
                 unit_price: faults.money(field, price, (row, unit.head()), &self.map),
                 serial_number: faults.text(field, line.serial_number.as_ref(), row),
                 warranty_end: faults.day(field, line.warranty_end.as_ref(), row, &self.map),
+                ..pb::PurchaseLine::default()
             };
             // A row of a group may have no article, such as the one that only has the address.
             let blank = read.sku.is_empty() && read.name.is_empty() && read.unit_price.is_none();
@@ -204,5 +206,5 @@ fn rows<'a>(
 
 fn return_line(line: pb::PurchaseLine) -> pb::ReturnLine {
     let pb::PurchaseLine { sku, name, quantity, serial_number, .. } = line;
-    pb::ReturnLine { sku, name, quantity, serial_number }
+    pb::ReturnLine { sku, name, quantity, serial_number, ..pb::ReturnLine::default() }
 }

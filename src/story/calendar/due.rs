@@ -61,8 +61,8 @@ pub fn due(
 }
 
 impl BusinessCalendar {
-    /// The day that it is in the calendar's zone.
-    fn day_of(&self, at: Micros) -> Option<Date> {
+    /// The day that it is in the calendar's zone. None outside of the years -9999 to 9999.
+    pub fn day_of(&self, at: Micros) -> Option<Date> {
         let at = Timestamp::from_microsecond(at).ok()?;
         Some(self.zone.to_datetime(at).date())
     }

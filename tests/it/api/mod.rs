@@ -17,6 +17,7 @@ mod lists;
 mod merges;
 mod orders;
 pub mod promises;
+mod purchases;
 mod quotes;
 mod reask_rate;
 mod record;

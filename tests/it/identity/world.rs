@@ -100,6 +100,7 @@ impl World {
                 kind: EntryKind::Note,
                 channel: Some(Channel::Phone),
                 purchase: item.order.map(order),
+                news: None,
                 orders: item.about.map(order).into_iter().collect(),
                 complaint: false,
                 reply_to: reply.map(|said| match said {

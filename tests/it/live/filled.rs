@@ -8,7 +8,7 @@ use crate::{
     support::{Database, Server, on_both},
 };
 
-async fn execute(database: &Database, sql: &str) {
+pub async fn execute(database: &Database, sql: &str) {
     let sql = AssertSqlSafe(sql.to_owned());
     if database.url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(&database.url).await.unwrap();

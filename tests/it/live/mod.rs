@@ -9,6 +9,8 @@ mod refused;
 mod resumed;
 mod soak;
 
+pub use filled::execute;
+
 use std::time::Duration;
 
 use throughline::pb::{

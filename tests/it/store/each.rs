@@ -25,7 +25,7 @@ async fn each(store: &Store, calls: Vec<pb::RecordEntryRequest>) -> Vec<Result<R
     store.record_each(records.collect()).await.unwrap()
 }
 
-fn key(account: &str) -> Identifier {
+pub fn key(account: &str) -> Identifier {
     Identifier {
         kind: IdentifierKind::Account,
         namespace: String::new(),

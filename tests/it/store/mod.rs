@@ -9,6 +9,7 @@ mod oracle;
 mod outage;
 mod paging;
 mod people;
+mod purchases;
 mod retold;
 mod sequences;
 mod statements;

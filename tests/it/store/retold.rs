@@ -158,6 +158,7 @@ fn entry(clock: Clock, random: &mut Random, customer_id: Uuid, case: Option<&Uui
             purchase: None,
             orders: Vec::new(),
             complaint,
+            news: None,
             reply_to: None,
             case_id: None,
             words: String::new(),

@@ -6,6 +6,7 @@ mod emails;
 mod matching;
 mod phones;
 mod properties;
+mod purchase;
 mod quote;
 mod vectors;
 mod words;

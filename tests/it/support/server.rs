@@ -11,6 +11,7 @@ use throughline::{
     model::{IdentifierKind, Micros},
     pb::{
         case_service_client::CaseServiceClient, customer_service_client::CustomerServiceClient,
+        purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Settings},
@@ -42,6 +43,7 @@ pub struct Server {
     pub customers: CustomerServiceClient<Channel>,
     pub timeline: TimelineServiceClient<Channel>,
     pub cases: CaseServiceClient<Channel>,
+    pub purchases: PurchaseServiceClient<Channel>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -114,7 +116,10 @@ impl Server {
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             timeline: TimelineServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            cases: CaseServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES),
+            cases: CaseServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            purchases: PurchaseServiceClient::new(channel)
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             stop,
             running,
         }

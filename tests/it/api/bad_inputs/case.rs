@@ -129,6 +129,8 @@ pub enum Call {
     List(pb::ListTimelineRequest),
     Search(pb::SearchTimelineRequest),
     Watch(pb::WatchTimelineRequest),
+    FindPurchases(pb::FindPurchasesRequest),
+    ListPurchases(pb::ListPurchasesRequest),
     IssuePass(pb::IssueCasePassRequest),
     RedeemPass(pb::RedeemCasePassRequest),
     GiveQuote(pb::GiveQuoteRequest),
@@ -181,7 +183,7 @@ impl From<pb::KeepCustomersApartRequest> for Call {
 
 impl Call {
     async fn send(self, server: &mut Server) -> Result<(), Status> {
-        let Server { customers, timeline, cases, .. } = server;
+        let Server { customers, timeline, cases, purchases, .. } = server;
         match self {
             Self::Identify(it) => customers.identify_customer(it).await.map(drop),
             Self::GetCustomer(it) => customers.get_customer(it).await.map(drop),
@@ -200,6 +202,8 @@ impl Call {
             Self::List(it) => timeline.list_timeline(it).await.map(drop),
             Self::Search(it) => timeline.search_timeline(it).await.map(drop),
             Self::Watch(it) => timeline.watch_timeline(it).await.map(drop),
+            Self::FindPurchases(it) => purchases.find_purchases(it).await.map(drop),
+            Self::ListPurchases(it) => purchases.list_purchases(it).await.map(drop),
             Self::IssuePass(it) => cases.issue_case_pass(it).await.map(drop),
             Self::RedeemPass(it) => cases.redeem_case_pass(it).await.map(drop),
             Self::GiveQuote(it) => cases.give_quote(it).await.map(drop),
@@ -229,6 +233,8 @@ impl Call {
             Self::List(it) => ("ListTimelineRequest", it.encode_to_vec()),
             Self::Search(it) => ("SearchTimelineRequest", it.encode_to_vec()),
             Self::Watch(it) => ("WatchTimelineRequest", it.encode_to_vec()),
+            Self::FindPurchases(it) => ("FindPurchasesRequest", it.encode_to_vec()),
+            Self::ListPurchases(it) => ("ListPurchasesRequest", it.encode_to_vec()),
             Self::IssuePass(it) => ("IssueCasePassRequest", it.encode_to_vec()),
             Self::RedeemPass(it) => ("RedeemCasePassRequest", it.encode_to_vec()),
             Self::GiveQuote(it) => ("GiveQuoteRequest", it.encode_to_vec()),

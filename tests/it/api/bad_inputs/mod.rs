@@ -1,6 +1,7 @@
 //! Bad inputs over real gRPC, on both databases: how each is answered, and that it stores nothing.
 //!
-//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118.
+//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118, and those
+//! of purchases, from 119 to 123.
 
 mod accepted;
 mod case;
@@ -9,6 +10,7 @@ mod identifiers;
 mod identity;
 mod merges;
 mod orders;
+mod purchases;
 mod reads;
 mod record_entry;
 mod wire;
@@ -69,6 +71,11 @@ async fn orders_are_refused() {
 }
 
 #[tokio::test]
+async fn purchases_are_refused() {
+    on_both(async |database| check(database, purchases::cases).await).await;
+}
+
+#[tokio::test]
 async fn reads_and_searches_are_refused() {
     on_both(async |database| check(database, reads::cases).await).await;
 }
@@ -107,6 +114,7 @@ fn every_number_of_the_list_has_its_place() {
         write_names::cases(&world),
         record_entry::cases(&world),
         orders::cases(&world),
+        purchases::cases(&world),
         reads::cases(&world),
         case_calls::cases(&world),
     ];
@@ -116,7 +124,7 @@ fn every_number_of_the_list_has_its_place() {
 
     let skipped: Vec<u16> =
         NOT_APPLICABLE.iter().flat_map(|(numbers, _)| numbers.clone()).collect();
-    for number in 1..=118 {
+    for number in 1..=123 {
         let places = skipped.iter().filter(|it| **it == number).count()
             + usize::from(tested.contains(&number));
         assert_eq!(places, 1, "number {number}");

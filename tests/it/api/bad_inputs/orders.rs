@@ -125,7 +125,7 @@ fn numbers() -> Vec<Case> {
 }
 
 /// A good return, changed.
-fn returned(change: impl FnOnce(&mut pb::Return)) -> pb::RecordEntryRequest {
+pub fn returned(change: impl FnOnce(&mut pb::Return)) -> pb::RecordEntryRequest {
     let line = pb::ReturnLine { sku: "TV-55".to_owned(), quantity: 1, ..Default::default() };
     let mut returned = pb::Return { lines: vec![line], ..Default::default() };
     change(&mut returned);

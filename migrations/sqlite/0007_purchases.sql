@@ -1,0 +1,25 @@
+-- Twin of migrations/postgres/0007_purchases.sql. What becomes of orders. Filled at the next start.
+
+-- What the entries of one customer record tell of one order, under the key of its number, or
+-- 'entry:' and the id of a purchase without one. `content` is JSON. The columns before it are of
+-- the entry that is the purchase; null where that is of another record of the person.
+create table orders (
+    customer_id blob not null,
+    order_key text not null,
+    bought_at integer,
+    entry_id blob,
+    recorded_at integer,
+    content text not null,
+    primary key (customer_id, order_key)
+) without rowid;
+
+create index orders_by_time on orders (customer_id, bought_at, entry_id);
+
+-- By which numbers of articles and shipments an order is found.
+create table purchase_keys (
+    kind text not null check (kind in ('serial', 'tracking')),
+    key text not null,
+    customer_id blob not null,
+    order_key text not null,
+    primary key (kind, key, customer_id, order_key)
+) without rowid;
