@@ -65,6 +65,30 @@ impl From<Channel> for Option<model::Channel> {
     }
 }
 
+impl From<model::EntryKind> for EntryKind {
+    fn from(kind: model::EntryKind) -> Self {
+        match kind {
+            model::EntryKind::Interaction => Self::Interaction,
+            model::EntryKind::Purchase => Self::Purchase,
+            model::EntryKind::Return => Self::Return,
+            model::EntryKind::Feedback => Self::Feedback,
+            model::EntryKind::Note => Self::Note,
+            model::EntryKind::IdentityChange => Self::IdentityChange,
+            model::EntryKind::CaseChange => Self::CaseChange,
+            model::EntryKind::Fact => Self::Fact,
+            model::EntryKind::PromiseChange => Self::PromiseChange,
+            model::EntryKind::HandOver => Self::HandOver,
+            model::EntryKind::OrderChange => Self::OrderChange,
+        }
+    }
+}
+
+impl From<EntryKind> for Option<model::EntryKind> {
+    fn from(kind: EntryKind) -> Self {
+        model::EntryKind::ALL.into_iter().find(|one| EntryKind::from(*one) == kind)
+    }
+}
+
 impl From<model::CaseState> for CaseState {
     fn from(state: model::CaseState) -> Self {
         match state {

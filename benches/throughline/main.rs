@@ -2,8 +2,9 @@
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
-//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search).
+//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing).
 
+mod briefing;
 mod empty;
 mod import;
 mod load;
@@ -31,13 +32,13 @@ pub struct Plan {
     pub customers: u32,
     /// How long each number is measured.
     pub time: Duration,
-    parts: [bool; 6],
+    parts: [bool; 7],
 }
 
 impl Plan {
     /// Whether a part needs customers with a timeline.
     fn has_world(self) -> bool {
-        self.parts[..5].contains(&true)
+        PARTS.iter().zip(self.parts).any(|(part, wanted)| wanted && *part != "search")
     }
 }
 
@@ -48,7 +49,7 @@ pub fn callers() -> Vec<usize> {
     if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
 }
 
-const PARTS: [&str; 6] = ["import", "reads", "sizes", "writes", "merge", "search"];
+const PARTS: [&str; 7] = ["import", "reads", "sizes", "writes", "merge", "search", "briefing"];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -96,6 +97,11 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     if plan.parts[0] {
         import::compare_with_copy(&world, &pgbench)?;
     }
+    if plan.parts[6] {
+        briefing::fill(&url, world.customers).await?;
+        briefing::fill(&small_url, small.customers).await?;
+        world::analyze(&url).await?;
+    }
     compare(&world, &small, Some(&pgbench), plan).await?;
     if plan.parts[4] {
         merge::measure(&world, &url, plan).await?;
@@ -118,6 +124,10 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     }
     let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
     let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
+    if plan.parts[6] {
+        briefing::fill(&url("large.db"), world.customers).await?;
+        briefing::fill(&url("small.db"), small.customers).await?;
+    }
     compare(&world, &small, None, plan).await?;
     if plan.parts[4] {
         merge::measure(&world, &url("large.db"), plan).await?;
@@ -143,6 +153,9 @@ async fn compare(
     }
     if plan.parts[3] {
         writes::compare(world, pgbench, plan).await?;
+    }
+    if plan.parts[6] {
+        briefing::compare(world, small, plan).await?;
     }
     Ok(())
 }

@@ -163,6 +163,7 @@ impl Served {
             },
             rules: rules(),
             matching,
+            promise_clock: true,
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -1,17 +1,19 @@
 //! The model as the contract has it.
 
+mod briefing;
 mod case;
 mod purchase;
 
+pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
 pub use purchase::purchase;
 
 use crate::{
     model::{
-        Address, Candidate, Conflict, Customer, FoundCustomer, IdentifierKind, KeptIdentifier,
-        MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField, ProfileSource, Proof,
-        Recorded,
+        Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
+        KeptIdentifier, MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField,
+        ProfileSource, Proof, Recorded,
     },
     pb,
 };
@@ -39,6 +41,8 @@ fn profile_source(source: ProfileSource) -> pb::ProfileSource {
         ProfileField::BirthDate => pb::ProfileField::BirthDate,
         ProfileField::Language => pb::ProfileField::Language,
         ProfileField::Address => pb::ProfileField::Address,
+        ProfileField::PreferredChannel => pb::ProfileField::PreferredChannel,
+        ProfileField::Consents => pb::ProfileField::Consents,
     };
     pb::ProfileSource {
         field: field.into(),
@@ -94,6 +98,12 @@ fn profile(profile: Profile) -> pb::Profile {
         birth_date: profile.birth_date,
         language: profile.language,
         address: (!profile.address.is_empty()).then(|| address(profile.address)),
+        preferred_channel: pb::Channel::from(profile.preferred_channel).into(),
+        consents: profile
+            .consents
+            .into_iter()
+            .map(|Consent { purpose, granted }| pb::Consent { purpose, granted })
+            .collect(),
     }
 }
 

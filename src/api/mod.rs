@@ -2,6 +2,7 @@
 //! message. One file per service.
 
 pub mod body;
+mod briefing;
 pub mod caller;
 pub mod case_service;
 pub mod convert;

@@ -102,6 +102,14 @@ impl TimelineService for Api {
         Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
     }
 
+    async fn get_briefing(
+        &self,
+        request: Request<pb::GetBriefingRequest>,
+    ) -> Result<Response<pb::GetBriefingResponse>, Status> {
+        let (who, as_of) = validate::briefing(&request.into_inner(), &self.rules)?;
+        Ok(Response::new(self.briefing(who, as_of).await?))
+    }
+
     type WatchTimelineStream = WatchStream;
 
     async fn watch_timeline(

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod briefing;
 pub mod connect;
 mod customer;
 pub mod demo;
@@ -50,6 +51,8 @@ enum Command {
     Serve(Flags<true>),
     /// Load a small invented world, serve it and show what to try
     Demo(demo::DemoArgs),
+    /// Show what to know of a customer before saying hello
+    Briefing(briefing::BriefingArgs),
     /// Show what happened with a customer
     Timeline(timeline::TimelineArgs),
     /// Find entries that hold all the words, of one customer or of all
@@ -90,6 +93,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Serve(_) => serve::run(&config).await?,
         Command::Demo(args) => demo::run(args, config, database_named).await?,
+        Command::Briefing(args) => briefing::run(args, &config).await?,
         Command::Timeline(args) => timeline::run(args, &config).await?,
         Command::Search(args) => search::run(args, &config).await?,
         Command::Customer(args) => customer::run(args, &config).await?,

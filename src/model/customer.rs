@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{KeptIdentifier, Merge, Micros, Origin};
+use super::{Channel, KeptIdentifier, Merge, Micros, Origin};
 
 /// A person: one customer record, or several that were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,18 @@ pub struct Profile {
     pub language: String,
     #[serde(skip_serializing_if = "Address::is_empty")]
     pub address: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_channel: Option<Channel>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<Consent>,
+}
+
+/// Whether the customer has agreed to something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// A code.
+    pub purpose: String,
+    pub granted: bool,
 }
 
 /// A postal address. An empty text is an unknown one.
@@ -173,16 +185,20 @@ pub enum ProfileField {
     BirthDate,
     Language,
     Address,
+    PreferredChannel,
+    Consents,
 }
 
 impl ProfileField {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::GivenName,
         Self::FamilyName,
         Self::Organisation,
         Self::BirthDate,
         Self::Language,
         Self::Address,
+        Self::PreferredChannel,
+        Self::Consents,
     ];
 
     /// The name in the contract.
@@ -194,6 +210,8 @@ impl ProfileField {
             Self::BirthDate => "birth_date",
             Self::Language => "language",
             Self::Address => "address",
+            Self::PreferredChannel => "preferred_channel",
+            Self::Consents => "consents",
         }
     }
 }
@@ -212,6 +230,8 @@ impl Profile {
             ProfileField::BirthDate => self.birth_date.is_empty(),
             ProfileField::Language => self.language.is_empty(),
             ProfileField::Address => self.address.is_empty(),
+            ProfileField::PreferredChannel => self.preferred_channel.is_none(),
+            ProfileField::Consents => self.consents.is_empty(),
         }
     }
 
@@ -224,6 +244,8 @@ impl Profile {
             ProfileField::BirthDate => self.birth_date == other.birth_date,
             ProfileField::Language => self.language == other.language,
             ProfileField::Address => self.address == other.address,
+            ProfileField::PreferredChannel => self.preferred_channel == other.preferred_channel,
+            ProfileField::Consents => self.consents == other.consents,
         }
     }
 
@@ -237,6 +259,8 @@ impl Profile {
             ProfileField::BirthDate => self.birth_date.clone_from(&other.birth_date),
             ProfileField::Language => self.language.clone_from(&other.language),
             ProfileField::Address => self.address.clone_from(&other.address),
+            ProfileField::PreferredChannel => self.preferred_channel = other.preferred_channel,
+            ProfileField::Consents => self.consents.clone_from(&other.consents),
         }
     }
 }

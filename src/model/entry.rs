@@ -154,6 +154,8 @@ pub struct NewEntry {
     pub purchase: Option<String>,
     /// The keys of the orders that it is about.
     pub orders: Vec<String>,
+    /// Whether the customer complains.
+    pub complaint: bool,
     /// What it tells of an order, and the key that is kept under.
     pub news: Option<(String, OrderNews)>,
     /// The entry of the same customer that it answers.

@@ -1,5 +1,6 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod briefing;
 mod calendar;
 mod case;
 mod customer;
@@ -12,12 +13,18 @@ mod purchase;
 mod search;
 mod watch;
 
+pub use briefing::{
+    BriefedCustomer, Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences,
+    Score, Sureness,
+};
 pub use calendar::{Due, OpeningHours};
 pub use case::{
     Case, CaseChange, CaseState, CaseUpdate, CaseWrite, Fact, HandOver, HandOverState, Line, Offer,
     Opening, Reask, Told,
 };
-pub use customer::{Address, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource};
+pub use customer::{
+    Address, Consent, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource,
+};
 pub use entry::{
     BodyHash, CaseChoice, CaseClue, Channel, EntryKind, NewEntry, ProbableCase, Record, Recorded,
     Target, WriteName,

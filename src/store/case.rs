@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, Case, CaseChange, CaseWrite, Line, Position},
+    model::{Asked, Case, CaseChange, CaseWrite, Line, Micros, Position},
     story::{
         case::{CaseFault, apply, is_known},
         order::order_key,
@@ -281,9 +281,9 @@ impl Store {
         rows.iter().map(|(content,)| read(content)).collect()
     }
 
-    /// A case as its entries add up, without the row that is kept of it; nothing where there is
-    /// none.
-    pub async fn retell_case(&self, case_id: Uuid) -> Result<Option<Case>, Error> {
+    /// A case as its entries that were recorded by some time add up, without the row that is kept
+    /// of it; nothing where there is none.
+    pub async fn retell_case(&self, case_id: Uuid, until: Micros) -> Result<Option<Case>, Error> {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
             sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
         });
@@ -294,7 +294,11 @@ impl Store {
         });
         let mut told = Vec::new();
         for (bytes,) in rows {
-            if let Some((Told::Case(change), line)) = told::read(&payload::open(&bytes)?)? {
+            let entry = payload::open(&bytes)?;
+            if told::recorded_at(&entry)? > until {
+                continue;
+            }
+            if let Some((Told::Case(change), line)) = told::read(&entry)? {
                 told.push((line.revision, change, line));
             }
         }

@@ -61,6 +61,7 @@ impl<'a> Change<'a> {
             channel: None,
             purchase: None,
             orders: Vec::new(),
+            complaint: false,
             news: None,
             reply_to: None,
             case_id: None,

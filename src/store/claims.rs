@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Claim, Identifier, KeptIdentifier, Micros, Position, Proof, Target},
-    story::attribution::{Named, named},
+    model::{Candidate, Claim, Identifier, KeptIdentifier, Micros, Position, Proof, Target},
+    story::attribution::{Named, candidates, named},
 };
 
 pub(super) const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at \
@@ -233,23 +233,46 @@ fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
     })
 }
 
+/// Whom an identifier names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NamedBy {
+    Nobody,
+    One { person_id: Uuid, is_verified: bool },
+    Several(Vec<Candidate>),
+}
+
 impl Store {
     /// Whom an identifier names by itself; nothing where nobody has it.
     pub async fn find_owner(&self, identifier: &Identifier) -> Result<Option<Uuid>, Error> {
+        match self.named_by(identifier).await? {
+            NamedBy::Nobody => Ok(None),
+            NamedBy::One { person_id, .. } => Ok(Some(person_id)),
+            NamedBy::Several(_) => Err(Error::IdentifierAmbiguous),
+        }
+    }
+
+    /// Whom an identifier names by itself, and how surely; or whom it may mean.
+    pub async fn named_by(&self, identifier: &Identifier) -> Result<NamedBy, Error> {
         type Row = (Uuid, Uuid, i64, String, Micros);
         let key = identifier.key();
         let rows: Vec<Row> =
-            on_db!(&self.db, |c| sqlx::query_as(FIND).bind(key).fetch_all(c).await?);
+            on_db!(&self.db, |c| sqlx::query_as(FIND).bind(&key).fetch_all(c).await?);
         let mut claims = Vec::with_capacity(rows.len());
         for (customer_id, person_id, slot, proof, last_seen_at) in rows {
             let proof = read_proof(&proof)?;
             claims.push(Claim { customer_id, person_id, slot, proof, last_seen_at });
         }
-        match named(&claims) {
-            Named::Nobody => Ok(None),
-            Named::One { person_id, .. } => Ok(Some(person_id)),
-            Named::Several => Err(Error::IdentifierAmbiguous),
-        }
+        Ok(match named(&claims) {
+            Named::Nobody => NamedBy::Nobody,
+            Named::One { person_id, .. } => {
+                let is_verified = claims.iter().any(|claim| claim.proof == Proof::Verified);
+                NamedBy::One { person_id, is_verified }
+            }
+            Named::Several => {
+                let claims = HashMap::from([(key, claims)]);
+                NamedBy::Several(candidates(std::slice::from_ref(identifier), &claims))
+            }
+        })
     }
 
     /// The identifiers of a person, the oldest claim first and after `after`; at most `limit`.

@@ -3,6 +3,7 @@
 
 mod approval;
 mod attempt;
+mod briefing;
 mod bulk;
 mod case;
 mod change;
@@ -11,6 +12,7 @@ mod customer_search;
 mod customers;
 mod db;
 mod dialect;
+mod glimpse;
 mod kept_apart;
 mod link;
 mod live;
@@ -41,6 +43,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
 pub use case::{CasesOf, NewCase};
+pub use claims::NamedBy;
 pub use customers::ProfileChange;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
@@ -279,11 +282,13 @@ impl Store {
             ("promises.due", promise::DUE.to_owned()),
             ("promises.next_due", promise::NEXT_DUE.to_owned()),
             ("promises.entries", promise::ENTRIES.to_owned()),
+            ("briefing.standing", briefing::STANDING.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
+        all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));

@@ -176,6 +176,12 @@ pub fn open(payload: &[u8]) -> Result<pb::Entry, Error> {
     page.entries.pop().ok_or(UNREADABLE)
 }
 
+/// The entries in what the rows of a page hold.
+pub fn open_all(payloads: &[u8]) -> Result<Vec<pb::Entry>, Error> {
+    let page = pb::ListTimelineResponse::decode(payloads).map_err(|_| UNREADABLE)?;
+    Ok(page.entries)
+}
+
 /// The revision of the entry in what one row holds.
 pub fn revision(payload: &[u8]) -> Result<i64, Error> {
     let page = StampedPage::decode(payload).map_err(|_| UNREADABLE)?;
@@ -189,7 +195,7 @@ pub fn is_of_case(payload: &[u8], case_id: Uuid) -> Result<bool, Error> {
     Ok(entry.case_id == case_id.to_string())
 }
 
-/// What of a `ListTimelineResponse` is asked for without the rest of its entries, which is passed over.
+/// What of a `ListTimelineResponse` is asked for without the rest, which is passed over.
 #[derive(Clone, PartialEq, prost::Message)]
 struct StampedPage {
     #[prost(message, repeated, tag = "1")]

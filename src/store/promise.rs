@@ -38,7 +38,7 @@ pub(super) const DUE: &str = "select customer_id, promise_id, due_at from promis
 pub(super) const NEXT_DUE: &str = "select due_at from promises \
     where state = 'open' and due_at > $1 order by due_at, promise_id limit 1";
 pub(super) const ENTRIES: &str = "select e.payload from entries e \
-    where e.customer_id = $1 and e.kind = 'promise_change' \
+    where e.customer_id = $1 and e.mark = 'promise' and e.mark <> '' \
     order by e.occurred_at, e.entry_id limit $2";
 
 /// How many are broken before the clock is read again.
@@ -299,14 +299,22 @@ impl Store {
         rows.iter().map(|(content,)| read(content)).collect()
     }
 
-    /// The promises of a record as its entries add up, without the rows that are kept of them.
-    pub async fn retell_promises(&self, record: Uuid) -> Result<Vec<Promise>, Error> {
+    /// The promises of a record as its entries that were recorded by some time add up, without the
+    /// rows that are kept of them.
+    pub async fn retell_promises(
+        &self,
+        record: Uuid,
+        until: Micros,
+    ) -> Result<Vec<Promise>, Error> {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
             sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
         });
         let mut told = Vec::new();
         for (bytes,) in rows {
             let entry = payload::open(&bytes)?;
+            if told::recorded_at(&entry)? > until {
+                continue;
+            }
             if let Some((Told::Promise { id, change }, line)) = told::read(&entry)? {
                 told.push((line.revision, (id, entry.case_id.parse().ok()), change, line));
             }

@@ -21,13 +21,13 @@ use super::{
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Channel, Claim, Identifier, Target, WriteName},
+    model::{Channel, Claim, EntryKind, Identifier, NewEntry, Target, WriteName},
     story::attribution::{Named, named},
 };
 
 static ENTRIES: Table = Table {
     name: "entries",
-    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "payload"],
+    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "mark", "payload"],
 };
 static ENTRY_WORDS: Table =
     Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
@@ -383,9 +383,20 @@ pub(super) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
         Column::Ids(ids),
         Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
         Column::Texts(rows.iter().map(|row| channel_code(row.entry.channel).to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| mark(&row.entry).to_owned()).collect()),
         Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
     ];
     batch.insert(&ENTRIES, columns);
+}
+
+/// What an entry is found by without a search through the timeline.
+fn mark(entry: &NewEntry) -> &'static str {
+    match entry.kind {
+        EntryKind::Interaction if entry.complaint => "complaint",
+        EntryKind::Feedback => "feedback",
+        EntryKind::PromiseChange => "promise",
+        _ => "",
+    }
 }
 
 /// The channel as it is kept: what the server itself tells has none.

@@ -95,6 +95,7 @@ fn entry(scene: &Scene, case_id: Option<Uuid>, kind: EntryKind, content: Content
         channel: scene.channel,
         purchase: None,
         orders: Vec::new(),
+        complaint: false,
         news: None,
         reply_to: None,
         case_id,
@@ -297,7 +298,12 @@ fn read_promise(it: &pb::PromiseChange) -> Result<PromiseChange, Error> {
     })
 }
 
-fn micros(at: prost_types::Timestamp) -> Micros {
+/// When an entry was recorded.
+pub(super) fn recorded_at(entry: &pb::Entry) -> Result<Micros, Error> {
+    entry.recorded_at.map(micros).ok_or(UNREADABLE)
+}
+
+pub(super) fn micros(at: prost_types::Timestamp) -> Micros {
     at.seconds * 1_000_000 + i64::from(at.nanos / 1000)
 }
 

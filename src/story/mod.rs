@@ -3,6 +3,7 @@
 pub mod address;
 pub mod attribution;
 pub mod blocked;
+pub mod briefing;
 pub mod calendar;
 mod card;
 pub mod case;

@@ -59,6 +59,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // The payload of an entry is kept as the encoded message.
     ("src/store/payload.rs", "pb"),
     // So is what an entry tells of a case or a promise.
+    ("src/store/glimpse.rs", "pb"),
     ("src/store/told.rs", "pb"),
     // And what it tells of an order.
     ("src/store/purchase/told.rs", "pb"),

@@ -26,12 +26,13 @@ pub(super) struct Checked {
     pub kind: EntryKind,
     /// The order key of a purchase that has one.
     pub purchase: Option<String>,
+    pub complaint: bool,
     pub reply_to: Option<Uuid>,
 }
 
 impl Checked {
     fn of(kind: EntryKind) -> Option<Self> {
-        Some(Self { kind, purchase: None, reply_to: None })
+        Some(Self { kind, purchase: None, complaint: false, reply_to: None })
     }
 }
 
@@ -101,7 +102,8 @@ impl Checker {
             let field = "entry.interaction.reply_to_entry_id";
             self.uuid(field, &interaction.reply_to_entry_id)
         });
-        Some(Checked { kind: EntryKind::Interaction, purchase: None, reply_to })
+        let (kind, complaint) = (EntryKind::Interaction, interaction.complaint);
+        Some(Checked { kind, purchase: None, complaint, reply_to })
     }
 
     fn messages(&mut self, interaction: &mut pb::Interaction, now: Micros) {
@@ -185,7 +187,7 @@ impl Checker {
             }
         }
         let purchase = order::order_key(&purchase.order_number);
-        Some(Checked { kind: EntryKind::Purchase, purchase, reply_to: None })
+        Some(Checked { purchase, ..Checked::of(EntryKind::Purchase)? })
     }
 
     fn returned(&mut self, returned: &mut pb::Return) -> Option<Checked> {

@@ -1,10 +1,12 @@
 //! Identifiers and profiles.
 
-use super::{Checker, Rules};
+use std::collections::BTreeSet;
+
+use super::{Checker, Rules, entry::channel};
 use crate::{
     api::{body, caller::Actor},
     error::Error,
-    model::{Address, Identifier, MAX_IDENTIFIERS, Origin, Profile, ProfileField},
+    model::{Address, Consent, Identifier, MAX_IDENTIFIERS, Origin, Profile, ProfileField},
     pb,
     store::ProfileChange,
     story::language,
@@ -12,6 +14,7 @@ use crate::{
 
 const NAME_CHARS: usize = 200;
 const ADDRESS_LINES: usize = 6;
+const MAX_CONSENTS: usize = 20;
 
 /// A customer to find or make.
 pub fn identify(
@@ -68,6 +71,8 @@ fn profile_field(path: &str) -> Option<ProfileField> {
         "birth_date" => ProfileField::BirthDate,
         "language" => ProfileField::Language,
         "address" => ProfileField::Address,
+        "preferred_channel" => ProfileField::PreferredChannel,
+        "consents" => ProfileField::Consents,
         _ => return None,
     })
 }
@@ -120,6 +125,11 @@ impl Checker {
         }
         let language = self.language("profile.language", &profile.language);
         let address = self.address(profile.address.unwrap_or_default());
+        let preferred_channel = channel(profile.preferred_channel);
+        if preferred_channel.is_none() && profile.preferred_channel != 0 {
+            self.unknown_enum("profile.preferred_channel");
+        }
+        let consents = self.consents(profile.consents);
         Profile {
             given_name: profile.given_name,
             family_name: profile.family_name,
@@ -127,7 +137,26 @@ impl Checker {
             birth_date: profile.birth_date,
             language,
             address,
+            preferred_channel,
+            consents,
         }
+    }
+
+    fn consents(&mut self, consents: Vec<pb::Consent>) -> Vec<Consent> {
+        self.count("profile.consents", consents.len(), MAX_CONSENTS);
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+        let mut purposes = BTreeSet::new();
+        for (index, pb::Consent { purpose, .. }) in consents.iter().enumerate() {
+            let field = format!("profile.consents[{index}].purpose");
+            if !(1..=64).contains(&purpose.len()) || !purpose.chars().all(allowed) {
+                let rule = "must be 1 to 64 of: lower case letters, digits, '.', '_' and '-'";
+                self.fail(field, rule);
+            } else if !purposes.insert(purpose.as_str()) {
+                self.fail(field, "stands there twice");
+            }
+        }
+        let consent = |pb::Consent { purpose, granted }| Consent { purpose, granted };
+        consents.into_iter().map(consent).collect()
     }
 
     fn address(&mut self, mut address: pb::PostalAddress) -> Address {

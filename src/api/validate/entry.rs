@@ -181,6 +181,7 @@ impl Checker {
             channel: Some(channel),
             purchase: content.purchase,
             orders,
+            complaint: content.complaint,
             news: order_news(entry, id),
             reply_to: content.reply_to,
             case_id: None,

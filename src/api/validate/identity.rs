@@ -263,5 +263,7 @@ fn chosen_field(field: i32) -> Option<ProfileField> {
         pb::ProfileField::BirthDate => ProfileField::BirthDate,
         pb::ProfileField::Language => ProfileField::Language,
         pb::ProfileField::Address => ProfileField::Address,
+        pb::ProfileField::PreferredChannel => ProfileField::PreferredChannel,
+        pb::ProfileField::Consents => ProfileField::Consents,
     })
 }

@@ -148,18 +148,5 @@ impl Checker {
 
 /// The kind of the model for one of the contract.
 fn entry_kind(kind: i32) -> Option<EntryKind> {
-    Some(match pb::EntryKind::try_from(kind).ok()? {
-        pb::EntryKind::Unspecified => return None,
-        pb::EntryKind::Interaction => EntryKind::Interaction,
-        pb::EntryKind::Purchase => EntryKind::Purchase,
-        pb::EntryKind::Return => EntryKind::Return,
-        pb::EntryKind::Feedback => EntryKind::Feedback,
-        pb::EntryKind::Note => EntryKind::Note,
-        pb::EntryKind::IdentityChange => EntryKind::IdentityChange,
-        pb::EntryKind::CaseChange => EntryKind::CaseChange,
-        pb::EntryKind::Fact => EntryKind::Fact,
-        pb::EntryKind::PromiseChange => EntryKind::PromiseChange,
-        pb::EntryKind::HandOver => EntryKind::HandOver,
-        pb::EntryKind::OrderChange => EntryKind::OrderChange,
-    })
+    pb::EntryKind::try_from(kind).ok().and_then(Option::from)
 }

@@ -102,12 +102,17 @@ pub fn by(actor: &str) -> String {
 }
 
 fn state(number: i32) -> Option<&'static str> {
-    Some(match CaseState::try_from(number).ok()? {
-        CaseState::Unspecified => return None,
-        CaseState::Open => "open",
+    let state = CaseState::try_from(number).ok()?;
+    (state != CaseState::Unspecified).then(|| state_word(state))
+}
+
+/// How far a case has come, in words.
+pub fn state_word(state: CaseState) -> &'static str {
+    match state {
+        CaseState::Unspecified | CaseState::Open => "open",
         CaseState::WaitingForCustomer => "waiting for the customer",
         CaseState::WaitingForUs => "waiting for us",
         CaseState::Resolved => "resolved",
         CaseState::Reopened => "opened again",
-    })
+    }
 }

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{
     Ink, Look, case, identity, long_day, order,
-    text::{amount, columns, money, pad, safe, wrap},
+    text::{amount, channel, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
     self, Channel, Direction, EntryFlag, entry::Content, feedback::Metric, message::Author,
@@ -66,14 +66,6 @@ impl<'a> Story<'a> {
 
 fn room(look: &Look, indent: usize) -> usize {
     look.width.saturating_sub(indent).max(LEAST_WIDTH)
-}
-
-fn channel(channel: Channel) -> String {
-    // What the server tells came by none.
-    if channel == Channel::Unspecified {
-        return String::new();
-    }
-    channel.as_str_name().trim_start_matches("CHANNEL_").to_lowercase()
 }
 
 fn ink(entry: &pb::Entry) -> Ink {

@@ -1,5 +1,6 @@
 //! How customers and entries look in a terminal: pure functions from messages to text.
 
+mod briefing;
 mod case;
 mod entry;
 mod found;
@@ -10,6 +11,7 @@ mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+pub use briefing::{briefing, candidates};
 pub use entry::Story;
 pub use found::found;
 pub use suggestion::{suggestion, thousands};
@@ -117,6 +119,13 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
         }
         if !profile.language.is_empty() {
             line("language", &safe(&profile.language));
+        }
+        if profile.preferred_channel != 0 {
+            line("prefers", &text::channel(profile.preferred_channel()));
+        }
+        for consent in &profile.consents {
+            let word = if consent.granted { "agreed to" } else { "declined" };
+            line(word, &safe(&consent.purpose));
         }
     }
     if customer.record_ids.len() > 1 {

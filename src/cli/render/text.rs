@@ -87,3 +87,12 @@ pub fn amount(currency: &str, minor_units: i128) -> String {
     let width = usize::try_from(digits).unwrap_or(0);
     format!("{currency} {sign}{}.{:0width$}", units / one, units % one)
 }
+
+/// What a channel is called.
+pub fn channel(channel: pb::Channel) -> String {
+    // What the server tells came by none.
+    if channel == pb::Channel::Unspecified {
+        return String::new();
+    }
+    channel.as_str_name().trim_start_matches("CHANNEL_").to_lowercase()
+}

@@ -2,6 +2,7 @@
 
 mod bad_inputs;
 mod batch;
+mod briefings;
 mod callers;
 mod cancelled;
 mod candidates;
@@ -14,7 +15,8 @@ mod links;
 mod lists;
 mod merges;
 mod orders;
-mod promises;
+pub mod promises;
+
 mod purchases;
 mod record;
 mod replay;

@@ -22,7 +22,7 @@ use crate::{
 
 const HOUR: i64 = 3_600_000_000;
 
-fn promising(customer_id: &str, due_in_seconds: i64) -> pb::MakePromiseRequest {
+pub fn promising(customer_id: &str, due_in_seconds: i64) -> pb::MakePromiseRequest {
     pb::MakePromiseRequest {
         customer_id: customer_id.to_owned(),
         what: "A technician comes".to_owned(),
@@ -46,7 +46,7 @@ fn settling(promise: &pb::Promise, state: PromiseState) -> pb::SettlePromiseRequ
 }
 
 impl Server {
-    async fn promised(&self, call: pb::MakePromiseRequest) -> pb::Promise {
+    pub async fn promised(&self, call: pb::MakePromiseRequest) -> pb::Promise {
         let answer = self.cases.clone().make_promise(by_shop(call)).await.unwrap();
         answer.into_inner().promise.unwrap()
     }

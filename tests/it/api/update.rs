@@ -38,11 +38,21 @@ fn whole_profile() -> pb::Profile {
             region: "Utrecht".to_owned(),
             country_code: "NL".to_owned(),
         }),
+        preferred_channel: pb::Channel::Chat.into(),
+        consents: vec![pb::Consent { purpose: "marketing.email".to_owned(), granted: false }],
     }
 }
 
-const ALL: [&str; 6] =
-    ["given_name", "family_name", "organisation", "birth_date", "language", "address"];
+const ALL: [&str; 8] = [
+    "given_name",
+    "family_name",
+    "organisation",
+    "birth_date",
+    "language",
+    "address",
+    "preferred_channel",
+    "consents",
+];
 
 impl Server {
     async fn updated(&self, call: pb::UpdateCustomerRequest) -> pb::Customer {

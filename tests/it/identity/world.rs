@@ -102,6 +102,7 @@ impl World {
                 purchase: item.order.map(order),
                 news: None,
                 orders: item.about.map(order).into_iter().collect(),
+                complaint: false,
                 reply_to: reply.map(|said| match said {
                     Said::Entry(id, _) | Said::Merged { merge: id, .. } => *id,
                     _ => Uuid::from_u128(7),

@@ -1,16 +1,20 @@
 //! State equals history: random changes of cases and promises, after which each row that is kept is
-//! what its entries add up to.
+//! what its entries add up to, and each briefing that was given is given again as of its moment.
 
 use std::sync::LazyLock;
 
+use prost::Message as _;
 use throughline::{
     clock::{Clock, MovedClock},
     error::Error,
     model::{
-        Asked, CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Identifier, IdentifierKind,
-        Making, NewPromise, Offer, Opening, Origin, Profile, PromiseChange, PromisedTo,
+        Asked, Briefing, CaseChange, CaseChoice, CaseState, CaseUpdate, CaseWrite, Channel,
+        EntryKind, Identifier, IdentifierKind, Making, Micros, NewEntry, NewPromise, Offer,
+        Opening, Origin, Profile, PromiseChange, PromisedTo, Record, Sureness, Target, WriteName,
     },
+    pb::{self, entry::Content},
     store::{CasesOf, NewCase, Store},
+    story::briefing::brief,
 };
 use uuid::Uuid;
 
@@ -93,6 +97,64 @@ async fn every_case_and_promise_is_what_its_entries_add_up_to() {
     .await;
 }
 
+async fn briefing(store: &Store, customer_id: Uuid, as_of: Option<Micros>) -> Briefing {
+    brief(store.known(customer_id, Sureness::ById, as_of).await.unwrap())
+}
+
+/// An entry that happened lately, or long ago and is only recorded now.
+fn entry(clock: Clock, random: &mut Random, customer_id: Uuid, case: Option<&Uuid>) -> Record {
+    let ago = random.pick(&[1, 1_000_000_000, 20 * 86_400_000_000]);
+    let occurred_at = clock.now() - i64::try_from(random.below(ago)).unwrap();
+    let complaint = random.one_in(3);
+    let (kind, content) = match random.below(3) {
+        0 => {
+            let feedback = pb::Feedback { metric: 1, score: Some(3.0), ..Default::default() };
+            (EntryKind::Feedback, Content::Feedback(feedback))
+        }
+        _ => {
+            let interaction = pb::Interaction {
+                direction: random.pick(&[1, 2]),
+                subject: random.pick(&["dark", "loud"]).to_owned(),
+                sentiment: random.one_in(2).then_some(-0.5),
+                complaint,
+                ..Default::default()
+            };
+            (EntryKind::Interaction, Content::Interaction(interaction))
+        }
+    };
+    let channel = random.pick(&Channel::ALL);
+    let told = pb::Entry {
+        occurred_at: Some(pb::timestamp(occurred_at)),
+        channel: pb::Channel::from(Some(channel)).into(),
+        language: random.pick(&["", "nl"]).to_owned(),
+        content: Some(content),
+        ..Default::default()
+    };
+    Record {
+        target: Target::Customer(customer_id),
+        profile: Profile::default(),
+        origin: Origin::default(),
+        entry: NewEntry {
+            id: clock.new_id(),
+            occurred_at,
+            kind,
+            channel: Some(channel),
+            purchase: None,
+            orders: Vec::new(),
+            complaint,
+            news: None,
+            reply_to: None,
+            case_id: None,
+            words: String::new(),
+            flags: Vec::new(),
+            content: told.encode_to_vec(),
+        },
+        case: case.map_or(CaseChoice::None, |id| CaseChoice::This(*id)),
+        names: vec![WriteName::Request(clock.new_id())],
+        body: [7; 16],
+    }
+}
+
 async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) -> usize {
     let mut random = Random::new(seed);
     let account = Identifier {
@@ -107,12 +169,13 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
     let customer_id = made.customer.unwrap().id;
     let mut cases: Vec<Uuid> = Vec::new();
     let mut promises: Vec<Uuid> = Vec::new();
+    let mut briefings = Vec::new();
     let mut changed = 0;
     for _ in 0..STEPS {
-        moved.forward(i64::try_from(random.below(3_600_000_000)).unwrap());
+        moved.forward(1 + i64::try_from(random.below(3_600_000_000)).unwrap());
         let channel = random.pick(&Channel::ALL);
         let asked = asked(clock, &mut random);
-        let done = match random.below(8) {
+        let done = match random.below(11) {
             0 => {
                 let opening = Opening { subject: "a case".to_owned(), ..Opening::default() };
                 let case_id = clock.new_id();
@@ -143,6 +206,11 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
                 store.break_due_promises().await.unwrap();
                 true
             }
+            4..7 => {
+                let case = cases.last().filter(|_| random.one_in(2));
+                store.record(vec![entry(clock, &mut random, customer_id, case)]).await.unwrap();
+                true
+            }
             _ if !cases.is_empty() => {
                 let case_id = random.pick(&cases);
                 let change = change(&mut random);
@@ -152,12 +220,22 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
             _ => false,
         };
         changed += usize::from(done);
+        briefings.push(briefing(store, customer_id, None).await);
+    }
+    for given in briefings {
+        let as_of = given.as_of;
+        let again = briefing(store, customer_id, Some(as_of)).await;
+        assert_eq!(again, given, "the seed is {seed}");
     }
     for id in cases {
         let kept = store.get_case(id).await.unwrap();
-        assert_eq!(store.retell_case(id).await.unwrap(), Some(kept), "the seed is {seed}");
+        assert_eq!(
+            store.retell_case(id, i64::MAX).await.unwrap(),
+            Some(kept),
+            "the seed is {seed}"
+        );
     }
-    let retold = store.retell_promises(customer_id).await.unwrap();
+    let retold = store.retell_promises(customer_id, i64::MAX).await.unwrap();
     assert_eq!(retold.len(), promises.len());
     for promise in retold {
         let kept = store.get_promise(promise.id).await.unwrap();

@@ -1,0 +1,23 @@
+//! Whom a briefing is about, and as of when.
+
+use super::{Checker, Rules, Who};
+use crate::{error::Error, model::Micros, pb};
+
+/// Whom it is about; the moment it tells of, where that is not now.
+pub fn briefing(
+    request: &pb::GetBriefingRequest,
+    rules: &Rules,
+) -> Result<(Who, Option<Micros>), Error> {
+    use pb::get_briefing_request::Customer;
+    let mut checker = Checker::default();
+    let as_of = request.as_of.and_then(|mut as_of| checker.time("as_of", &mut as_of));
+    if as_of.is_some_and(|as_of| as_of > rules.clock.now()) {
+        checker.fail("as_of", "is in the future");
+    }
+    let who = match &request.customer {
+        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::Identifier(value)) => checker.who(value, rules),
+        None => None,
+    };
+    Ok((checker.finish_who(who)?, as_of))
+}

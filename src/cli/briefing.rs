@@ -1,0 +1,61 @@
+//! `throughline briefing`: what to know before saying hello.
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{
+    connect::Client,
+    failure::Failure,
+    json, render, terminal,
+    who::{Selector, Who},
+};
+use crate::{
+    config::Config,
+    pb::{self, get_briefing_request::Customer},
+};
+
+#[derive(Args, Debug)]
+pub struct BriefingArgs {
+    #[command(flatten)]
+    who: Who,
+    /// What could be known at this time, such as 2025-03-01T14:30:00+01:00
+    #[arg(long, value_name = "WHEN")]
+    as_of: Option<Timestamp>,
+    /// With the entry that each line comes from
+    #[arg(long)]
+    full: bool,
+    /// In the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Shows the briefing of a customer, or whom the identifier may mean.
+pub async fn run(args: BriefingArgs, config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(args.full);
+    let customer = match args.who.required(config.phone_region.as_deref())? {
+        Selector::Id(id) => Customer::CustomerId(id),
+        Selector::Identifier(identifier) => Customer::Identifier(identifier),
+    };
+    let as_of = args.as_of.map(|at| prost_types::Timestamp {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
+    });
+    let mut client = Client::connect(args.server.as_deref(), config).await?;
+    let request = pb::GetBriefingRequest { customer: Some(customer), as_of };
+    let answer = client.timeline.get_briefing(request).await;
+    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
+    let out = &mut io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", json::to_json("GetBriefingResponse", &answer)?)?;
+    } else if let Some(briefing) = &answer.briefing {
+        write!(out, "{}", render::briefing(briefing, &look))?;
+    } else {
+        write!(out, "{}", render::candidates(&answer.candidates, &look))?;
+    }
+    client.close().await
+}

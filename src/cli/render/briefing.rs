@@ -1,0 +1,290 @@
+//! The briefing in a terminal: what is broken first.
+
+use super::{
+    Ink, Look, long_day,
+    text::{channel, columns, money, pad, safe, wrap},
+};
+use crate::pb::{
+    self, PromiseState, briefed_identity::Sureness, feedback::Metric, hand_over::State,
+};
+
+/// Where the text of a line begins.
+const TEXT_AT: usize = 12;
+/// The narrowest column of text, whatever the terminal.
+const LEAST_WIDTH: usize = 24;
+
+/// A briefing.
+pub fn briefing(briefing: &pb::Briefing, look: &Look) -> String {
+    let mut page = Page { look, lines: Vec::new() };
+    page.who(briefing);
+    page.promises(briefing);
+    page.cases(briefing);
+    page.complaint(briefing);
+    page.known(briefing);
+    page.last_entries(briefing);
+    page.lines.join("\n") + "\n"
+}
+
+/// Whom an identifier may mean.
+pub fn candidates(candidates: &[pb::CustomerCandidate], look: &Look) -> String {
+    let mut lines = vec![look.paint(Ink::Strong, "Several people may be meant:")];
+    for candidate in candidates {
+        let proof = match candidate.proof() {
+            pb::IdentifierProof::Verified => "verified",
+            pb::IdentifierProof::Shared => "shared",
+            _ => "claimed",
+        };
+        let seen = moment(look, candidate.last_seen_at.as_ref());
+        lines.push(format!("  {}  {proof}, last seen {seen}", safe(&candidate.customer_id)));
+    }
+    lines.push("Ask who it is, then: throughline briefing --id ID".to_owned());
+    lines.join("\n") + "\n"
+}
+
+struct Page<'a> {
+    look: &'a Look,
+    lines: Vec<String>,
+}
+
+impl Page<'_> {
+    fn who(&mut self, briefing: &pb::Briefing) {
+        let identity = briefing.identity.clone().unwrap_or_default();
+        let named = pb::Customer { profile: identity.profile.clone(), ..Default::default() };
+        self.lines.push(self.look.paint(Ink::Strong, &super::name(&named)));
+        self.label("customer", &safe(&briefing.customer_id));
+        let sure = match identity.sureness() {
+            Sureness::ById | Sureness::Unspecified => "named by id",
+            Sureness::Verified => "named by a verified identifier",
+            Sureness::Claimed => "named by an identifier that nobody has verified",
+        };
+        let mut parts = vec![sure.to_owned()];
+        let (verified, all) = (identity.verified_identifiers, identity.identifiers);
+        parts.push(format!("{verified} of {all} identifiers verified"));
+        if identity.records > 1 {
+            parts.push(format!("{} records merged", identity.records));
+        }
+        self.label("identity", &parts.join(", "));
+        self.preferences(&briefing.preferences.clone().unwrap_or_default());
+        self.contacts(&briefing.contacts.clone().unwrap_or_default());
+        self.mood(&briefing.mood.clone().unwrap_or_default());
+    }
+
+    fn preferences(&mut self, wants: &pb::BriefedPreferences) {
+        let mut parts = Vec::new();
+        if !wants.language.is_empty() {
+            parts.push(format!("speaks {}", safe(&wants.language)));
+        }
+        if wants.preferred_channel != 0 {
+            parts.push(format!("prefers {}", channel(wants.preferred_channel())));
+        }
+        if wants.usual_channel != 0 {
+            parts.push(format!("mostly comes by {}", channel(wants.usual_channel())));
+        }
+        for consent in &wants.consents {
+            let word = if consent.granted { "agreed to" } else { "declined" };
+            parts.push(format!("{word} {}", safe(&consent.purpose)));
+        }
+        self.label("wishes", &parts.join(", "));
+    }
+
+    fn contacts(&mut self, contacts: &pb::BriefedContacts) {
+        let more = if contacts.is_more { " or more" } else { "" };
+        let repeats = match contacts.repeats {
+            0 => String::new(),
+            1 => ", one of them a repeat".to_owned(),
+            repeats => format!(", {repeats} of them repeats"),
+        };
+        self.label("contacts", &format!("{}{more} in 30 days{repeats}", contacts.last_30_days));
+    }
+
+    fn mood(&mut self, mood: &pb::BriefedMood) {
+        let mut parts = Vec::new();
+        if let Some(mean) = mood.mean_sentiment {
+            parts.push(format!("sentiment {mean:+.1} of {}", mood.sentiments));
+        }
+        if let Some(feedback) = &mood.feedback {
+            let metric = match feedback.metric() {
+                Metric::Csat => "satisfaction",
+                Metric::Nps => "would recommend",
+                Metric::Ces => "ease",
+                Metric::StarRating | Metric::Unspecified => "stars",
+            };
+            let score = feedback.score.unwrap_or_default();
+            let at = moment(self.look, mood.feedback_at.as_ref());
+            parts.push(format!("{metric} {score} of {} on {at}", feedback.scale_max));
+        }
+        self.label("mood", &parts.join(", "));
+    }
+
+    fn promises(&mut self, briefing: &pb::Briefing) {
+        let more = briefing.more_promises;
+        self.heading("Promises", briefing.promises.len(), more);
+        for promise in &briefing.promises {
+            let late = match (&promise.due_at, &briefing.as_of) {
+                (Some(due), Some(now)) => (due.seconds, due.nanos) <= (now.seconds, now.nanos),
+                _ => false,
+            };
+            let (word, ink) = match promise.state() {
+                PromiseState::Broken => ("BROKEN", Ink::Warning),
+                _ if late => ("LATE", Ink::Warning),
+                _ => ("open", Ink::Good),
+            };
+            let amount = promise.amount.as_ref().map(|amount| format!(", {}", money(amount)));
+            let text = format!("{}{}", promise.what, amount.unwrap_or_default());
+            self.line(word, ink, &text);
+            let due = moment(self.look, promise.due_at.as_ref());
+            let mut parts = vec![format!("due {due}")];
+            if !promise.by.is_empty() {
+                parts.push(format!("by {}", promise.by));
+            }
+            let made = moment(self.look, promise.made_at.as_ref());
+            parts.push(format!("promised by {} on {made}", channel(promise.channel())));
+            self.more(&parts.join(", "), &promise.entry_id);
+        }
+    }
+
+    fn cases(&mut self, briefing: &pb::Briefing) {
+        self.heading("Open cases", briefing.cases.len(), briefing.more_cases);
+        for case in &briefing.cases {
+            self.line("case", Ink::Channel, &case.subject);
+            let mut parts = vec![super::case::state_word(case.state()).to_owned()];
+            parts.push(format!("since {}", moment(self.look, case.opened_at.as_ref())));
+            if !case.owner.is_empty() {
+                parts.push(format!("owner {}", case.owner));
+            }
+            if !case.queue.is_empty() {
+                parts.push(format!("queue {}", case.queue));
+            }
+            self.more(&parts.join(", "), &case.entry_id);
+            if let Some(hand_over) = &case.hand_over {
+                self.hand_over(hand_over);
+            }
+        }
+    }
+
+    fn hand_over(&mut self, hand_over: &pb::HandOver) {
+        let word = match hand_over.state() {
+            State::Offered | State::Unspecified => "waits for an answer",
+            State::Accepted => "accepted",
+            State::Returned => "returned",
+        };
+        self.more(&format!("handed over, {word}: {}", hand_over.note), &hand_over.entry_id);
+        for question in &hand_over.open_questions {
+            self.more(&format!("? {question}"), "");
+        }
+        if !hand_over.next_step.is_empty() {
+            self.more(&format!("next: {}", hand_over.next_step), "");
+        }
+    }
+
+    fn complaint(&mut self, briefing: &pb::Briefing) {
+        let Some(complaint) = &briefing.last_complaint else { return };
+        let Some(entry) = &complaint.entry else { return };
+        self.heading("Last complaint", 1, 0);
+        self.line(&channel(entry.channel()), Ink::Warning, &entry.summary);
+        let end = match complaint.case_state() {
+            pb::CaseState::Unspecified => "no case of it".to_owned(),
+            pb::CaseState::Resolved => format!(
+                "resolved {}: {}",
+                moment(self.look, complaint.resolved_at.as_ref()),
+                complaint.disposition
+            ),
+            state => format!("case {}", super::case::state_word(state)),
+        };
+        let at = moment(self.look, entry.occurred_at.as_ref());
+        self.more(&format!("{at}, {end}"), &entry.entry_id);
+    }
+
+    fn known(&mut self, briefing: &pb::Briefing) {
+        self.heading("Do not ask again", briefing.known_facts.len(), 0);
+        let keys = briefing.known_facts.iter().map(|fact| columns(&key(fact)));
+        let width = keys.max().unwrap_or(0).max(TEXT_AT - 4);
+        for fact in &briefing.known_facts {
+            let space = self.look.width.saturating_sub(width + 4).max(LEAST_WIDTH);
+            let mut rows = wrap(&fact.value, space).into_iter();
+            let first = rows.next().unwrap_or_default();
+            let key = self.look.paint(Ink::Voice, &pad(&key(fact), width));
+            self.lines.push(format!("  {key}  {first}"));
+            let indent = " ".repeat(width + 4);
+            self.lines.extend(rows.map(|row| format!("{indent}{row}")));
+            let told = moment(self.look, fact.told_at.as_ref());
+            let told = format!("told by {}, {told}", channel(fact.channel()));
+            let told = with_entry(self.look, &told, &fact.entry_id);
+            self.lines.push(format!("{indent}{}", self.look.paint(Ink::Faint, &told)));
+        }
+    }
+
+    fn last_entries(&mut self, briefing: &pb::Briefing) {
+        self.heading("Last by channel", briefing.last_entries.len(), 0);
+        for entry in &briefing.last_entries {
+            let summary = if entry.summary.is_empty() { "(no text)" } else { &entry.summary };
+            self.line(&channel(entry.channel()), Ink::Channel, summary);
+            let mut parts = vec![moment(self.look, entry.occurred_at.as_ref())];
+            if !entry.agent.is_empty() {
+                parts.push(format!("with {}", entry.agent));
+            }
+            self.more(&parts.join(", "), &entry.entry_id);
+        }
+    }
+
+    /// A heading with how many lines follow, where any do.
+    fn heading(&mut self, text: &str, shown: usize, more: i32) {
+        if shown == 0 {
+            return;
+        }
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+        self.lines.push(String::new());
+        self.lines.push(self.look.paint(Ink::Strong, &format!("{text}{more}")));
+    }
+
+    /// A line of who it is, where there is something to say.
+    fn label(&mut self, label: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let label = self.look.paint(Ink::Faint, &pad(label, TEXT_AT - 4));
+        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        let mut rows = wrap(text, space).into_iter();
+        self.lines.push(format!("  {label}  {}", rows.next().unwrap_or_default()));
+        self.lines.extend(rows.map(|row| format!("{}{row}", " ".repeat(TEXT_AT))));
+    }
+
+    /// A word and a text in lines beside it.
+    fn line(&mut self, word: &str, ink: Ink, text: &str) {
+        let word = self.look.paint(ink, &pad(word, TEXT_AT - 4));
+        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        let mut rows = wrap(text, space).into_iter();
+        self.lines.push(format!("  {word}  {}", rows.next().unwrap_or_default()));
+        self.lines.extend(rows.map(|row| format!("{}{row}", " ".repeat(TEXT_AT))));
+    }
+
+    /// What goes with the line above, and with --full its entry.
+    fn more(&mut self, text: &str, entry_id: &str) {
+        let text = with_entry(self.look, text, entry_id);
+        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        for row in wrap(&text, space) {
+            let row = self.look.paint(Ink::Faint, &row);
+            self.lines.push(format!("{}{row}", " ".repeat(TEXT_AT)));
+        }
+    }
+}
+
+fn with_entry(look: &Look, text: &str, entry_id: &str) -> String {
+    match look.full && !entry_id.is_empty() {
+        true => format!("{text} (entry {entry_id})"),
+        false => text.to_owned(),
+    }
+}
+
+/// A key in words.
+fn key(fact: &pb::BriefedFact) -> String {
+    safe(&fact.key).replace('_', " ")
+}
+
+/// A day and time here.
+fn moment(look: &Look, at: Option<&prost_types::Timestamp>) -> String {
+    match look.moment(at) {
+        Some((day, time)) => format!("{} {time}", long_day(day)),
+        None => "?".to_owned(),
+    }
+}

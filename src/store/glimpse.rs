@@ -1,0 +1,104 @@
+//! What of an entry a briefing needs, out of the entry as it is stored.
+
+use super::{
+    payload::{self, Frames},
+    told,
+};
+use crate::{
+    error::Error,
+    model::{Channel, EntryKind, Glimpse, Score},
+    pb::{self, entry::Content},
+    story::briefing::cut,
+};
+
+/// The entries of a page.
+pub fn glimpses(frames: &Frames) -> Result<Vec<Glimpse>, Error> {
+    payload::open_all(frames.bytes())?.iter().map(glimpse).collect()
+}
+
+/// One entry.
+pub fn glimpse(entry: &pb::Entry) -> Result<Glimpse, Error> {
+    let (kind, summary) = kind_and_summary(entry);
+    let (mut is_inbound, mut is_complaint, mut sentiment, mut feedback) =
+        (false, false, None, None);
+    match &entry.content {
+        Some(Content::Interaction(it)) => {
+            is_inbound = it.direction() == pb::Direction::Inbound;
+            is_complaint = it.complaint;
+            sentiment = it.sentiment;
+        }
+        Some(Content::Feedback(it)) => {
+            feedback = Some(Score {
+                metric: it.metric,
+                score: it.score.unwrap_or_default(),
+                scale_max: it.scale_max,
+                text: cut(&it.text),
+            });
+        }
+        _ => {}
+    }
+    let unreadable = Error::Inconsistent { table: "entries", column: "payload" };
+    Ok(Glimpse {
+        entry_id: entry.id.parse().map_err(|_| unreadable.clone())?,
+        occurred_at: entry.occurred_at.map(told::micros).ok_or(unreadable)?,
+        recorded_at: told::recorded_at(entry)?,
+        kind,
+        channel: Option::<Channel>::from(entry.channel()),
+        case_id: entry.case_id.parse().ok(),
+        agent: entry.agent.clone(),
+        language: entry.language.clone(),
+        summary: cut(&summary),
+        is_inbound,
+        is_complaint,
+        sentiment,
+        feedback,
+    })
+}
+
+/// What an entry is, and its subject or else the beginning of what it says.
+fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
+    match &entry.content {
+        Some(Content::Interaction(it)) => {
+            let first = it.messages.first().map_or("", |message| &message.text);
+            (EntryKind::Interaction, first_of(&[&it.subject, &it.text, first]))
+        }
+        Some(Content::Purchase(it)) => {
+            let names: Vec<&str> = it.lines.iter().map(|line| first_name(line)).collect();
+            (
+                EntryKind::Purchase,
+                [&it.order_number, names.join(", ").as_str()].join(" ").trim().to_owned(),
+            )
+        }
+        Some(Content::Returned(it)) => {
+            let first = it.lines.first().map_or("", |line| &line.name);
+            (EntryKind::Return, first_of(&[first, &it.reason]))
+        }
+        Some(Content::OrderChange(it)) => {
+            let number = entry.order_numbers.first().map_or("", String::as_str);
+            let status = it.status().as_str_name().trim_start_matches("ORDER_STATUS_");
+            (EntryKind::OrderChange, format!("{number} {}", status.to_lowercase()))
+        }
+        Some(Content::Feedback(it)) => (EntryKind::Feedback, it.text.clone()),
+        // A kind that this version does not know is none of the others either.
+        None => (EntryKind::Note, String::new()),
+        Some(Content::Note(it)) => (EntryKind::Note, it.text.clone()),
+        Some(Content::IdentityChange(it)) => (EntryKind::IdentityChange, it.reason.clone()),
+        Some(Content::CaseChange(it)) => {
+            (EntryKind::CaseChange, first_of(&[it.subject(), &it.disposition, &it.reason]))
+        }
+        Some(Content::FactChange(it)) => (EntryKind::Fact, format!("{}: {}", it.key, it.value)),
+        Some(Content::PromiseChange(it)) => (EntryKind::PromiseChange, it.what.clone()),
+        Some(Content::HandOverChange(it)) => {
+            (EntryKind::HandOver, first_of(&[&it.note, &it.reason]))
+        }
+    }
+}
+
+fn first_name(line: &pb::PurchaseLine) -> &str {
+    if line.name.is_empty() { &line.sku } else { &line.name }
+}
+
+/// The first text that is not empty.
+fn first_of(texts: &[&str]) -> String {
+    texts.iter().find(|text| !text.trim().is_empty()).copied().unwrap_or_default().to_owned()
+}
