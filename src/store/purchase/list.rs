@@ -15,8 +15,8 @@ use crate::{
 /// The purchases of a record behind one, the last bought first; what is behind some bytes of them
 /// comes without content. $2, $3: the one before. $4: what was recorded by then. $6: so many bytes.
 pub(super) const LIST: &str = "select order_key, bought_at, entry_id, \
-    case when bytes - length(content) < $6 then content end \
-    from (select order_key, bought_at, entry_id, content, sum(length(content)) \
+    case when bytes - octet_length(content) < $6 then content end \
+    from (select order_key, bought_at, entry_id, content, sum(octet_length(content)) \
             over (order by bought_at desc, entry_id desc rows unbounded preceding) as bytes \
         from (select order_key, bought_at, entry_id, content from orders \
             where customer_id = $1 and (bought_at, entry_id) < ($2, $3) and recorded_at <= $4 \

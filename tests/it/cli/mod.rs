@@ -4,6 +4,7 @@ mod follow;
 mod found;
 mod identity;
 mod json;
+mod orders;
 mod process;
 mod render;
 mod suggestions;

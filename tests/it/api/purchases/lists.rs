@@ -9,6 +9,23 @@ use crate::{
     support::{Server, on_both},
 };
 
+impl Server {
+    /// How many pages a list has, and the order numbers on all of them.
+    async fn pages(&self, mut call: pb::ListPurchasesRequest) -> (usize, Vec<String>) {
+        let (mut pages, mut numbers) = (0, Vec::new());
+        loop {
+            let page = self.listed(call.clone()).await;
+            assert!(!page.purchases.is_empty());
+            pages += 1;
+            numbers.extend(page.purchases.into_iter().map(|it| it.order_number));
+            if page.next_page_token.is_empty() {
+                return (pages, numbers);
+            }
+            call.page_token = page.next_page_token;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_purchase_is_found_by_its_numbers() {
     on_both(async |database| {
@@ -104,39 +121,40 @@ async fn purchases_come_page_by_page() {
     .await;
 }
 
-/// Purchases of half a MiB each: a page is shorter, and none is lost between two.
+/// Purchases of a quarter of a MiB each: a page is shorter, and none is lost between two.
 #[tokio::test]
 async fn large_purchases_come_on_short_pages() {
     on_both(async |database| {
         let server = Server::start(database).await;
         let anna = server.identified(vec![account("anna")]).await.customer.unwrap().id;
+        let bert = server.identified(vec![account("bert")]).await.customer.unwrap().id;
         for place in 0..9 {
-            let mut large = later(order(&format!("L-{place}")), place);
+            let mut large = later(order(&format!("L-{place}")), 2 * place);
             if let Some(Content::Purchase(purchase)) = &mut large.content {
                 let line = pb::PurchaseLine {
-                    name: "\u{1d11e}".repeat(300),
+                    name: "x".repeat(490),
                     serial_number: "the same".to_owned(),
                     ..purchase.lines[0].clone()
                 };
-                purchase.lines = vec![line; 400];
+                purchase.lines = vec![line; 480];
             }
             server.recorded(to(&anna, large)).await;
+            // Those of another record are in between, and behind the end of a page of its own.
+            server.recorded(to(&bert, later(order(&format!("S-{place}")), 2 * place - 5))).await;
         }
-        let mut seen = Vec::new();
-        let mut call = of(&anna);
-        let mut pages = 0;
-        loop {
-            let page = server.listed(call.clone()).await;
-            assert!(!page.purchases.is_empty());
-            pages += 1;
-            seen.extend(page.purchases.into_iter().map(|it| it.order_number));
-            if page.next_page_token.is_empty() {
-                break;
-            }
-            call.page_token = page.next_page_token;
-        }
+        let (pages, seen) = server.pages(of(&anna)).await;
         let wanted: Vec<_> = (0..9).rev().map(|place| format!("L-{place}")).collect();
         assert_eq!(seen, wanted);
+        assert!(pages > 1, "{pages}");
+        server.merge_of(&anna, &bert).await;
+        let (pages, seen) = server.pages(of(&anna)).await;
+        let mut wanted: Vec<_> = (0..9)
+            .flat_map(|place| {
+                [(2 * place, format!("L-{place}")), (2 * place - 5, format!("S-{place}"))]
+            })
+            .collect();
+        wanted.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        assert_eq!(seen, wanted.into_iter().map(|(_, number)| number).collect::<Vec<_>>());
         assert!(pages > 1, "{pages}");
         let call =
             pb::FindPurchasesRequest { number: Some(serial("THESAME")), ..Default::default() };
