@@ -27,7 +27,7 @@ impl PurchaseService for Api {
         let (number, customer_id, day) = validate::purchase_search(&request.into_inner())?;
         let (found, more) = self.store.find_purchases(&number, customer_id, MAX_FOUND).await?;
         let count = found.len();
-        let purchases = self.shown(found, day);
+        let purchases = self.shown_purchases(found, day);
         let has_more = more || purchases.len() < count;
         Ok(Response::new(pb::FindPurchasesResponse { purchases, has_more }))
     }
@@ -48,7 +48,7 @@ impl PurchaseService for Api {
         let position =
             |it: &PurchaseState| Position { occurred_at: it.bought_at, entry_id: it.entry_id };
         let places: Vec<Position> = listed.iter().map(position).collect();
-        let purchases = self.shown(listed, day);
+        let purchases = self.shown_purchases(listed, day);
         let more = more || purchases.len() < places.len();
         let last = purchases.len().checked_sub(1).and_then(|last| places.get(last).copied());
         let next_page_token = tokens.write(last.filter(|_| more));
@@ -58,7 +58,11 @@ impl PurchaseService for Api {
 
 impl Api {
     /// Purchases with the warranty on a day, or today: as many as fit.
-    fn shown(&self, purchases: Vec<PurchaseState>, day: Option<Date>) -> Vec<pb::PurchaseState> {
+    pub(super) fn shown_purchases(
+        &self,
+        purchases: Vec<PurchaseState>,
+        day: Option<Date>,
+    ) -> Vec<pb::PurchaseState> {
         let calendar: Arc<BusinessCalendar> = self.rules.calendar.clone().unwrap_or_default();
         let day = day.or_else(|| calendar.day_of(self.rules.clock.now())).unwrap_or_default();
         let mut shown = Vec::with_capacity(purchases.len());

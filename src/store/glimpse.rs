@@ -92,7 +92,8 @@ fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
             (EntryKind::Quote, first_of(&[&it.article, &it.sku, &it.offer]))
         }
         Some(Content::HandOverChange(it)) => {
-            (EntryKind::HandOver, first_of(&[&it.note, &it.reason]))
+            let change = it.change().as_str_name().trim_start_matches("CHANGE_").to_lowercase();
+            (EntryKind::HandOver, first_of(&[&it.note, &it.reason, &format!("hand-over {change}")]))
         }
     }
 }

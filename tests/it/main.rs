@@ -13,3 +13,4 @@ mod random;
 mod store;
 mod story;
 mod support;
+mod television;

@@ -9,7 +9,7 @@ use crate::{
     pb,
 };
 
-/// A briefing.
+/// A briefing, less the products and quotes.
 pub fn briefing(briefing: Briefing) -> pb::Briefing {
     use pb::briefed_identity::Sureness as Told;
     let sureness = match briefing.sureness {
@@ -37,6 +37,7 @@ pub fn briefing(briefing: Briefing) -> pb::Briefing {
         contacts: Some(contacts(briefing.contacts)),
         preferences: Some(preferences(briefing.preferences)),
         known_facts: briefing.known_facts.into_iter().map(fact).collect(),
+        ..pb::Briefing::default()
     }
 }
 

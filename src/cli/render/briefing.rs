@@ -6,6 +6,7 @@ use super::{
 };
 use crate::pb::{
     self, PromiseState, briefed_identity::Sureness, feedback::Metric, hand_over::State,
+    warranty::State as Warranty,
 };
 
 /// Where the text of a line begins.
@@ -215,6 +216,43 @@ impl Page<'_> {
     }
 
     fn last_entries(&mut self, briefing: &pb::Briefing) {
+        self.heading("Products", briefing.products.len(), 0);
+        for product in &briefing.products {
+            let warranty = product.warranty.clone().unwrap_or_default();
+            let (word, ink) = match warranty.state() {
+                Warranty::InWarranty => ("covered", Ink::Good),
+                Warranty::Expired => ("expired", Ink::Warning),
+                Warranty::NotYet => ("not yet", Ink::Faint),
+                Warranty::Unknown | Warranty::Unspecified => ("bought", Ink::Faint),
+            };
+            self.line(word, ink, &format!("{} × {}", product.quantity, product.name));
+            let mut parts = vec![moment(self.look, product.bought_at.as_ref())];
+            let mut add = |word: &str, text: &str| {
+                if !text.is_empty() {
+                    parts.push(format!("{word} {text}"));
+                }
+            };
+            add("order", &product.order_number);
+            add("serial number", &product.serial_number);
+            add("warranty until", &warranty.last_day);
+            if product.returned_quantity > 0 {
+                parts.push(format!("{} came back", product.returned_quantity));
+            }
+            self.more(&parts.join(", "), &product.entry_id);
+        }
+        self.heading("Quotes", briefing.quotes.len(), 0);
+        for quote in &briefing.quotes {
+            let price = quote.price.as_ref().map(|price| format!(" {}", money(price)));
+            let text = format!("{} {}{}", quote.sku, quote.offer, price.unwrap_or_default());
+            let (word, ink) = match quote.conflicts_with.is_empty() {
+                true => ("quote", Ink::Good),
+                false => ("CONFLICT", Ink::Warning),
+            };
+            self.line(word, ink, text.trim());
+            let until = moment(self.look, quote.valid_until.as_ref());
+            let text = format!("valid until {until}, told by {}", channel(quote.channel()));
+            self.more(&text, &quote.entry_id);
+        }
         self.heading("Last by channel", briefing.last_entries.len(), 0);
         for entry in &briefing.last_entries {
             let summary = if entry.summary.is_empty() { "(no text)" } else { &entry.summary };
