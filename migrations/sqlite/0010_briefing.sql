@@ -9,11 +9,11 @@ update customers set open_cases =
     where id in (select customer_id from cases where is_open);
 
 -- What an entry is found by without a search through the timeline: a complaint, a feedback, a
--- change of a promise.
+-- change of a promise or of a quote.
 alter table entries add column mark text not null default '';
 
-update entries set mark = case kind when 'feedback' then kind else 'promise' end
-    where kind in ('feedback', 'promise_change');
+update entries set mark = case kind when 'promise_change' then 'promise' else kind end
+    where kind in ('feedback', 'promise_change', 'quote');
 
 create index entries_by_mark on entries (customer_id, mark, occurred_at, entry_id)
     where mark <> '';

@@ -1,20 +1,16 @@
 //! GetBriefing: whom it is about, what is known, and what of it comes first.
 
-use uuid::Uuid;
-
 use super::{Api, convert, validate::Who};
 use crate::{
     error::Error,
-    model::{Micros, Sureness},
+    model::{Micros, PurchaseState, Sureness},
     pb,
     store::NamedBy,
     story::briefing::{brief, cut},
 };
 
-/// Of so many purchases the articles are told, and so many of those.
-const MAX_PURCHASES: usize = 10;
+/// How many articles are told of.
 const MAX_PRODUCTS: usize = 20;
-const MAX_QUOTES: usize = 10;
 
 impl Api {
     /// The briefing, or whom the identifier may mean.
@@ -35,25 +31,20 @@ impl Api {
                 }
             },
         };
-        let known = self.store.known(id, sureness, as_of).await?;
-        let mut briefing = convert::briefing(brief(known));
-        briefing.products = self.products(id, as_of).await?;
-        if as_of.is_none() {
-            let now = Some(self.rules.clock.now());
-            let quotes = self.store.list_quotes(id, now, None, MAX_QUOTES).await?;
-            briefing.quotes = quotes.into_iter().map(|quote| self.quote_now(quote)).collect();
-        }
+        let mut briefing = brief(self.store.known(id, sureness, as_of).await?);
+        let at = briefing.as_of;
+        let products = self.products(std::mem::take(&mut briefing.purchases), at);
+        let quotes = std::mem::take(&mut briefing.quotes);
+        let briefing = pb::Briefing {
+            products,
+            quotes: quotes.into_iter().map(|quote| convert::quote(quote, at)).collect(),
+            ..convert::briefing(briefing)
+        };
         Ok(pb::GetBriefingResponse { briefing: Some(briefing), candidates: Vec::new() })
     }
 
-    /// What the customer bought last, line by line.
-    async fn products(
-        &self,
-        id: Uuid,
-        as_of: Option<Micros>,
-    ) -> Result<Vec<pb::BriefedProduct>, Error> {
-        let at = as_of.unwrap_or_else(|| self.rules.clock.now());
-        let (purchases, _) = self.store.list_purchases(id, at, None, MAX_PURCHASES).await?;
+    /// What the customer bought last, line by line, with the warranty on the day of a moment.
+    fn products(&self, purchases: Vec<PurchaseState>, at: Micros) -> Vec<pb::BriefedProduct> {
         let calendar = self.rules.calendar.clone().unwrap_or_default();
         let mut products = Vec::new();
         for purchase in self.shown_purchases(purchases, calendar.day_of(at)) {
@@ -72,6 +63,6 @@ impl Api {
             }
         }
         products.truncate(MAX_PRODUCTS);
-        Ok(products)
+        products
     }
 }

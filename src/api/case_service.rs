@@ -248,7 +248,7 @@ impl CaseService for Api {
 
 impl Api {
     /// A quote as it is now.
-    pub(super) fn quote_now(&self, quote: ComparedQuote) -> pb::Quote {
+    fn quote_now(&self, quote: ComparedQuote) -> pb::Quote {
         convert::quote(quote, self.rules.clock.now())
     }
 

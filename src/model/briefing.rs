@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{Case, CaseState, Channel, Consent, EntryKind, Micros, Profile, Promise};
+use super::{
+    Case, CaseState, Channel, ComparedQuote, Consent, EntryKind, Micros, Profile, Promise,
+    PurchaseState,
+};
 
 /// What of an entry a briefing may need.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +56,10 @@ pub struct Known {
     pub cases: Vec<Case>,
     /// All promises that are not settled, as far as they are counted.
     pub promises: Vec<Promise>,
+    /// The last bought ones, the last one first.
+    pub purchases: Vec<PurchaseState>,
+    /// Those that are valid, the one given last first.
+    pub quotes: Vec<ComparedQuote>,
 }
 
 /// Who the customer is.
@@ -93,6 +100,8 @@ pub struct Briefing {
     pub contacts: Contacts,
     pub preferences: Preferences,
     pub known_facts: Vec<KnownFact>,
+    pub purchases: Vec<PurchaseState>,
+    pub quotes: Vec<ComparedQuote>,
 }
 
 /// A complaint, and what became of it.

@@ -1,6 +1,8 @@
 //! What a briefing is made of, read in few statements: who the customer is, the newest entries, and
 //! what stands open. As of a moment, what was recorded by then is told again.
 
+use std::cmp::Reverse;
+
 use uuid::Uuid;
 
 use super::{
@@ -8,22 +10,26 @@ use super::{
     db::on_db,
     dialect::{self, Twin},
     glimpse::{glimpse, glimpses},
-    payload, promise,
+    payload, promise, quote,
     timeline::PageRequest,
     writes::read_profile,
 };
 use crate::{
     error::Error,
     model::{
-        BriefedCustomer, Case, EntryFilter, Glimpse, Known, MAX_IDENTIFIERS, Micros, Order,
-        Profile, Promise, Proof, Sureness,
+        BriefedCustomer, Case, ComparedQuote, EntryFilter, Glimpse, Known, MAX_IDENTIFIERS, Micros,
+        Order, Profile, Promise, Proof, Quote, Sureness,
     },
-    story::briefing::{COUNTED, WINDOW},
+    story::{
+        briefing::{COUNTED, MAX_PURCHASES, MAX_QUOTES, WINDOW},
+        quote::conflicts,
+    },
 };
 
-/// What stands of a person: the records with their profiles, the open cases, the last changed
-/// first, the promises that are not settled, the one due first first, and how many identifiers
-/// there are of each proof. $1: any of the records.
+/// What stands of a person: the records with their profiles, the canonical one first; the open
+/// cases, the last changed first; the promises that are not settled, the one due first first; the
+/// quotes that are valid, the one given last first; and how many identifiers there are of each
+/// proof. $1: any of the records, $2: the moment that quotes are valid at.
 pub(super) const STANDING: &str = "with p as materialized ( \
         select person_id as id from customers where id = $1), \
     r as materialized ( \
@@ -31,17 +37,21 @@ pub(super) const STANDING: &str = "with p as materialized ( \
         union all \
         select c.id, c.profile from customers c \
         where c.person_id = (select id from p) and c.person_id <> c.id) \
-    select 'record' as sort, cast(0 as bigint) as number, r.profile as content from r \
+    select 'record' as sort, r.id as id, cast(0 as bigint) as number, r.profile as content from r \
     union all \
-    select * from (select 'case', cast(0 as bigint), content from cases \
+    select * from (select 'case', case_id, cast(0 as bigint), content from cases \
         where customer_id in (select id from r) and is_open \
         order by changed_at desc, case_id desc limit 100) c \
     union all \
-    select * from (select 'promise', cast(0 as bigint), content from promises \
+    select * from (select 'promise', promise_id, cast(0 as bigint), content from promises \
         where customer_id in (select id from r) and state in ('open', 'broken') \
         order by due_at, promise_id limit 100) w \
     union all \
-    select 'proof', count(*), proof from identifiers \
+    select * from (select 'quote', quote_id, cast(0 as bigint), content from quotes \
+        where customer_id in (select id from r) and ends_at > $2 \
+        order by given_at desc, quote_id desc limit 10) q \
+    union all \
+    select 'proof', null, count(*), proof from identifiers \
         where customer_id in (select id from r) group by proof";
 
 /// Of each of some records the last entry of each channel, the last complaint and the last
@@ -81,9 +91,12 @@ const AHEAD: Micros = 3_600_000_000;
 /// What [`STANDING`] tells.
 #[derive(Debug, Default)]
 struct Standing {
+    /// The canonical one first.
+    records: Vec<Uuid>,
     profiles: Vec<String>,
     cases: Vec<Case>,
     promises: Vec<Promise>,
+    quotes: Vec<Quote>,
     identifiers: usize,
     verified: usize,
 }
@@ -111,15 +124,16 @@ impl Store {
         };
         let page = self.list_timeline(id, &request).await?;
         let entries = glimpses(&page.entries)?;
-        let Standing { profiles, mut cases, promises, identifiers, verified } =
-            self.standing(id).await?;
-        let profile = match &profiles[..] {
+        let as_of = self.clock.now();
+        let standing = self.standing(id, as_of).await?;
+        let Standing { records, mut cases, promises, .. } = standing;
+        let profile = match &standing.profiles[..] {
             [profile] => read_profile(profile)?.profile,
             _ => self.get_customer(id).await?.ok_or(Error::CustomerNotFound)?.profile,
         };
         let older = match page.next {
             None => Vec::new(),
-            Some(_) => self.last_entries(&self.records_of(id).await?).await?,
+            Some(_) => self.last_entries(&records).await?,
         };
         let complaint = entries.iter().chain(&older).find(|it| it.is_complaint);
         if let Some(id) = complaint.and_then(|it| it.case_id)
@@ -130,21 +144,30 @@ impl Store {
         let customer = BriefedCustomer {
             customer_id: page.customer_id,
             profile,
-            records: profiles.len(),
-            identifiers,
-            verified_identifiers: verified,
+            records: records.len(),
+            identifiers: standing.identifiers,
+            verified_identifiers: standing.verified,
         };
-        let as_of = self.clock.now();
-        Ok(Known { customer, sureness, as_of, entries, older, cases, promises })
+        let (purchases, _) = self.purchases_of(&records, as_of, None, MAX_PURCHASES).await?;
+        let quotes = self.compared(&records, standing.quotes).await?;
+        let known =
+            Known { customer, sureness, as_of, entries, older, cases, promises, purchases, quotes };
+        Ok(known)
     }
 
-    async fn standing(&self, id: Uuid) -> Result<Standing, Error> {
-        let rows: Vec<(String, i64, String)> =
-            on_db!(&self.db, |c| sqlx::query_as(STANDING).bind(id).fetch_all(c).await?);
+    async fn standing(&self, id: Uuid, valid_at: Micros) -> Result<Standing, Error> {
+        type Row = (String, Option<Uuid>, i64, String);
+        let rows: Vec<Row> = on_db!(&self.db, |c| {
+            sqlx::query_as(STANDING).bind(id).bind(valid_at).fetch_all(c).await?
+        });
         let mut standing = Standing::default();
-        for (sort, number, content) in rows {
+        for (sort, id, number, content) in rows {
             match sort.as_str() {
-                "record" => standing.profiles.push(content),
+                "record" => {
+                    standing.records.extend(id);
+                    standing.profiles.push(content);
+                }
+                "quote" => standing.quotes.push(quote::read(&content)?),
                 "case" => standing.cases.push(case::read(&content)?),
                 "promise" => standing.promises.push(promise::read(&content)?),
                 _ => {
@@ -166,7 +189,7 @@ impl Store {
         for payload in payloads {
             found.push(glimpse(&payload::open(&payload)?)?);
         }
-        found.sort_by_key(|it: &Glimpse| std::cmp::Reverse((it.occurred_at, it.entry_id)));
+        found.sort_by_key(|it: &Glimpse| Reverse((it.occurred_at, it.entry_id)));
         found.dedup_by_key(|it| it.entry_id);
         Ok(found)
     }
@@ -189,13 +212,24 @@ impl Store {
             .filter(|it| it.valid_from <= as_of && it.valid_to.is_none_or(|to| to > as_of))
             .collect();
         let entries = self.entries_then(customer.id, as_of).await?;
-        let (mut cases, mut promises) = (Vec::new(), Vec::new());
-        for case_id in self.cases_opened(&customer.records).await? {
-            cases.extend(self.retell_case(case_id, as_of).await?);
-        }
+        let cases = self.cases_then(&customer.records, as_of).await?;
+        let (mut promises, mut given) = (Vec::new(), Vec::new());
         for record in &customer.records {
             promises.extend(self.retell_promises(*record, as_of).await?);
+            given.extend(self.retell_quotes(*record, as_of).await?);
         }
+        let mut quotes: Vec<ComparedQuote> = given
+            .iter()
+            .filter(|quote| quote.ends_at() > as_of)
+            .map(|quote| ComparedQuote {
+                quote: quote.clone(),
+                conflicts: conflicts(quote, &given),
+            })
+            .collect();
+        quotes.sort_by_key(|it| Reverse((it.quote.given_at, it.quote.id)));
+        quotes.truncate(MAX_QUOTES);
+        let (purchases, _) =
+            self.purchases_of(&customer.records, as_of, None, MAX_PURCHASES).await?;
         promises.retain(Promise::is_unsettled);
         promises.sort_by_key(|it| (it.made.due_at, it.id));
         promises.truncate(COUNTED);
@@ -206,7 +240,10 @@ impl Store {
             identifiers: held.len(),
             verified_identifiers: held.iter().filter(|it| it.proof == Proof::Verified).count(),
         };
-        Ok(Known { customer, sureness, as_of, entries, older: Vec::new(), cases, promises })
+        let older = Vec::new();
+        let known =
+            Known { customer, sureness, as_of, entries, older, cases, promises, purchases, quotes };
+        Ok(known)
     }
 
     async fn entries_then(&self, id: Uuid, as_of: Micros) -> Result<Vec<Glimpse>, Error> {
@@ -229,13 +266,22 @@ impl Store {
         Ok(entries)
     }
 
-    /// The cases of some records, the last changed first.
-    async fn cases_opened(&self, records: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    /// The cases of some records as they were. One that has not changed since is as it stands.
+    async fn cases_then(&self, records: &[Uuid], as_of: Micros) -> Result<Vec<Case>, Error> {
         let behind = (i64::MAX, Uuid::max());
         let sql = dialect::CASES_OF_RECORDS;
         let count = i64::try_from(2 * COUNTED).unwrap_or(i64::MAX);
         let rows: Vec<(String,)> =
             self.db.page_of_records(sql, records, false, behind, count).await?;
-        rows.iter().map(|(content,)| Ok(case::read(content)?.id)).collect()
+        let mut cases = Vec::new();
+        for (content,) in rows {
+            let case = case::read(&content)?;
+            if case.changed_at <= as_of {
+                cases.push(case);
+            } else if case.opened_at <= as_of {
+                cases.extend(self.retell_case(case.id, as_of).await?);
+            }
+        }
+        Ok(cases)
     }
 }

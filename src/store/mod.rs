@@ -156,14 +156,19 @@ impl Store {
 
     /// Records entries, all or none; one answer for each. Coalesced with concurrent calls.
     pub async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, Error> {
-        let chooses: Vec<bool> =
-            records.iter().map(|record| record.case != CaseChoice::None).collect();
+        let choices: Vec<CaseChoice> = records.iter().map(|record| record.case).collect();
         let done = self.recorder.record(records.into_iter().map(item).collect()).await?;
         let recorded: Result<Vec<Recorded>, Error> = done.into_iter().map(recorded).collect();
         let mut recorded = recorded?;
-        for (one, chooses) in recorded.iter_mut().zip(chooses) {
-            if chooses && one.already_recorded {
-                one.case_id = self.case_of_entry(one.record_id, one.entry_id).await?;
+        for (one, choice) in recorded.iter_mut().zip(choices) {
+            match choice {
+                _ if !one.already_recorded => {}
+                CaseChoice::None => {}
+                // The same call chose the same case.
+                CaseChoice::This(case_id) => one.case_id = Some(case_id),
+                CaseChoice::Auto(_) => {
+                    one.case_id = self.case_of_entry(one.record_id, one.entry_id).await?;
+                }
             }
         }
         Ok(recorded)

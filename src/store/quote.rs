@@ -30,12 +30,13 @@ pub(super) const SET: &str = "insert into quotes \
 pub(super) const COUNT_VALID: &str = "select count(*) from (select 1 from quotes \
     where customer_id = $1 and ends_at > $2 limit $3) q";
 pub(super) const ENTRIES: &str = "select e.payload from entries e \
-    where e.customer_id = $1 and e.kind = 'quote' order by e.occurred_at, e.entry_id limit $2";
+    where e.customer_id = $1 and e.mark = 'quote' and e.mark <> '' \
+    order by e.occurred_at, e.entry_id limit $2";
 
 /// How many entries quotes are told again from.
 const MAX_RETOLD: i64 = 10_000;
 
-fn read(content: &str) -> Result<Quote, Error> {
+pub(super) fn read(content: &str) -> Result<Quote, Error> {
     serde_json::from_str(content)
         .map_err(|_| Error::Inconsistent { table: "quotes", column: "content" })
 }
@@ -227,7 +228,7 @@ impl Store {
     }
 
     /// Compares quotes with those of some records that may contradict them.
-    async fn compared(
+    pub(super) async fn compared(
         &self,
         records: &[Uuid],
         quotes: Vec<Quote>,
@@ -273,14 +274,18 @@ impl Store {
         rows.iter().map(|(content,)| read(content)).collect()
     }
 
-    /// The quotes of a record as its entries add up, without the rows that are kept of them.
-    pub async fn retell_quotes(&self, record: Uuid) -> Result<Vec<Quote>, Error> {
+    /// The quotes of a record as its entries that were recorded by some time add up, without the
+    /// rows that are kept of them.
+    pub async fn retell_quotes(&self, record: Uuid, until: Micros) -> Result<Vec<Quote>, Error> {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
             sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
         });
         let mut told = Vec::new();
         for (bytes,) in rows {
             let entry = payload::open(&bytes)?;
+            if told::recorded_at(&entry)? > until {
+                continue;
+            }
             if let Some((Told::Quote { id, change }, line)) = told::read(&entry)? {
                 told.push((line.revision, (id, entry.case_id.parse().ok()), change, line));
             }

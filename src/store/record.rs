@@ -395,6 +395,7 @@ fn mark(entry: &NewEntry) -> &'static str {
         EntryKind::Interaction if entry.complaint => "complaint",
         EntryKind::Feedback => "feedback",
         EntryKind::PromiseChange => "promise",
+        EntryKind::Quote => "quote",
         _ => "",
     }
 }

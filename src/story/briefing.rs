@@ -16,6 +16,11 @@ pub const WINDOW: usize = 100;
 /// How many open cases and promises are counted.
 pub const COUNTED: usize = 100;
 
+/// Of so many purchases the articles are told.
+pub const MAX_PURCHASES: usize = 10;
+/// How many quotes are told; the statement of what stands knows it too.
+pub const MAX_QUOTES: usize = 10;
+
 const MAX_PROMISES: usize = 20;
 const MAX_CASES: usize = 10;
 const MAX_FACTS: usize = 20;
@@ -33,7 +38,8 @@ const REPEAT_DAYS: Micros = 7 * DAY;
 
 /// The briefing of what is known.
 pub fn brief(known: Known) -> Briefing {
-    let Known { customer, sureness, as_of, entries, older, cases, promises } = known;
+    let Known { customer, sureness, as_of, entries, older, cases, promises, purchases, quotes } =
+        known;
     let last_complaint = last(&entries, &older, |it| it.is_complaint).map(|entry| {
         let case = cases.iter().find(|case| Some(case.id) == entry.case_id);
         let case = case.map(|case| (case.state, case.disposition.clone(), case.resolved_at));
@@ -65,6 +71,8 @@ pub fn brief(known: Known) -> Briefing {
         preferences: preferences(&customer.profile, &entries, as_of),
         known_facts,
         customer,
+        purchases,
+        quotes,
     }
 }
 
