@@ -37,6 +37,9 @@ pub fn read_text(text: &str, region: Option<&str>) -> Result<Vec<Reading>, &'sta
         return Err("must hold at most 12 words");
     }
     let mut readings = Vec::new();
+    // What several pieces are together goes first: digits that are all spelt apart fill the rest.
+    add_whole(&mut readings, &text, &pieces);
+    add_phones(&mut readings, &pieces, region);
     for (at, piece) in pieces.iter().enumerate() {
         let rest = words_but(&pieces, at, 1);
         if piece.contains('@') {
@@ -45,8 +48,6 @@ pub fn read_text(text: &str, region: Option<&str>) -> Result<Vec<Reading>, &'sta
             add_number(&mut readings, piece, &rest);
         }
     }
-    add_whole(&mut readings, &text, &pieces);
-    add_phones(&mut readings, &pieces, region);
     if !text.contains('@') {
         add_postcodes(&mut readings, &words_in(&text));
         if words.len() <= MAX_NAME_WORDS {

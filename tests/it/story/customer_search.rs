@@ -71,3 +71,11 @@ proptest! {
         prop_assert!(read_text(&text, None).unwrap().contains(&wanted), "{}", text);
     }
 }
+
+/// Eight pieces of four readings each are as many readings as are followed.
+#[test]
+fn digits_that_are_all_spelt_apart_are_a_phone_number() {
+    let digits = Clue::PhoneEnd("10000000".to_owned());
+    let wanted = Reading { clue: digits, words: Vec::new() };
+    assert!(read_text("1 0 0 0 0 0 0 0", None).unwrap().contains(&wanted));
+}
