@@ -16,7 +16,7 @@ use throughline::{
         timeline_service_client::TimelineServiceClient,
     },
 };
-use tonic::{Status, transport::Channel};
+use tonic::{Request, Status, transport::Channel};
 
 /// The tool.
 pub struct SocialCare {
@@ -50,7 +50,7 @@ impl SocialCare {
             channel: pb::Channel::Social.into(),
             request_id: self.new_id(),
         };
-        let redeemed = self.cases.redeem_case_pass(request).await?.into_inner();
+        let redeemed = self.cases.redeem_case_pass(self.by_agent(request)).await?.into_inner();
         let request = pb::LinkIdentifierRequest {
             customer_id: redeemed.customer_id,
             identifier: Some(handle.clone()),
@@ -59,7 +59,7 @@ impl SocialCare {
             request_id: self.new_id(),
             ..Default::default()
         };
-        self.customers.link_identifier(request).await?;
+        self.customers.link_identifier(self.by_agent(request)).await?;
         Ok(redeemed.case.unwrap_or_default())
     }
 
@@ -90,7 +90,7 @@ impl SocialCare {
             case: Some(pb::record_entry_request::Case::AutoCase(pb::AutoCase::default())),
             ..Default::default()
         };
-        Ok(self.timeline.record_entry(request).await?.into_inner())
+        Ok(self.timeline.record_entry(self.by_agent(request)).await?.into_inner())
     }
 
     /// What the agent must see before answering.
@@ -101,6 +101,15 @@ impl SocialCare {
         let customer = get_briefing_request::Customer::Identifier(handle.clone());
         let request = pb::GetBriefingRequest { customer: Some(customer), as_of: None };
         Ok(self.timeline.get_briefing(request).await?.into_inner().briefing)
+    }
+
+    /// A call that names who acts.
+    fn by_agent<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Ok(agent) = self.agent.parse() {
+            request.metadata_mut().insert("throughline-actor", agent);
+        }
+        request
     }
 
     /// Makes a retry of a call harmless.

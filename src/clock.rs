@@ -16,12 +16,12 @@ pub enum Clock {
     System,
     /// A clock that stands still, for tests.
     Fixed(Micros),
-    /// A clock that a test moves.
+    /// A clock that a test, or the story of the demo, moves.
     Moved(&'static MovedClock),
 }
 
-/// What a test moves. The ids are the same in each run, so that what hangs on their order comes
-/// again.
+/// A time that is moved by hand. The ids are the same in each run, so that what hangs on their
+/// order comes again.
 #[derive(Debug, Default)]
 pub struct MovedClock {
     now: AtomicI64,

@@ -2,6 +2,9 @@
 //!
 //! A request goes from [`api`] through the rules of [`story`] to the SQL of [`store`], and back.
 
+// The demo tells its story through the examples, to which this crate is one like any other.
+extern crate self as throughline;
+
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -35,6 +35,7 @@ const MAX_ANSWER_BYTES: usize = 8 << 20;
 pub struct Client {
     pub customers: CustomerServiceClient<Channel>,
     pub timeline: TimelineServiceClient<Channel>,
+    channel: Channel,
     /// The URL of a server that runs elsewhere.
     server: Option<String>,
     within: Option<Within>,
@@ -127,11 +128,17 @@ impl Client {
         Self {
             customers: CustomerServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            timeline: TimelineServiceClient::new(channel)
+            timeline: TimelineServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
+            channel,
             server,
             within,
         }
+    }
+
+    /// Where other clients find the services.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     /// The customer by id or by identifier.
@@ -152,8 +159,8 @@ impl Client {
 
     /// Ends what was started, and waits for it.
     pub async fn close(self) -> Result<(), Failure> {
-        let Self { customers, timeline, within, .. } = self;
-        drop((customers, timeline));
+        let Self { customers, timeline, channel, within, .. } = self;
+        drop((customers, timeline, channel));
         let Some(Within { stop, running }) = within else { return Ok(()) };
         // The other end is gone where the services have ended by themselves.
         let _ = stop.send(());

@@ -84,7 +84,9 @@ fn kind_and_summary(entry: &pb::Entry) -> (EntryKind, String) {
         Some(Content::Note(it)) => (EntryKind::Note, it.text.clone()),
         Some(Content::IdentityChange(it)) => (EntryKind::IdentityChange, it.reason.clone()),
         Some(Content::CaseChange(it)) => {
-            (EntryKind::CaseChange, first_of(&[it.subject(), &it.disposition, &it.reason]))
+            let change = it.change().as_str_name().trim_start_matches("CHANGE_").to_lowercase();
+            let change = format!("case {}", change.replace('_', " "));
+            (EntryKind::CaseChange, first_of(&[it.subject(), &it.disposition, &it.reason, &change]))
         }
         Some(Content::FactChange(it)) => (EntryKind::Fact, format!("{}: {}", it.key, it.value)),
         Some(Content::PromiseChange(it)) => (EntryKind::PromiseChange, it.what.clone()),

@@ -10,6 +10,7 @@ pub fn text(program: &str, address: SocketAddr) -> String {
     format!(
         "\nServing on {url} until Ctrl-C. In another terminal:
 
+  {program} briefing --server {url} --email freja@example.org
   {program} timeline --server {url} --phone '06 12345678' --kind purchase
   {program} timeline --server {url} --email mette.holm@example.com --json
   {program} search --server {url} television

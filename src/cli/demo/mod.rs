@@ -1,56 +1,70 @@
-//! `throughline demo`: a small invented world, loaded through the product's own calls and served.
+//! `throughline demo`: a small invented world, loaded through the product's own calls; a story that
+//! is told within it; and both served.
 
 mod hints;
 mod one_person;
+pub mod television;
+pub mod telling;
 mod world;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
+    sync::LazyLock,
+    time::Duration,
 };
 
 use clap::Args;
 
 use crate::{
+    api::validate::Rules,
     cli::{
         self,
         connect::{self, Client},
         failure::Failure,
         flags::Flags,
-        listen, serve, terminal, timeline,
+        listen,
+        render::Look,
+        serve, terminal, timeline,
     },
-    clock::Clock,
+    clock::{Clock, MovedClock},
     config::{Config, redacted_url},
-    pb::{self, IdentifierKind},
-    server,
+    pb::{self, get_customer_request::Customer},
+    server::{self, Settings},
+    store::Store,
 };
+use telling::Stage;
 
-/// Whose story is shown.
-const PHONE: &str = "+31612345678";
+/// How long a reader at a terminal has before each scene.
+const PAUSE: Duration = Duration::from_millis(1500);
 /// How many ports are tried where the first is taken.
 const PORTS: u16 = 20;
 
 #[derive(Args, Debug)]
 pub struct DemoArgs {
-    /// Ends after the timeline is shown
+    /// Ends after the story is told
     #[arg(long)]
     no_serve: bool,
     #[command(flatten)]
     pub(super) settings: Flags<true>,
 }
 
-/// Loads the world, shows one story of it, and serves it until Ctrl-C. Without --database on the
+/// Loads the world, tells a story in it, and serves it until Ctrl-C. Without --database on the
 /// command line it is in a temporary file: one named in the environment may be a real one.
 pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Result<(), Failure> {
-    let stop = serve::stop_signal()?;
+    let mut stop = pin!(serve::stop_signal()?);
     let temporary = if database_named { None } else { Some(Temporary::new()?) };
     if let Some(folder) = &temporary {
         config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
     }
     // The world's phone numbers have their country codes, but those who try may leave it out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
-    show(&config).await?;
+    tokio::select! {
+        shown = show(&config) => shown?,
+        () = &mut stop => return Ok(()),
+    }
     if !args.no_serve {
         let store = cli::open(&config).await?;
         let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
@@ -61,7 +75,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     Ok(())
 }
 
-/// Loads the world and shows the story it is there for.
+/// Loads the world and shows what it is there for.
 async fn show(config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
     let store = cli::open(config).await?;
@@ -69,24 +83,51 @@ async fn show(config: &Config) -> Result<(), Failure> {
     let loaded = world::load(&mut client).await?;
     writeln!(
         io::stdout(),
-        "{} customers with {} entries are in {}.\n",
+        "{} customers with {} entries are in {}.",
         loaded.customers,
         loaded.entries,
         redacted_url(&config.database),
     )?;
-    let phone = pb::Identifier {
-        kind: IdentifierKind::Phone.into(),
-        value: PHONE.to_owned(),
-        ..pb::Identifier::default()
+    let named = || Customer::Identifier(television::customer());
+    let request = pb::GetCustomerRequest { customer: Some(named()) };
+    match client.customers.get_customer(request).await {
+        Err(status) if status.code() == tonic::Code::NotFound => tell(config, &look).await?,
+        _ => retell(&mut client, named(), &look).await?,
+    }
+    one_person::show(&mut client, &store, &look).await?;
+    client.close().await
+}
+
+/// Tells the story, at its own time.
+async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
+    static TIME: LazyLock<MovedClock> = LazyLock::new(MovedClock::default);
+    let clock = Clock::Moved(&TIME);
+    let opened = Store::open(&config.database, config.database_connections, clock).await;
+    let store = opened.map_err(|error| Failure::of_database(&config.database, &error))?;
+    let settings = connect::settings(config);
+    let rules = Rules { clock, ..settings.rules };
+    let client = Client::within(store.clone(), Settings { rules, ..settings }).await?;
+    let stage = Stage {
+        store: &store,
+        services: client.channel(),
+        moved: &TIME,
+        look,
+        pause: if io::stdout().is_terminal() { PAUSE } else { Duration::ZERO },
+        out: &mut io::stdout(),
     };
-    let customer = client.customer(pb::get_customer_request::Customer::Identifier(phone)).await?;
+    television::tell(stage, true).await?;
+    client.close().await
+}
+
+/// Shows what is left of a story that was told before.
+async fn retell(client: &mut Client, whose: Customer, look: &Look) -> Result<(), Failure> {
+    writeln!(io::stdout(), "The story was told in it before. This is its timeline:\n")?;
+    let customer = client.customer(whose).await?;
     let request = pb::ListTimelineRequest {
         customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
         ..pb::ListTimelineRequest::default()
     };
-    timeline::show(&mut client, &customer, request, 50, &look).await?;
-    one_person::show(&mut client, &store, &look).await?;
-    client.close().await
+    timeline::show(client, &customer, request, 50, look).await
 }
 
 type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listen::Connection>>;

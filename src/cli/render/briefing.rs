@@ -22,6 +22,8 @@ pub fn briefing(briefing: &pb::Briefing, look: &Look) -> String {
     page.cases(briefing);
     page.complaint(briefing);
     page.known(briefing);
+    page.products(briefing);
+    page.quotes(briefing);
     page.last_entries(briefing);
     page.lines.join("\n") + "\n"
 }
@@ -215,7 +217,7 @@ impl Page<'_> {
         }
     }
 
-    fn last_entries(&mut self, briefing: &pb::Briefing) {
+    fn products(&mut self, briefing: &pb::Briefing) {
         self.heading("Products", briefing.products.len(), 0);
         for product in &briefing.products {
             let warranty = product.warranty.clone().unwrap_or_default();
@@ -240,6 +242,9 @@ impl Page<'_> {
             }
             self.more(&parts.join(", "), &product.entry_id);
         }
+    }
+
+    fn quotes(&mut self, briefing: &pb::Briefing) {
         self.heading("Quotes", briefing.quotes.len(), 0);
         for quote in &briefing.quotes {
             let price = quote.price.as_ref().map(|price| format!(" {}", money(price)));
@@ -253,6 +258,9 @@ impl Page<'_> {
             let text = format!("valid until {until}, told by {}", channel(quote.channel()));
             self.more(&text, &quote.entry_id);
         }
+    }
+
+    fn last_entries(&mut self, briefing: &pb::Briefing) {
         self.heading("Last by channel", briefing.last_entries.len(), 0);
         for entry in &briefing.last_entries {
             let summary = if entry.summary.is_empty() { "(no text)" } else { &entry.summary };

@@ -15,7 +15,7 @@ pub use briefing::{briefing, candidates};
 pub use entry::Story;
 pub use found::found;
 pub use suggestion::{suggestion, thousands};
-pub(crate) use text::{pad, safe};
+pub(crate) use text::{pad, safe, wrap};
 
 use crate::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};
 

@@ -1,5 +1,6 @@
 mod arguments;
 mod evaluate;
+mod examples;
 mod follow;
 mod found;
 mod identity;

@@ -46,7 +46,7 @@ pub fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
 }
 
 /// A folder with the demo's world in `demo.db`.
-fn world() -> TempFolder {
+pub fn world() -> TempFolder {
     let folder = TempFolder::new();
     printed(&folder, &["demo", "--no-serve", "--database", "sqlite:demo.db"]);
     folder
@@ -72,80 +72,16 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
     let folder = TempFolder::new();
     let arguments = ["demo", "--no-serve", "--database", "sqlite:demo.db"];
     let first = printed(&folder, &arguments);
-    assert_snapshot!(steady(&first), @"
-    12 customers with 37 entries are in sqlite:demo.db.
-
-    Sanne Bakker
-      customer        ID
-      account         sanne.bakker (webshop)
-      e-mail          sanne.bakker@example.com
-      loyalty card    6062100483705
-      phone           +31612345678
-      social          100004837265911 (facebook)
-      address         Lange Nieuwstraat 12, 3512 PH Utrecht, NL
-      language        nl
-      recorded since  TODAY
-
-    Tuesday 11 March 2025
-      09:05  email      feedback     Satisfaction (CSAT): 4 of 5
-             order S-48213
-             Nobody asked me the same thing twice. A call on Friday would have made it a five.
-
-    Monday 10 March 2025
-      18:42  web        interaction  Confirms on the web site that the repair is done
-             from the customer · order S-48213
-             Delivered at 13:10, in the hour she chose. Picture and sound work. Closed R-2291 herself.
-
-    Saturday 8 March 2025
-      11:31  social     interaction  Asks where the promised repair is
-             from the customer · unhappy (-0.7) · with Femke · order S-48213
-             customer  You promised my television for Friday. It is Saturday, and nobody has called me.
-             agent     You are right, Sanne. Amira promised R-2291 for Friday 7 March, and we did not
-                       keep it: the new power board came this morning. We bring the television to your
-                       home on Monday, without cost. Choose the hour in your account on our web site.
-
-    Tuesday 4 March 2025
-      16:20  store      note         Promised: R-2291 repaired and ready by Friday 7 March.
-             by Amira, service desk Utrecht · order S-48213
-      16:05  store      interaction  Brings the television in for repair
-             from the customer · 13 min · with Amira, service desk Utrecht · order S-48213
-             Serial number, fault and what she tried were known from the call. Looked at it together:
-             the backlight's power board is dead. Repair under warranty R-2291.
-
-    Monday 3 March 2025
-      10:23  phone      note         For colleagues
-             by Joost · order S-48213
-             Serial number VX55-7741-0093. Tried: another socket, another HDMI cable, factory reset.
-             Told her to bring it to the shop in Utrecht. No need to ask any of it again.
-      10:12  phone      interaction  The television has sound but no picture
-             from the customer · 9 min · unhappy (-0.4) · with Joost · order S-48213
-             customer  Since last night my television has sound but no picture.
-             agent     I am sorry to hear that. I see it here: the Vistra of 11 January, order S-48213.
-                       Could you read me the serial number on the back?
-             customer  VX55-7741-0093. I have tried another socket, the other HDMI cable, and a factory
-                       reset.
-             agent     Then it is the set itself, and it is under warranty until 11 January 2027. Please
-                       bring it to the shop in Utrecht; they will see all of this.
-
-    Monday 13 January 2025
-      20:02  chat       interaction  Sound through the old speakers
-             from the customer · 9 min · with Bram · order S-48213
-             customer  Can I play the sound of the VX55 through my old speakers?
-             bot       The VX55 has an optical output. Shall I ask a colleague?
-             customer  Please.
-             agent     Yes: with an optical cable to the amplifier. Choose Settings, Sound, Output,
-                       Optical.
-
-    Saturday 11 January 2025
-      14:40  store      purchase     Order S-48213, EUR 1078.90
-             by Karin, till 4
-             1 × Vistra 55 inch OLED television (VX55)  EUR 1049.00
-                 serial number VX55-7741-0093, warranty until 11 January 2027
-             2 × HDMI cable, 2 m (HD2M)                   EUR 29.90
-
-    9 entries.
-
-    Two of the records may be one person's:
+    let (story, records) = first.split_once("\nTwo of the records").unwrap();
+    assert!(story.starts_with("11 customers with 28 entries are in sqlite:demo.db.\n"), "{story}");
+    assert!(story.ends_with("Sanne told 3 facts, and was asked again for 0 of them.\n"), "{story}");
+    let again = printed(&folder, &arguments);
+    let (story, same) = again.split_once("\nTwo of the records").unwrap();
+    assert!(story.contains("The story was told in it before."), "{story}");
+    assert!(story.ends_with("\n18 entries.\n"), "{story}");
+    assert_eq!(same, records);
+    assert_snapshot!(steady(records), @"
+     may be one person's:
 
     96.44 %  ID
              ID
@@ -199,7 +135,6 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
              Ringer fra en ny mobil. Maskinen fra februar er bare nogle uger gammel. Tekniker bestilt
              til tirsdag mellem 8 og 12.
     ");
-    assert_eq!(printed(&folder, &arguments), first);
 }
 
 #[test]
@@ -212,14 +147,14 @@ fn a_timeline_for_machines_is_one_entry_a_line() {
         lines.lines().map(|l| entry(l)["occurredAt"].as_str().unwrap().to_owned()).collect()
     };
     let newest_first = times(&lines);
-    assert_eq!(newest_first.len(), 9);
+    assert_eq!(newest_first.len(), 18);
     assert!(newest_first.is_sorted_by(|a, b| a >= b));
 
     let oldest = printed(&folder, &[&timeline[..], &["--oldest-first", "--limit", "2"]].concat());
-    assert_eq!(times(&oldest), ["2025-01-11T13:40:00Z", "2025-01-13T19:02:00Z"]);
-    let narrow = ["--channel", "phone,store", "--kind", "note", "--to", "2025-03-03"];
-    let notes = printed(&folder, &[&timeline[..], &narrow].concat());
-    assert_eq!(times(&notes), ["2025-03-03T09:23:00Z"]);
+    assert_eq!(times(&oldest), ["2025-01-11T13:40:00Z", "2026-03-03T08:12:00Z"]);
+    let narrow = ["--channel", "phone,store", "--kind", "hand_over", "--to", "2026-03-03"];
+    let offered = printed(&folder, &[&timeline[..], &narrow].concat());
+    assert_eq!(times(&offered), ["2026-03-03T08:12:05Z"]);
 }
 
 #[test]
@@ -279,7 +214,7 @@ fn a_server_answers_the_same_commands() {
 
     let server = ["--server", &url, "--phone", "06 12345678"];
     let timeline = printed(&folder, &[&["timeline"], &server[..]].concat());
-    assert!(timeline.contains("Asks where the promised repair is"), "{timeline}");
+    assert!(timeline.contains("Promised: The television is repaired"), "{timeline}");
     let found = printed(&folder, &[&["search", "powerboard", "--json"], &server[..]].concat());
     assert_eq!(found, "");
     let found = printed(&folder, &[&["search", "power", "--json"], &server[..]].concat());
@@ -290,15 +225,15 @@ fn a_server_answers_the_same_commands() {
 }
 
 /// A server in a process of its own, which ends with the test.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Asks it to stop, and waits for it.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert_eq!(self.0.wait().unwrap().code(), Some(0));
@@ -314,7 +249,7 @@ impl Drop for Running {
 }
 
 /// A server over the demo's world, its address, and the log lines that it writes from now on.
-fn serve(folder: &TempFolder, more: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
+pub fn serve(folder: &TempFolder, more: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
     let usual = ["serve", DEMO, "--listen", "127.0.0.1:0", "--log-format", "json"];
     let mut server = Running::start(&mut throughline(folder, &[&usual[..], more].concat()));
     let mut log = BufReader::new(server.0.stderr.take().unwrap());
