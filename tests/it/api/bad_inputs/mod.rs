@@ -1,7 +1,7 @@
 //! Bad inputs over real gRPC, on both databases: how each is answered, and that it stores nothing.
 //!
-//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118, and those
-//! of purchases, from 119 to 123.
+//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118, those of
+//! purchases from 119 to 123, and those of cases of entries, briefings and wishes from 124 to 127.
 
 mod accepted;
 mod case;
@@ -13,6 +13,7 @@ mod orders;
 mod purchases;
 mod reads;
 mod record_entry;
+mod told_once;
 mod wire;
 mod world;
 mod write_names;
@@ -35,7 +36,6 @@ const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
     (65..=65, "each caller sees every customer"),
     (66..=66, "customers are not erased"),
     (74..=74, "an entry's time is always UTC; files are the importer's"),
-    (93..=93, "there are no cases"),
     (97..=97, "each caller sees every customer"),
     (103..=103, "there are no holds and no restrictions"),
     (106..=106, "each caller sees every customer"),
@@ -85,6 +85,11 @@ async fn calls_about_cases_are_refused() {
     on_both(async |database| check(database, case_calls::cases).await).await;
 }
 
+#[tokio::test]
+async fn cases_of_entries_briefings_and_wishes_are_refused() {
+    on_both(async |database| check(database, told_once::cases).await).await;
+}
+
 /// The details of an error travel in a header, which has a bound.
 #[tokio::test]
 async fn an_error_with_very_many_fields_arrives() {
@@ -117,6 +122,7 @@ fn every_number_of_the_list_has_its_place() {
         purchases::cases(&world),
         reads::cases(&world),
         case_calls::cases(&world),
+        told_once::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
     let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS].concat();
@@ -124,7 +130,7 @@ fn every_number_of_the_list_has_its_place() {
 
     let skipped: Vec<u16> =
         NOT_APPLICABLE.iter().flat_map(|(numbers, _)| numbers.clone()).collect();
-    for number in 1..=123 {
+    for number in 1..=127 {
         let places = skipped.iter().filter(|it| **it == number).count()
             + usize::from(tested.contains(&number));
         assert_eq!(places, 1, "number {number}");

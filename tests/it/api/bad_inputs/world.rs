@@ -9,6 +9,7 @@ use throughline::pb::{
 };
 
 use crate::{
+    api::cases::opening,
     identity::{keep_apart, verified},
     support::{NOW, Server},
 };
@@ -26,6 +27,8 @@ pub struct World {
     pub full_customer_id: String,
     /// An entry of another customer, who has the order [`OTHERS_ORDER`].
     pub others_entry_id: String,
+    /// A case of that one.
+    pub others_case_id: String,
     /// Two customers that are one, and the merge.
     pub merged: Merged,
     /// A merge that a later one depends on.
@@ -95,6 +98,7 @@ impl World {
         world.page_token = page.next_page_token;
         world.full_customer_id = full.id;
         world.others_entry_id.clone_from(&recorded[3].entry_id);
+        world.others_case_id = server.opened(opening(&recorded[3].customer_id)).await.id;
         world
     }
 
