@@ -2,11 +2,13 @@
 //! the same query and the same insert by pgbench on the same PostgreSQL, COPY of the same rows, and
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
-//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing).
+//! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing,
+//! live).
 
 mod briefing;
 mod empty;
 mod import;
+mod live;
 mod load;
 mod merge;
 mod people;
@@ -32,13 +34,17 @@ pub struct Plan {
     pub customers: u32,
     /// How long each number is measured.
     pub time: Duration,
-    parts: [bool; 7],
+    parts: [bool; PARTS.len()],
 }
 
 impl Plan {
-    /// Whether a part needs customers with a timeline.
+    fn wants(self, part: &str) -> bool {
+        PARTS.iter().zip(self.parts).any(|(name, wanted)| wanted && *name == part)
+    }
+
+    /// Whether a part needs the world of customers with a timeline.
     fn has_world(self) -> bool {
-        PARTS.iter().zip(self.parts).any(|(part, wanted)| wanted && *part != "search")
+        PARTS[..6].iter().any(|part| self.wants(part))
     }
 }
 
@@ -49,7 +55,9 @@ pub fn callers() -> Vec<usize> {
     if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
 }
 
-const PARTS: [&str; 7] = ["import", "reads", "sizes", "writes", "merge", "search", "briefing"];
+/// The last two have worlds of their own.
+const PARTS: [&str; 8] =
+    ["import", "reads", "sizes", "writes", "merge", "briefing", "search", "live"];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -83,8 +91,11 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     let Some(cluster) = postgres::postgres() else {
         anyhow::bail!("PostgreSQL is not here; BENCH_ONLY=sqlite measures the other half");
     };
-    if plan.parts[5] {
+    if plan.wants("search") {
         search::measure("postgres", &cluster.new_database().await, plan).await?;
+    }
+    if plan.wants("live") {
+        live::measure("postgres", &cluster.new_database().await, 2, plan).await?;
     }
     if !plan.has_world() {
         return Ok(());
@@ -94,16 +105,16 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     let world = world::World::fill("postgres", &url, plan.customers, 0).await?;
     let small_url = cluster.new_database().await;
     let small = world::World::fill("postgres", &small_url, 1000, 0).await?;
-    if plan.parts[0] {
+    if plan.wants("import") {
         import::compare_with_copy(&world, &pgbench)?;
     }
-    if plan.parts[6] {
+    if plan.wants("briefing") {
         briefing::fill(&url, world.customers).await?;
         briefing::fill(&small_url, small.customers).await?;
         world::analyze(&url).await?;
     }
     compare(&world, &small, Some(&pgbench), plan).await?;
-    if plan.parts[4] {
+    if plan.wants("merge") {
         merge::measure(&world, &url, plan).await?;
     }
     world.close().await;
@@ -115,8 +126,11 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("throughline-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
-    if plan.parts[5] {
+    if plan.wants("search") {
         search::measure("sqlite", &url("search.db"), plan).await?;
+    }
+    if plan.wants("live") {
+        live::measure("sqlite", &url("live.db"), 1, plan).await?;
     }
     if !plan.has_world() {
         std::fs::remove_dir_all(&folder)?;
@@ -124,12 +138,12 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     }
     let world = world::World::fill("sqlite", &url("large.db"), plan.customers, 0).await?;
     let small = world::World::fill("sqlite", &url("small.db"), 1000, 0).await?;
-    if plan.parts[6] {
+    if plan.wants("briefing") {
         briefing::fill(&url("large.db"), world.customers).await?;
         briefing::fill(&url("small.db"), small.customers).await?;
     }
     compare(&world, &small, None, plan).await?;
-    if plan.parts[4] {
+    if plan.wants("merge") {
         merge::measure(&world, &url("large.db"), plan).await?;
     }
     world.close().await;
@@ -145,16 +159,16 @@ async fn compare(
     pgbench: Option<&pgbench::Pgbench>,
     plan: Plan,
 ) -> anyhow::Result<()> {
-    if plan.parts[1] {
+    if plan.wants("reads") {
         reads::compare(world, pgbench, plan).await?;
     }
-    if plan.parts[2] {
+    if plan.wants("sizes") {
         reads::compare_sizes(world, small, plan).await?;
     }
-    if plan.parts[3] {
+    if plan.wants("writes") {
         writes::compare(world, pgbench, plan).await?;
     }
-    if plan.parts[6] {
+    if plan.wants("briefing") {
         briefing::compare(world, small, plan).await?;
     }
     Ok(())

@@ -344,33 +344,6 @@ pub const CHANGED_IDENTITY: Twin = Twin {
         where id = any($1)",
 };
 
-/// The words of names that are known. $1: words.
-pub const KNOWN_WORDS: Twin = Twin {
-    sqlite: "select word from name_words \
-        where word in (select value ->> 0 from json_each($1))",
-    postgres: "select word from name_words where word = any($1)",
-};
-
-/// The words that are kept under some variants, with spaces between them. $1: variants.
-pub const WORDS_BY_VARIANT: Twin = Twin {
-    sqlite: "select string_agg(word, ' ') from (select variant, word from name_variants \
-        where variant in (select value ->> 0 from json_each($1)) \
-        order by variant, word limit 2000) w",
-    postgres: "select string_agg(word, ' ') from (select variant, word from name_variants \
-        where variant = any($1) order by variant, word limit 2000) w",
-};
-
-/// What a search weighs of customers: the ids of the records and of the persons as bytes, and the
-/// profiles with line ends between them, of which JSON holds none. $1: ids.
-pub const PROFILES_BY_ID: Twin = Twin {
-    sqlite: "select string_agg(id, ''), string_agg(person_id, ''), string_agg(profile, '\n') \
-        from (select id, person_id, profile from customers \
-            where id in (select unhex(value ->> 0) from json_each($1)) order by id) c",
-    postgres: "select string_agg(uuid_send(id), ''), string_agg(uuid_send(person_id), ''), \
-        string_agg(profile, '\n') \
-        from (select id, person_id, profile from customers where id = any($1) order by id) c",
-};
-
 /// An id, in the place of {}, as 16 bytes.
 pub const UUID_BYTES: Twin = Twin { sqlite: "{}", postgres: "uuid_send({})" };
 
@@ -381,7 +354,7 @@ pub const WORDS_MATCH: Twin = Twin {
 };
 
 /// All of the above that are whole statements, with a name, for the test that prepares them.
-pub const STATEMENTS: [(&str, Twin); 32] = [
+pub const STATEMENTS: [(&str, Twin); 29] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),
     ("records_by_person", RECORDS_BY_PERSON),
@@ -411,7 +384,4 @@ pub const STATEMENTS: [(&str, Twin); 32] = [
     ("set_last_seen", SET_LAST_SEEN),
     ("set_person", SET_PERSON),
     ("changed_identity", CHANGED_IDENTITY),
-    ("known_words", KNOWN_WORDS),
-    ("words_by_variant", WORDS_BY_VARIANT),
-    ("profiles_by_id", PROFILES_BY_ID),
 ];

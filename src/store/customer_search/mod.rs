@@ -5,6 +5,7 @@
 //! not all that was asked for, falls out there. So a row too many in the tables of the search does
 //! no harm.
 
+mod dialect;
 mod fill;
 mod names;
 mod packed;
@@ -17,7 +18,9 @@ use uuid::Uuid;
 
 pub(super) use rows::{add_parts, change_names};
 
-use super::{Store, db::Db, dialect::PROFILES_BY_ID, writes::read_profile};
+use dialect::PROFILES_BY_ID;
+
+use super::{Store, db::Db, writes::read_profile};
 use crate::{
     error::Error,
     model::{Clue, CustomerQuery, FoundCustomer, Match, Position, Profile, Reading},
@@ -35,6 +38,7 @@ pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {
     let mut all: Vec<_> = packed.map(|(name, text)| (name, text.on(db).to_owned())).collect();
     all.extend(rows::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
     all.extend(fill::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all.extend(dialect::STATEMENTS.map(|(name, twin)| (name, twin.on(db.kind()).to_owned())));
     all
 }
 

@@ -12,12 +12,16 @@ use uuid::Uuid;
 
 use super::{
     BEST, MAX_CANDIDATES, Search,
+    dialect::{NAMES_BY_BEGINNINGS, NAMES_IN_RANGES, WORDS_BY_VARIANT},
     packed::{self, Packed},
 };
 use crate::{
     error::Error,
     model::{Match, Reading},
-    store::{Store, db::on_db, dialect::WORDS_BY_VARIANT},
+    store::{
+        Store,
+        db::{Db, json, on_db},
+    },
     story::customer_search::{nearest, query_keys},
 };
 
@@ -27,31 +31,28 @@ static FIND_BY_BEGINNING: LazyLock<Packed> = LazyLock::new(|| {
         where word >= $1 and word < $2 order by word, other, customer_id limit 600",
     )
 });
-/// Two words of which each begins so. $1 to $4: the ranges of the one and of the other; of the
-/// words that begin as the one, the first 2,000 count.
-static FIND_BY_BEGINNINGS: LazyLock<Packed> = LazyLock::new(|| {
-    Packed::ids(
-        "select n.customer_id as id from name_words w \
-        join customer_names n on n.word = w.word and n.other >= $3 and n.other < $4 \
-        where w.word >= $1 and w.word < coalesce((select o.word from name_words o \
-            where o.word >= $1 and o.word < $2 order by o.word limit 1 offset 2000), $2) \
-        order by w.word, n.other, n.customer_id limit 300",
-    )
-});
+static FIND_BY_BEGINNINGS: LazyLock<Packed> =
+    LazyLock::new(|| Packed::bounded(NAMES_BY_BEGINNINGS, 300));
 
-/// Several ranges of `customer_names` in one statement, and how many rows of each. PostgreSQL takes
-/// 0.2 ms for 16 ranges and 2 ms for 64, however few rows are in them.
+/// Many ranges of `customer_names` in one statement, and how many rows of each.
 struct Ranges {
     rows: usize,
     text: LazyLock<Packed>,
 }
 
-const RANGES: usize = 16;
-
 /// For the words as they are typed, and the nearest of those that may have been meant.
-static TYPED: Ranges = Ranges { rows: 200, text: LazyLock::new(|| ranges_text(200)) };
+static TYPED: Ranges = Ranges::of::<200>();
 /// For the many other words that may have been meant.
-static MEANT: Ranges = Ranges { rows: 24, text: LazyLock::new(|| ranges_text(24)) };
+static MEANT: Ranges = Ranges::of::<24>();
+/// How many ranges of those that may have been meant are the nearest.
+const NEAREST: usize = 16;
+
+impl Ranges {
+    const fn of<const ROWS: usize>() -> Self {
+        let text: LazyLock<Packed> = LazyLock::new(|| Packed::bounded(NAMES_IN_RANGES, ROWS));
+        Self { rows: ROWS, text }
+    }
+}
 
 /// How many words of a query lead to records; the others are looked at in what these find.
 const MAX_LEADING: usize = 4;
@@ -69,39 +70,6 @@ pub(super) fn statements() -> [(&'static str, &'static Packed); 4] {
         ("customer_search.find_typed", &TYPED.text),
         ("customer_search.find_meant", &MEANT.text),
     ]
-}
-
-/// One row with a column for each range; an empty word asks nothing.
-fn ranges_text(rows: usize) -> Packed {
-    Packed::new(|bytes| {
-        let id = bytes("customer_id");
-        let columns = (0..RANGES).map(|range| {
-            let (word, from, to) = (3 * range + 1, 3 * range + 2, 3 * range + 3);
-            format!(
-                "(select string_agg({id}, '') from (select customer_id from customer_names \
-                 where word = ${word} and other >= ${from} and other < ${to} \
-                 order by word, other, customer_id limit {rows}) r{range})"
-            )
-        });
-        format!("select {}", columns.collect::<Vec<_>>().join(", "))
-    })
-}
-
-/// The ids of each range of a statement.
-struct Row([Option<Vec<u8>>; RANGES]);
-
-impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for Row
-where
-    usize: sqlx::ColumnIndex<R>,
-    Option<Vec<u8>>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let mut ids = [const { None }; RANGES];
-        for (range, ids) in ids.iter_mut().enumerate() {
-            *ids = row.try_get(range)?;
-        }
-        Ok(Self(ids))
-    }
 }
 
 /// A word, and the range of the words beside it.
@@ -228,7 +196,7 @@ impl Store {
                 ranges.extend(others.map(|it| (one.clone(), it.clone(), format!("{it}\u{1}"))));
             }
         }
-        let further = ranges.split_off(RANGES.min(ranges.len()));
+        let further = ranges.split_off(NEAREST.min(ranges.len()));
         ids.extend(self.find_ranges(&TYPED, ranges).await?.into_iter().flatten());
         ids.extend(self.find_ranges(&MEANT, further).await?.into_iter().flatten());
         Ok(ids)
@@ -255,22 +223,27 @@ impl Store {
         kind: &Ranges,
         ranges: Vec<Range>,
     ) -> Result<Vec<Vec<Uuid>>, Error> {
-        let mut found = Vec::with_capacity(ranges.len());
-        for ranges in ranges.chunks(RANGES) {
-            let text = AssertSqlSafe(kind.text.on(&self.db));
-            let row: Row = on_db!(&self.db, |c| {
-                let mut query = sqlx::query_as(text);
-                for range in 0..RANGES {
-                    let (word, from, to) = match ranges.get(range) {
-                        Some((word, from, to)) => (word.as_str(), from.as_str(), to.as_str()),
-                        None => ("", "", ""),
-                    };
-                    query = query.bind(word).bind(from).bind(to);
-                }
-                query.fetch_one(c).await?
-            });
-            found.extend(row.0.into_iter().map(packed::ids).take(ranges.len()));
+        if ranges.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let text = AssertSqlSafe(kind.text.on(&self.db));
+        let found: Vec<Option<Vec<u8>>> = match &self.db {
+            Db::Sqlite { read, .. } => {
+                let list = json(ranges.into_iter().map(|(word, from, to)| [word, from, to]));
+                sqlx::query_scalar(text).bind(list).fetch_all(read).await?
+            }
+            Db::Postgres(pool) => {
+                let mut columns: [Vec<String>; 3] = Default::default();
+                for (word, from, to) in ranges {
+                    columns[0].push(word);
+                    columns[1].push(from);
+                    columns[2].push(to);
+                }
+                let [words, from, to] = columns;
+                let query = sqlx::query_scalar(text).bind(words).bind(from).bind(to);
+                query.fetch_all(pool).await?
+            }
+        };
+        Ok(found.into_iter().map(packed::ids).collect())
     }
 }

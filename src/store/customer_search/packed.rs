@@ -5,7 +5,10 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    store::{db::Db, dialect::UUID_BYTES},
+    store::{
+        db::Db,
+        dialect::{Twin, UUID_BYTES},
+    },
 };
 
 /// A statement whose ids come strung together.
@@ -33,6 +36,12 @@ impl Packed {
             let ids = bytes("id");
             format!("select string_agg({ids}, ''), string_agg(text, '\n') from ({rows}) s")
         })
+    }
+
+    /// A statement that differs by database, with a number in the place of {rows}.
+    pub(super) fn bounded(twin: Twin, rows: usize) -> Self {
+        let of = |text: &str| text.replace("{rows}", &rows.to_string());
+        Self { sqlite: of(twin.sqlite), postgres: of(twin.postgres) }
     }
 
     pub(super) fn on(&self, db: &Db) -> &str {

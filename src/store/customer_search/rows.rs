@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::dialect::KNOWN_WORDS;
 use crate::{
     error::Error,
     store::{
         bulk::{Batch, Column, Table},
         db::{Tx, on_tx},
-        dialect::{KNOWN_WORDS, READ_CUSTOMERS},
+        dialect::READ_CUSTOMERS,
         writes::{CustomerRow, Writes, held, read_profile},
     },
     story::customer_search::{identifier_parts, index_keys, name_rows},
