@@ -1,5 +1,6 @@
 //! Secrets that stand in a text and are none of the company's business to keep.
 
+mod behind_card;
 mod checksum;
 mod number;
 mod password;
@@ -116,6 +117,8 @@ mod tests {
             "3056 930902 5904",
             "5019717010103742",
             "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+            "4111 - 1111 - 1111 - 1111",
+            "4111  1111  1111  1111",
         ] {
             check(text, card, &[CardNumber]);
             check(
@@ -173,6 +176,11 @@ mod tests {
                 "beveiligingscode op de kaart: [security code removed]",
             ),
             ("pincode: 1234", "pincode: [security code removed]"),
+            (
+                "the 3 digits on the back are 123",
+                "the 3 digits on the back are [security code removed]",
+            ),
+            ("De drie cijfers achterop: 123", "De drie cijfers achterop: [security code removed]"),
         ] {
             check(text, expected, &[SecurityCode]);
         }
@@ -185,6 +193,32 @@ mod tests {
             "cvvs",
         ] {
             check(text, text, &[]);
+        }
+    }
+
+    #[test]
+    fn a_security_code_behind_a_card_number_goes() {
+        let (card, code) = ("[card number removed]", "[security code removed]");
+        for (text, expected) in [
+            ("4111111111111111 12/27 123", format!("{card} 12/27 {code}")),
+            ("4111 1111 1111 1111, 123", format!("{card}, {code}")),
+            ("4111111111111111 exp 05-2028, 123.", format!("{card} exp 05-2028, {code}.")),
+            ("4111111111111111 / 0927 / 123", format!("{card} / 0927 / {code}")),
+            ("378282246310005 1234", format!("{card} {code}")),
+            ("4111111111111111 12/27 123 ok", format!("{card} 12/27 {code} ok")),
+        ] {
+            check(text, &expected, &[CardNumber, SecurityCode]);
+        }
+        for rest in [
+            " 240 euro",
+            " 12/27 1234",
+            " 12/27",
+            ", 123.45",
+            ", order 123",
+            " 123 456",
+            " 12/27 3",
+        ] {
+            check(&format!("4111111111111111{rest}"), &format!("{card}{rest}"), &[CardNumber]);
         }
     }
 
@@ -239,6 +273,8 @@ mod tests {
             ("{\"password\":\"a b\"}", format!("{{\"password\":{gone}}}")),
             ("<password>abc</password>", format!("<password>{gone}</password>")),
             ("ww: geheim", format!("ww: {gone}")),
+            ("pw: geheim", format!("pw: {gone}")),
+            ("I use the password hunter2! a lot", format!("I use the password {gone} a lot")),
             ("password: 4111x", format!("password: {gone}")),
         ] {
             check(text, &expected, &[Password]);
@@ -257,6 +293,8 @@ mod tests {
             "password reset: https://example.com/1",
             "passwordless: yes",
             "www: example",
+            "password twice, then 3 times",
+            "password https://example.com/1",
             "password: ****",
             "What is my password?",
             "password:",

@@ -1,6 +1,6 @@
 //! Secrets made of digits.
 
-use super::{Redaction, Secret, checksum};
+use super::{Redaction, Secret, behind_card, checksum};
 use crate::story::{digit, text::is_invisible};
 
 /// How far before a number a word may stand that says what the number is, in bytes.
@@ -14,14 +14,17 @@ const OTHER_NUMBER_WORDS: &str = "order|ordernumber|ordernummer|ordre|ordrenumme
     sporing|sporingsnummer|zending|pakket|parcel|shipment|imei|serial|serienummer|ean|\
     invoice|factuur";
 const CODE_WORDS: &str = "cvv|cvv2|cvc|cvc2|csc|cvn|security code|securitycode|\
-    veiligheidscode|beveiligingscode|controlecode|sikkerhetskode|sikkerhetskoden|\
-    sikkerhedskode|sikkerhedskoden|kontrolcifre";
+    veiligheidscode|beveiligingscode|controlecode|controlegetal|sikkerhetskode|\
+    sikkerhetskoden|sikkerhedskode|sikkerhedskoden|kontrolcifre";
+/// Where the code stands, and of what the text speaks then.
+const BACK_WORDS: &str = "back|achterop|achterkant|baksiden|bagsiden";
+const DIGIT_WORDS: &str = "digits|numbers|cijfers|sifre|sifrene|cifre|cifrene|tal|tallene";
 const PIN_WORDS: &str = "pin|pincode|pin code|pinkode|pinkoden|pin-kode";
 const BSN_WORDS: &str = "bsn|bsnnummer|burgerservicenummer|burger service nummer|sofinummer|\
     sofi|sofi nummer";
 const CPR_WORDS: &str = "cpr|cprnr|cprnummer|personnummer|cpr-nummer|personnr";
 /// What may stand between a word and the number it names.
-const FILLERS: &str = "is|was|er|var|code|kode|number|nummer|nr|no|id|of|the|my|mijn|min|on|\
+const FILLERS: &str = "is|was|are|zijn|er|var|på|code|kode|koden|kortet|number|nummer|nr|no|id|of|the|my|mijn|min|on|\
     op|de|van|card|kaart";
 
 /// What stands between two groups of digits.
@@ -30,6 +33,8 @@ enum Separator {
     Space,
     Dash,
     Dot,
+    /// Several spaces, or a dash with spaces around it.
+    Wide,
 }
 
 impl Separator {
@@ -40,6 +45,19 @@ impl Separator {
             c if digit::is_dash(c) => Some(Self::Dash),
             _ => None,
         }
+    }
+
+    /// With one more sign; None where that ends what belongs together.
+    fn and(self, c: char) -> Option<Self> {
+        match (self, Self::of(c)?) {
+            (Self::Space | Self::Wide, Self::Space) | (Self::Space, Self::Dash) => Some(Self::Wide),
+            _ => None,
+        }
+    }
+
+    /// Whether a number may begin or end here.
+    fn is_gap(self) -> bool {
+        matches!(self, Self::Space | Self::Wide)
     }
 }
 
@@ -86,7 +104,7 @@ impl Run {
     fn is_free_before(&self, at: usize) -> bool {
         match at {
             0 => !self.before.is_some_and(glues),
-            _ => self.groups[at].separator == Some(Separator::Space),
+            _ => self.groups[at].separator.is_some_and(Separator::is_gap),
         }
     }
 
@@ -94,7 +112,7 @@ impl Run {
     fn is_free_behind(&self, at: usize) -> bool {
         match self.groups.get(at + 1) {
             None => !self.after.is_some_and(glues),
-            Some(next) => next.separator == Some(Separator::Space),
+            Some(next) => next.separator.is_some_and(Separator::is_gap),
         }
     }
 
@@ -141,7 +159,11 @@ fn each_run(text: &str, mut found: impl FnMut(&Run)) {
             continue;
         } else if !run.groups.is_empty() {
             run.after = run.after.or(Some(c));
-            match Separator::of(c).filter(|_| separator.is_none()) {
+            let next = match separator {
+                None => Separator::of(c),
+                Some(before) => Separator::and(before, c),
+            };
+            match next {
                 Some(next) => separator = Some(next),
                 None => {
                     found(&std::mem::take(&mut run));
@@ -171,7 +193,11 @@ fn find_in_run(text: &str, run: &Run, context_start: &mut usize, secrets: &mut V
         let to = match secret_at(run, from, context) {
             Some((kind, to)) => {
                 let range = run.groups[from].start..run.groups[to].end;
+                let end = range.end;
                 secrets.push(Secret { range, kind });
+                if kind == Redaction::CardNumber {
+                    secrets.extend(behind_card::find(text, end, run.digits(from, to).len()));
+                }
                 to
             }
             None => from,
@@ -202,6 +228,9 @@ fn secret_at(run: &Run, from: usize, context: impl Fn() -> Context) -> Option<(R
     let length = run.group_len(from);
     let is_code = run.stands_alone(from, from)
         && ((matches!(length, 3 | 4) && context().names(CODE_WORDS))
+            || (matches!(length, 3 | 4)
+                && context().names(BACK_WORDS)
+                && context().holds(DIGIT_WORDS))
             || (length == 4 && context().names(PIN_WORDS)));
     is_code.then_some((Redaction::SecurityCode, from))
 }

@@ -4,7 +4,7 @@ use super::{Redaction, Secret};
 
 /// Words for a password. Others may be glued to their front.
 const WORDS: &str =
-    "password passord passwort passphrase passcode passwd pwd wachtwoord adgangskode kodeord ww";
+    "password passord passwort passphrase passcode passwd pwd wachtwoord adgangskode kodeord ww pw";
 
 /// Endings that a word may have: the definite forms of Norwegian and Danish.
 const ENDINGS: [&str; 4] = ["", "et", "en", "n"];
@@ -23,6 +23,9 @@ const REMARKS: &str = "a accepted al alltid also altid altijd always an and at b
     secure sent set skiftet so sperret spærret still stored strong te that the this to tomt \
     too udløbet ugyldig unknown updated utgått utløpt van veranderd vergeten verkeerd \
     verlopen verplicht very weak weg wel what where working wrong your ændret";
+
+/// Whose password it is: between the word and the verb these count for nothing.
+const WHOSE: &str = "my mijn onze our mitt min mine vårt vores your jouw uw ditt din";
 
 /// How many words may stand between the word and the verb.
 const MAX_WORDS_BETWEEN: usize = 5;
@@ -66,8 +69,8 @@ fn word_at(text: &str, at: usize) -> Option<usize> {
         rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes())
     };
     let word = WORDS.split(' ').find(begins)?;
-    // The shortest one is part of many words.
-    if word == "ww" && text[..at].ends_with(char::is_alphanumeric) {
+    // The shortest ones are parts of many words.
+    if word.len() == 2 && text[..at].ends_with(char::is_alphanumeric) {
         return None;
     }
     let tail = &text[at + word.len()..];
@@ -89,7 +92,12 @@ fn value_after(text: &str, word_end: usize) -> Option<(usize, usize)> {
         return value_in(text, is_at(value), |c| c == '<', false);
     }
     let mut rest = text[word_end..].strip_prefix([' ', '\t'])?;
-    for between in 0..=MAX_WORDS_BETWEEN {
+    let behind = rest.trim_start_matches([' ', '\t']);
+    if looks_chosen(behind.split(char::is_whitespace).next().unwrap_or_default()) {
+        return value_in(text, is_at(behind), char::is_whitespace, false);
+    }
+    let mut between = 0;
+    while between <= MAX_WORDS_BETWEEN {
         rest = rest.trim_start_matches([' ', '\t']);
         let end = rest.find(char::is_whitespace)?;
         let (word, tail) = rest.split_at(end);
@@ -102,6 +110,7 @@ fn value_after(text: &str, word_end: usize) -> Option<(usize, usize)> {
         if word.ends_with(['.', '!', '?', ',', ';', ':']) || tail.starts_with(['\n', '\r']) {
             return None;
         }
+        between += usize::from(!WHOSE.split(' ').any(|whose| whose == verb));
         rest = tail;
     }
     None
@@ -125,9 +134,19 @@ fn value_in(text: &str, start: usize, ends: fn(char) -> bool, far: bool) -> Opti
     if word.is_empty() || is_remark(word) {
         return None;
     }
-    let is_plain =
-        word.chars().all(char::is_alphabetic) && !word.chars().skip(1).any(char::is_uppercase);
-    (!far || !is_plain || quoted.is_some()).then_some((start, start + length))
+    let is_plain = word.chars().all(char::is_lowercase);
+    let is_one = !far || !is_plain || quoted.is_some() || looks_chosen(value);
+    is_one.then_some((start, start + length))
+}
+
+/// Whether a word right behind the word for a password can be nothing else: small letters among
+/// them, which order numbers do not have, with digits or signs that no sentence has.
+fn looks_chosen(word: &str) -> bool {
+    word.len() >= 5
+        && word.chars().any(char::is_lowercase)
+        && word.contains(|c: char| c.is_ascii_digit() || "#$%&*_=+".contains(c))
+        && !word.contains("://")
+        && !word.contains('@')
 }
 
 fn is_remark(word: &str) -> bool {

@@ -8,6 +8,7 @@ mod phones;
 mod properties;
 mod purchase;
 mod quote;
+mod redaction;
 mod vectors;
 mod words;
 

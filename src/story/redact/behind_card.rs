@@ -1,0 +1,78 @@
+//! The security code that stands behind the number of a card, with or without the date until which
+//! the card is valid between them, and with no word that says what it is.
+
+use std::ops::Range;
+
+use super::{Redaction, Secret};
+use crate::story::digit;
+
+/// What may stand between the number, the date and the code, beside signs.
+const WORDS: &str = "exp expiry expires expiration valid until thru to date and code geldig tot \
+    vervalt vervaldatum verloopt datum en utløper utløpsdato gyldig til udløber udløbsdato udløb \
+    dato og";
+/// How many signs and letters may stand there.
+const MAX_BETWEEN: usize = 32;
+
+/// The code behind a card number that ends at a byte and has so many digits.
+pub(super) fn find(text: &str, card_end: usize, card_digits: usize) -> Option<Secret> {
+    // American Express has 15 digits, and a code of four (its number and code are the only such).
+    let code_digits = if card_digits == 15 { 4 } else { 3 };
+    let next = skip(text, card_end)?;
+    let behind_date = date_at(text, next).and_then(|end| skip(text, end));
+    let (at, dated) = (behind_date.unwrap_or(next), behind_date.is_some());
+    let range = digits_at(text, at);
+    let length = text[range.clone()].chars().count();
+    let rest = &text[range.end..];
+    let ends = match rest.chars().next() {
+        None => true,
+        Some(c) if c.is_alphanumeric() => false,
+        // A decimal, a date or a longer number.
+        Some(c) if !c.is_whitespace() => !rest[c.len_utf8()..].starts_with(char::is_numeric),
+        // What is counted has a name: "4111... 250 euro".
+        Some(c) => dated || c == '\n' || !rest.trim_start().starts_with(char::is_alphanumeric),
+    };
+    (length == code_digits && ends).then_some(Secret { range, kind: Redaction::SecurityCode })
+}
+
+/// Behind the signs and words that begin at a byte, up to a digit.
+fn skip(text: &str, from: usize) -> Option<usize> {
+    let rest = &text[from..];
+    let between = rest.find(|c| digit::value(c).is_some())?;
+    let is_known = |word: &str| {
+        word.is_empty() || WORDS.split_ascii_whitespace().any(|it| it == word.to_lowercase())
+    };
+    let known = rest[..between].split(|c: char| !c.is_alphabetic()).all(is_known);
+    // Something must stand there, else it is one number.
+    ((1..=MAX_BETWEEN).contains(&between) && known).then_some(from + between)
+}
+
+/// The end of a month and a year that begin at a byte: 12/27, 05-2028, 0927.
+fn date_at(text: &str, at: usize) -> Option<usize> {
+    let month = digits_at(text, at);
+    let value = |range: &Range<usize>| {
+        text[range.clone()]
+            .chars()
+            .filter_map(digit::value)
+            .fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit)))
+    };
+    let count = |range: &Range<usize>| text[range.clone()].chars().count();
+    if count(&month) == 4 && (1..=12).contains(&(value(&month) / 100)) {
+        return Some(month.end);
+    }
+    if count(&month) > 2 || !(1..=12).contains(&value(&month)) {
+        return None;
+    }
+    let rest = &text[month.end..];
+    let sign =
+        rest.chars().next().filter(|c| matches!(c, '/' | '.' | ' ') || digit::is_dash(*c))?;
+    let year = rest[sign.len_utf8()..].trim_start_matches([' ', '/']);
+    let year = digits_at(text, text.len() - year.len());
+    matches!(count(&year), 2 | 4).then_some(year.end)
+}
+
+/// The digits that begin at a byte.
+fn digits_at(text: &str, at: usize) -> Range<usize> {
+    let rest = &text[at..];
+    let length = rest.find(|c| digit::value(c).is_none()).unwrap_or(rest.len());
+    at..at + length
+}

@@ -1,0 +1,268 @@
+//! Texts of customers and agents in four languages, each with what must go and what must stay.
+
+use super::numbers;
+use crate::random::Random;
+
+/// What kind of secret a text tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Card,
+    SecurityCode,
+    /// The security code behind a card number, with nothing that says so.
+    CodeBehindCard,
+    NationalId,
+    Password,
+}
+
+/// A text with its label.
+pub struct Labelled {
+    pub text: String,
+    /// What must go.
+    pub secret: Option<(Kind, String)>,
+    /// What must stay beside it.
+    pub stays: Vec<String>,
+}
+
+const CARD: [&str; 24] = [
+    "I paid with {} last week.",
+    "My card number is {}, please refund it there.",
+    "{}",
+    "card: {} exp 04/28",
+    "Please charge my visa {} instead!",
+    "You may use {} and it expires in May",
+    "Here you go:\n{}\nThanks",
+    "Ik heb betaald met {} vorige week.",
+    "Mijn creditcard {} werkt niet meer",
+    "kaartnummer {}, geldig tot 05/27",
+    "Het nummer van de pas is {}.",
+    "Kunt u het terugboeken op {}?",
+    "creditcardnummer={}",
+    "Jeg betalte med kortet {} i går.",
+    "Kortnummer: {}",
+    "Kan dere trekke {} i stedet?",
+    "Mitt visakort er {}, det virker ikke",
+    "Nummeret på kortet er {} og det utløper snart",
+    "Jeg betalte med dankort {}.",
+    "Mit kort {} bliver afvist",
+    "Kortnummeret er {}",
+    "Kan I hæve det på {} i stedet for?",
+    "Træk venligst pengene fra {} i dag",
+    "mastercard ({}) afvist",
+];
+
+const CODE: [&str; 20] = [
+    "The cvv is {}.",
+    "CVV: {}",
+    "cvc {}",
+    "security code {}",
+    "The three digits on the back are {}",
+    "CVC-code: {}",
+    "De cvc is {}",
+    "beveiligingscode {}",
+    "De drie cijfers achterop zijn {}",
+    "mijn cvc-code is {}, klopt dat?",
+    "controlegetal {}",
+    "CVC-koden er {}",
+    "Sikkerhetskode: {}",
+    "De tre siste sifrene på baksiden er {}",
+    "sikkerhetskoden på kortet er {}",
+    "Sikkerhedskoden er {}",
+    "cvv-kode {}",
+    "De tre cifre på bagsiden er {}",
+    "kontrolcifre: {}",
+    "CVV2={}",
+];
+
+const BEHIND: [&str; 6] = [
+    "{} 12/27 {}",
+    "{} 04/28, {}",
+    "{} {}",
+    "{}, exp 11/26, {}",
+    "{} / 0927 / {}",
+    "{}\n05-29\n{}",
+];
+
+const BSN: [&str; 7] = [
+    "Mijn BSN is {}",
+    "bsn: {}",
+    "Burgerservicenummer {} staat op de brief",
+    "BSN-nummer {}",
+    "mijn sofinummer is {}",
+    "My Dutch BSN is {}.",
+    "het bsn van mijn vrouw is {}",
+];
+const CPR: [&str; 5] = [
+    "Mit cpr-nummer er {}",
+    "CPR: {}",
+    "mit personnummer er {}.",
+    "Cpr nr. {} tak",
+    "My Danish CPR number is {}",
+];
+const CPR_BARE: [&str; 3] = ["Jeg hedder Mette, {}", "{} er mig", "Født: {}"];
+const FNR: [&str; 6] = [
+    "Fødselsnummer {}",
+    "mitt personnummer er {}",
+    "fnr. {}",
+    "Jeg heter Ingrid, {}",
+    "fødselsnummeret mitt er {}.",
+    "My Norwegian ID is {}",
+];
+
+const PASSWORD: [&str; 16] = [
+    "My password is {}",
+    "password: {}",
+    "I use the password {} everywhere",
+    "Pwd={}",
+    "pw: {}",
+    "Mijn wachtwoord is {} maar ik kom er niet in",
+    "wachtwoord: {}",
+    "ww {}",
+    "Het wachtwoord van mijn account is {}",
+    "Passordet mitt er {}",
+    "passord: {}",
+    "Jeg brukte passordet {} men det virker ikke",
+    "Min adgangskode er {}",
+    "adgangskode: {}",
+    "Kodeordet er {}",
+    "mit kodeord {} virker ikke",
+];
+
+const HARMLESS: [&str; 32] = [
+    "My order {} has not arrived.",
+    "Call me back on {} please",
+    "The invoice says {}",
+    "{}",
+    "I ordered it on {} and it broke",
+    "Tracking {} says delivered",
+    "It cost {} and I want it back",
+    "Serial number {}",
+    "My customer number is {}.",
+    "Bel mij terug op {}",
+    "Bestelling {} is niet aangekomen.",
+    "Bestelnummer: {}",
+    "Het kostte {} euro",
+    "Mijn klantnummer is {}",
+    "pakket {} is zoek",
+    "factuur {} klopt niet",
+    "Ik heb de kaart gekregen, bestelling {}",
+    "Ordrenummer {}",
+    "Ring meg på {}",
+    "Pakken {} er forsinket",
+    "Kundenummer: {}",
+    "Det kostet {}",
+    "sporingsnummer {}",
+    "Jeg fikk et kort i posten om ordre {}",
+    "Ordren {} er ikke kommet",
+    "Ring til mig på {}",
+    "Pakken {} er væk",
+    "Fakturaen lyder på {}",
+    "Mit kundenummer er {}",
+    "What is my password? My account is {}",
+    "Ik ben mijn wachtwoord vergeten, mijn account is {}",
+    "Passordet virker ikke, ordre {}",
+];
+
+/// Texts that speak of secrets and tell none.
+const NO_SECRETS: [&str; 20] = [
+    "I forgot my password and cannot log in.",
+    "Where do I find the security code on my card?",
+    "Is it safe to give you my credit card number?",
+    "The password is not accepted",
+    "Do not send us your card number or the cvv.",
+    "My card was charged twice",
+    "Ik ben mijn wachtwoord vergeten.",
+    "Waar staat de beveiligingscode?",
+    "Mijn wachtwoord is verlopen",
+    "Mijn pas is geblokkeerd na 3 keer",
+    "Waarom vraagt u mijn bsn?",
+    "Jeg har glemt passordet mitt.",
+    "Hvor finner jeg sikkerhetskoden?",
+    "Passordet er feil, sier siden",
+    "Kortet mitt ble trukket to ganger",
+    "Hvorfor trenger dere fødselsnummeret?",
+    "Jeg har glemt min adgangskode",
+    "Adgangskoden virker ikke længere",
+    "Hvor står kontrolcifrene?",
+    "Mit kort blev afvist 2 gange den 3. maj",
+];
+
+const AROUND: [&str; 12] = [
+    "Hi,",
+    "Hello, I wrote to you last week.",
+    "Order #W4923227.",
+    "Call me on 06-12345678.",
+    "Goedemiddag,",
+    "Graag zo snel mogelijk antwoord.",
+    "Hei!",
+    "Jeg venter fortsatt på svar.",
+    "Ring +47 912 34 567.",
+    "Hej,",
+    "Jeg glæder mig til at høre fra jer.",
+    "Bestilling 50123 af 2026-03-01.",
+];
+
+/// A text: of two of them one tells a secret.
+pub fn make(random: &mut Random) -> Labelled {
+    let (text, secret) = match random.below(16) {
+        0..=2 => of(random, Kind::Card, &CARD, numbers::written_card),
+        3 => of(random, Kind::SecurityCode, &CODE, |it| {
+            let code = code(it, 3);
+            numbers::in_script(it, code)
+        }),
+        4 => behind(random),
+        5 | 6 => national_id(random),
+        7 => of(random, Kind::Password, &PASSWORD, numbers::password),
+        8 => (random.pick(&NO_SECRETS).to_owned(), None),
+        _ => (random.pick(&HARMLESS).replacen("{}", &numbers::harmless(random), 1), None),
+    };
+    let (before, after) = (random.pick(&AROUND), random.pick(&AROUND));
+    let (text, stays) = match random.below(4) {
+        0 => (format!("{before} {text}"), vec![before.to_owned()]),
+        1 => (format!("{text}\n{after}"), vec![after.to_owned()]),
+        2 => (format!("{before}\n{text}\n{after}"), vec![before.to_owned(), after.to_owned()]),
+        _ => (text, Vec::new()),
+    };
+    Labelled { text, secret, stays }
+}
+
+type Told = (String, Option<(Kind, String)>);
+
+fn of(
+    random: &mut Random,
+    kind: Kind,
+    templates: &[&'static str],
+    secret: fn(&mut Random) -> String,
+) -> Told {
+    let secret = secret(random);
+    (random.pick(templates).replacen("{}", &secret, 1), Some((kind, secret)))
+}
+
+fn behind(random: &mut Random) -> Told {
+    let (card, groups) = numbers::card(random);
+    let code = code(random, if groups.len() == 4 { 3 } else { 4 });
+    let text = random.pick(&BEHIND).replacen("{}", &card, 1).replacen("{}", &code, 1);
+    (text, Some((Kind::CodeBehindCard, code)))
+}
+
+/// A code that stands nowhere else in the text, so that one can see that it is gone.
+fn code(random: &mut Random, count: usize) -> String {
+    loop {
+        let code = numbers::digits(random, count);
+        if !AROUND.iter().chain(&BEHIND).any(|text| text.contains(&code)) {
+            return code;
+        }
+    }
+}
+
+fn national_id(random: &mut Random) -> Told {
+    let kind = Kind::NationalId;
+    match random.below(4) {
+        0 => of(random, kind, &BSN, numbers::bsn),
+        1 => of(random, kind, &CPR, |it| {
+            let separator = it.pick(&["-", "-", "", " "]);
+            numbers::cpr(it, separator)
+        }),
+        2 => of(random, kind, &CPR_BARE, |it| numbers::cpr(it, "-")),
+        _ => of(random, kind, &FNR, numbers::fodselsnummer),
+    }
+}
