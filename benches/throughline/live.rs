@@ -182,13 +182,13 @@ pub async fn measure(name: &str, url: &str, servers: usize, plan: Plan) -> anyho
             ]);
         }
     }
-    let title = format!("From a call to a watch, on {name}: {READING} who read, {STUCK} stuck");
+    let title = format!("From a call to a watch, {name}: {READING} who read, {STUCK} stuck");
     let heads = ["", "entries", "p50", "p99", "worst", "ratio of p99"];
     table::print(&title, &heads, &rows);
     let waiting = (STUCK * WAITING * TEXT_BYTES) as f64 / f64::from(1 << 20);
     println!(
-        "The most a server held in memory: {:.0} MiB alone, {:.0} MiB with {waiting:.0} MiB waiting \
-         for the stuck ones.",
+        "The most a server held in memory: {:.0} MiB alone, {:.0} MiB with {waiting:.0} MiB \
+         waiting for the stuck ones.",
         alone.memory, beside.memory
     );
     Ok(())

@@ -24,8 +24,8 @@ const BSN_WORDS: &str = "bsn|bsnnummer|burgerservicenummer|burger service nummer
     sofi|sofi nummer";
 const CPR_WORDS: &str = "cpr|cprnr|cprnummer|personnummer|cpr-nummer|personnr";
 /// What may stand between a word and the number it names.
-const FILLERS: &str = "is|was|are|zijn|er|var|på|code|kode|koden|kortet|number|nummer|nr|no|id|of|the|my|mijn|min|on|\
-    op|de|van|card|kaart";
+const FILLERS: &str = "is|was|are|zijn|er|var|på|code|kode|koden|kortet|kort|number|\
+    nummer|nr|no|id|of|the|my|mijn|min|on|op|de|van|card|kaart";
 
 /// What stands between two groups of digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
