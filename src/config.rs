@@ -35,6 +35,11 @@ pub struct Config {
     pub database_connections: u32,
     pub listen: SocketAddr,
     pub allow_unprotected: bool,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub tls_client_authority: Option<PathBuf>,
+    pub server_authority: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
     /// Two capital letters (ISO 3166-1).
     pub phone_region: Option<String>,
     /// Values and mail domains that name nobody.
@@ -71,6 +76,11 @@ impl Default for Config {
             database_connections: 8,
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
             allow_unprotected: false,
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_authority: None,
+            server_authority: None,
+            token_file: None,
             phone_region: None,
             blocked_identifiers: Vec::new(),
             allowed_identifiers: Vec::new(),
@@ -178,14 +188,27 @@ impl Config {
             let max = self.max_deadline.as_millis();
             add("default_deadline_ms", format!("must not be above max_deadline_ms ({max})"));
         }
-        if !self.listen.ip().is_loopback() && !self.allow_unprotected {
-            let advice = "whoever reaches this address could read every customer's history: there \
-                          is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set \
-                          allow_unprotected where the network itself keeps others out";
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            let place = if self.tls_key.is_some() { "tls_key" } else { "tls_certificate" };
+            add(place, "tls_certificate and tls_key go together: set both".to_owned());
+        }
+        if self.tls_client_authority.is_some() && self.tls_certificate.is_none() {
+            add("tls_client_authority", "needs tls_certificate and tls_key".to_owned());
+        }
+        let is_protected = self.tls_certificate.is_some() && self.callers_file.is_some();
+        if self.is_beyond_loopback() && !is_protected && !self.allow_unprotected {
+            let advice = "whoever reaches this address could read every customer's history. Set \
+                          tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or \
+                          set allow_unprotected where the network itself keeps others out";
             add("listen", advice.to_owned());
         }
         problems.extend(self.blocked().1);
         problems
+    }
+
+    /// Whether others than this machine can reach it.
+    fn is_beyond_loopback(&self) -> bool {
+        !self.listen.ip().is_loopback()
     }
 
     /// What names nobody, and what is wrong with the settings that say so.
@@ -208,10 +231,26 @@ impl Config {
         (blocked, problems)
     }
 
-    /// The callers of the file that is set; none where none is.
+    /// The callers of the file that is set; none where none is. Beyond this machine there are no
+    /// others, unless that is allowed.
     pub fn callers(&self) -> Result<Callers, Problems> {
         let Some(path) = &self.callers_file else { return Ok(Callers::default()) };
-        read_callers(&path.display().to_string(), &read_text(path, "callers_file")?)
+        let name = path.display().to_string();
+        let callers = read_callers(&name, &read_text(path, "callers_file")?)?;
+        let others = !self.is_beyond_loopback() || self.allow_unprotected;
+        Ok(if others { callers } else { callers.alone() })
+    }
+
+    /// The token that commands show to a server, where one is set.
+    pub fn token(&self) -> Result<Option<String>, Problems> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        Ok(Some(read_text(path, "token_file")?.trim().to_owned()))
+    }
+
+    /// The authority of a server's certificate, in PEM, where one is set.
+    pub fn server_authority(&self) -> Result<Option<String>, Problems> {
+        let Some(path) = &self.server_authority else { return Ok(None) };
+        read_text(path, "server_authority").map(Some)
     }
 
     /// The calendar of the file that is set, or the one that holds where none is.

@@ -77,7 +77,11 @@ impl Actor {
 
 /// The callers that the server knows, by their tokens.
 #[derive(Clone, Default)]
-pub struct Callers(Arc<[Known]>);
+pub struct Callers {
+    known: Arc<[Known]>,
+    /// Whether nobody else may call.
+    alone: bool,
+}
 
 struct Known {
     token_sha256: [u8; 32],
@@ -87,7 +91,7 @@ struct Known {
 /// Shows no hash.
 impl fmt::Debug for Callers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.0.iter().map(|known| &known.caller)).finish()
+        out.debug_list().entries(self.known.iter().map(|known| &known.caller)).finish()
     }
 }
 
@@ -95,7 +99,12 @@ impl Callers {
     /// Callers, each with the SHA-256 of its token.
     pub fn new(callers: impl IntoIterator<Item = (Caller, [u8; 32])>) -> Self {
         let known = |(caller, token_sha256)| Known { token_sha256, caller: Arc::new(caller) };
-        Self(callers.into_iter().map(known).collect())
+        Self { known: callers.into_iter().map(known).collect(), alone: false }
+    }
+
+    /// The same, where whoever shows no token is none of them.
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Who a call is by.
@@ -107,7 +116,10 @@ impl Callers {
 
     fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
         let mut given = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = given.next() else { return Ok(Arc::new(Caller::LOCAL)) };
+        let Some(value) = given.next() else {
+            let local = || Arc::new(Caller::LOCAL);
+            return (!self.alone).then(local).ok_or(Error::UnknownCaller);
+        };
         // RFC 9110, section 11.1: the scheme in any case, then one space or more.
         let (scheme, token) = value
             .to_str()
@@ -121,7 +133,7 @@ impl Callers {
         let hash = Sha256::digest(token.trim_start_matches(' '));
         // All of them, whichever it is: the time tells nothing.
         let mut found = None;
-        for known in self.0.iter() {
+        for known in self.known.iter() {
             if bool::from(known.token_sha256.ct_eq(&hash)) {
                 found = Some(&known.caller);
             }

@@ -10,9 +10,14 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
+};
 
-use super::failure::Failure;
+use super::{failure::Failure, tls};
 use crate::{
     api::{caller::Callers, validate::Rules, watch::WatchBounds},
     clock::Clock,
@@ -31,10 +36,26 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// The largest answer that is taken; the server sends none that is larger.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
+/// Shows the token of a caller, where there is one.
+#[derive(Clone)]
+pub struct Token(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// How calls go out.
+type Wire = InterceptedService<Channel, Token>;
+
 /// The services, wherever they are.
 pub struct Client {
-    pub customers: CustomerServiceClient<Channel>,
-    pub timeline: TimelineServiceClient<Channel>,
+    pub customers: CustomerServiceClient<Wire>,
+    pub timeline: TimelineServiceClient<Wire>,
     channel: Channel,
     /// The URL of a server that runs elsewhere.
     server: Option<String>,
@@ -88,23 +109,35 @@ impl Client {
     /// The services of the server at a URL, or of the configured database.
     pub async fn connect(server: Option<&str>, config: &Config) -> Result<Self, Failure> {
         if let Some(url) = server {
-            return Self::of_server(url).await;
+            return Self::of_server(url, config).await;
         }
         refuse_missing_file(&config.database)?;
         let store = super::open(config).await?;
         Self::within(store, settings(config)).await
     }
 
-    async fn of_server(url: &str) -> Result<Self, Failure> {
+    async fn of_server(url: &str, config: &Config) -> Result<Self, Failure> {
         let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let mut endpoint = Endpoint::from_shared(url.clone()).map_err(|_| advice())?;
         if url.starts_with("https:") {
-            return Err(Failure::Usage("--server: there is no TLS yet; use http://".to_owned()));
+            let unfit = |why: &str| Failure::Usage(format!("server_authority: {why}"));
+            let tls = match config.server_authority()? {
+                None => ClientTlsConfig::new().with_webpki_roots(),
+                Some(pem) => {
+                    tls::certificates(pem.as_bytes()).map_err(|why| unfit(&why))?;
+                    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
+                }
+            };
+            endpoint = endpoint.tls_config(tls).map_err(|error| unfit(&error.to_string()))?;
         }
-        let endpoint = Endpoint::from_shared(url.clone()).map_err(|_| advice())?;
+        let token = config.token()?.map(|token| format!("Bearer {token}").parse());
+        let token = token.transpose().map_err(|_| {
+            Failure::Usage("token_file: must hold a token in one line of ASCII".to_owned())
+        })?;
         let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
         let channel = endpoint.connect().await.map_err(|_| Failure::unreachable(&url))?;
-        Ok(Self::of_channel(channel, Some(url), None))
+        Ok(Self::of_channel(channel, Token(token), Some(url), None))
     }
 
     /// The services over a store, started within this process. They close the store when they end.
@@ -121,15 +154,20 @@ impl Client {
             .connect_with_connector(tower::service_fn(move |_: Uri| pipe(connections.clone())))
             .await
             .map_err(anyhow::Error::from)?;
-        Ok(Self::of_channel(channel, None, Some(Within { stop, running })))
+        Ok(Self::of_channel(channel, Token(None), None, Some(Within { stop, running })))
     }
 
-    fn of_channel(channel: Channel, server: Option<String>, within: Option<Within>) -> Self {
+    fn of_channel(
+        channel: Channel,
+        token: Token,
+        server: Option<String>,
+        within: Option<Within>,
+    ) -> Self {
+        let wire = InterceptedService::new(channel.clone(), token);
         Self {
-            customers: CustomerServiceClient::new(channel.clone())
+            customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            timeline: TimelineServiceClient::new(channel.clone())
-                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
             within,

@@ -52,9 +52,13 @@ impl Failure {
 
     /// A server that does not answer.
     pub fn unreachable(server: &str) -> Self {
+        let trust = match server.starts_with("https:") {
+            true => " Is its certificate of an authority that is known here (--server-authority)?",
+            false => "",
+        };
         Self::Failed(format!(
-            "no server answers at {server}. Is it running? Start one with `throughline serve`, or \
-             leave out --server to open the database itself"
+            "no server answers at {server}. Is it running?{trust} Start one with `throughline \
+             serve`, or leave out --server to open the database itself"
         ))
     }
 

@@ -13,26 +13,38 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use super::failure::Failure;
+use super::{failure::Failure, tls::Current};
 
 /// How long to wait after a connection could not be taken, as when the process has no file
 /// descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A caller who has not agreed on TLS by then has no connection.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// A caller's connection, which gives its place back when it ends.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     _place: OwnedSemaphorePermit,
 }
 
-/// Listens on an address, and lets in so many connections at a time; more of them wait.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Listens on an address, and lets in so many connections at a time; more of them wait. With `tls`
+/// they speak it.
 pub async fn bind(
     address: SocketAddr,
     connections: u32,
+    tls: Option<Current>,
 ) -> io::Result<(SocketAddr, ReceiverStream<io::Result<Connection>>)> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
@@ -41,7 +53,7 @@ pub async fn bind(
     let places = Arc::new(Semaphore::new(places));
     tokio::spawn(async move {
         tokio::select! {
-            () = accept(&listener, places, &incoming) => {}
+            () = accept(&listener, places, tls, &incoming) => {}
             () = incoming.closed() => {}
         }
     });
@@ -51,6 +63,7 @@ pub async fn bind(
 async fn accept(
     listener: &TcpListener,
     places: Arc<Semaphore>,
+    tls: Option<Current>,
     incoming: &mpsc::Sender<io::Result<Connection>>,
 ) {
     while let Ok(place) = places.clone().acquire_owned().await {
@@ -60,6 +73,12 @@ async fn accept(
                 if stream.set_nodelay(true).is_err() {
                     continue;
                 }
+                if let Some(tls) = &tls {
+                    let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
+                    tokio::spawn(secure(stream, acceptor, place, incoming.clone()));
+                    continue;
+                }
+                let stream = Stream::Plain(stream);
                 if incoming.send(Ok(Connection { stream, _place: place })).await.is_err() {
                     return;
                 }
@@ -69,6 +88,25 @@ async fn accept(
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// Agrees on TLS with a caller, and lets the connection in. Others come in meanwhile.
+async fn secure(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    place: OwnedSemaphorePermit,
+    incoming: mpsc::Sender<io::Result<Connection>>,
+) {
+    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let stream = Stream::Tls(Box::new(stream));
+            // The server has stopped meanwhile: so the connection ends too.
+            let _ = incoming.send(Ok(Connection { stream, _place: place })).await;
+        }
+        // A caller's matter, and a scanner makes many of them.
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS was agreed on"),
+        Err(_) => tracing::debug!("no TLS was agreed on in time"),
     }
 }
 
@@ -86,7 +124,10 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        match &self.stream {
+            Stream::Plain(stream) => stream.connect_info(),
+            Stream::Tls(stream) => stream.get_ref().0.connect_info(),
+        }
     }
 }
 
@@ -96,7 +137,10 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
+        }
     }
 }
 
@@ -106,15 +150,24 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -122,10 +175,16 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 }

@@ -20,6 +20,7 @@ mod suggest;
 mod suggestions;
 mod terminal;
 mod timeline;
+mod tls;
 mod what;
 mod who;
 

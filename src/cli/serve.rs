@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{connect, failure::Failure, listen};
+use super::{connect, failure::Failure, listen, tls::Certificates};
 use crate::{
     config::{Config, redacted_url},
     server,
@@ -13,17 +13,24 @@ use crate::{
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let settings = connect::serving(config)?;
+    let certificates = Certificates::of(config)?;
+    let tls = certificates.as_ref().map(Certificates::current);
     let store = super::open(config).await?;
-    let (address, incoming) = listen::bind(config.listen, config.max_connections)
+    let (address, incoming) = listen::bind(config.listen, config.max_connections, tls)
         .await
         .map_err(|error| listen::advice(config.listen, &error))?;
+    let is_secure = certificates.is_some();
+    let renewing = certificates.map(|certificates| tokio::spawn(certificates.keep()));
     tracing::info!(
         %address,
         database = %redacted_url(&config.database),
         version = env!("CARGO_PKG_VERSION"),
+        tls = is_secure,
         "serving"
     );
-    server::run(incoming, store, settings, stop).await?;
+    let ended = server::run(incoming, store, settings, stop).await;
+    renewing.iter().for_each(tokio::task::JoinHandle::abort);
+    ended?;
     tracing::info!("stopped");
     Ok(())
 }

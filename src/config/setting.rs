@@ -76,11 +76,64 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "allow_unprotected",
         scope: Scope::Listening,
-        about: "whether to serve beyond this machine, without TLS and to any caller",
+        about: "whether to serve beyond this machine without TLS or to any caller",
         get: |config| config.allow_unprotected.to_string(),
         set: |config, text| {
             one_of(text, &[("true", true), ("false", false)])
                 .map(|allowed| config.allow_unprotected = allowed)
+        },
+    },
+    Setting {
+        key: "tls_certificate",
+        scope: Scope::Listening,
+        about: "a PEM file with the certificate to serve with, and those up to its authority; it \
+                is read again when it changes",
+        get: |config| shown_path(config.tls_certificate.as_deref()),
+        set: |config, text| {
+            config.tls_certificate = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "tls_key",
+        scope: Scope::Listening,
+        about: "a PEM file with the private key of that certificate",
+        get: |config| shown_path(config.tls_key.as_deref()),
+        set: |config, text| {
+            config.tls_key = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "tls_client_authority",
+        scope: Scope::Listening,
+        about: "a PEM file with the authorities of which callers must show a certificate; without \
+                it they need none",
+        get: |config| shown_path(config.tls_client_authority.as_deref()),
+        set: |config, text| {
+            config.tls_client_authority = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "server_authority",
+        scope: Scope::Every,
+        about: "a PEM file with the authority of the certificate of `--server`; without it those \
+                that browsers trust",
+        get: |config| shown_path(config.server_authority.as_deref()),
+        set: |config, text| {
+            config.server_authority = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "token_file",
+        scope: Scope::Every,
+        about: "a file with the token that commands show to `--server`",
+        get: |config| shown_path(config.token_file.as_deref()),
+        set: |config, text| {
+            config.token_file = path(text);
+            Ok(())
         },
     },
     Setting {

@@ -9,6 +9,8 @@ use throughline::{
     story::blocked::Blocked,
 };
 
+use crate::support::TempFolder;
+
 /// The configuration of flags, environment variables and a file called `t.toml`.
 fn resolve(
     flags: &[(&'static str, &str)],
@@ -80,7 +82,7 @@ fn every_problem_is_told_at_once() {
       THROUGHLINE_LOG_FORMAT: must be one of text, json
       t.toml: log_level: must be one of error, warn, info, debug, trace
       --default-deadline-ms: must not be above max_deadline_ms (60000)
-      --listen: whoever reaches this address could read every customer's history: there is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+      --listen: whoever reaches this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
     ");
 }
 
@@ -90,6 +92,32 @@ fn an_address_that_others_reach_needs_a_word() {
         assert_eq!(resolve(&[("listen", listen)], &[], "").is_ok(), allowed, "{listen}");
         let unprotected = [("listen", listen), ("allow_unprotected", "true")];
         assert!(resolve(&unprotected, &[], "").is_ok(), "{listen}");
+        let tls = [("listen", listen), ("tls_certificate", "a.pem"), ("tls_key", "a.key")];
+        assert_eq!(resolve(&tls, &[], "").is_ok(), allowed, "{listen}");
+        let callers = [&tls[..], &[("callers_file", "callers.toml")]].concat();
+        assert!(resolve(&callers, &[], "").is_ok(), "{listen}");
+    }
+}
+
+#[test]
+fn beyond_this_machine_everybody_shows_a_token() {
+    let folder = TempFolder::new();
+    let file = folder.path().join("callers.toml").display().to_string();
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    fs::write(&file, format!("[[caller]]\nname = 'desk'\ntoken_sha256 = '{hash}'\n")).unwrap();
+    for (listen, unprotected, anybody) in
+        [("127.0.0.1:0", "false", true), ("[::]:0", "false", false), ("[::]:0", "true", true)]
+    {
+        let settings = [
+            ("listen", listen),
+            ("allow_unprotected", unprotected),
+            ("tls_certificate", "a.pem"),
+            ("tls_key", "a.key"),
+            ("callers_file", &file),
+        ];
+        let callers = resolve(&settings, &[], "").unwrap().callers().unwrap();
+        let nobody = callers.actor(&http::HeaderMap::new());
+        assert_eq!(nobody.is_ok(), anybody, "{listen} {unprotected}");
     }
 }
 
@@ -126,6 +154,11 @@ fn a_password_is_not_shown() {
         database_connections: 8,
         listen: 127.0.0.1:7417,
         allow_unprotected: false,
+        tls_certificate: none,
+        tls_key: none,
+        tls_client_authority: none,
+        server_authority: none,
+        token_file: none,
         phone_region: none,
         blocked_identifiers: none,
         allowed_identifiers: none,

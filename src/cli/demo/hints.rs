@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 /// The commands, ready to be copied; `program` is how this program was started.
-pub fn text(program: &str, address: SocketAddr) -> String {
-    let url = format!("http://{address}");
+pub fn text(program: &str, address: SocketAddr, tls: bool) -> String {
+    let url = format!("{}://{address}", if tls { "https" } else { "http" });
     let list = "throughline.v1.TimelineService/ListTimeline";
     let phone = r#"{"identifier": {"kind": "IDENTIFIER_KIND_PHONE", "value": "06 12345678"}}"#;
     format!(

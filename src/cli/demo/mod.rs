@@ -28,6 +28,7 @@ use crate::{
         listen,
         render::Look,
         serve, terminal, timeline,
+        tls::{Certificates, Current},
     },
     clock::{Clock, MovedClock},
     config::{Config, redacted_url},
@@ -67,9 +68,11 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     }
     if !args.no_serve {
         let store = cli::open(&config).await?;
-        let (address, incoming) = bind_near(config.listen, config.max_connections).await?;
+        let certificates = Certificates::of(&config)?;
+        let tls = certificates.as_ref().map(Certificates::current);
+        let (address, incoming) = bind_near(config.listen, config.max_connections, &tls).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
-        write!(io::stdout(), "{}", hints::text(&program, address))?;
+        write!(io::stdout(), "{}", hints::text(&program, address, tls.is_some()))?;
         server::run(incoming, store, connect::serving(&config)?, stop).await?;
     }
     Ok(())
@@ -133,11 +136,15 @@ async fn retell(client: &mut Client, whose: Customer, look: &Look) -> Result<(),
 type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listen::Connection>>;
 
 /// Listens on the address, or on one of the next ports where another program has it.
-async fn bind_near(wanted: SocketAddr, places: u32) -> Result<(SocketAddr, Incoming), Failure> {
+async fn bind_near(
+    wanted: SocketAddr,
+    places: u32,
+    tls: &Option<Current>,
+) -> Result<(SocketAddr, Incoming), Failure> {
     let mut address = wanted;
     for step in 0..PORTS {
         address.set_port(wanted.port().saturating_add(step));
-        match listen::bind(address, places).await {
+        match listen::bind(address, places, tls.clone()).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(listen::advice(address, &error)),
             Ok(bound) => return Ok(bound),

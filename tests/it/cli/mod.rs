@@ -9,4 +9,5 @@ mod orders;
 mod process;
 mod render;
 mod suggestions;
+mod tls;
 mod told;

@@ -326,12 +326,12 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"2: throughline: --from: write a day (2025-03-01) or 2025-03-01T14:30:00+01:00");
     assert_snapshot!(refused(&["timeline", "--id", "x"]), @"1: throughline: there is no database throughline.db here. Name one with --database sqlite:FILE or --database postgres://..., or a running server with --server http://HOST:7417");
     assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"1: throughline: no server answers at http://127.0.0.1:1. Is it running? Start one with `throughline serve`, or leave out --server to open the database itself");
-    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"2: throughline: --server: there is no TLS yet; use http://");
+    assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"1: throughline: no server answers at https://127.0.0.1:1. Is it running? Is its certificate of an authority that is known here (--server-authority)? Start one with `throughline serve`, or leave out --server to open the database itself");
     assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"1: throughline: no such customer. `throughline search WORDS` looks through all history");
     assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"
     2: throughline: the configuration cannot be used:
       --database: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:a.db
-      --listen: whoever reaches this address could read every customer's history: there is no TLS and callers are not checked yet. Listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+      --listen: whoever reaches this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
     ");
     assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"
     2: throughline: the configuration cannot be used:

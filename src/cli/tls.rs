@@ -1,0 +1,191 @@
+//! TLS of the listening socket, by rustls. The files are read again when they change, so that a
+//! certificate is renewed without a restart.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use tokio_rustls::rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
+
+use super::failure::Failure;
+use crate::config::Config;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The PEM files of a server.
+#[derive(Clone, Debug)]
+struct Files {
+    /// The server's certificate, and those between it and its authority.
+    certificate: PathBuf,
+    key: PathBuf,
+    /// Whose certificates callers must show; none: they need not show any.
+    client_authority: Option<PathBuf>,
+}
+
+/// What the files say, as it is now.
+pub type Current = watch::Receiver<Arc<ServerConfig>>;
+
+/// Files that are watched.
+pub struct Certificates {
+    files: Files,
+    /// What was read last, whether it could be used or not.
+    read: Vec<Vec<u8>>,
+    current: watch::Sender<Arc<ServerConfig>>,
+}
+
+impl Certificates {
+    /// Those of the configuration, where it has any.
+    pub fn of(config: &Config) -> Result<Option<Self>, Failure> {
+        let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
+            return Ok(None);
+        };
+        let files = Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            client_authority: config.tls_client_authority.clone(),
+        };
+        let read = files.read().map_err(Failure::Usage)?;
+        let first = files.config(&read).map_err(Failure::Usage)?;
+        Ok(Some(Self { files, read, current: watch::Sender::new(Arc::new(first)) }))
+    }
+
+    pub fn current(&self) -> Current {
+        self.current.subscribe()
+    }
+
+    /// Takes over files that have changed, for the connections that come from now on. What cannot
+    /// be used is told once, and what was there before goes on.
+    fn renew(&mut self) -> Result<bool, String> {
+        let read = self.files.read()?;
+        if read == self.read {
+            return Ok(false);
+        }
+        self.read = read;
+        let next = self.files.config(&self.read)?;
+        self.current.send_replace(Arc::new(next));
+        Ok(true)
+    }
+
+    /// Looks at the files for ever.
+    pub async fn keep(mut self) {
+        let mut last = Ok(false);
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let renewed = self.renew();
+            match &renewed {
+                Ok(true) => tracing::info!("the TLS certificate was renewed"),
+                Err(error) if renewed != last => {
+                    tracing::error!(%error, "the TLS certificate is the one from before");
+                }
+                _ => {}
+            }
+            last = renewed;
+        }
+    }
+}
+
+impl Files {
+    fn read(&self) -> Result<Vec<Vec<u8>>, String> {
+        let files = [Some(&self.certificate), Some(&self.key), self.client_authority.as_ref()];
+        let read = |path: &PathBuf| {
+            fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        };
+        files.into_iter().flatten().map(read).collect()
+    }
+
+    fn config(&self, read: &[Vec<u8>]) -> Result<ServerConfig, String> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = match (&self.client_authority, read.get(2)) {
+            (Some(path), Some(pem)) => {
+                let unfit = |why: &str| format!("{} {why}", path.display());
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(pem).map_err(|why| unfit(&why))? {
+                    roots.add(certificate).map_err(|error| unfit(&error.to_string()))?;
+                }
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                builder.with_client_cert_verifier(
+                    verifier.build().map_err(|error| unfit(&error.to_string()))?,
+                )
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let [chain, key, ..] = read else { return Err("a file is missing".to_owned()) };
+        let chain =
+            certificates(chain).map_err(|why| format!("{} {why}", self.certificate.display()))?;
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|_| format!("{} holds no private key in PEM", self.key.display()))?;
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| {
+            let (certificate, key) = (self.certificate.display(), self.key.display());
+            format!("{certificate} and {key} do not go together: {error}")
+        })?;
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(config)
+    }
+}
+
+/// The certificates of a PEM file: at least one.
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err("holds no certificate in PEM".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::generate_simple_self_signed;
+
+    use super::*;
+
+    fn write(config: &Config) {
+        let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(config.tls_certificate.as_ref().unwrap(), made.cert.pem()).unwrap();
+        fs::write(config.tls_key.as_ref().unwrap(), made.signing_key.serialize_pem()).unwrap();
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_and_a_broken_one_is_not_taken() {
+        let folder = std::env::temp_dir().join(format!("throughline-tls-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let config = Config {
+            tls_certificate: Some(folder.join("server.pem")),
+            tls_key: Some(folder.join("server.key")),
+            ..Config::default()
+        };
+        write(&config);
+        let mut certificates = Certificates::of(&config).unwrap().unwrap();
+        let current = certificates.current();
+        let first = Arc::clone(&current.borrow());
+        assert_eq!(certificates.renew(), Ok(false));
+        assert!(Arc::ptr_eq(&first, &current.borrow()));
+
+        write(&config);
+        assert_eq!(certificates.renew(), Ok(true));
+        let second = Arc::clone(&current.borrow());
+        assert!(!Arc::ptr_eq(&first, &second));
+
+        // The key of another certificate, nothing at all, and then a good pair again.
+        let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(folder.join("server.key"), other.signing_key.serialize_pem()).unwrap();
+        assert!(certificates.renew().unwrap_err().contains("do not go together"));
+        assert_eq!(certificates.renew(), Ok(false));
+        fs::write(folder.join("server.pem"), "").unwrap();
+        assert!(certificates.renew().unwrap_err().ends_with("holds no certificate in PEM"));
+        assert!(Arc::ptr_eq(&second, &current.borrow()));
+        write(&config);
+        assert_eq!(certificates.renew(), Ok(true));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,151 @@
+//! TLS from end to end: the server's certificate, the authority of callers, and tokens.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use sha2::{Digest as _, Sha256};
+use throughline::pb::{
+    self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
+    get_customer_request::Customer,
+};
+use tonic::{
+    Code,
+    transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
+};
+
+use super::process::{Running, printed, refused, serve, world};
+use crate::{calls::identifier, support::TempFolder};
+
+const TOKEN: &str = "7d0f5a0b9c2e4f6a8b1c3d5e7f90a2b4";
+
+/// An authority, and a certificate of its own for this machine.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate and its key, in PEM.
+    fn certificate(&self) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+/// A server over the demo's world with a certificate of the authority; its URL.
+fn secured(folder: &TempFolder, authority: &Authority, more: &[&str]) -> (Running, String) {
+    let (certificate, key) = authority.certificate();
+    let hash = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let callers = format!("[[caller]]\nname = \"desk\"\ntoken_sha256 = \"{hash}\"\n");
+    for (name, text) in [
+        ("server.pem", certificate),
+        ("server.key", key),
+        ("authority.pem", authority.pem.clone()),
+        ("callers.toml", callers),
+        ("token", format!("{TOKEN}\n")),
+        ("wrong", "nobody's".to_owned()),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let files = ["--tls-certificate", "server.pem", "--tls-key", "server.key"];
+    let callers = ["--callers-file", "callers.toml"];
+    let (server, address, _) = serve(folder, &[&files[..], &callers, more].concat());
+    let (_, port) = address.rsplit_once(':').unwrap();
+    (server, format!("https://localhost:{port}"))
+}
+
+#[test]
+fn commands_speak_tls_and_show_their_token() {
+    let folder = world();
+    let (mut server, url) = secured(&folder, &Authority::new(), &[]);
+    let usual = ["timeline", "--server", &url, "--email", "sanne.bakker@example.com"];
+    let known = [&usual[..], &["--server-authority", "authority.pem"]].concat();
+    for token in [&[][..], &["--token-file", "token"]] {
+        let timeline = printed(&folder, &[&known[..], token].concat());
+        assert!(timeline.starts_with("Sanne Bakker\n"), "{token:?}");
+    }
+    let unknown = refused(&folder, &[&known[..], &["--token-file", "wrong"]].concat());
+    assert!(unknown.starts_with("1: throughline: "), "{unknown}");
+    assert!(!unknown.contains("nobody's"), "{unknown}");
+    let strange = [&usual[..], &["--server-authority", "callers.toml"]].concat();
+    let strange = refused(&folder, &strange);
+    assert!(strange.starts_with("2: throughline: server_authority: "), "{strange}");
+    // An authority that nobody knows.
+    let distrusted = refused(&folder, &usual);
+    assert!(distrusted.starts_with("1: throughline: no server answers at https://"));
+    server.stop();
+}
+
+#[test]
+fn what_is_no_tls_is_closed() {
+    let folder = world();
+    let (mut server, url) = secured(&folder, &Authority::new(), &[]);
+    let address = url.replace("https://", "");
+    for hello in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(hello).unwrap();
+        let mut answer = Vec::new();
+        // The end comes as a reset where something was left unread.
+        let _ = stream.read_to_end(&mut answer);
+        // An alert of TLS at most (RFC 8446, section 6), and no HTTP.
+        assert!(answer.is_empty() || answer[0] == 21, "{answer:?}");
+    }
+    let http = url.replace("https://", "http://");
+    let ended = refused(&folder, &["timeline", "--server", &http, "--id", "x"]);
+    assert!(ended.starts_with("1: throughline: "), "{ended}");
+    server.stop();
+}
+
+#[tokio::test]
+async fn callers_show_a_certificate_where_an_authority_is_named() {
+    let folder = world();
+    let (ours, other) = (Authority::new(), Authority::new());
+    let more = ["--tls-client-authority", "authority.pem"];
+    let (mut server, url) = secured(&folder, &ours, &more);
+    let call = async |identity: Option<(String, String)>| {
+        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&ours.pem));
+        if let Some((certificate, key)) = identity {
+            tls = tls.identity(Identity::from_pem(certificate, key));
+        }
+        let endpoint = Endpoint::from_shared(url.clone()).unwrap().tls_config(tls).unwrap();
+        let channel = endpoint.connect().await.map_err(|_| Code::Unavailable)?;
+        let who = identifier(pb::IdentifierKind::Email, "sanne.bakker@example.com");
+        let request = GetCustomerRequest { customer: Some(Customer::Identifier(who)) };
+        let answer = CustomerServiceClient::new(channel).get_customer(request).await;
+        answer.map(drop).map_err(|status| status.code())
+    };
+    assert_eq!(call(Some(ours.certificate())).await, Ok(()));
+    assert!(call(None).await.is_err());
+    assert!(call(Some(other.certificate())).await.is_err());
+    server.stop();
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_before_anything_listens() {
+    let folder = TempFolder::new();
+    let serve = |files: &[&str]| {
+        let usual = ["serve", "--database", "sqlite:a.db", "--listen", "127.0.0.1:0"];
+        refused(&folder, &[&usual[..], files].concat())
+    };
+    fs::write(folder.path().join("empty.pem"), "").unwrap();
+    let missing = serve(&["--tls-certificate", "no.pem", "--tls-key", "no.key"]);
+    assert!(missing.starts_with("2: throughline: no.pem cannot be read: "), "{missing}");
+    let empty = serve(&["--tls-certificate", "empty.pem", "--tls-key", "empty.pem"]);
+    assert_eq!(empty, "2: throughline: empty.pem holds no certificate in PEM");
+    let half = serve(&["--tls-key", "empty.pem"]);
+    assert!(half.contains("--tls-key: tls_certificate and tls_key go together"), "{half}");
+}
