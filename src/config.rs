@@ -234,11 +234,17 @@ impl Config {
     /// The callers of the file that is set; none where none is. Beyond this machine there are no
     /// others, unless that is allowed.
     pub fn callers(&self) -> Result<Callers, Problems> {
-        let Some(path) = &self.callers_file else { return Ok(Callers::default()) };
-        let name = path.display().to_string();
-        let callers = read_callers(&name, &read_text(path, "callers_file")?)?;
+        let (Some(path), Some(text)) = (&self.callers_file, self.callers_text()?) else {
+            return Ok(Callers::default());
+        };
+        let callers = read_callers(&path.display().to_string(), &text)?;
         let others = !self.is_beyond_loopback() || self.allow_unprotected;
         Ok(if others { callers } else { callers.alone() })
+    }
+
+    /// What the file of callers says, where one is set.
+    pub fn callers_text(&self) -> Result<Option<String>, Problems> {
+        self.callers_file.as_deref().map(|path| read_text(path, "callers_file")).transpose()
     }
 
     /// The token that commands show to a server, where one is set.

@@ -1,6 +1,10 @@
 //! Who calls, and what they have the right to say.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    model::{IdentifierKind, Origin},
+    model::{IdentifierKind, Micros, Origin},
     story::text,
 };
 
@@ -75,31 +79,48 @@ impl Actor {
     }
 }
 
-/// The callers that the server knows, by their tokens.
+/// A caller with its tokens.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    pub caller: Caller,
+    /// The SHA-256 of each token: two of them while one is replaced by the other.
+    pub tokens_sha256: Vec<[u8; 32]>,
+    /// From when on they are worth nothing.
+    pub expires_at: Option<Micros>,
+}
+
+/// The callers that the server knows, by their tokens. Copies share them.
 #[derive(Clone, Default)]
 pub struct Callers {
-    known: Arc<[Known]>,
+    known: Arc<RwLock<Arc<[Known]>>>,
     /// Whether nobody else may call.
     alone: bool,
 }
 
 struct Known {
     token_sha256: [u8; 32],
+    expires_at: Option<Micros>,
     caller: Arc<Caller>,
 }
 
 /// Shows no hash.
 impl fmt::Debug for Callers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.known.iter().map(|known| &known.caller)).finish()
+        out.debug_list().entries(self.known().iter().map(|known| &known.caller)).finish()
     }
 }
 
 impl Callers {
-    /// Callers, each with the SHA-256 of its token.
-    pub fn new(callers: impl IntoIterator<Item = (Caller, [u8; 32])>) -> Self {
-        let known = |(caller, token_sha256)| Known { token_sha256, caller: Arc::new(caller) };
-        Self { known: callers.into_iter().map(known).collect(), alone: false }
+    pub fn new(callers: impl IntoIterator<Item = Registered>) -> Self {
+        let known = callers.into_iter().flat_map(|registered| {
+            let caller = Arc::new(registered.caller);
+            let expires_at = registered.expires_at;
+            registered.tokens_sha256.into_iter().map(move |token_sha256| {
+                let caller = Arc::clone(&caller);
+                Known { token_sha256, expires_at, caller }
+            })
+        });
+        Self { known: Arc::new(RwLock::new(known.collect())), alone: false }
     }
 
     /// The same, where whoever shows no token is none of them.
@@ -107,14 +128,23 @@ impl Callers {
         Self { alone: true, ..self }
     }
 
-    /// Who a call is by.
-    pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Error> {
-        let caller = self.caller(headers)?;
+    /// Takes over others in the place of these, for all copies, from the next call on.
+    pub fn replace(&self, others: &Self) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = others.known();
+    }
+
+    fn known(&self) -> Arc<[Known]> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who a call is by that comes now.
+    pub fn actor(&self, headers: &HeaderMap, now: Micros) -> Result<Actor, Error> {
+        let caller = self.caller(headers, now)?;
         let name = actor_name(headers)?.unwrap_or_else(|| caller.name.clone().into_owned());
         Ok(Actor { caller, name })
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+    fn caller(&self, headers: &HeaderMap, now: Micros) -> Result<Arc<Caller>, Error> {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else {
             let local = || Arc::new(Caller::LOCAL);
@@ -133,12 +163,13 @@ impl Callers {
         let hash = Sha256::digest(token.trim_start_matches(' '));
         // All of them, whichever it is: the time tells nothing.
         let mut found = None;
-        for known in self.known.iter() {
-            if bool::from(known.token_sha256.ct_eq(&hash)) {
-                found = Some(&known.caller);
+        for known in self.known().iter() {
+            let is_valid = known.expires_at.is_none_or(|expires_at| now < expires_at);
+            if bool::from(known.token_sha256.ct_eq(&hash)) && is_valid {
+                found = Some(Arc::clone(&known.caller));
             }
         }
-        found.cloned().ok_or(Error::UnknownCaller)
+        found.ok_or(Error::UnknownCaller)
     }
 }
 

@@ -108,7 +108,7 @@ where
         request.headers_mut().remove(TIMEOUT);
         // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
-            match self.layer.callers.actor(request.headers()) {
+            match self.layer.callers.actor(request.headers(), self.layer.clock.now()) {
                 Ok(actor) => {
                     span.record("caller", actor.caller());
                     request.extensions_mut().insert(actor);

@@ -14,6 +14,7 @@ mod listen;
 mod merge;
 mod migrate;
 pub mod render;
+mod renew;
 mod search;
 mod serve;
 mod suggest;

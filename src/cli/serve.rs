@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{connect, failure::Failure, listen, tls::Certificates};
+use super::{connect, failure::Failure, listen, renew, tls::Certificates};
 use crate::{
     config::{Config, redacted_url},
     server,
@@ -12,6 +12,8 @@ use crate::{
 /// Serves the configured database.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
+    // Read before the callers are: what changes in between is seen as a change.
+    let callers_text = config.callers_text()?;
     let settings = connect::serving(config)?;
     let certificates = Certificates::of(config)?;
     let tls = certificates.as_ref().map(Certificates::current);
@@ -20,7 +22,11 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         .await
         .map_err(|error| listen::advice(config.listen, &error))?;
     let is_secure = certificates.is_some();
-    let renewing = certificates.map(|certificates| tokio::spawn(certificates.keep()));
+    let callers = renew::callers(config.clone(), settings.callers.clone(), callers_text);
+    let mut renewing = vec![tokio::spawn(renew::keep("the callers", callers))];
+    renewing.extend(certificates.map(|mut certificates| {
+        tokio::spawn(renew::keep("the TLS certificates", move || certificates.renew()))
+    }));
     tracing::info!(
         %address,
         database = %redacted_url(&config.database),

@@ -1,7 +1,7 @@
 //! TLS of the listening socket, by rustls. The files are read again when they change, so that a
 //! certificate is renewed without a restart.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use tokio_rustls::rustls::{
@@ -14,8 +14,6 @@ use tokio_rustls::rustls::{
 use super::failure::Failure;
 use crate::config::Config;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -60,9 +58,9 @@ impl Certificates {
         self.current.subscribe()
     }
 
-    /// Takes over files that have changed, for the connections that come from now on. What cannot
-    /// be used is told once, and what was there before goes on.
-    fn renew(&mut self) -> Result<bool, String> {
+    /// Takes over files that have changed, for the connections that come from now on, and tells
+    /// whether any have. What cannot be used is told once, and what was there before goes on.
+    pub fn renew(&mut self) -> Result<bool, String> {
         let read = self.files.read()?;
         if read == self.read {
             return Ok(false);
@@ -71,23 +69,6 @@ impl Certificates {
         let next = self.files.config(&self.read)?;
         self.current.send_replace(Arc::new(next));
         Ok(true)
-    }
-
-    /// Looks at the files for ever.
-    pub async fn keep(mut self) {
-        let mut last = Ok(false);
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            let renewed = self.renew();
-            match &renewed {
-                Ok(true) => tracing::info!("the TLS certificate was renewed"),
-                Err(error) if renewed != last => {
-                    tracing::error!(%error, "the TLS certificate is the one from before");
-                }
-                _ => {}
-            }
-            last = renewed;
-        }
     }
 }
 

@@ -5,18 +5,21 @@
 //! name = "webshop"
 //! # A token is random: `openssl rand -hex 32 > token`. The caller keeps it, and sends it as
 //! # `authorization: Bearer TOKEN`; here stands its hash: `tr -d '\n' < token | sha256sum`.
+//! # Two of them, in brackets, while a new one takes the place of an old one.
 //! token_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! expires = 2027-12-31T00:00:00Z
 //! verifies = ["account", "email", "profile"]
 //! ```
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use toml::{Table, Value};
 
 use super::{Problem, Problems, parse};
 use crate::{
-    api::caller::{Caller, Callers},
-    model::IdentifierKind,
+    api::caller::{Caller, Callers, Registered},
+    model::{IdentifierKind, Micros},
 };
 
 const MAX_NAME_CHARS: usize = 64;
@@ -35,14 +38,14 @@ pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
             _ => format!("caller {}", index + 1),
         };
         let caller = reader.caller(&place, table);
-        let Some((caller, hash)) = caller else { continue };
-        if !names.insert(caller.name.clone()) {
+        let Some(registered) = caller else { continue };
+        if !names.insert(registered.caller.name.clone()) {
             reader.fail(&place, "name: another caller has it");
         }
-        if !hashes.insert(hash) {
-            reader.fail(&place, "token_sha256: another caller has it; each needs its own token");
+        if !registered.tokens_sha256.iter().all(|hash| hashes.insert(*hash)) {
+            reader.fail(&place, "token_sha256: it is there twice; each needs its own token");
         }
-        callers.push((caller, hash));
+        callers.push(registered);
     }
     if reader.problems.is_empty() {
         Ok(Callers::new(callers))
@@ -83,10 +86,11 @@ impl Reader<'_> {
         tables
     }
 
-    fn caller(&mut self, place: &str, table: &Table) -> Option<(Caller, [u8; 32])> {
+    fn caller(&mut self, place: &str, table: &Table) -> Option<Registered> {
         for key in table.keys() {
-            if !["name", "token_sha256", "verifies"].contains(&key.as_str()) {
-                let advice = "there is no such key; a caller has name, token_sha256 and verifies";
+            if !["name", "token_sha256", "expires", "verifies"].contains(&key.as_str()) {
+                let advice = "there is no such key; a caller has name, token_sha256, expires and \
+                              verifies";
                 self.fail(&format!("{place}: {key}"), advice);
             }
         }
@@ -96,15 +100,21 @@ impl Reader<'_> {
                           not `local`, which is whoever has no token";
             self.fail(place, advice);
         }
-        let hash = table.get("token_sha256").and_then(Value::as_str).and_then(read_hash);
-        if hash.is_none() {
+        let tokens_sha256 = table.get("token_sha256").and_then(read_hashes);
+        if tokens_sha256.is_none() {
             let advice = "token_sha256: must be the SHA-256 of the token as 64 hexadecimal \
-                          digits, such as `printf %s TOKEN | sha256sum` gives";
+                          digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in \
+                          brackets";
             self.fail(place, advice);
+        }
+        let expires = table.get("expires").map(read_time);
+        if expires == Some(None) {
+            self.fail(place, "expires: must be a time such as 2027-12-31T00:00:00Z");
         }
         let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
         let caller = Caller { name: name?.to_owned().into(), verifies, verifies_profile };
-        Some((caller, hash?))
+        let (tokens_sha256, expires_at) = (tokens_sha256?, expires.flatten());
+        Some(Registered { caller, tokens_sha256, expires_at })
     }
 
     fn rights(&mut self, place: &str, value: Option<&Value>) -> (Vec<IdentifierKind>, bool) {
@@ -138,6 +148,26 @@ fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_CHARS).contains(&name.len())
         && name.chars().all(allowed)
         && name != Caller::LOCAL.name
+}
+
+/// One hash, or two.
+fn read_hashes(value: &Value) -> Option<Vec<[u8; 32]>> {
+    let values = match value {
+        Value::Array(values) => values.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let hashes: Option<Vec<_>> =
+        values.iter().map(|value| value.as_str().and_then(read_hash)).collect();
+    hashes.filter(|hashes| (1..=2).contains(&hashes.len()))
+}
+
+/// A point in time, as TOML has it or as a text.
+fn read_time(value: &Value) -> Option<Micros> {
+    let text = match value {
+        Value::Datetime(time) => time.to_string(),
+        other => other.as_str()?.to_owned(),
+    };
+    text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond)
 }
 
 fn read_hash(text: &str) -> Option<[u8; 32]> {

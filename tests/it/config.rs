@@ -116,7 +116,7 @@ fn beyond_this_machine_everybody_shows_a_token() {
             ("callers_file", &file),
         ];
         let callers = resolve(&settings, &[], "").unwrap().callers().unwrap();
-        let nobody = callers.actor(&http::HeaderMap::new());
+        let nobody = callers.actor(&http::HeaderMap::new(), 0);
         assert_eq!(nobody.is_ok(), anybody, "{listen} {unprotected}");
     }
 }
@@ -238,18 +238,63 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(problems, @"
     the configuration cannot be used:
       callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token: there is no such key; a caller has name, token_sha256 and verifies
+      callers.toml: caller 2: token: there is no such key; a caller has name, token_sha256, expires and verifies
       callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
-      callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives
+      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
+      callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
       callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
       callers.toml: caller 5 (shop): name: another caller has it
-      callers.toml: caller 5 (shop): token_sha256: another caller has it; each needs its own token
+      callers.toml: caller 5 (shop): token_sha256: it is there twice; each needs its own token
     ");
     let broken = read_callers("callers.toml", "[[caller]]\ntoken_sha256 = 'geheim\n").unwrap_err();
     assert_snapshot!(broken, @"
     the configuration cannot be used:
       callers.toml: line 2: is not TOML: invalid literal string, expected `'`
+    ");
+}
+
+/// Whom a file knows by a token at a time.
+fn known(file: &str, token: &str, now: &str) -> Option<String> {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    let actor = read_callers("callers.toml", file).unwrap().actor(&headers, now);
+    actor.ok().map(|actor| actor.caller().to_owned())
+}
+
+#[test]
+fn a_token_is_replaced_by_another_and_expires() {
+    use sha2::{Digest as _, Sha256};
+    let hash = |token: &str| {
+        Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let file = format!(
+        "[[caller]]\nname = 'desk'\ntoken_sha256 = ['{}', '{}']\nexpires = 2027-01-01T00:00:00Z\n",
+        hash("old"),
+        hash("new"),
+    );
+    for (token, now, desk) in [
+        ("old", "2026-12-31T23:59:59Z", true),
+        ("new", "2026-12-31T23:59:59Z", true),
+        ("other", "2026-12-31T23:59:59Z", false),
+        ("new", "2027-01-01T00:00:00Z", false),
+    ] {
+        let desk = desk.then(|| "desk".to_owned());
+        assert_eq!(known(&file, token, now), desk, "{token} {now}");
+    }
+    let three = hash("x").repeat(3);
+    let [one, two, three] = [&three[..64], &three[64..128], &three[128..]];
+    let wrong = format!(
+        "[[caller]]\nname = 'a'\ntoken_sha256 = ['{one}', '{two}', '{three}']\n\
+         [[caller]]\nname = 'b'\ntoken_sha256 = ['{one}', '{two}']\nexpires = '2027'\n\
+         [[caller]]\nname = 'c'\ntoken_sha256 = []\n"
+    );
+    assert_snapshot!(read_callers("callers.toml", &wrong).unwrap_err(), @"
+    the configuration cannot be used:
+      callers.toml: caller 1 (a): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
+      callers.toml: caller 2 (b): expires: must be a time such as 2027-12-31T00:00:00Z
+      callers.toml: caller 2 (b): token_sha256: it is there twice; each needs its own token
+      callers.toml: caller 3 (c): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
     ");
 }
 

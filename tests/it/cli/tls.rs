@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    time::{Duration, Instant},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -17,7 +18,7 @@ use tonic::{
     transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
 
-use super::process::{Running, printed, refused, serve, world};
+use super::process::{Running, printed, refused, serve, throughline, world};
 use crate::{calls::identifier, support::TempFolder};
 
 const TOKEN: &str = "7d0f5a0b9c2e4f6a8b1c3d5e7f90a2b4";
@@ -87,6 +88,23 @@ fn commands_speak_tls_and_show_their_token() {
     // An authority that nobody knows.
     let distrusted = refused(&folder, &usual);
     assert!(distrusted.starts_with("1: throughline: no server answers at https://"));
+    server.stop();
+}
+
+/// The server looks at the file every two seconds.
+#[test]
+fn a_token_that_is_taken_away_is_worth_nothing_soon() {
+    let folder = world();
+    let (mut server, url) = secured(&folder, &Authority::new(), &[]);
+    let known = ["--server-authority", "authority.pem", "--token-file", "token"];
+    let usual = ["timeline", "--server", &url, "--email", "sanne.bakker@example.com"];
+    let ask = || throughline(&folder, &[&usual[..], &known].concat()).output().unwrap();
+    assert!(ask().status.success());
+    fs::write(folder.path().join("callers.toml"), "").unwrap();
+    let begun = Instant::now();
+    while ask().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is still worth something");
+    }
     server.stop();
 }
 

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, time::Duration};
 use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
-        caller::{Caller, Callers},
+        caller::{Caller, Callers, Registered},
         validate::Rules,
         watch::WatchBounds,
     },
@@ -72,8 +72,9 @@ pub fn settings(clock: Clock) -> Settings {
 fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
         let verifies = verifies.to_vec();
-        let token_sha256 = Sha256::digest(token).into();
-        (Caller { name: name.into(), verifies, verifies_profile }, token_sha256)
+        let tokens_sha256 = vec![Sha256::digest(token).into()];
+        let caller = Caller { name: name.into(), verifies, verifies_profile };
+        Registered { caller, tokens_sha256, expires_at: None }
     };
     Callers::new([
         caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
