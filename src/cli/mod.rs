@@ -1,6 +1,7 @@
 //! The command line: one file per command, and what they share.
 
 mod briefing;
+mod caller;
 pub mod connect;
 mod customer;
 pub mod demo;
@@ -71,6 +72,8 @@ enum Command {
     Suggestions(suggestions::SuggestionsArgs),
     /// Say that two customers are not one person
     Dismiss(suggestions::DismissArgs),
+    /// Say which applications may call
+    Caller(caller::CallerArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -104,6 +107,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggest(args) => suggest::run(args, &config).await?,
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
+        Command::Caller(args) => caller::run(args, &config)?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {

@@ -169,7 +169,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "callers_file",
-        scope: Scope::Listening,
+        scope: Scope::Every,
         about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
                 what they have the right to verify",
         get: |config| shown_path(config.callers_file.as_deref()),

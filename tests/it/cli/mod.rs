@@ -1,4 +1,5 @@
 mod arguments;
+mod callers;
 mod evaluate;
 mod examples;
 mod follow;

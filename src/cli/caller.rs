@@ -1,0 +1,262 @@
+//! `throughline caller`: the applications that may call, in the file of callers. What else stands
+//! in the file stays as it is, comments too.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use sha2::{Digest as _, Sha256};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::{failure::Failure, render::pad};
+use crate::{
+    clock::Clock,
+    config::{Config, read_callers},
+};
+
+#[derive(Args, Debug)]
+pub struct CallerArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add a caller, and show its token once
+    Add {
+        /// Letters, digits, '.', '_' and '-'
+        name: String,
+        /// The kinds of identifiers that it may say are verified, and profile
+        #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+        verifies: Vec<String>,
+        /// From when on its tokens are worth nothing, such as 2027-12-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Give a caller a second token, and show it once; the one before stays valid
+    Rotate {
+        /// Which caller
+        name: String,
+    },
+    /// Take the older of its two tokens from a caller
+    Retire {
+        /// Which caller
+        name: String,
+    },
+    /// Remove a caller
+    Revoke {
+        /// Which caller
+        name: String,
+    },
+    /// Show the callers
+    List,
+}
+
+/// Changes the file, or shows it.
+pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
+    let path = config.callers_file.as_deref().ok_or_else(|| {
+        Failure::Usage("which file of callers? Name it with --callers-file".to_owned())
+    })?;
+    let mut file = CallersFile::open(path)?;
+    let out = &mut io::stdout();
+    let name = path.display();
+    match args.command {
+        Command::Add { name: caller, verifies, expires } => {
+            let token = file.add(&caller, verifies, expires)?;
+            file.save()?;
+            writeln!(out, "The token of {caller}, shown this once:\n\n  {token}\n")?;
+            writeln!(out, "{name} has its hash. Servers know it within seconds.")?;
+        }
+        Command::Rotate { name: caller } => {
+            let token = file.rotate(&caller)?;
+            file.save()?;
+            writeln!(out, "The new token of {caller}, shown this once:\n\n  {token}\n")?;
+            writeln!(
+                out,
+                "The one before is valid until `throughline caller retire {caller}` takes it away."
+            )?;
+        }
+        Command::Retire { name: caller } => {
+            file.retire(&caller)?;
+            file.save()?;
+            writeln!(out, "{caller} has one token. Servers know that within seconds.")?;
+        }
+        Command::Revoke { name: caller } => {
+            file.revoke(&caller)?;
+            file.save()?;
+            writeln!(out, "{caller} is no caller any more. Servers know that within seconds.")?;
+        }
+        Command::List => write!(out, "{}", file.list()?)?,
+    }
+    Ok(())
+}
+
+/// The file, as it is to be.
+struct CallersFile {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl CallersFile {
+    /// One that is not there has no callers. One that a server would not read is not changed.
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Failure::Failed(format!("{}: {error}", path.display()))),
+        };
+        read_callers(&path.display().to_string(), &text)?;
+        let document = text.parse().context("the file of callers")?;
+        Ok(Self { path: path.to_owned(), document })
+    }
+
+    fn callers(&mut self) -> Result<&mut ArrayOfTables, Failure> {
+        let empty = || Item::ArrayOfTables(ArrayOfTables::new());
+        let callers = self.document.entry("caller").or_insert_with(empty);
+        callers.as_array_of_tables_mut().ok_or_else(|| {
+            Failure::Failed("write the callers of the file as tables: [[caller]]".to_owned())
+        })
+    }
+
+    fn caller(&mut self, name: &str) -> Result<&mut Table, Failure> {
+        let mut callers = self.callers()?.iter_mut();
+        let found = callers.find(|caller| text(caller, "name") == name);
+        found.ok_or_else(|| {
+            let advice = "there is no such caller. `throughline caller list` shows all";
+            Failure::Failed(advice.to_owned())
+        })
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        verifies: Vec<String>,
+        expires: Option<String>,
+    ) -> Result<String, Failure> {
+        let (token, hash) = new_token();
+        let mut caller = Table::new();
+        caller.insert("name", value(name));
+        caller.insert("token_sha256", value(hash));
+        if let Some(expires) = expires {
+            caller.insert("expires", value(expires));
+        }
+        if !verifies.is_empty() {
+            caller.insert("verifies", value(verifies.into_iter().collect::<Array>()));
+        }
+        self.callers()?.push(caller);
+        Ok(token)
+    }
+
+    fn rotate(&mut self, name: &str) -> Result<String, Failure> {
+        let (token, hash) = new_token();
+        let caller = self.caller(name)?;
+        let [before] = &hashes(caller)[..] else {
+            return Err(Failure::Failed(format!(
+                "{name} has two tokens; `throughline caller retire {name}` takes the older one \
+                 away"
+            )));
+        };
+        let both = [before.clone(), hash].into_iter().collect::<Array>();
+        caller.insert("token_sha256", value(both));
+        Ok(token)
+    }
+
+    fn retire(&mut self, name: &str) -> Result<(), Failure> {
+        let caller = self.caller(name)?;
+        let [_, newer] = &hashes(caller)[..] else {
+            return Err(Failure::Failed(format!(
+                "{name} has one token alone; `throughline caller rotate {name}` gives it another, \
+                 and `throughline caller revoke {name}` removes it"
+            )));
+        };
+        let newer = newer.clone();
+        caller.insert("token_sha256", value(newer));
+        Ok(())
+    }
+
+    fn revoke(&mut self, name: &str) -> Result<(), Failure> {
+        self.caller(name)?;
+        self.callers()?.retain(|caller| text(caller, "name") != name);
+        Ok(())
+    }
+
+    /// A table of all callers.
+    fn list(&mut self) -> Result<String, Failure> {
+        let heads = ["name", "tokens", "expires", "may verify"].map(str::to_owned);
+        let mut rows = vec![heads];
+        for caller in self.callers()?.iter() {
+            let verifies = match caller.get("verifies").and_then(Item::as_array) {
+                Some(kinds) => kinds.iter().filter_map(|kind| kind.as_str()).collect(),
+                None => vec![text(caller, "verifies")],
+            };
+            let expires = match caller.get("expires").and_then(Item::as_datetime) {
+                Some(time) => time.to_string(),
+                None => text(caller, "expires").to_owned(),
+            };
+            let or = |text: String, other: &str| {
+                if text.is_empty() { other.to_owned() } else { text }
+            };
+            rows.push([
+                text(caller, "name").to_owned(),
+                hashes(caller).len().to_string(),
+                or(expires, "never"),
+                or(verifies.join(", "), "nothing"),
+            ]);
+        }
+        if rows.len() == 1 {
+            return Ok("No callers. `throughline caller add NAME` adds one.\n".to_owned());
+        }
+        let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2), width(3)];
+        let line = |row: &[String; 4]| {
+            let cells = row.iter().zip(widths).map(|(cell, width)| pad(cell, width));
+            format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+        };
+        Ok(rows.iter().map(line).collect())
+    }
+
+    /// Writes it in one step, so that no server reads half of it; for this user's eyes alone.
+    fn save(&self) -> Result<(), Failure> {
+        let text = self.document.to_string();
+        read_callers(&self.path.display().to_string(), &text)?;
+        let new = self.path.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let write = |mut file: File| {
+            if let Ok(before) = fs::metadata(&self.path) {
+                file.set_permissions(before.permissions())?;
+            }
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)
+        };
+        options.open(&new).and_then(write).map_err(|error| {
+            Failure::Failed(format!("{} cannot be written: {error}", self.path.display()))
+        })
+    }
+}
+
+/// A token, and its hash.
+fn new_token() -> (String, String) {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let token = hex(&Clock::System.new_key());
+    let hash = hex(&Sha256::digest(&token));
+    (token, hash)
+}
+
+fn text<'a>(caller: &'a Table, key: &str) -> &'a str {
+    caller.get(key).and_then(Item::as_str).unwrap_or_default()
+}
+
+/// The hashes of its tokens, the older one first.
+fn hashes(caller: &Table) -> Vec<String> {
+    match caller.get("token_sha256").and_then(Item::as_array) {
+        Some(all) => all.iter().filter_map(|hash| hash.as_str()).map(str::to_owned).collect(),
+        None => vec![text(caller, "token_sha256").to_owned()],
+    }
+}

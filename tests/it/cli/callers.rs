@@ -1,0 +1,98 @@
+//! `throughline caller`, and what it leaves in the file.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use http::HeaderMap;
+use insta::assert_snapshot;
+use throughline::config::read_callers;
+
+use super::process::{printed, refused};
+use crate::support::TempFolder;
+
+const FILE: &str = "--callers-file=callers.toml";
+
+fn caller(folder: &TempFolder, arguments: &[&str]) -> String {
+    printed(folder, &[&["caller", FILE], arguments].concat())
+}
+
+fn not(folder: &TempFolder, arguments: &[&str]) -> String {
+    refused(folder, &[&["caller", FILE], arguments].concat())
+}
+
+/// The token that a command shows.
+fn token(shown: &str) -> String {
+    let token = shown.lines().find_map(|line| line.strip_prefix("  ")).unwrap();
+    assert!(token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()), "{shown}");
+    token.to_owned()
+}
+
+/// Whom the file knows by a token.
+fn known(folder: &TempFolder, token: &str) -> Option<String> {
+    let text = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
+    assert!(!text.contains(token));
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let actor = read_callers("callers.toml", &text).unwrap().actor(&headers, 0);
+    actor.ok().map(|actor| actor.caller().to_owned())
+}
+
+#[test]
+fn a_caller_is_added_rotated_retired_and_revoked() {
+    let folder = TempFolder::new();
+    let desk = || Some("desk".to_owned());
+    let first = token(&caller(&folder, &["add", "desk", "--verifies", "account,email"]));
+    let shop = token(&caller(&folder, &["add", "shop", "--expires", "2027-12-31T00:00:00Z"]));
+    assert_ne!(first, shop);
+    assert_eq!(known(&folder, &first), desk());
+    let mode = fs::metadata(folder.path().join("callers.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let second = token(&caller(&folder, &["rotate", "desk"]));
+    assert_eq!((known(&folder, &first), known(&folder, &second)), (desk(), desk()));
+    assert_snapshot!(caller(&folder, &["list"]), @"
+    name  tokens  expires               may verify
+    desk  2       never                 account, email
+    shop  1       2027-12-31T00:00:00Z  nothing
+    ");
+    assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` takes the older one away");
+    caller(&folder, &["retire", "desk"]);
+    assert_eq!((known(&folder, &first), known(&folder, &second)), (None, desk()));
+    assert!(not(&folder, &["retire", "desk"]).contains("has one token alone"));
+
+    caller(&folder, &["revoke", "desk"]);
+    assert_eq!((known(&folder, &second), known(&folder, &shop)), (None, Some("shop".to_owned())));
+    caller(&folder, &["revoke", "shop"]);
+    assert_snapshot!(caller(&folder, &["list"]), @"No callers. `throughline caller add NAME` adds one.");
+}
+
+#[test]
+fn what_a_person_wrote_in_the_file_stays() {
+    let folder = TempFolder::new();
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let file = format!("# The shop of Utrecht.\n[[caller]]\nname = 'shop' # ours\ntoken_sha256 = '{hash}'\n");
+    fs::write(folder.path().join("callers.toml"), &file).unwrap();
+    caller(&folder, &["add", "desk"]);
+    let after = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
+    assert!(after.starts_with(&file), "{after}");
+    caller(&folder, &["revoke", "desk"]);
+    assert_eq!(fs::read_to_string(folder.path().join("callers.toml")).unwrap().trim(), file.trim());
+}
+
+#[test]
+fn what_a_server_would_not_read_is_not_written() {
+    let folder = TempFolder::new();
+    assert_snapshot!(refused(&folder, &["caller", "list"]), @"2: throughline: which file of callers? Name it with --callers-file");
+    for wrong in [
+        &["add", "a b"][..],
+        &["add", "local"],
+        &["add", "desk", "--verifies", "acount"],
+        &["add", "desk", "--expires", "tomorrow"],
+    ] {
+        assert!(not(&folder, wrong).starts_with("2: throughline: the configuration"), "{wrong:?}");
+    }
+    assert!(not(&folder, &["rotate", "nobody"]).contains("there is no such caller"));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    caller(&folder, &["add", "desk"]);
+    let twice = not(&folder, &["add", "desk"]);
+    assert!(twice.contains("name: another caller has it"), "{twice}");
+}
