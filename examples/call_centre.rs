@@ -15,7 +15,7 @@ use throughline::{
         watch_timeline_request::Watched, watch_timeline_response::Event,
     },
 };
-use tonic::{Code, Request, Status, transport::Channel};
+use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
 
 /// The desktop of an agent on the phone; at a service desk in a store it is the same.
 pub struct Desktop {
@@ -212,7 +212,8 @@ impl Desktop {
     /// A call that names who acts.
     fn by_agent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        if let Ok(agent) = self.agent.parse() {
+        // Names have letters of any alphabet, in UTF-8.
+        if let Ok(agent) = MetadataValue::try_from(self.agent.as_bytes()) {
             request.metadata_mut().insert("throughline-actor", agent);
         }
         request

@@ -16,7 +16,7 @@ use throughline::{
         timeline_service_client::TimelineServiceClient,
     },
 };
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Status, metadata::MetadataValue, transport::Channel};
 
 /// The tool.
 pub struct SocialCare {
@@ -106,7 +106,8 @@ impl SocialCare {
     /// A call that names who acts.
     fn by_agent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        if let Ok(agent) = self.agent.parse() {
+        // Names have letters of any alphabet, in UTF-8.
+        if let Ok(agent) = MetadataValue::try_from(self.agent.as_bytes()) {
             request.metadata_mut().insert("throughline-actor", agent);
         }
         request

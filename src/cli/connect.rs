@@ -1,7 +1,7 @@
 //! The gRPC client of the commands: of a running server, or of the same services started within
 //! this process over an in-memory pipe, so that a command goes one way only.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -120,7 +120,8 @@ impl Client {
         let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let mut endpoint = Endpoint::from_shared(url.clone()).map_err(|_| advice())?;
-        if url.starts_with("https:") {
+        let is_secure = endpoint.uri().scheme_str() == Some("https");
+        if is_secure {
             let unfit = |why: &str| Failure::Usage(format!("server_authority: {why}"));
             let tls = match config.server_authority()? {
                 None => ClientTlsConfig::new().with_webpki_roots(),
@@ -131,10 +132,11 @@ impl Client {
             };
             endpoint = endpoint.tls_config(tls).map_err(|error| unfit(&error.to_string()))?;
         }
-        let token = config.token()?.map(|token| format!("Bearer {token}").parse());
-        let token = token.transpose().map_err(|_| {
-            Failure::Usage("token_file: must hold a token in one line of ASCII".to_owned())
-        })?;
+        let token = token(config)?;
+        if token.is_some() && !is_secure && !is_this_machine(endpoint.uri()) {
+            let advice = "--server: a token goes to another machine by https:// alone";
+            return Err(Failure::Usage(advice.to_owned()));
+        }
         let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
         let channel = endpoint.connect().await.map_err(|_| Failure::unreachable(&url))?;
         Ok(Self::of_channel(channel, Token(token), Some(url), None))
@@ -205,6 +207,22 @@ impl Client {
         running.await.map_err(anyhow::Error::from)??;
         Ok(())
     }
+}
+
+/// What calls show of the configured token, where there is one.
+fn token(config: &Config) -> Result<Option<MetadataValue<Ascii>>, Failure> {
+    let Some(token) = config.token()? else { return Ok(None) };
+    let mut shown: MetadataValue<Ascii> =
+        format!("Bearer {token}").parse().ok().filter(|_| !token.is_empty()).ok_or_else(|| {
+            Failure::Usage("token_file: must hold a token in one line".to_owned())
+        })?;
+    shown.set_sensitive(true);
+    Ok(Some(shown))
+}
+
+fn is_this_machine(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 type Pipe = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<DuplexStream>>> + Send>>;

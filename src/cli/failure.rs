@@ -52,7 +52,7 @@ impl Failure {
 
     /// A server that does not answer.
     pub fn unreachable(server: &str) -> Self {
-        let trust = match server.starts_with("https:") {
+        let trust = match server.to_ascii_lowercase().starts_with("https:") {
             true => " Is its certificate of an authority that is known here (--server-authority)?",
             false => "",
         };
@@ -74,6 +74,9 @@ impl Failure {
                 "{message}; write the country code, or name the country with --phone-region"
             )),
             (Code::InvalidArgument, _) => Self::Usage(message.to_owned()),
+            (Code::Unauthenticated, _) => {
+                Self::Failed(format!("{message}; show the token of a caller with --token-file"))
+            }
             (Code::Unavailable, Some(server)) if is_transport(status) => Self::unreachable(server),
             (Code::Unavailable, _) => Self::Failed(format!("{message}; try again in a moment")),
             (Code::Unimplemented, Some(server)) => Self::Failed(format!(

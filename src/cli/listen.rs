@@ -1,6 +1,7 @@
 //! The listening socket, with a bound on the connections it lets in.
 
 use std::{
+    future::Future as _,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -13,7 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,13 +26,27 @@ use super::{failure::Failure, tls::Current};
 /// descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A caller who has not agreed on TLS by then has no connection.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A caller who has not agreed on TLS by then, or has not said which HTTP it speaks, has no
+/// connection: else whoever says nothing could hold all places.
+const GREETING: Duration = Duration::from_secs(10);
+/// How many bytes say which HTTP it is: the preface of HTTP/2 (RFC 9113, section 3.4).
+const GREETING_BYTES: usize = 24;
+/// How many callers may be agreeing on TLS at once; they have no place yet.
+const HANDSHAKES: usize = 256;
 
 /// A caller's connection, which gives its place back when it ends.
 pub struct Connection {
     stream: Stream,
+    /// Until when it must have said how much more.
+    greeting: Option<(Pin<Box<Sleep>>, usize)>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
+        let greeting = Some((Box::pin(sleep(GREETING)), GREETING_BYTES));
+        Self { stream, greeting, _place: place }
+    }
 }
 
 enum Stream {
@@ -66,7 +81,9 @@ async fn accept(
     tls: Option<Current>,
     incoming: &mpsc::Sender<io::Result<Connection>>,
 ) {
-    while let Ok(place) = places.clone().acquire_owned().await {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let gate = if tls.is_some() { &handshakes } else { &places };
+    while let Ok(place) = gate.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Small answers would wait for the acknowledgement of the one before: 44 ms.
@@ -75,11 +92,15 @@ async fn accept(
                 }
                 if let Some(tls) = &tls {
                     let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
-                    tokio::spawn(secure(stream, acceptor, place, incoming.clone()));
+                    let (places, incoming) = (Arc::clone(&places), incoming.clone());
+                    tokio::spawn(async move {
+                        secure(stream, acceptor, &places, &incoming).await;
+                        drop(place);
+                    });
                     continue;
                 }
-                let stream = Stream::Plain(stream);
-                if incoming.send(Ok(Connection { stream, _place: place })).await.is_err() {
+                let connection = Connection::new(Stream::Plain(stream), place);
+                if incoming.send(Ok(connection)).await.is_err() {
                     return;
                 }
             }
@@ -91,18 +112,21 @@ async fn accept(
     }
 }
 
-/// Agrees on TLS with a caller, and lets the connection in. Others come in meanwhile.
+/// Agrees on TLS with a caller, and lets the connection in when there is a place. Others come in
+/// meanwhile.
 async fn secure(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    place: OwnedSemaphorePermit,
-    incoming: mpsc::Sender<io::Result<Connection>>,
+    places: &Arc<Semaphore>,
+    incoming: &mpsc::Sender<io::Result<Connection>>,
 ) {
-    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+    match timeout(GREETING, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let stream = Stream::Tls(Box::new(stream));
+            // Nobody closes the semaphore.
+            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+            let connection = Connection::new(Stream::Tls(Box::new(stream)), place);
             // The server has stopped meanwhile: so the connection ends too.
-            let _ = incoming.send(Ok(Connection { stream, _place: place })).await;
+            let _ = incoming.send(Ok(connection)).await;
         }
         // A caller's matter, and a scanner makes many of them.
         Ok(Err(error)) => tracing::debug!(%error, "no TLS was agreed on"),
@@ -137,10 +161,20 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let before = into.filled().len();
+        let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
+        };
+        if let Some((until, left)) = &mut self.greeting {
+            *left = left.saturating_sub(into.filled().len() - before);
+            if *left == 0 {
+                self.greeting = None;
+            } else if read.is_pending() && until.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
+        read
     }
 }
 

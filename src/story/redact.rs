@@ -206,11 +206,20 @@ mod tests {
             ("4111111111111111 / 0927 / 123", format!("{card} / 0927 / {code}")),
             ("378282246310005 1234", format!("{card} {code}")),
             ("4111111111111111 12/27 123 ok", format!("{card} 12/27 {code} ok")),
+            ("4111 1111 1111 1111 3/27 123", format!("{card} 3/27 {code}")),
+            ("4111111111111111 123\r\nGroet, Anna", format!("{card} {code}\r\nGroet, Anna")),
+            ("4111111111111111 123 \nGroet", format!("{card} {code} \nGroet")),
+            ("4111111111111111 123 12/27", format!("{card} {code} 12/27")),
+            ("378282246310005 1227, thanks", format!("{card} {code}, thanks")),
         ] {
             check(text, &expected, &[CardNumber, SecurityCode]);
         }
         for rest in [
             " 240 euro",
+            ", € 250",
+            ": 250,-",
+            ", 250 €",
+            ", 250€",
             " 12/27 1234",
             " 12/27",
             ", 123.45",
@@ -294,6 +303,8 @@ mod tests {
             "passwordless: yes",
             "www: example",
             "password twice, then 3 times",
+            "password 2-step verification",
+            "wachtwoord www.shop.example/reset?id=1",
             "password https://example.com/1",
             "password: ****",
             "What is my password?",

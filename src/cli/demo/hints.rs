@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 /// The commands, ready to be copied; `program` is how this program was started.
 pub fn text(program: &str, address: SocketAddr, tls: bool) -> String {
-    let url = format!("{}://{address}", if tls { "https" } else { "http" });
+    let (url, plain, prior) = match tls {
+        true => (format!("https://{address}"), "", ""),
+        false => (format!("http://{address}"), "-plaintext ", "--http2-prior-knowledge "),
+    };
     let list = "throughline.v1.TimelineService/ListTimeline";
     let phone = r#"{"identifier": {"kind": "IDENTIFIER_KIND_PHONE", "value": "06 12345678"}}"#;
     format!(
@@ -21,10 +24,10 @@ pub fn text(program: &str, address: SocketAddr, tls: bool) -> String {
 
 The same call with buf (npm install -g @bufbuild/buf) or grpcurl, through reflection:
 
-  buf curl --protocol grpc --http2-prior-knowledge \\
+  buf curl --protocol grpc {prior}\\
     -d '{phone}' \\
     {url}/{list}
-  grpcurl -plaintext -d '{phone}' \\
+  grpcurl {plain}-d '{phone}' \\
     {address} {list}
 "
     )

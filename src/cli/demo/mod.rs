@@ -56,6 +56,9 @@ pub struct DemoArgs {
 /// command line it is in a temporary file: one named in the environment may be a real one.
 pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Result<(), Failure> {
     let mut stop = pin!(serve::stop_signal()?);
+    // What cannot be used is told before the story is.
+    let certificates = Certificates::of(&config)?;
+    let tls = certificates.as_ref().map(Certificates::current);
     let temporary = if database_named { None } else { Some(Temporary::new()?) };
     if let Some(folder) = &temporary {
         config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
@@ -68,8 +71,6 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     }
     if !args.no_serve {
         let store = cli::open(&config).await?;
-        let certificates = Certificates::of(&config)?;
-        let tls = certificates.as_ref().map(Certificates::current);
         let (address, incoming) = bind_near(config.listen, config.max_connections, &tls).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address, tls.is_some()))?;

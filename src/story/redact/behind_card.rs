@@ -1,5 +1,5 @@
 //! The security code that stands behind the number of a card, with or without the date until which
-//! the card is valid between them, and with no word that says what it is.
+//! the card is valid between or behind them, and with no word that says what it is.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::story::digit;
 const WORDS: &str = "exp expiry expires expiration valid until thru to date and code geldig tot \
     vervalt vervaldatum verloopt datum en utløper utløpsdato gyldig til udløber udløbsdato udløb \
     dato og";
-/// How many signs and letters may stand there.
+/// How many bytes of signs and letters may stand there.
 const MAX_BETWEEN: usize = 32;
 
 /// The code behind a card number that ends at a byte and has so many digits.
@@ -19,34 +19,60 @@ pub(super) fn find(text: &str, card_end: usize, card_digits: usize) -> Option<Se
     let code_digits = if card_digits == 15 { 4 } else { 3 };
     let next = skip(text, card_end)?;
     let behind_date = date_at(text, next).and_then(|end| skip(text, end));
-    let (at, dated) = (behind_date.unwrap_or(next), behind_date.is_some());
-    let range = digits_at(text, at);
-    let length = text[range.clone()].chars().count();
-    let rest = &text[range.end..];
-    let ends = match rest.chars().next() {
-        None => true,
-        Some(c) if c.is_alphanumeric() => false,
+    // Four digits may be a date, or the code itself.
+    [behind_date.map(|at| (at, true)), Some((next, false))].into_iter().flatten().find_map(
+        |(at, dated)| {
+            let range = digits_at(text, at);
+            let length = text[range.clone()].chars().count();
+            let is_code = length == code_digits && ends(text, range.end, dated);
+            is_code.then_some(Secret { range, kind: Redaction::SecurityCode })
+        },
+    )
+}
+
+/// Whether a code ends at a byte: it is no amount, no count, and no part of another number.
+fn ends(text: &str, at: usize, dated: bool) -> bool {
+    let rest = &text[at..];
+    let line = rest.lines().next().unwrap_or_default().trim_start_matches([' ', '\t']);
+    let Some(c) = line.chars().next() else { return true };
+    if rest.starts_with(char::is_alphanumeric) || is_currency(c) || line.starts_with(",-") {
+        return false;
+    }
+    if !rest.starts_with([' ', '\t']) {
         // A decimal, a date or a longer number.
-        Some(c) if !c.is_whitespace() => !rest[c.len_utf8()..].starts_with(char::is_numeric),
-        // What is counted has a name: "4111... 250 euro".
-        Some(c) => dated || c == '\n' || !rest.trim_start().starts_with(char::is_alphanumeric),
-    };
-    (length == code_digits && ends).then_some(Secret { range, kind: Redaction::SecurityCode })
+        return !line[c.len_utf8()..].starts_with(char::is_numeric);
+    }
+    // What is counted has a name: "4111... 250 euro".
+    dated || !c.is_alphanumeric() || date_at(text, text.len() - rest.len() + gap(rest)).is_some()
+}
+
+/// How many spaces a text begins with, in bytes.
+fn gap(text: &str) -> usize {
+    text.len() - text.trim_start_matches([' ', '\t']).len()
+}
+
+fn is_currency(c: char) -> bool {
+    matches!(c, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}')
 }
 
 /// Behind the signs and words that begin at a byte, up to a digit.
 fn skip(text: &str, from: usize) -> Option<usize> {
     let rest = &text[from..];
-    let between = rest.find(|c| digit::value(c).is_some())?;
-    let is_known = |word: &str| {
-        word.is_empty() || WORDS.split_ascii_whitespace().any(|it| it == word.to_lowercase())
-    };
-    let known = rest[..between].split(|c: char| !c.is_alphabetic()).all(is_known);
+    let near = &rest[..rest.floor_char_boundary(MAX_BETWEEN + 4)];
+    let between = near.find(|c| digit::value(c).is_some())?;
     // Something must stand there, else it is one number.
-    ((1..=MAX_BETWEEN).contains(&between) && known).then_some(from + between)
+    if !(1..=MAX_BETWEEN).contains(&between) || near[..between].contains(is_currency) {
+        return None;
+    }
+    let is_known = |word: &str| {
+        let word = word.to_lowercase();
+        word.is_empty() || WORDS.split_ascii_whitespace().any(|it| it == word)
+    };
+    let known = near[..between].split(|c: char| !c.is_alphabetic()).all(is_known);
+    known.then_some(from + between)
 }
 
-/// The end of a month and a year that begin at a byte: 12/27, 05-2028, 0927.
+/// The end of a month and a year that begin at a byte: 3/27, 05-2028, 0927.
 fn date_at(text: &str, at: usize) -> Option<usize> {
     let month = digits_at(text, at);
     let value = |range: &Range<usize>| {

@@ -134,6 +134,8 @@ pub(super) fn find(text: &str) -> Vec<Secret> {
         each_run(text, |run| {
             find_in_run(text, run, &mut context_start, &mut secrets);
         });
+        // A code behind a card is found before what stands in front of it within its run.
+        secrets.sort_unstable_by_key(|secret| (secret.range.start, secret.range.end));
     }
     secrets
 }
@@ -214,6 +216,7 @@ fn secret_at(run: &Run, from: usize, context: impl Fn() -> Context) -> Option<(R
     let card = ends().find(|(to, digits)| {
         (13..=19).contains(&digits.len())
             && checksum::is_card(digits)
+            && !ends_in_date(run, from, *to)
             && is_written_as_card(run, from, *to, &context)
     });
     if let Some((to, _)) = card {
@@ -233,6 +236,13 @@ fn secret_at(run: &Run, from: usize, context: impl Fn() -> Context) -> Option<(R
                 && context().holds(DIGIT_WORDS))
             || (length == 4 && context().names(PIN_WORDS)));
     is_code.then_some((Redaction::SecurityCode, from))
+}
+
+/// Whether the last group is the month of a date such as 3/27: of these one in ten makes a longer
+/// number with a right check digit.
+fn ends_in_date(run: &Run, from: usize, to: usize) -> bool {
+    let is_last = to > from && to + 1 == run.groups.len();
+    is_last && run.after == Some('/') && run.group_len(to) <= 2
 }
 
 /// One number in ten has a right check digit by chance, so the way it is written must fit as well:

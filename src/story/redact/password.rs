@@ -48,9 +48,10 @@ pub(super) fn find(text: &str, secrets: &mut Vec<Secret>) {
         if let Some((start, mut end)) = value_after(text, end) {
             let after = secrets[..numbers].partition_point(|number| number.range.end <= start);
             for number in &secrets[after..numbers] {
-                if number.range.start < end {
-                    end = end.max(number.range.end);
+                if number.range.start >= end {
+                    break;
                 }
+                end = end.max(number.range.end);
             }
             secrets.push(Secret { range: start..end, kind: Redaction::Password });
             at = end;
@@ -139,14 +140,16 @@ fn value_in(text: &str, start: usize, ends: fn(char) -> bool, far: bool) -> Opti
     is_one.then_some((start, start + length))
 }
 
-/// Whether a word right behind the word for a password can be nothing else: small letters among
-/// them, which order numbers do not have, with digits or signs that no sentence has.
+/// Whether a word right behind the word for a password is hardly anything else: small letters among
+/// them, which order numbers do not have, with digits or signs that no sentence has. Links, and
+/// words such as "2-step", are none.
 fn looks_chosen(word: &str) -> bool {
     word.len() >= 5
         && word.chars().any(char::is_lowercase)
         && word.contains(|c: char| c.is_ascii_digit() || "#$%&*_=+".contains(c))
-        && !word.contains("://")
-        && !word.contains('@')
+        && !word.contains(['/', '@'])
+        && !word.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('-')
+        && !word.starts_with("www.")
 }
 
 fn is_remark(word: &str) -> bool {

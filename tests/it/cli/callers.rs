@@ -69,7 +69,9 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
 fn what_a_person_wrote_in_the_file_stays() {
     let folder = TempFolder::new();
     let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-    let file = format!("# The shop of Utrecht.\n[[caller]]\nname = 'shop' # ours\ntoken_sha256 = '{hash}'\n");
+    let file = format!(
+        "# The shop of Utrecht.\n[[caller]]\nname = 'shop' # ours\ntoken_sha256 = '{hash}'\n"
+    );
     fs::write(folder.path().join("callers.toml"), &file).unwrap();
     caller(&folder, &["add", "desk"]);
     let after = fs::read_to_string(folder.path().join("callers.toml")).unwrap();

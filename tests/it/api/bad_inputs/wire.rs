@@ -244,7 +244,8 @@ async fn number_15_unknown_fields_are_accepted() {
     .await;
 }
 
-/// There is no TLS yet; what is not HTTP is cut off in the same way, and the next call is served.
+/// Where there is no TLS, what is not HTTP is cut off, and the next call is served; where there is,
+/// see `cli::tls`.
 #[tokio::test]
 async fn number_16_what_is_not_http_is_cut_off() {
     on_both(async |database| {

@@ -44,14 +44,20 @@ pub fn written_card(random: &mut Random) -> String {
     let (number, groups) = card(random);
     let separator =
         random.pick(&["", "", " ", " ", " ", "-", ".", "\u{a0}", "\u{202f}", " - ", "  ", "–"]);
+    let written = grouped(&number, groups, separator);
+    in_script(random, written)
+}
+
+/// A number in groups of digits.
+pub fn grouped(number: &str, groups: &[usize], separator: &str) -> String {
     let mut parts = Vec::new();
-    let mut rest = number.as_str();
+    let mut rest = number;
     for group in groups {
         let (part, behind) = rest.split_at(*group);
         parts.push(part);
         rest = behind;
     }
-    in_script(random, parts.join(separator))
+    parts.join(separator)
 }
 
 /// One in ten is in full-width or Arabic-Indic digits.

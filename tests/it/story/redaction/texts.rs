@@ -1,5 +1,7 @@
 //! Texts of customers and agents in four languages, each with what must go and what must stay.
 
+use throughline::story::redact::Redaction;
+
 use super::numbers;
 use crate::random::Random;
 
@@ -14,13 +16,25 @@ pub enum Kind {
     Password,
 }
 
+impl Kind {
+    fn replacement(self) -> &'static str {
+        match self {
+            Self::Card => Redaction::CardNumber,
+            Self::SecurityCode | Self::CodeBehindCard => Redaction::SecurityCode,
+            Self::NationalId => Redaction::NationalId,
+            Self::Password => Redaction::Password,
+        }
+        .replacement()
+    }
+}
+
 /// A text with its label.
 pub struct Labelled {
     pub text: String,
-    /// What must go.
-    pub secret: Option<(Kind, String)>,
-    /// What must stay beside it.
-    pub stays: Vec<String>,
+    /// What secret it tells.
+    pub secret: Option<Kind>,
+    /// What it is to be: with nothing gone but the secret.
+    pub wanted: Vec<String>,
 }
 
 const CARD: [&str; 24] = [
@@ -73,13 +87,16 @@ const CODE: [&str; 20] = [
     "CVV2={}",
 ];
 
-const BEHIND: [&str; 6] = [
+const BEHIND: [&str; 9] = [
     "{} 12/27 {}",
+    "{} 3/27 {}",
     "{} 04/28, {}",
     "{} {}",
     "{}, exp 11/26, {}",
     "{} / 0927 / {}",
     "{}\n05-29\n{}",
+    "{} {} 12/27",
+    "{} {}\r\nThanks",
 ];
 
 const BSN: [&str; 7] = [
@@ -127,7 +144,10 @@ const PASSWORD: [&str; 16] = [
     "mit kodeord {} virker ikke",
 ];
 
-const HARMLESS: [&str; 32] = [
+const HARMLESS: [&str; 35] = [
+    "My password 2-step {}",
+    "wachtwoord www.shop.example/reset?id={}",
+    "The back of the set says {}",
     "My order {} has not arrived.",
     "Call me back on {} please",
     "The invoice says {}",
@@ -203,58 +223,61 @@ const AROUND: [&str; 12] = [
 
 /// A text: of two of them one tells a secret.
 pub fn make(random: &mut Random) -> Labelled {
-    let (text, secret) = match random.below(16) {
+    let Labelled { text, secret, wanted } = match random.below(16) {
         0..=2 => of(random, Kind::Card, &CARD, numbers::written_card),
         3 => of(random, Kind::SecurityCode, &CODE, |it| {
-            let code = code(it, 3);
+            let code = numbers::digits(it, 3);
             numbers::in_script(it, code)
         }),
         4 => behind(random),
         5 | 6 => national_id(random),
         7 => of(random, Kind::Password, &PASSWORD, numbers::password),
-        8 => (random.pick(&NO_SECRETS).to_owned(), None),
-        _ => (random.pick(&HARMLESS).replacen("{}", &numbers::harmless(random), 1), None),
+        8 => harmless(random.pick(&NO_SECRETS).to_owned()),
+        _ => harmless(random.pick(&HARMLESS).replacen("{}", &numbers::harmless(random), 1)),
     };
     let (before, after) = (random.pick(&AROUND), random.pick(&AROUND));
-    let (text, stays) = match random.below(4) {
-        0 => (format!("{before} {text}"), vec![before.to_owned()]),
-        1 => (format!("{text}\n{after}"), vec![after.to_owned()]),
-        2 => (format!("{before}\n{text}\n{after}"), vec![before.to_owned(), after.to_owned()]),
-        _ => (text, Vec::new()),
+    let form = random.below(4);
+    let around = |text: &String| match form {
+        0 => format!("{before} {text}"),
+        1 => format!("{text}\n{after}"),
+        2 => format!("{before}\n{text}\n{after}"),
+        _ => text.clone(),
     };
-    Labelled { text, secret, stays }
+    Labelled { text: around(&text), secret, wanted: wanted.iter().map(around).collect() }
 }
 
-type Told = (String, Option<(Kind, String)>);
+fn harmless(text: String) -> Labelled {
+    Labelled { wanted: vec![text.clone()], text, secret: None }
+}
 
 fn of(
     random: &mut Random,
     kind: Kind,
     templates: &[&'static str],
     secret: fn(&mut Random) -> String,
-) -> Told {
-    let secret = secret(random);
-    (random.pick(templates).replacen("{}", &secret, 1), Some((kind, secret)))
+) -> Labelled {
+    let (template, secret) = (random.pick(templates), secret(random));
+    let wanted = vec![template.replacen("{}", kind.replacement(), 1)];
+    Labelled { text: template.replacen("{}", &secret, 1), secret: Some(kind), wanted }
 }
 
-fn behind(random: &mut Random) -> Told {
+fn behind(random: &mut Random) -> Labelled {
+    let template = random.pick(&BEHIND);
     let (card, groups) = numbers::card(random);
-    let code = code(random, if groups.len() == 4 { 3 } else { 4 });
-    let text = random.pick(&BEHIND).replacen("{}", &card, 1).replacen("{}", &code, 1);
-    (text, Some((Kind::CodeBehindCard, code)))
-}
-
-/// A code that stands nowhere else in the text, so that one can see that it is gone.
-fn code(random: &mut Random, count: usize) -> String {
-    loop {
-        let code = numbers::digits(random, count);
-        if !AROUND.iter().chain(&BEHIND).any(|text| text.contains(&code)) {
-            return code;
-        }
+    let code = numbers::digits(random, if groups.len() == 4 { 3 } else { 4 });
+    let separator = random.pick(&["", " ", "-"]);
+    let both = |card: &str, code: &str| template.replacen("{}", card, 1).replacen("{}", code, 1);
+    let text = both(&numbers::grouped(&card, groups, separator), &code);
+    let (no_card, no_code) = (Kind::Card.replacement(), Kind::CodeBehindCard.replacement());
+    let mut wanted = vec![both(no_card, no_code)];
+    // Card and code together may be a longer number with a right check digit: then both go as one.
+    if separator != "-" {
+        wanted.push(template.replacen("{} {}", no_card, 1));
     }
+    Labelled { text, secret: Some(Kind::CodeBehindCard), wanted }
 }
 
-fn national_id(random: &mut Random) -> Told {
+fn national_id(random: &mut Random) -> Labelled {
     let kind = Kind::NationalId;
     match random.below(4) {
         0 => of(random, kind, &BSN, numbers::bsn),
