@@ -1,7 +1,9 @@
 //! A call-centre desktop: the phone rings, the number goes in, and the briefing comes out before
 //! the agent says hello. The screen then follows the customer.
 //!
-//!     cargo run --example call_centre -- http://127.0.0.1:7417 '+31612345678' --follow
+//! ```sh
+//! cargo run --example call_centre -- http://127.0.0.1:7417 '+31612345678' --follow
+//! ```
 
 use std::error::Error;
 

@@ -1,8 +1,10 @@
 //! A social-care tool: logs a message from a social network under the person behind the handle, and
 //! shows what the others of the company know already.
 //!
-//!     cargo run --example social_care -- http://127.0.0.1:7417 facebook:100004837265911 \
-//!         'Where is my television?' [CASE-PASS]
+//! ```sh
+//! cargo run --example social_care -- http://127.0.0.1:7417 facebook:100004837265911 \
+//!     'Where is my television?' [CASE-PASS]
+//! ```
 
 use std::error::Error;
 

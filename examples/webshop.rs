@@ -1,7 +1,9 @@
 //! A webshop's backend, which also runs the tills: it records what is bought and what comes back,
 //! and shows a customer who has logged in what there is.
 //!
-//!     cargo run --example webshop -- http://127.0.0.1:7417 sanne.bakker@example.com
+//! ```sh
+//! cargo run --example webshop -- http://127.0.0.1:7417 sanne.bakker@example.com
+//! ```
 
 use std::error::Error;
 
