@@ -2,6 +2,8 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
+use protox::prost_reflect::DescriptorPool;
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=migrations");
@@ -14,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&protos)?;
+    require_roles(&compiler.descriptor_pool())?;
     let descriptors = compiler.file_descriptor_set();
 
     // Reflection and the JSON form of messages read the descriptors at run time.
@@ -37,5 +40,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         .extern_path(".throughline.v1.SearchTimelineResponse", "crate::api::page::EncodedPage")
         .extern_path(".throughline.v1.WatchTimelineResponse", "crate::api::watch::EncodedEvent")
         .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// No call is anybody's by oversight.
+fn require_roles(contract: &DescriptorPool) -> Result<(), Box<dyn Error>> {
+    let roles =
+        contract.get_extension_by_name("throughline.v1.roles").ok_or("no option (roles)")?;
+    let services = contract.services().filter(|it| it.full_name().starts_with("throughline."));
+    for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        if !method.options().has_extension(&roles) {
+            return Err(
+                format!("{}: say who may call it: option (roles)", method.full_name()).into()
+            );
+        }
+    }
     Ok(())
 }

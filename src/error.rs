@@ -36,6 +36,8 @@ pub enum Error {
     MayNotVerify { field: String },
     #[error("the caller is not known")]
     UnknownCaller,
+    #[error("no role of this caller may make this call")]
+    RoleMayNot,
     #[error("merge not found")]
     MergeNotFound,
     #[error("the two are one customer already")]

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -11,11 +11,14 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+use super::access;
 use crate::{
     error::Error,
     model::{IdentifierKind, Micros, Origin},
     story::text,
 };
+
+pub use crate::pb::Role;
 
 /// The metadata that names the person who acts through a caller.
 pub const ACTOR: &str = "throughline-actor";
@@ -25,16 +28,27 @@ const MAX_ACTOR_CHARS: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub name: Cow<'static, str>,
+    /// What it is for: which calls it may make.
+    pub roles: Vec<Role>,
     /// The kinds of identifiers that it may say are verified.
     pub verifies: Vec<IdentifierKind>,
     pub verifies_profile: bool,
 }
 
 impl Caller {
-    /// Whoever calls without a token: no rights to verify.
-    pub const LOCAL: Self =
-        Self { name: Cow::Borrowed("local"), verifies: Vec::new(), verifies_profile: false };
+    /// Whoever calls without a token: every role, and no rights to verify.
+    pub fn local() -> Self {
+        Self {
+            name: LOCAL.into(),
+            roles: vec![Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor],
+            verifies: Vec::new(),
+            verifies_profile: false,
+        }
+    }
 }
+
+/// The name of whoever calls without a token.
+pub const LOCAL: &str = "local";
 
 /// Who acts: the caller, and the person behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +61,16 @@ pub struct Actor {
 impl Actor {
     /// Somebody who calls without a token and names no person.
     pub fn local() -> Self {
-        Self { caller: Arc::new(Caller::LOCAL), name: Caller::LOCAL.name.into_owned() }
+        Self { caller: Arc::new(Caller::local()), name: LOCAL.to_owned() }
     }
 
     pub fn caller(&self) -> &str {
         &self.caller.name
+    }
+
+    /// Whether it may make the call of a path.
+    pub fn may_call(&self, path: &str) -> bool {
+        access::may_call(&self.caller.roles, path)
     }
 
     /// Whether identifiers of a kind are verified where this caller says so.
@@ -66,7 +85,7 @@ impl Actor {
 
     /// The id under which a call is remembered: no caller meets the calls of another one.
     pub fn own(&self, request_id: Uuid) -> Uuid {
-        if *self.caller == Caller::LOCAL {
+        if self.caller.name == LOCAL {
             return request_id;
         }
         let mut hash = Sha256::new();
@@ -147,8 +166,8 @@ impl Callers {
     fn caller(&self, headers: &HeaderMap, now: Micros) -> Result<Arc<Caller>, Error> {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else {
-            let local = || Arc::new(Caller::LOCAL);
-            return (!self.alone).then(local).ok_or(Error::UnknownCaller);
+            static LOCAL: LazyLock<Arc<Caller>> = LazyLock::new(|| Arc::new(Caller::local()));
+            return (!self.alone).then(|| Arc::clone(&LOCAL)).ok_or(Error::UnknownCaller);
         };
         // RFC 9110, section 11.1: the scheme in any case, then one space or more.
         let (scheme, token) = value

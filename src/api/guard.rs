@@ -111,6 +111,9 @@ where
             match self.layer.callers.actor(request.headers(), self.layer.clock.now()) {
                 Ok(actor) => {
                     span.record("caller", actor.caller());
+                    if !actor.may_call(request.uri().path()) {
+                        deadline = deadline.and(Err(Error::RoleMayNot.into()));
+                    }
                     request.extensions_mut().insert(actor);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),

@@ -1,6 +1,7 @@
 //! The gRPC edge: a call is validated, becomes a command or a query of the store, and its result a
 //! message. One file per service.
 
+mod access;
 pub mod body;
 mod briefing;
 pub mod caller;

@@ -123,6 +123,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::TooManyClaims => (Code::ResourceExhausted, ErrorReason::TooManyClaims),
         Error::MayNotVerify { .. } => (Code::PermissionDenied, ErrorReason::MayNotVerify),
         Error::UnknownCaller => (Code::Unauthenticated, ErrorReason::UnknownCaller),
+        Error::RoleMayNot => (Code::PermissionDenied, ErrorReason::RoleMayNot),
         Error::MergeNotFound => (Code::NotFound, ErrorReason::MergeNotFound),
         Error::AlreadyMerged => (Code::AlreadyExists, ErrorReason::AlreadyMerged),
         Error::AlreadyUnmerged => (Code::FailedPrecondition, ErrorReason::AlreadyUnmerged),

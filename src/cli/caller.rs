@@ -31,6 +31,9 @@ enum Command {
     Add {
         /// Letters, digits, '.', '_' and '-'
         name: String,
+        /// What it is for: recorder, reader, agent or supervisor
+        #[arg(long = "role", value_name = "ROLE,...", value_delimiter = ',', required = true)]
+        roles: Vec<String>,
         /// The kinds of identifiers that it may say are verified, and profile
         #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
         verifies: Vec<String>,
@@ -66,8 +69,8 @@ pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     let out = &mut io::stdout();
     let name = path.display();
     match args.command {
-        Command::Add { name: caller, verifies, expires } => {
-            let token = file.add(&caller, verifies, expires)?;
+        Command::Add { name: caller, roles, verifies, expires } => {
+            let token = file.add(&caller, roles, verifies, expires)?;
             file.save()?;
             writeln!(out, "The token of {caller}, shown this once:\n\n  {token}\n")?;
             writeln!(out, "{name} has its hash. Servers know it within seconds.")?;
@@ -135,12 +138,14 @@ impl CallersFile {
     fn add(
         &mut self,
         name: &str,
+        roles: Vec<String>,
         verifies: Vec<String>,
         expires: Option<String>,
     ) -> Result<String, Failure> {
         let (token, hash) = new_token();
         let mut caller = Table::new();
         caller.insert("name", value(name));
+        caller.insert("roles", value(roles.into_iter().collect::<Array>()));
         caller.insert("token_sha256", value(hash));
         if let Some(expires) = expires {
             caller.insert("expires", value(expires));
@@ -155,7 +160,7 @@ impl CallersFile {
     fn rotate(&mut self, name: &str) -> Result<String, Failure> {
         let (token, hash) = new_token();
         let caller = self.caller(name)?;
-        let [before] = &hashes(caller)[..] else {
+        let [before] = &texts(caller, "token_sha256")[..] else {
             return Err(Failure::Failed(format!(
                 "{name} has two tokens; `throughline caller retire {name}` takes the older one \
                  away"
@@ -168,7 +173,7 @@ impl CallersFile {
 
     fn retire(&mut self, name: &str) -> Result<(), Failure> {
         let caller = self.caller(name)?;
-        let [_, newer] = &hashes(caller)[..] else {
+        let [_, newer] = &texts(caller, "token_sha256")[..] else {
             return Err(Failure::Failed(format!(
                 "{name} has one token alone; `throughline caller rotate {name}` gives it another, \
                  and `throughline caller revoke {name}` removes it"
@@ -187,13 +192,9 @@ impl CallersFile {
 
     /// A table of all callers.
     fn list(&mut self) -> Result<String, Failure> {
-        let heads = ["name", "tokens", "expires", "may verify"].map(str::to_owned);
+        let heads = ["name", "roles", "tokens", "expires", "may verify"].map(str::to_owned);
         let mut rows = vec![heads];
         for caller in self.callers()?.iter() {
-            let verifies = match caller.get("verifies").and_then(Item::as_array) {
-                Some(kinds) => kinds.iter().filter_map(|kind| kind.as_str()).collect(),
-                None => vec![text(caller, "verifies")],
-            };
             let expires = match caller.get("expires").and_then(Item::as_datetime) {
                 Some(time) => time.to_string(),
                 None => text(caller, "expires").to_owned(),
@@ -203,17 +204,18 @@ impl CallersFile {
             };
             rows.push([
                 text(caller, "name").to_owned(),
-                hashes(caller).len().to_string(),
+                texts(caller, "roles").join(", "),
+                texts(caller, "token_sha256").len().to_string(),
                 or(expires, "never"),
-                or(verifies.join(", "), "nothing"),
+                or(texts(caller, "verifies").join(", "), "nothing"),
             ]);
         }
         if rows.len() == 1 {
             return Ok("No callers. `throughline caller add NAME` adds one.\n".to_owned());
         }
         let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2), width(3)];
-        let line = |row: &[String; 4]| {
+        let widths = [width(0), width(1), width(2), width(3), width(4)];
+        let line = |row: &[String; 5]| {
             let cells = row.iter().zip(widths).map(|(cell, width)| pad(cell, width));
             format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
         };
@@ -253,10 +255,13 @@ fn text<'a>(caller: &'a Table, key: &str) -> &'a str {
     caller.get(key).and_then(Item::as_str).unwrap_or_default()
 }
 
-/// The hashes of its tokens, the older one first.
-fn hashes(caller: &Table) -> Vec<String> {
-    match caller.get("token_sha256").and_then(Item::as_array) {
-        Some(all) => all.iter().filter_map(|hash| hash.as_str()).map(str::to_owned).collect(),
-        None => vec![text(caller, "token_sha256").to_owned()],
+/// The texts of a list, or the one text that stands for it; of hashes the older one first.
+fn texts(caller: &Table, key: &str) -> Vec<String> {
+    match caller.get(key) {
+        None => Vec::new(),
+        Some(Item::Value(toml_edit::Value::Array(all))) => {
+            all.iter().filter_map(|one| one.as_str()).map(str::to_owned).collect()
+        }
+        Some(_) => vec![text(caller, key).to_owned()],
     }
 }

@@ -58,7 +58,7 @@ mod tests {
         let file = folder.join("callers.toml");
         // The hash of "test".
         let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let desk = format!("[[caller]]\nname = 'desk'\ntoken_sha256 = '{hash}'\n");
+        let desk = format!("[[caller]]\nname = 'desk'\nroles = 'agent'\ntoken_sha256 = '{hash}'\n");
         fs::write(&file, &desk).unwrap();
         let config = Config { callers_file: Some(file.clone()), ..Config::default() };
         let known = config.callers().unwrap();

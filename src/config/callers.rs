@@ -3,6 +3,8 @@
 //! ```toml
 //! [[caller]]
 //! name = "webshop"
+//! # What it is for: recorder, reader, agent or supervisor, or several of them.
+//! roles = ["recorder", "reader"]
 //! # A token is random: `openssl rand -hex 32 > token`. The caller keeps it, and sends it as
 //! # `authorization: Bearer TOKEN`; here stands its hash: `tr -d '\n' < token | sha256sum`.
 //! # Two of them, in brackets, while a new one takes the place of an old one.
@@ -18,7 +20,7 @@ use toml::{Table, Value};
 
 use super::{Problem, Problems, parse};
 use crate::{
-    api::caller::{Caller, Callers, Registered},
+    api::caller::{Caller, Callers, LOCAL, Registered, Role},
     model::{IdentifierKind, Micros},
 };
 
@@ -88,9 +90,9 @@ impl Reader<'_> {
 
     fn caller(&mut self, place: &str, table: &Table) -> Option<Registered> {
         for key in table.keys() {
-            if !["name", "token_sha256", "expires", "verifies"].contains(&key.as_str()) {
-                let advice = "there is no such key; a caller has name, token_sha256, expires and \
-                              verifies";
+            if !["name", "roles", "token_sha256", "expires", "verifies"].contains(&key.as_str()) {
+                let advice = "there is no such key; a caller has name, roles, token_sha256, \
+                              expires and verifies";
                 self.fail(&format!("{place}: {key}"), advice);
             }
         }
@@ -99,6 +101,10 @@ impl Reader<'_> {
             let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and \
                           not `local`, which is whoever has no token";
             self.fail(place, advice);
+        }
+        let roles = table.get("roles").and_then(read_roles);
+        if roles.is_none() {
+            self.fail(place, "roles: must be some of recorder, reader, agent, supervisor");
         }
         let tokens_sha256 = table.get("token_sha256").and_then(read_hashes);
         if tokens_sha256.is_none() {
@@ -112,7 +118,8 @@ impl Reader<'_> {
             self.fail(place, "expires: must be a time such as 2027-12-31T00:00:00Z");
         }
         let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
-        let caller = Caller { name: name?.to_owned().into(), verifies, verifies_profile };
+        let (name, roles) = (name?.to_owned().into(), roles?);
+        let caller = Caller { name, roles, verifies, verifies_profile };
         let (tokens_sha256, expires_at) = (tokens_sha256?, expires.flatten());
         Some(Registered { caller, tokens_sha256, expires_at })
     }
@@ -120,11 +127,7 @@ impl Reader<'_> {
     fn rights(&mut self, place: &str, value: Option<&Value>) -> (Vec<IdentifierKind>, bool) {
         let mut kinds = Vec::new();
         let mut profile = false;
-        let words = match value {
-            None => return (kinds, profile),
-            Some(Value::Array(words)) => words.as_slice(),
-            Some(other) => std::slice::from_ref(other),
-        };
+        let Some(words) = value.map(listed) else { return (kinds, profile) };
         let mut all_known = true;
         for word in words {
             match word.as_str() {
@@ -145,19 +148,32 @@ impl Reader<'_> {
 
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (1..=MAX_NAME_CHARS).contains(&name.len())
-        && name.chars().all(allowed)
-        && name != Caller::LOCAL.name
+    (1..=MAX_NAME_CHARS).contains(&name.len()) && name.chars().all(allowed) && name != LOCAL
+}
+
+/// One role or several, by name.
+fn read_roles(value: &Value) -> Option<Vec<Role>> {
+    let role = |value: &Value| {
+        let name = value.as_str().filter(|name| name.bytes().all(|b| b.is_ascii_lowercase()))?;
+        let role = Role::from_str_name(&format!("ROLE_{}", name.to_uppercase()))?;
+        (role != Role::Unspecified).then_some(role)
+    };
+    let roles: Option<Vec<_>> = listed(value).iter().map(role).collect();
+    roles.filter(|roles| !roles.is_empty())
+}
+
+/// The values of a list, or the one value that is none.
+fn listed(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(values) => values,
+        one => std::slice::from_ref(one),
+    }
 }
 
 /// One hash, or two.
 fn read_hashes(value: &Value) -> Option<Vec<[u8; 32]>> {
-    let values = match value {
-        Value::Array(values) => values.as_slice(),
-        one => std::slice::from_ref(one),
-    };
     let hashes: Option<Vec<_>> =
-        values.iter().map(|value| value.as_str().and_then(read_hash)).collect();
+        listed(value).iter().map(|value| value.as_str().and_then(read_hash)).collect();
     hashes.filter(|hashes| (1..=2).contains(&hashes.len()))
 }
 

@@ -104,7 +104,11 @@ fn beyond_this_machine_everybody_shows_a_token() {
     let folder = TempFolder::new();
     let file = folder.path().join("callers.toml").display().to_string();
     let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-    fs::write(&file, format!("[[caller]]\nname = 'desk'\ntoken_sha256 = '{hash}'\n")).unwrap();
+    fs::write(
+        &file,
+        format!("[[caller]]\nname = 'desk'\nroles = 'agent'\ntoken_sha256 = '{hash}'\n"),
+    )
+    .unwrap();
     for (listen, unprotected, anybody) in
         [("127.0.0.1:0", "false", true), ("[::]:0", "false", false), ("[::]:0", "true", true)]
     {
@@ -207,8 +211,8 @@ fn values_that_name_nobody_are_read_as_identifiers() {
 fn a_caller_is_known_by_the_hash_of_its_token() {
     let hash = |digit: char| digit.to_string().repeat(64);
     let file = format!(
-        "[[caller]]\nname = 'webshop'\ntoken_sha256 = '{}'\nverifies = ['account', 'profile']\n\
-         [[caller]]\nname = 'desk'\ntoken_sha256 = '{}'\n",
+        "[[caller]]\nname = 'webshop'\nroles = ['recorder', 'reader']\ntoken_sha256 = '{}'\nverifies = ['account', 'profile']\n\
+         [[caller]]\nname = 'desk'\nroles = 'agent'\ntoken_sha256 = '{}'\n",
         hash('a'),
         hash('B'),
     );
@@ -225,11 +229,11 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
       callers.toml: colour: there is no such key; the file has tables [[caller]] alone
     ");
     let wrong = format!(
-        "[[caller]]\nname = 'local'\ntoken_sha256 = '{0}'\n\
+        "[[caller]]\nname = 'local'\nroles = 'agent'\ntoken_sha256 = '{0}'\n\
          [[caller]]\ntoken = 'geheim'\n\
-         [[caller]]\nname = 'desk'\ntoken_sha256 = '{1}geheim'\nverifies = ['acount', 7]\n\
-         [[caller]]\nname = 'shop'\ntoken_sha256 = '{0}'\nverifies = 'email'\n\
-         [[caller]]\nname = 'shop'\ntoken_sha256 = '{0}'\n",
+         [[caller]]\nname = 'desk'\nroles = ['agent', 'king']\ntoken_sha256 = '{1}geheim'\nverifies = ['acount', 7]\n\
+         [[caller]]\nname = 'shop'\nroles = 'reader'\ntoken_sha256 = '{0}'\nverifies = 'email'\n\
+         [[caller]]\nname = 'shop'\nroles = 'reader'\ntoken_sha256 = '{0}'\n",
         hash('a'),
         "b".repeat(58),
     );
@@ -238,9 +242,11 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(problems, @"
     the configuration cannot be used:
       callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token: there is no such key; a caller has name, token_sha256, expires and verifies
+      callers.toml: caller 2: token: there is no such key; a caller has name, roles, token_sha256, expires and verifies
       callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor
       callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
+      callers.toml: caller 3 (desk): roles: must be some of recorder, reader, agent, supervisor
       callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
       callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
       callers.toml: caller 5 (shop): name: another caller has it
@@ -269,7 +275,7 @@ fn a_token_is_replaced_by_another_and_expires() {
         Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
     let file = format!(
-        "[[caller]]\nname = 'desk'\ntoken_sha256 = ['{}', '{}']\nexpires = 2027-01-01T00:00:00Z\n",
+        "[[caller]]\nname = 'desk'\nroles = 'agent'\ntoken_sha256 = ['{}', '{}']\nexpires = 2027-01-01T00:00:00Z\n",
         hash("old"),
         hash("new"),
     );
@@ -285,9 +291,9 @@ fn a_token_is_replaced_by_another_and_expires() {
     let three = hash("x").repeat(3);
     let [one, two, three] = [&three[..64], &three[64..128], &three[128..]];
     let wrong = format!(
-        "[[caller]]\nname = 'a'\ntoken_sha256 = ['{one}', '{two}', '{three}']\n\
-         [[caller]]\nname = 'b'\ntoken_sha256 = ['{one}', '{two}']\nexpires = '2027'\n\
-         [[caller]]\nname = 'c'\ntoken_sha256 = []\n"
+        "[[caller]]\nname = 'a'\nroles = 'agent'\ntoken_sha256 = ['{one}', '{two}', '{three}']\n\
+         [[caller]]\nname = 'b'\nroles = 'agent'\ntoken_sha256 = ['{one}', '{two}']\nexpires = '2027'\n\
+         [[caller]]\nname = 'c'\nroles = 'agent'\ntoken_sha256 = []\n"
     );
     assert_snapshot!(read_callers("callers.toml", &wrong).unwrap_err(), @"
     the configuration cannot be used:

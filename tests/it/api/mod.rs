@@ -22,6 +22,7 @@ mod quotes;
 mod reask_rate;
 mod record;
 mod replay;
+mod roles;
 mod same_hits;
 mod search;
 mod search_customers;

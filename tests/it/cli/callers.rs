@@ -40,8 +40,14 @@ fn known(folder: &TempFolder, token: &str) -> Option<String> {
 fn a_caller_is_added_rotated_retired_and_revoked() {
     let folder = TempFolder::new();
     let desk = || Some("desk".to_owned());
-    let first = token(&caller(&folder, &["add", "desk", "--verifies", "account,email"]));
-    let shop = token(&caller(&folder, &["add", "shop", "--expires", "2027-12-31T00:00:00Z"]));
+    let first = token(&caller(
+        &folder,
+        &["add", "desk", "--role", "agent,supervisor", "--verifies", "account,email"],
+    ));
+    let shop = token(&caller(
+        &folder,
+        &["add", "shop", "--role", "recorder", "--expires", "2027-12-31T00:00:00Z"],
+    ));
     assert_ne!(first, shop);
     assert_eq!(known(&folder, &first), desk());
     let mode = fs::metadata(folder.path().join("callers.toml")).unwrap().permissions().mode();
@@ -50,9 +56,9 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     let second = token(&caller(&folder, &["rotate", "desk"]));
     assert_eq!((known(&folder, &first), known(&folder, &second)), (desk(), desk()));
     assert_snapshot!(caller(&folder, &["list"]), @"
-    name  tokens  expires               may verify
-    desk  2       never                 account, email
-    shop  1       2027-12-31T00:00:00Z  nothing
+    name  roles              tokens  expires               may verify
+    desk  agent, supervisor  2       never                 account, email
+    shop  recorder           1       2027-12-31T00:00:00Z  nothing
     ");
     assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` takes the older one away");
     caller(&folder, &["retire", "desk"]);
@@ -70,10 +76,10 @@ fn what_a_person_wrote_in_the_file_stays() {
     let folder = TempFolder::new();
     let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let file = format!(
-        "# The shop of Utrecht.\n[[caller]]\nname = 'shop' # ours\ntoken_sha256 = '{hash}'\n"
+        "# The shop of Utrecht.\n[[caller]]\nname = 'shop' # ours\nroles = 'recorder'\ntoken_sha256 = '{hash}'\n"
     );
     fs::write(folder.path().join("callers.toml"), &file).unwrap();
-    caller(&folder, &["add", "desk"]);
+    caller(&folder, &["add", "desk", "--role", "agent"]);
     let after = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
     assert!(after.starts_with(&file), "{after}");
     caller(&folder, &["revoke", "desk"]);
@@ -85,16 +91,17 @@ fn what_a_server_would_not_read_is_not_written() {
     let folder = TempFolder::new();
     assert_snapshot!(refused(&folder, &["caller", "list"]), @"2: throughline: which file of callers? Name it with --callers-file");
     for wrong in [
-        &["add", "a b"][..],
-        &["add", "local"],
-        &["add", "desk", "--verifies", "acount"],
-        &["add", "desk", "--expires", "tomorrow"],
+        &["add", "desk", "--role", "king"][..],
+        &["add", "a b", "--role", "agent"],
+        &["add", "local", "--role", "agent"],
+        &["add", "desk", "--role", "agent,supervisor", "--verifies", "acount"],
+        &["add", "desk", "--role", "agent", "--expires", "tomorrow"],
     ] {
         assert!(not(&folder, wrong).starts_with("2: throughline: the configuration"), "{wrong:?}");
     }
     assert!(not(&folder, &["rotate", "nobody"]).contains("there is no such caller"));
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
-    caller(&folder, &["add", "desk"]);
-    let twice = not(&folder, &["add", "desk"]);
+    caller(&folder, &["add", "desk", "--role", "agent"]);
+    let twice = not(&folder, &["add", "desk", "--role", "agent"]);
     assert!(twice.contains("name: another caller has it"), "{twice}");
 }

@@ -8,7 +8,7 @@ pub mod wire;
 
 pub use folder::TempFolder;
 pub use rows::RowCounter;
-pub use server::{DESK_TOKEN, NOW, SHOP_TOKEN, Server, settings};
+pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
 
 /// An empty database of one test.
 pub struct Database {

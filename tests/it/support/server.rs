@@ -10,7 +10,8 @@ use throughline::{
     clock::Clock,
     model::{IdentifierKind, Micros},
     pb::{
-        case_service_client::CaseServiceClient, customer_service_client::CustomerServiceClient,
+        Role, case_service_client::CaseServiceClient,
+        customer_service_client::CustomerServiceClient,
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
@@ -69,17 +70,32 @@ pub fn settings(clock: Clock) -> Settings {
     }
 }
 
+/// The roles, each with the name of the caller that has it alone.
+pub const ROLES: [(&str, Role); 4] = [
+    ("recorder", Role::Recorder),
+    ("reader", Role::Reader),
+    ("agent", Role::Agent),
+    ("supervisor", Role::Supervisor),
+];
+
 fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
-        let verifies = verifies.to_vec();
+        let (verifies, roles) = (verifies.to_vec(), vec![Role::Agent, Role::Supervisor]);
         let tokens_sha256 = vec![Sha256::digest(token).into()];
-        let caller = Caller { name: name.into(), verifies, verifies_profile };
+        let caller = Caller { name: name.into(), roles, verifies, verifies_profile };
         Registered { caller, tokens_sha256, expires_at: None }
     };
-    Callers::new([
+    let mut all = vec![
         caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
         caller("desk", DESK_TOKEN, &[IdentifierKind::LoyaltyCard], false),
-    ])
+    ];
+    // One of each role, whose token is the name of the role.
+    for (name, role) in ROLES {
+        let mut alone = caller(name, name, &[], false);
+        alone.caller.roles = vec![role];
+        all.push(alone);
+    }
+    Callers::new(all)
 }
 
 impl Server {
