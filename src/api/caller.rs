@@ -3,16 +3,20 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    future::pending,
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tokio::{sync::watch, time::sleep};
 use uuid::Uuid;
 
 use super::access;
 use crate::{
+    clock::Clock,
     error::Error,
     model::{IdentifierKind, Micros, Origin},
     story::text,
@@ -109,9 +113,9 @@ pub struct Registered {
 }
 
 /// The callers that the server knows, by their tokens. Copies share them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Callers {
-    known: Arc<RwLock<Arc<[Known]>>>,
+    known: Arc<watch::Sender<Arc<[Known]>>>,
     /// Whether nobody else may call.
     alone: bool,
 }
@@ -120,6 +124,13 @@ struct Known {
     token_sha256: [u8; 32],
     expires_at: Option<Micros>,
     caller: Arc<Caller>,
+}
+
+/// Nobody.
+impl Default for Callers {
+    fn default() -> Self {
+        Self::new([])
+    }
 }
 
 /// Shows no hash.
@@ -139,7 +150,7 @@ impl Callers {
                 Known { token_sha256, expires_at, caller }
             })
         });
-        Self { known: Arc::new(RwLock::new(known.collect())), alone: false }
+        Self { known: Arc::new(watch::Sender::new(known.collect())), alone: false }
     }
 
     /// The same, where whoever shows no token is none of them.
@@ -149,47 +160,101 @@ impl Callers {
 
     /// Takes over others in the place of these, for all copies, from the next call on.
     pub fn replace(&self, others: &Self) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = others.known();
+        self.known.send_replace(others.known());
     }
 
     fn known(&self) -> Arc<[Known]> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.known.borrow())
     }
 
     /// Who a call is by that comes now.
     pub fn actor(&self, headers: &HeaderMap, now: Micros) -> Result<Actor, Error> {
-        let caller = self.caller(headers, now)?;
+        let caller = match shown(headers)? {
+            Some(token_sha256) => find(&self.known(), &token_sha256, now)
+                .map(|known| Arc::clone(&known.caller))
+                .ok_or(Error::UnknownCaller)?,
+            None if self.alone => return Err(Error::UnknownCaller),
+            None => {
+                static LOCAL: LazyLock<Arc<Caller>> = LazyLock::new(|| Arc::new(Caller::local()));
+                Arc::clone(&LOCAL)
+            }
+        };
         let name = actor_name(headers)?.unwrap_or_else(|| caller.name.clone().into_owned());
         Ok(Actor { caller, name })
     }
 
-    fn caller(&self, headers: &HeaderMap, now: Micros) -> Result<Arc<Caller>, Error> {
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = given.next() else {
-            static LOCAL: LazyLock<Arc<Caller>> = LazyLock::new(|| Arc::new(Caller::local()));
-            return (!self.alone).then(|| Arc::clone(&LOCAL)).ok_or(Error::UnknownCaller);
-        };
-        // RFC 9110, section 11.1: the scheme in any case, then one space or more.
-        let (scheme, token) = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.split_once(' '))
-            .filter(|_| given.next().is_none())
-            .ok_or(Error::UnknownCaller)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::UnknownCaller);
-        }
-        let hash = Sha256::digest(token.trim_start_matches(' '));
-        // All of them, whichever it is: the time tells nothing.
-        let mut found = None;
-        for known in self.known().iter() {
-            let is_valid = known.expires_at.is_none_or(|expires_at| now < expires_at);
-            if bool::from(known.token_sha256.ct_eq(&hash)) && is_valid {
-                found = Some(Arc::clone(&known.caller));
+    /// What a call goes on by that may be made now.
+    pub fn right(&self, headers: &HeaderMap, path: &str, clock: Clock) -> Right {
+        let token_sha256 = shown(headers).ok().flatten();
+        Right { known: self.known.subscribe(), token_sha256, path: path.to_owned(), clock }
+    }
+}
+
+/// What a long call goes on by: the token that it has shown.
+#[derive(Clone)]
+pub struct Right {
+    known: watch::Receiver<Arc<[Known]>>,
+    /// None: it has shown none, and none can be taken away.
+    token_sha256: Option<[u8; 32]>,
+    path: String,
+    clock: Clock,
+}
+
+impl Right {
+    /// Ends when the token is worth nothing any more, or no role of its caller may make the call.
+    pub async fn lost(mut self) -> Error {
+        let Some(token_sha256) = self.token_sha256 else { return pending().await };
+        loop {
+            let now = self.clock.now();
+            let expires_at = match find(&self.known.borrow_and_update(), &token_sha256, now) {
+                None => return Error::UnknownCaller,
+                Some(known) if !access::may_call(&known.caller.roles, &self.path) => {
+                    return Error::RoleMayNot;
+                }
+                Some(known) => known.expires_at,
+            };
+            let expired = async {
+                let Some(expires_at) = expires_at else { return pending().await };
+                let left = u64::try_from(expires_at.saturating_sub(now)).unwrap_or(0);
+                sleep(Duration::from_micros(left)).await;
+            };
+            tokio::select! {
+                // An error means that the server is gone, and the call with it.
+                changed = self.known.changed() => if changed.is_err() { return Error::Stopping },
+                () = expired => {}
             }
         }
-        found.ok_or(Error::UnknownCaller)
     }
+}
+
+/// Whose token it is, if it is worth anything now.
+fn find<'a>(known: &'a [Known], token_sha256: &[u8; 32], now: Micros) -> Option<&'a Known> {
+    // All of them, whichever it is: the time tells nothing.
+    let mut found = None;
+    for known in known {
+        let is_valid = known.expires_at.is_none_or(|expires_at| now < expires_at);
+        if bool::from(known.token_sha256.ct_eq(token_sha256)) && is_valid {
+            found = Some(known);
+        }
+    }
+    found
+}
+
+/// The hash of the token that a call shows, where it shows one.
+fn shown(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Error> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    // RFC 9110, section 11.1: the scheme in any case, then one space or more.
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|_| given.next().is_none())
+        .ok_or(Error::UnknownCaller)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Error::UnknownCaller);
+    }
+    Ok(Some(Sha256::digest(token.trim_start_matches(' ')).into()))
 }
 
 /// The person who acts, where one is named.

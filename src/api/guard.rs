@@ -114,7 +114,10 @@ where
                     if !actor.may_call(request.uri().path()) {
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
+                    let Self { layer: GuardLayer { callers, clock, .. }, .. } = self;
+                    let right = callers.right(request.headers(), request.uri().path(), *clock);
                     request.extensions_mut().insert(actor);
+                    request.extensions_mut().insert(right);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }

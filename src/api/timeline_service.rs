@@ -3,7 +3,9 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor, convert,
+    Api, actor,
+    caller::Right,
+    convert,
     guard::CallerDeadline,
     page::EncodedPage,
     page_token::PageTokens,
@@ -117,6 +119,7 @@ impl TimelineService for Api {
         request: Request<pb::WatchTimelineRequest>,
     ) -> Result<Response<WatchStream>, Status> {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
+        let right = request.extensions().get::<Right>().cloned();
         let request = request.into_inner();
         let (watched, behind) = validate::watch(&request, &self.rules)?;
         let case_id = match watched {
@@ -136,7 +139,7 @@ impl TimelineService for Api {
             token => WatchStart::Resume(tokens.read(token)?),
         };
         let watch = self.store.watch(start, case_id).await?;
-        Ok(Response::new(self.watches.start(watch, tokens, deadline, place)))
+        Ok(Response::new(self.watches.start(watch, tokens, deadline, right, place)))
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use crate::{
+    api::caller::Right,
     error::Error,
     store::{Watch, WatchedEntry},
 };
@@ -60,12 +61,14 @@ impl Watches {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyWatches)
     }
 
-    /// Follows a watch until the caller, the deadline or the server ends it.
+    /// Follows a watch until the caller, the deadline or the server ends it, or the caller has lost
+    /// the right to it.
     pub fn start(
         &self,
         watch: Watch,
         tokens: WatchTokens,
         deadline: Option<Instant>,
+        right: Option<Right>,
         place: OwnedSemaphorePermit,
     ) -> WatchStream {
         let (events, taken) = mpsc::channel(QUEUE);
@@ -79,6 +82,7 @@ impl Watches {
                 // An error means that the server is gone, which is a stop too.
                 _ = stopping.wait_for(|stopping| *stopping) => Error::Stopping,
                 () = passed(deadline) => Error::DeadlinePassed,
+                error = lost(right) => error,
                 Err(error) = follower.follow() => error,
             };
             if error == Error::SlowReader {
@@ -96,6 +100,13 @@ impl Watches {
 async fn passed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn lost(right: Option<Right>) -> Error {
+    match right {
+        Some(right) => right.lost().await,
         None => std::future::pending().await,
     }
 }

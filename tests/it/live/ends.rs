@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use throughline::{
-    api::watch::WatchBounds,
+    api::{
+        caller::{Caller, Callers, Registered, Role},
+        watch::WatchBounds,
+    },
     clock::Clock,
     pb::{self, timeline_service_client::TimelineServiceClient, watch_timeline_response::Event},
     server::Settings,
@@ -14,6 +18,7 @@ use tonic::{Code, Request, transport::Endpoint};
 use super::{Watching, assert_ended, ids, resume, watch, watch_all};
 use crate::{
     calls::{Refusal, account, note, refusal, said, to},
+    identity::with_token,
     support::{NOW, Server, on_both, settings},
 };
 
@@ -47,6 +52,43 @@ async fn a_shutdown_ends_a_watch_with_its_token() {
         let made = server.recorded(to(&anna.id, note("y"))).await;
         let mut resumed = server.watching(resume(&anna.id, &watching.token)).await;
         assert_eq!(ids(&resumed.caught_up().await), [made.entry_id]);
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_its_token_is_taken_away_or_may_not_watch_any_more() {
+    let caller = |name: &'static str, role| Registered {
+        caller: Caller { name: name.into(), roles: vec![role], ..Caller::local() },
+        tokens_sha256: vec![Sha256::digest(name).into()],
+        expires_at: None,
+    };
+    on_both(async |database| {
+        let callers = || [caller("one", Role::Reader), caller("two", Role::Reader)];
+        let settings = Settings { callers: Callers::new(callers()), ..settings(Clock::Fixed(NOW)) };
+        let shared = settings.callers.clone();
+        let server = Server::start_with(database, settings).await;
+        let anna = server.made(vec![account("anna")]).await;
+        let begin = async |token: &str| {
+            Watching::begin(&server.timeline, with_token(token, watch(&anna.id))).await
+        };
+        let (mut one, mut two) = (begin("one").await, begin("two").await);
+        let mut nobodys = server.watching(watch(&anna.id)).await;
+
+        shared.replace(&Callers::new([caller("two", Role::Reader)]));
+        let ended = one.end().await;
+        assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &one.token);
+        let made = server.recorded(to(&anna.id, note("x"))).await;
+        assert_eq!(two.entry().await.id, made.entry_id);
+
+        shared.replace(&Callers::new([caller("two", Role::Recorder)]));
+        let ended = two.end().await;
+        assert_ended(&ended.1, Code::PermissionDenied, "ROLE_MAY_NOT", &two.token);
+        // Whoever showed no token has none to lose.
+        assert_eq!(nobodys.entry().await.id, made.entry_id);
+        let made = server.recorded(to(&anna.id, note("y"))).await;
+        assert_eq!(nobodys.entry().await.id, made.entry_id);
         server.stop().await;
     })
     .await;

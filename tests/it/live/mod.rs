@@ -18,7 +18,7 @@ use throughline::pb::{
     watch_timeline_response::Event,
 };
 use tokio::time::timeout;
-use tonic::{Code, Status, Streaming, transport::Channel};
+use tonic::{Code, IntoRequest, Status, Streaming, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use crate::{calls::Refusal, calls::refusal, support::Server};
@@ -57,7 +57,7 @@ impl Watching {
     /// Begins a watch, which must be accepted.
     pub async fn begin(
         client: &TimelineServiceClient<Channel>,
-        call: pb::WatchTimelineRequest,
+        call: impl IntoRequest<pb::WatchTimelineRequest>,
     ) -> Self {
         let stream = client.clone().watch_timeline(call).await.unwrap().into_inner();
         let customer = pb::WatchedCustomer::default();
