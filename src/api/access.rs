@@ -6,8 +6,16 @@ use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
 use crate::pb::{DESCRIPTORS, Role};
 
-/// The roles that may make a call, by its path.
-static ROLES: LazyLock<HashMap<String, Vec<Role>>> = LazyLock::new(|| {
+/// What the contract says of a call.
+struct Call {
+    /// Who may make it beside the supervisor.
+    roles: Vec<Role>,
+    /// Whether its answer goes on, so that who may make it can change meanwhile.
+    is_stream: bool,
+}
+
+/// The calls, by their paths.
+static CALLS: LazyLock<HashMap<String, Call>> = LazyLock::new(|| {
     let contract = DescriptorPool::decode(DESCRIPTORS).unwrap_or_default();
     let Some(option) = contract.get_extension_by_name("throughline.v1.roles") else {
         return HashMap::new();
@@ -16,7 +24,8 @@ static ROLES: LazyLock<HashMap<String, Vec<Role>>> = LazyLock::new(|| {
     calls
         .map(|call| {
             let path = format!("/{}/{}", call.parent_service().full_name(), call.name());
-            (path, roles_of(&call, &option))
+            let roles = roles_of(&call, &option);
+            (path, Call { roles, is_stream: call.is_server_streaming() })
         })
         .collect()
 });
@@ -31,6 +40,11 @@ fn roles_of(call: &MethodDescriptor, option: &ExtensionDescriptor) -> Vec<Role> 
 /// Whether one of the roles may make the call of a path. A call that does not exist is nobody's to
 /// refuse.
 pub fn may_call(roles: &[Role], path: &str) -> bool {
-    let may = |allowed: &Vec<Role>| allowed.iter().any(|role| roles.contains(role));
-    roles.contains(&Role::Supervisor) || ROLES.get(path).is_none_or(may)
+    let may = |call: &Call| call.roles.iter().any(|role| roles.contains(role));
+    roles.contains(&Role::Supervisor) || CALLS.get(path).is_none_or(may)
+}
+
+/// Whether the answer of a call goes on.
+pub fn is_stream(path: &str) -> bool {
+    CALLS.get(path).is_some_and(|call| call.is_stream)
 }

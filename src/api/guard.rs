@@ -21,7 +21,7 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, field::Empty};
 
-use super::{caller::Callers, one_message::OneMessage, status::refused};
+use super::{access, caller::Callers, one_message::OneMessage, status::refused};
 use crate::{clock::Clock, error::Error, pb::ErrorReason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -114,10 +114,12 @@ where
                     if !actor.may_call(request.uri().path()) {
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
-                    let Self { layer: GuardLayer { callers, clock, .. }, .. } = self;
-                    let right = callers.right(request.headers(), request.uri().path(), *clock);
                     request.extensions_mut().insert(actor);
-                    request.extensions_mut().insert(right);
+                    if access::is_stream(request.uri().path()) {
+                        let GuardLayer { callers, clock, .. } = &self.layer;
+                        let right = callers.right(request.headers(), request.uri().path(), *clock);
+                        request.extensions_mut().insert(right);
+                    }
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }
