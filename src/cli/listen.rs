@@ -83,7 +83,7 @@ async fn accept(
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     let gate = if tls.is_some() { &handshakes } else { &places };
-    while let Ok(place) = gate.clone().acquire_owned().await {
+    while let Ok(permit) = gate.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Small answers would wait for the acknowledgement of the one before: 44 ms.
@@ -95,11 +95,11 @@ async fn accept(
                     let (places, incoming) = (Arc::clone(&places), incoming.clone());
                     tokio::spawn(async move {
                         secure(stream, acceptor, &places, &incoming).await;
-                        drop(place);
+                        drop(permit);
                     });
                     continue;
                 }
-                let connection = Connection::new(Stream::Plain(stream), place);
+                let connection = Connection::new(Stream::Plain(stream), permit);
                 if incoming.send(Ok(connection)).await.is_err() {
                     return;
                 }
@@ -220,5 +220,38 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_stream::StreamExt as _;
+
+    use super::*;
+
+    /// What a connection reads at first, and then, by a clock that passes whenever nothing happens.
+    async fn reads(greeting: &[u8]) -> [io::Result<usize>; 2] {
+        let (address, mut incoming) = bind(([127, 0, 0, 1], 0).into(), 1, None).await.unwrap();
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        caller.write_all(greeting).await.unwrap();
+        let mut connection = incoming.next().await.unwrap().unwrap();
+        let mut bytes = [0; 64];
+        let mut read = async || match timeout(100 * GREETING, connection.read(&mut bytes)).await {
+            Ok(read) => read,
+            Err(_) => Ok(0),
+        };
+        [read().await, read().await]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_is_let_go_and_whoever_has_greeted_may_be_silent() {
+        let kind = |read: &io::Result<usize>| read.as_ref().map_err(io::Error::kind).copied();
+        let [first, _] = reads(b"").await;
+        assert_eq!(kind(&first), Err(io::ErrorKind::TimedOut));
+        let [first, then] = reads(b"PRI").await;
+        assert_eq!((kind(&first), kind(&then)), (Ok(3), Err(io::ErrorKind::TimedOut)));
+        let [first, then] = reads(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        assert_eq!((kind(&first), kind(&then)), (Ok(24), Ok(0)));
     }
 }

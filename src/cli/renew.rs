@@ -2,14 +2,36 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::{api::caller::Callers, config::Config};
 
 /// How often the files are looked at: a token that is taken away is worth nothing soon after.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Looks for ever. `look` takes over what has changed, and tells whether anything has; where it
-/// cannot be used, that is told once, and what was there before goes on.
-pub async fn keep(what: &'static str, mut look: impl FnMut() -> Result<bool, String>) {
+/// The tasks that look, until it is dropped.
+#[derive(Default)]
+pub struct Renewing(Vec<JoinHandle<()>>);
+
+impl Renewing {
+    /// Looks at one thing more. `look` takes over what has changed, and tells whether anything has;
+    /// where it cannot be used, that is told once, and what was there before goes on.
+    pub fn keep(
+        &mut self,
+        what: &'static str,
+        look: impl FnMut() -> Result<bool, String> + Send + 'static,
+    ) {
+        self.0.push(tokio::spawn(look_for_ever(what, look)));
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn look_for_ever(what: &'static str, mut look: impl FnMut() -> Result<bool, String>) {
     let mut last = Ok(false);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;

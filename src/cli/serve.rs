@@ -3,30 +3,27 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{connect, failure::Failure, listen, renew, tls::Certificates};
+use super::{
+    connect,
+    failure::Failure,
+    listen,
+    renew::{self, Renewing},
+    tls::{Certificates, Current},
+};
 use crate::{
     config::{Config, redacted_url},
-    server,
+    server::{self, Settings},
 };
 
 /// Serves the configured database.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
-    // Read before the callers are: what changes in between is seen as a change.
-    let callers_text = config.callers_text()?;
-    let settings = connect::serving(config)?;
-    let certificates = Certificates::of(config)?;
-    let tls = certificates.as_ref().map(Certificates::current);
+    let Prepared { settings, tls, renewing } = prepare(config)?;
+    let is_secure = tls.is_some();
     let store = super::open(config).await?;
     let (address, incoming) = listen::bind(config.listen, config.max_connections, tls)
         .await
         .map_err(|error| listen::advice(config.listen, &error))?;
-    let is_secure = certificates.is_some();
-    let callers = renew::callers(config.clone(), settings.callers.clone(), callers_text);
-    let mut renewing = vec![tokio::spawn(renew::keep("the callers", callers))];
-    renewing.extend(certificates.map(|mut certificates| {
-        tokio::spawn(renew::keep("the TLS certificates", move || certificates.renew()))
-    }));
     tracing::info!(
         %address,
         database = %redacted_url(&config.database),
@@ -34,11 +31,34 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         tls = is_secure,
         "serving"
     );
-    let ended = server::run(incoming, store, settings, stop).await;
-    renewing.iter().for_each(tokio::task::JoinHandle::abort);
-    ended?;
+    server::run(incoming, store, settings, stop).await?;
+    drop(renewing);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What a server on a socket needs.
+pub struct Prepared {
+    pub settings: Settings,
+    pub tls: Option<Current>,
+    /// Keeps both true to their files.
+    pub renewing: Renewing,
+}
+
+/// All that the files of the configuration say, or what is wrong with them.
+pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
+    // Read before the callers are: what changes in between is seen as a change.
+    let callers_text = config.callers_text()?;
+    let settings = connect::serving(config)?;
+    let certificates = Certificates::of(config)?;
+    let tls = certificates.as_ref().map(Certificates::current);
+    let mut renewing = Renewing::default();
+    let callers = renew::callers(config.clone(), settings.callers.clone(), callers_text);
+    renewing.keep("the callers", callers);
+    if let Some(mut certificates) = certificates {
+        renewing.keep("the TLS certificates", move || certificates.renew());
+    }
+    Ok(Prepared { settings, tls, renewing })
 }
 
 /// Ends when Ctrl-C is pressed or the process is asked to stop.

@@ -27,8 +27,9 @@ use crate::{
         flags::Flags,
         listen,
         render::Look,
-        serve, terminal, timeline,
-        tls::{Certificates, Current},
+        serve::{self, Prepared},
+        terminal, timeline,
+        tls::Current,
     },
     clock::{Clock, MovedClock},
     config::{Config, redacted_url},
@@ -56,15 +57,14 @@ pub struct DemoArgs {
 /// command line it is in a temporary file: one named in the environment may be a real one.
 pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Result<(), Failure> {
     let mut stop = pin!(serve::stop_signal()?);
-    // What cannot be used is told before the story is.
-    let certificates = Certificates::of(&config)?;
-    let tls = certificates.as_ref().map(Certificates::current);
     let temporary = if database_named { None } else { Some(Temporary::new()?) };
     if let Some(folder) = &temporary {
         config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
     }
     // The world's phone numbers have their country codes, but those who try may leave it out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
+    // What cannot be used is told before the story is.
+    let Prepared { settings, tls, renewing: _renewing } = serve::prepare(&config)?;
     tokio::select! {
         shown = show(&config) => shown?,
         () = &mut stop => return Ok(()),
@@ -74,7 +74,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
         let (address, incoming) = bind_near(config.listen, config.max_connections, &tls).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address, tls.is_some()))?;
-        server::run(incoming, store, connect::serving(&config)?, stop).await?;
+        server::run(incoming, store, settings, stop).await?;
     }
     Ok(())
 }
