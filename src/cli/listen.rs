@@ -43,8 +43,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
-        let greeting = Some((Box::pin(sleep(GREETING)), GREETING_BYTES));
+    /// `patience` is how long it may take to say which HTTP it speaks.
+    fn new(stream: Stream, place: OwnedSemaphorePermit, patience: Duration) -> Self {
+        let greeting = Some((Box::pin(sleep(patience)), GREETING_BYTES));
         Self { stream, greeting, _place: place }
     }
 }
@@ -99,7 +100,7 @@ async fn accept(
                     });
                     continue;
                 }
-                let connection = Connection::new(Stream::Plain(stream), permit);
+                let connection = Connection::new(Stream::Plain(stream), permit, GREETING);
                 if incoming.send(Ok(connection)).await.is_err() {
                     return;
                 }
@@ -124,7 +125,7 @@ async fn secure(
         Ok(Ok(stream)) => {
             // Nobody closes the semaphore.
             let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
-            let connection = Connection::new(Stream::Tls(Box::new(stream)), place);
+            let connection = Connection::new(Stream::Tls(Box::new(stream)), place, GREETING);
             // The server has stopped meanwhile: so the connection ends too.
             let _ = incoming.send(Ok(connection)).await;
         }
@@ -226,32 +227,37 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio_stream::StreamExt as _;
 
     use super::*;
 
-    /// What a connection reads at first, and then, by a clock that passes whenever nothing happens.
-    async fn reads(greeting: &[u8]) -> [io::Result<usize>; 2] {
-        let (address, mut incoming) = bind(([127, 0, 0, 1], 0).into(), 1, None).await.unwrap();
-        let mut caller = TcpStream::connect(address).await.unwrap();
-        caller.write_all(greeting).await.unwrap();
-        let mut connection = incoming.next().await.unwrap().unwrap();
-        let mut bytes = [0; 64];
-        let mut read = async || match timeout(100 * GREETING, connection.read(&mut bytes)).await {
-            Ok(read) => read,
-            Err(_) => Ok(0),
-        };
-        [read().await, read().await]
+    /// A caller, and its connection.
+    async fn pair(patience: Duration) -> (TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let caller = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        (caller, Connection::new(Stream::Plain(stream), place, patience))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn whoever_says_nothing_is_let_go_and_whoever_has_greeted_may_be_silent() {
-        let kind = |read: &io::Result<usize>| read.as_ref().map_err(io::Error::kind).copied();
-        let [first, _] = reads(b"").await;
-        assert_eq!(kind(&first), Err(io::ErrorKind::TimedOut));
-        let [first, then] = reads(b"PRI").await;
-        assert_eq!((kind(&first), kind(&then)), (Ok(3), Err(io::ErrorKind::TimedOut)));
-        let [first, then] = reads(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-        assert_eq!((kind(&first), kind(&then)), (Ok(24), Ok(0)));
+    #[tokio::test]
+    async fn whoever_does_not_greet_is_let_go() {
+        let (mut caller, mut connection) = pair(Duration::from_millis(20)).await;
+        caller.write_all(b"PRI").await.unwrap();
+        let mut bytes = Vec::new();
+        let ended = connection.read_to_end(&mut bytes).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(bytes, b"PRI");
+    }
+
+    #[tokio::test]
+    async fn whoever_has_greeted_may_be_silent() {
+        let (mut caller, mut connection) = pair(GREETING).await;
+        caller.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let mut bytes = [0; GREETING_BYTES];
+        connection.read_exact(&mut bytes[..23]).await.unwrap();
+        assert!(connection.greeting.is_some());
+        connection.read_exact(&mut bytes[23..]).await.unwrap();
+        assert!(connection.greeting.is_none());
     }
 }
