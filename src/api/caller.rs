@@ -28,6 +28,10 @@ pub use crate::pb::Role;
 pub const ACTOR: &str = "throughline-actor";
 const MAX_ACTOR_CHARS: usize = 100;
 
+/// Every role.
+pub const ROLES: [Role; 5] =
+    [Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor, Role::PrivacyOfficer];
+
 /// An application that calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -44,7 +48,7 @@ impl Caller {
     pub fn local() -> Self {
         Self {
             name: LOCAL.into(),
-            roles: vec![Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor],
+            roles: ROLES.to_vec(),
             verifies: Vec::new(),
             verifies_profile: false,
         }

@@ -115,7 +115,7 @@ where
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
                     request.extensions_mut().insert(actor);
-                    if access::is_stream(request.uri().path()) {
+                    if access::call(request.uri().path()).is_some_and(|call| call.is_stream) {
                         let GuardLayer { callers, clock, .. } = &self.layer;
                         let right = callers.right(request.headers(), request.uri().path(), *clock);
                         request.extensions_mut().insert(right);
