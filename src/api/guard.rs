@@ -21,7 +21,12 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, field::Empty};
 
-use super::{access, caller::Callers, one_message::OneMessage, status::refused};
+use super::{
+    access,
+    caller::{Callers, Peer},
+    one_message::OneMessage,
+    status::refused,
+};
 use crate::{clock::Clock, error::Error, pb::ErrorReason};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -108,18 +113,20 @@ where
         request.headers_mut().remove(TIMEOUT);
         // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
-            match self.layer.callers.actor(request.headers(), self.layer.clock.now()) {
+            let GuardLayer { callers, clock, .. } = &self.layer;
+            let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+            match span.in_scope(|| callers.actor(request.headers(), &peer, clock.now())) {
                 Ok(actor) => {
                     span.record("caller", actor.caller());
                     if !actor.may_call(request.uri().path()) {
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
-                    request.extensions_mut().insert(actor);
-                    if access::is_stream(request.uri().path()) {
-                        let GuardLayer { callers, clock, .. } = &self.layer;
-                        let right = callers.right(request.headers(), request.uri().path(), *clock);
+                    let path = request.uri().path();
+                    if access::is_stream(path) {
+                        let right = callers.right(&actor, request.headers(), &peer, path, *clock);
                         request.extensions_mut().insert(right);
                     }
+                    request.extensions_mut().insert(actor);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }

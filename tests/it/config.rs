@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
 use throughline::{
+    api::caller::Peer,
     config::{Config, Problems, SETTINGS, Sources, read_callers, redacted_url},
     model::MergeRule,
     story::blocked::Blocked,
@@ -120,7 +121,7 @@ fn beyond_this_machine_everybody_shows_a_token() {
             ("callers_file", &file),
         ];
         let callers = resolve(&settings, &[], "").unwrap().callers().unwrap();
-        let nobody = callers.actor(&http::HeaderMap::new(), 0);
+        let nobody = callers.actor(&http::HeaderMap::new(), &Peer::default(), 0);
         assert_eq!(nobody.is_ok(), anybody, "{listen} {unprotected}");
     }
 }
@@ -264,7 +265,7 @@ fn known(file: &str, token: &str, now: &str) -> Option<String> {
     let mut headers = http::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
-    let actor = read_callers("callers.toml", file).unwrap().actor(&headers, now);
+    let actor = read_callers("callers.toml", file).unwrap().actor(&headers, &Peer::default(), now);
     actor.ok().map(|actor| actor.caller().to_owned())
 }
 

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use http::HeaderMap;
 use insta::assert_snapshot;
-use throughline::config::read_callers;
+use throughline::{api::caller::Peer, config::read_callers};
 
 use super::process::{printed, refused};
 use crate::support::TempFolder;
@@ -32,7 +32,7 @@ fn known(folder: &TempFolder, token: &str) -> Option<String> {
     assert!(!text.contains(token));
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let actor = read_callers("callers.toml", &text).unwrap().actor(&headers, 0);
+    let actor = read_callers("callers.toml", &text).unwrap().actor(&headers, &Peer::default(), 0);
     actor.ok().map(|actor| actor.caller().to_owned())
 }
 
@@ -56,9 +56,9 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     let second = token(&caller(&folder, &["rotate", "desk"]));
     assert_eq!((known(&folder, &first), known(&folder, &second)), (desk(), desk()));
     assert_snapshot!(caller(&folder, &["list"]), @"
-    name  roles              tokens  expires               may verify
-    desk  agent, supervisor  2       never                 account, email
-    shop  recorder           1       2027-12-31T00:00:00Z  nothing
+    name  roles              known by  expires               may verify
+    desk  agent, supervisor  2 tokens  never                 account, email
+    shop  recorder           1 token   2027-12-31T00:00:00Z  nothing
     ");
     assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` takes the older one away");
     caller(&folder, &["retire", "desk"]);
