@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&protos)?;
-    require_roles(&compiler.descriptor_pool())?;
+    require_access(&compiler.descriptor_pool())?;
     let descriptors = compiler.file_descriptor_set();
 
     // Reflection and the JSON form of messages read the descriptors at run time.
@@ -43,16 +43,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// No call is anybody's by oversight.
-fn require_roles(contract: &DescriptorPool) -> Result<(), Box<dyn Error>> {
-    let roles =
-        contract.get_extension_by_name("throughline.v1.roles").ok_or("no option (roles)")?;
+/// No call is anybody's by oversight, and of none is it forgotten to say what it shows.
+fn require_access(contract: &DescriptorPool) -> Result<(), Box<dyn Error>> {
+    let access =
+        contract.get_extension_by_name("throughline.v1.access").ok_or("no option (access)")?;
     let services = contract.services().filter(|it| it.full_name().starts_with("throughline."));
     for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        if !method.options().has_extension(&roles) {
-            return Err(
-                format!("{}: say who may call it: option (roles)", method.full_name()).into()
-            );
+        let options = method.options();
+        let option = options.get_extension(&access);
+        let given = |field: &str| option.as_message().is_some_and(|it| it.has_field_by_name(field));
+        for field in ["roles", "data", "audited"] {
+            if !given(field) {
+                let name = method.full_name();
+                return Err(format!("{name}: option (access) has no {field}").into());
+            }
         }
     }
     Ok(())

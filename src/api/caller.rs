@@ -44,6 +44,10 @@ use shown::{Shown, Token};
 pub const ACTOR: &str = "throughline-actor";
 const MAX_ACTOR_CHARS: usize = 100;
 
+/// Every role.
+pub const ROLES: [Role; 5] =
+    [Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor, Role::PrivacyOfficer];
+
 /// An application that calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -60,7 +64,7 @@ impl Caller {
     pub fn local() -> Self {
         Self {
             name: LOCAL.into(),
-            roles: vec![Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor],
+            roles: ROLES.to_vec(),
             verifies: Vec::new(),
             verifies_profile: false,
         }

@@ -122,7 +122,7 @@ where
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
                     let path = request.uri().path();
-                    if access::is_stream(path) {
+                    if access::call(path).is_some_and(|call| call.is_stream) {
                         let right = callers.right(&actor, request.headers(), &peer, path, *clock);
                         request.extensions_mut().insert(right);
                     }

@@ -31,7 +31,7 @@ enum Command {
     Add {
         /// Letters, digits, '.', '_' and '-'
         name: String,
-        /// What it is for: recorder, reader, agent or supervisor
+        /// What it is for: recorder, reader, agent, supervisor or privacy_officer
         #[arg(long = "role", value_name = "ROLE,...", value_delimiter = ',', required = true)]
         roles: Vec<String>,
         /// The kinds of identifiers that it may say are verified, and profile

@@ -3,7 +3,7 @@
 //! ```toml
 //! [[caller]]
 //! name = "webshop"
-//! # What it is for: recorder, reader, agent or supervisor, or several of them.
+//! # What it is for: recorder, reader, agent, supervisor or privacy_officer, or several of them.
 //! roles = ["recorder", "reader"]
 //! # A token is random: `openssl rand -hex 32 > token`. The caller keeps it, and sends it as
 //! # `authorization: Bearer TOKEN`; here stands its hash: `tr -d '\n' < token | sha256sum`.
@@ -128,7 +128,11 @@ impl Reader<'_> {
         }
         let roles = table.get("roles").and_then(read_roles);
         if roles.is_none() {
-            self.fail(place, "roles: must be some of recorder, reader, agent, supervisor");
+            self.fail(
+                place,
+                "roles: must be some of recorder, reader, agent, supervisor, \
+                              privacy_officer",
+            );
         }
         let tokens_sha256 = proofs::hashes(table, "token_sha256");
         if tokens_sha256.is_none() {
@@ -184,7 +188,9 @@ pub(super) fn is_name(name: &str) -> bool {
 /// One role or several, by name.
 fn read_roles(value: &Value) -> Option<Vec<Role>> {
     let role = |value: &Value| {
-        let name = value.as_str().filter(|name| name.bytes().all(|b| b.is_ascii_lowercase()))?;
+        let name = value
+            .as_str()
+            .filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))?;
         let role = Role::from_str_name(&format!("ROLE_{}", name.to_uppercase()))?;
         (role != Role::Unspecified).then_some(role)
     };

@@ -226,8 +226,8 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(read_callers("callers.toml", wrong).unwrap_err(), @"
     the configuration cannot be used:
       callers.toml: caller: must be tables: [[caller]]
-      callers.toml: callers: there is no such key; the file has tables [[caller]] alone
-      callers.toml: colour: there is no such key; the file has tables [[caller]] alone
+      callers.toml: callers: there is no such key; the file has tables [[caller]] and [[issuer]] alone
+      callers.toml: colour: there is no such key; the file has tables [[caller]] and [[issuer]] alone
     ");
     let wrong = format!(
         "[[caller]]\nname = 'local'\nroles = 'agent'\ntoken_sha256 = '{0}'\n\
@@ -243,11 +243,11 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(problems, @"
     the configuration cannot be used:
       callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token: there is no such key; a caller has name, roles, token_sha256, expires and verifies
+      callers.toml: caller 2: token: there is no such key; here may be name, roles, token_sha256, expires, verifies, jwt, certificate, certificate_sha256
       callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor
-      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
-      callers.toml: caller 3 (desk): roles: must be some of recorder, reader, agent, supervisor
+      callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor, privacy_officer
+      callers.toml: caller 2: is known by nothing; give it token_sha256, jwt or certificate
+      callers.toml: caller 3 (desk): roles: must be some of recorder, reader, agent, supervisor, privacy_officer
       callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
       callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
       callers.toml: caller 5 (shop): name: another caller has it

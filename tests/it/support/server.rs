@@ -70,11 +70,12 @@ pub fn settings(clock: Clock) -> Settings {
 }
 
 /// The roles, each with the name of the caller that has it alone.
-pub const ROLES: [(&str, Role); 4] = [
+pub const ROLES: [(&str, Role); 5] = [
     ("recorder", Role::Recorder),
     ("reader", Role::Reader),
     ("agent", Role::Agent),
     ("supervisor", Role::Supervisor),
+    ("privacy_officer", Role::PrivacyOfficer),
 ];
 
 fn callers() -> Callers {
