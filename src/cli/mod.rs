@@ -7,7 +7,7 @@ mod customer;
 pub mod demo;
 mod evaluate;
 pub mod failure;
-mod fetch;
+pub mod fetch;
 mod flags;
 mod follow;
 pub mod import;

@@ -1,11 +1,13 @@
 //! What tests stand on: databases of both kinds, folders that go away, the server with clients.
 
+mod authority;
 mod folder;
 pub mod postgres;
 mod rows;
 mod server;
 pub mod wire;
 
+pub use authority::Authority;
 pub use folder::TempFolder;
 pub use rows::RowCounter;
 pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
