@@ -359,7 +359,8 @@ impl Known {
         found.ok_or(Check::Token)
     }
 
-    /// None: there is no certificate, or it is nobody's. Who has a token too must show that as well.
+    /// None: there is no certificate, or it is nobody's. Who has a token too must show that as
+    /// well.
     fn by_certificate(&self, shown: Option<&Certificate>) -> Result<Option<Match<'_>>, Check> {
         let Some(shown) = shown else { return Ok(None) };
         let mut its = self.callers.iter().filter(|(_, registered)| {

@@ -24,9 +24,9 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The document of a URL with `https` or `http`. `authority` is a PEM file with the authority of its
-/// certificate; without it those that browsers trust. The error says what went wrong, without the
-/// URL.
+/// The document of a URL with `https` or `http`. `authority` is a PEM file with the authority of
+/// its certificate; without it those that browsers trust. The error says what went wrong, without
+/// the URL.
 pub async fn fetch(url: &str, authority: Option<&Path>) -> Result<Bytes, String> {
     let fetched = timeout(PATIENCE, fetch_in_time(url, authority)).await;
     fetched.unwrap_or_else(|_| Err(format!("no answer within {} seconds", PATIENCE.as_secs())))

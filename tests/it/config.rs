@@ -1,4 +1,5 @@
 mod calendar;
+mod issuers;
 
 use std::{fs, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The certificate that a caller's connection has shown. That an authority of ours has signed it was
-//! seen to when the connection was made.
+//! The certificate that a caller's connection has shown. That an authority of ours has signed it
+//! was seen to when the connection was made.
 
 use std::sync::Arc;
 

@@ -183,8 +183,8 @@ fn text<'a>(members: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str
 }
 
 /// A time in seconds, which may have a fraction, where it is there.
-#[allow(clippy::cast_possible_truncation, reason = "what is too large becomes the last time")]
 fn time(claims: &Map<String, Value>, key: &str) -> Result<Option<Micros>, Check> {
+    // What is too large becomes the last time there is.
     let micros = |value: &Value| Some((value.as_f64()? * 1e6) as Micros);
     claims.get(key).map(|value| micros(value).ok_or(Check::Form)).transpose()
 }

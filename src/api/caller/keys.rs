@@ -212,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_for_the_algorithms_of_its_type_and_for_the_one_that_it_names() {
+        let key = |more: &str| {
+            let set = format!(r#"{{"keys": [{{"kty": "RSA", "n": "AQAB", "e": "AQAB"{more}}}]}}"#);
+            KeySet::read(set.as_bytes()).unwrap()
+        };
+        let fits = |set: &KeySet| {
+            let [key] = set.named(None)[..] else { panic!() };
+            Algorithm::ALL.into_iter().filter(|it| key.is_for(*it)).count()
+        };
+        assert_eq!(fits(&key("")), 6);
+        assert_eq!(fits(&key(r#", "alg": "RS256""#)), 1);
+        assert_eq!(fits(&key(r#", "alg": "ES256""#)), 0);
+        assert_eq!(fits(&key(r#", "alg": "RSA-OAEP""#)), 0);
+    }
+
+    #[test]
     fn keys_that_are_of_no_use_are_left_out() {
         let ours = r#"{"kty": "OKP", "crv": "Ed25519", "kid": "a",
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;

@@ -105,3 +105,38 @@ fn what_a_server_would_not_read_is_not_written() {
     let twice = not(&folder, &["add", "desk", "--role", "agent"]);
     assert!(twice.contains("name: another caller has it"), "{twice}");
 }
+
+#[test]
+fn a_caller_of_an_issuer_or_with_a_certificate_has_no_token_of_ours() {
+    let folder = TempFolder::new();
+    let issuer = "[[issuer]]\nname = 'company'\nissuer = 'https://login.example.com'\n\
+        audience = 'throughline'\nkeys = 'company.json'\n";
+    fs::write(folder.path().join("callers.toml"), issuer).unwrap();
+    let by_issuer = ["--issuer", "company", "--subject", "a1", "--client", "desk-app"];
+    let shown = caller(&folder, &[&["add", "desk", "--role", "agent"], &by_issuer[..]].concat());
+    assert_snapshot!(shown, @"callers.toml has desk. Servers know it within seconds.");
+    caller(&folder, &["add", "till", "--role", "recorder", "--certificate", "till.example.com"]);
+    token(&caller(&folder, &["add", "shop", "--role", "recorder"]));
+    let text = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
+    assert!(text.starts_with(issuer), "{text}");
+    let text = format!(
+        "{text}jwt = {{ issuer = 'company', subject = 'b2' }}\ncertificate = 'x.example'\n"
+    );
+    fs::write(folder.path().join("callers.toml"), text).unwrap();
+    assert_snapshot!(caller(&folder, &["list"]), @"
+    name  roles     known by                                                expires  may verify
+    desk  agent     JWT of company                                          never    nothing
+    till  recorder  certificate of till.example.com                         never    nothing
+    shop  recorder  1 token or JWT of company and certificate of x.example  never    nothing
+    ");
+    for command in ["rotate", "retire"] {
+        assert_snapshot!(not(&folder, &[command, "till"]), @"1: throughline: till has no token of ours: `throughline caller list` shows what it is known by");
+    }
+    let nobody = ["add", "door", "--role", "agent", "--issuer", "nobody", "--subject", "a"];
+    assert!(not(&folder, &nobody).contains("there is no [[issuer]] of this name"));
+    let whoever = ["add", "door", "--role", "agent", "--issuer", "company"];
+    assert!(not(&folder, &whoever).contains("must have a subject"));
+    assert!(
+        not(&folder, &["add", "door", "--role", "agent", "--subject", "a"]).contains("--issuer")
+    );
+}
