@@ -31,12 +31,12 @@ use crate::{
 
 pub use crate::pb::Role;
 pub use certificate::{Certificate, CertificateRule, Name, Peer};
-pub use check::Check;
 pub use jwt::{Issuer, JwtRule, KeySource};
 pub use keys::{Algorithm, KeySet};
 pub use right::Right;
 
 use asked::Asked;
+use check::Check;
 use jwt::{Jwt, Verified};
 use shown::{Shown, Token};
 

@@ -82,7 +82,10 @@ impl Fetched {
     /// Fetches all of them, or says what is wrong with the first that does not come.
     pub async fn begin(&mut self) -> Result<(), Failure> {
         for source in urls(&self.callers) {
-            self.fetch(&source).await.map_err(Failure::Failed)?;
+            self.fetch(&source).await.map_err(|why| {
+                let advice = "see `keys` of its [[issuer]] in the file of callers";
+                Failure::Failed(format!("the keys of an issuer do not come: {why}; {advice}"))
+            })?;
         }
         Ok(())
     }

@@ -130,7 +130,8 @@ fn a_caller_of_an_issuer_or_with_a_certificate_has_no_token_of_ours() {
     shop  recorder  1 token or JWT of company and certificate of x.example  never    nothing
     ");
     for command in ["rotate", "retire"] {
-        assert_snapshot!(not(&folder, &[command, "till"]), @"1: throughline: till has no token of ours: `throughline caller list` shows what it is known by");
+        let no_token = "1: throughline: till has no token of ours: ";
+        assert!(not(&folder, &[command, "till"]).starts_with(no_token), "{command}");
     }
     let nobody = ["add", "door", "--role", "agent", "--issuer", "nobody", "--subject", "a"];
     assert!(not(&folder, &nobody).contains("there is no [[issuer]] of this name"));

@@ -5,6 +5,7 @@ use throughline::{
     pb::timeline_service_client::TimelineServiceClient,
     server::Settings,
 };
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::*;
@@ -46,6 +47,10 @@ fn learn(callers: &Callers, signers: &[&Signer]) {
     callers.learn(KeySource::File(SOURCE.into()), keys);
 }
 
+async fn end_of(watching: &mut Watching) -> (Vec<pb::Entry>, Status) {
+    timeout(LATE, watching.end()).await.expect("it goes on")
+}
+
 #[tokio::test]
 async fn a_watch_ends_with_the_key_that_its_token_is_signed_by_and_with_its_caller() {
     on_both(async |database| {
@@ -62,13 +67,13 @@ async fn a_watch_ends_with_the_key_that_its_token_is_signed_by_and_with_its_call
         let (mut by_old, mut by_new) = (begin(&old).await, begin(&new).await);
 
         learn(&shared, &[&new]);
-        let ended = by_old.end().await;
+        let ended = end_of(&mut by_old).await;
         assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &by_old.token);
         let made = server.recorded(crate::calls::to(&anna.id, crate::calls::note("x"))).await;
         assert_eq!(by_new.entry().await.id, made.entry_id);
 
         shared.replace(&Callers::default());
-        let ended = by_new.end().await;
+        let ended = end_of(&mut by_new).await;
         assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &by_new.token);
         server.stop().await;
     })
@@ -87,7 +92,7 @@ async fn a_watch_ends_when_its_token_expires() {
         let token = signer.token(&claims_with(json!({"iat": null, "exp": exp})));
         let call = with_token(&token, watch(&anna.id));
         let mut watching = Watching::begin(&server.timeline, call).await;
-        let ended = watching.end().await;
+        let ended = end_of(&mut watching).await;
         assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &watching.token);
         assert!(clock.now() >= exp * 1_000_000);
         server.stop().await;
@@ -106,7 +111,7 @@ async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
     let client = TimelineServiceClient::new(channel);
     let mut watching = Watching::begin(&client, watch(&anna)).await;
     server.replace("callers.toml", "");
-    let ended = watching.end().await;
+    let ended = end_of(&mut watching).await;
     assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &watching.token);
     server.stop().await;
 }
