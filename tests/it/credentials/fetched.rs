@@ -146,8 +146,9 @@ async fn a_key_that_nobody_knows_is_fetched_and_what_fails_leaves_the_old_ones()
 
     let keeping = tokio::spawn(fetched.keep());
     web.answer(answer("500 Internal Server Error", b""));
-    let before = web.requests();
+    let (begun, before) = (Instant::now(), web.requests());
     while web.requests() < before + 2 {
+        assert!(begun.elapsed() < LATE, "nothing is fetched");
         // The call does not wait for the fetch.
         assert!(!is_known(&callers, &by_new));
         tokio::task::yield_now().await;
