@@ -8,6 +8,7 @@ mod callers;
 mod issuers;
 mod proofs;
 mod setting;
+mod texts;
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +49,13 @@ pub struct Config {
     pub blocked_identifiers: Vec<String>,
     /// Values and mail domains that name somebody, although they are known to name nobody.
     pub allowed_identifiers: Vec<String>,
+    /// What the calls of a command are for.
+    pub purpose: Option<String>,
+    /// Who acts through them.
+    pub actor: Option<String>,
     pub callers_file: Option<PathBuf>,
+    /// Where the seals of who looked are written down as well.
+    pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
@@ -86,7 +93,10 @@ impl Default for Config {
             phone_region: None,
             blocked_identifiers: Vec::new(),
             allowed_identifiers: Vec::new(),
+            purpose: None,
+            actor: None,
             callers_file: None,
+            audit_seals: None,
             business_calendar: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),

@@ -1,7 +1,7 @@
 //! The server: connections and a shutdown come in, services and layers are put together here, in
 //! one place and in their order.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -31,6 +31,7 @@ use crate::{
         services::{
             case_service_server::{self, CaseServiceServer},
             customer_service_server::{self, CustomerServiceServer},
+            privacy_service_server::{self, PrivacyServiceServer},
             purchase_service_server::{self, PurchaseServiceServer},
             timeline_service_server::{self, TimelineServiceServer},
         },
@@ -49,12 +50,13 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 5] = [
+const HEALTH_OF: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
     timeline_service_server::SERVICE_NAME,
     case_service_server::SERVICE_NAME,
     purchase_service_server::SERVICE_NAME,
+    privacy_service_server::SERVICE_NAME,
 ];
 
 /// How the server behaves.
@@ -77,6 +79,15 @@ pub struct Settings {
     /// Breaks promises when their time has passed. False: leaves that to others.
     pub promise_clock: bool,
     pub callers: Callers,
+    /// Keeps who called. None: does not, which is for measuring what it costs.
+    pub accesses: Option<Accesses>,
+}
+
+/// How it is kept who called.
+#[derive(Clone, Debug, Default)]
+pub struct Accesses {
+    /// A file that the seals are written to as well.
+    pub seals: Option<PathBuf>,
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
@@ -98,8 +109,13 @@ where
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
     let promises =
         settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
+    let sealing = settings
+        .accesses
+        .clone()
+        .map(|accesses| tokio::spawn(store.clone().keep_accesses_sealed(accesses.seals)));
     let end_tasks = || {
         pings.abort();
+        sealing.iter().for_each(tokio::task::JoinHandle::abort);
         promises.iter().for_each(tokio::task::JoinHandle::abort);
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
@@ -128,11 +144,17 @@ where
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let privacy = PrivacyServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let timelines = TimelineServiceServer::new(api)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let accesses = settings.accesses.as_ref().map(|_| store.clone());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,
@@ -147,11 +169,12 @@ where
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers))
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses))
         .add_service(customers)
         .add_service(timelines)
         .add_service(cases)
         .add_service(purchases)
+        .add_service(privacy)
         .add_service(health_service)
         .add_service(reflection);
 
@@ -180,6 +203,9 @@ where
         }
     };
     end_tasks();
+    if let Some(Accesses { seals }) = settings.accesses {
+        store.seal_last_accesses(seals).await;
+    }
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");
     }

@@ -5,6 +5,7 @@ mod certificate;
 mod check;
 mod jwt;
 mod keys;
+mod person;
 mod right;
 mod shown;
 
@@ -21,28 +22,24 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::access;
+use super::{access, purpose};
 use crate::{
     clock::Clock,
     error::Error,
     model::{IdentifierKind, Micros, Origin},
-    story::text,
 };
 
-pub use crate::pb::Role;
+pub use crate::pb::{Purpose, Role};
 pub use certificate::{Certificate, CertificateRule, Name, Peer};
 pub use jwt::{Issuer, JwtRule, KeySource};
 pub use keys::{Algorithm, KeySet};
+pub use person::ACTOR;
 pub use right::Right;
 
 use asked::Asked;
 use check::Check;
 use jwt::{Jwt, Verified};
 use shown::{Shown, Token};
-
-/// The metadata that names the person who acts through a caller.
-pub const ACTOR: &str = "throughline-actor";
-const MAX_ACTOR_CHARS: usize = 100;
 
 /// Every role.
 pub const ROLES: [Role; 5] =
@@ -57,6 +54,20 @@ pub struct Caller {
     /// The kinds of identifiers that it may say are verified.
     pub verifies: Vec<IdentifierKind>,
     pub verifies_profile: bool,
+    /// What its calls are for where they do not say so.
+    pub purpose: Option<Purpose>,
+    pub actors: Actors,
+}
+
+/// Which people may act through a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actors {
+    /// Anybody, or nobody: a machine that acts by itself.
+    Any,
+    /// Anybody, but each call names who.
+    Named,
+    /// One of these, whom each call names.
+    These(BTreeSet<String>),
 }
 
 impl Caller {
@@ -67,6 +78,8 @@ impl Caller {
             roles: ROLES.to_vec(),
             verifies: Vec::new(),
             verifies_profile: false,
+            purpose: Some(Purpose::Service),
+            actors: Actors::Any,
         }
     }
 }
@@ -90,6 +103,11 @@ impl Actor {
 
     pub fn caller(&self) -> &str {
         &self.caller.name
+    }
+
+    /// What its call on what is kept of customers is for.
+    pub fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Error> {
+        purpose::of_call(headers, &self.caller)
     }
 
     /// Whether it may make the call of a path.
@@ -244,7 +262,7 @@ impl Callers {
     /// Who a call is by that comes now: by its headers, and by its connection. Why it is nobody's
     /// stands in the log.
     pub fn actor(&self, headers: &HeaderMap, peer: &Peer, now: Micros) -> Result<Actor, Error> {
-        let person = actor_name(headers);
+        let person = person::named(headers);
         let unknown = |check| {
             tracing::debug!(?check, "the caller is not known");
             Error::UnknownCaller
@@ -259,11 +277,12 @@ impl Callers {
             }
         };
         let Found { caller, person: certain, .. } = found;
-        let name = match (certain, person?) {
+        let person = match (certain, person?) {
             (Some(certain), Some(said)) if certain != said => return Err(unknown(Check::Actor)),
-            (Some(certain), _) => certain,
-            (None, said) => said.unwrap_or_else(|| caller.name.clone().into_owned()),
+            (Some(certain), _) => Some(certain),
+            (None, said) => said,
         };
+        let name = person::acting(&caller, person)?;
         Ok(Actor { caller, name })
     }
 
@@ -305,7 +324,7 @@ impl Callers {
         let until = verified.as_ref().map(|verified| verified.expires_at);
         let until = [registered.expires_at, until].into_iter().flatten().min();
         let person = verified.and_then(|verified| verified.actor);
-        if person.as_deref().is_some_and(|person| check_actor_name(person).is_err()) {
+        if person.as_deref().is_some_and(|person| person::check(person).is_err()) {
             return Err(Check::Actor);
         }
         Ok(Some(Found { caller: Arc::clone(caller), person, until }))
@@ -373,29 +392,4 @@ impl Known {
             (Some(_), Some(_)) => Err(Check::Certificate),
         }
     }
-}
-
-/// The person who acts, where one is named.
-fn actor_name(headers: &HeaderMap) -> Result<Option<String>, Error> {
-    let mut given = headers.get_all(ACTOR).iter();
-    let Some(value) = given.next().filter(|value| !value.is_empty()) else { return Ok(None) };
-    if given.next().is_some() {
-        return Err(Error::invalid(ACTOR, "must be given once"));
-    }
-    let name = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| Error::invalid(ACTOR, "must be UTF-8"))?
-        .trim();
-    check_actor_name(name).map_err(|rule| Error::invalid(ACTOR, rule))?;
-    Ok(Some(name.to_owned()))
-}
-
-fn check_actor_name(name: &str) -> Result<(), String> {
-    text::one_line(name)?;
-    if text::is_blank(name) {
-        return Err("is empty".to_owned());
-    }
-    if name.chars().count() > MAX_ACTOR_CHARS {
-        return Err(format!("is longer than {MAX_ACTOR_CHARS} characters"));
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod audit;
 mod briefing;
 mod caller;
 pub mod connect;
@@ -76,6 +77,8 @@ enum Command {
     Dismiss(suggestions::DismissArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
+    /// Show who looked at a customer, and whether that was changed
+    Audit(audit::AuditArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -110,6 +113,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
+        Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {

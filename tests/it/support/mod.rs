@@ -1,7 +1,9 @@
 //! What tests stand on: databases of both kinds, folders that go away, the server with clients.
 
 mod authority;
+pub mod dynamic;
 mod folder;
+mod life;
 pub mod postgres;
 mod rows;
 mod server;
@@ -9,6 +11,7 @@ pub mod wire;
 
 pub use authority::Authority;
 pub use folder::TempFolder;
+pub use life::Life;
 pub use rows::RowCounter;
 pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
 
