@@ -5,6 +5,8 @@
 
 mod calendar;
 mod callers;
+mod issuers;
+mod proofs;
 mod setting;
 mod texts;
 
@@ -221,6 +223,10 @@ impl Config {
         !self.listen.ip().is_loopback()
     }
 
+    fn asks_for_certificates(&self) -> bool {
+        self.tls_client_authority.is_some()
+    }
+
     /// What names nobody, and what is wrong with the settings that say so.
     pub fn blocked(&self) -> (Blocked, Vec<Problem>) {
         let region = self.phone_region.as_deref();
@@ -248,6 +254,12 @@ impl Config {
             return Ok(Callers::default());
         };
         let callers = read_callers(&path.display().to_string(), &text)?;
+        if let Some(name) = callers.one_with_certificate().filter(|_| !self.asks_for_certificates())
+        {
+            let advice = "certificate: nobody is asked for one; set tls_client_authority";
+            let place = format!("{}: caller {name}", path.display());
+            return Err(Problems(vec![Problem { place, advice: advice.to_owned() }]));
+        }
         let others = !self.is_beyond_loopback() || self.allow_unprotected;
         Ok(if others { callers } else { callers.alone() })
     }

@@ -23,7 +23,11 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
-    access, caller::Callers, keeping::Keeping, looked::Looked, one_message::OneMessage,
+    access,
+    caller::{Callers, Peer},
+    keeping::Keeping,
+    looked::Looked,
+    one_message::OneMessage,
     status::refused,
 };
 use crate::{clock::Clock, error::Error, pb::ErrorReason, store::Store};
@@ -117,7 +121,9 @@ where
         let audited = contract.filter(|call| call.is_audited());
         let mut keeping = None;
         if request.uri().path().starts_with("/throughline.") {
-            let actor = self.layer.callers.actor(request.headers(), self.layer.clock.now());
+            let GuardLayer { callers, clock, .. } = &self.layer;
+            let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+            let actor = span.in_scope(|| callers.actor(request.headers(), &peer, clock.now()));
             keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
             match actor {
                 Ok(actor) => {
@@ -134,12 +140,12 @@ where
                             }
                         }
                     }
-                    request.extensions_mut().insert(actor);
                     if contract.is_some_and(|call| call.is_stream) {
-                        let GuardLayer { callers, clock, .. } = &self.layer;
-                        let right = callers.right(request.headers(), request.uri().path(), *clock);
+                        let path = request.uri().path();
+                        let right = callers.right(&actor, request.headers(), &peer, path, *clock);
                         request.extensions_mut().insert(right);
                     }
+                    request.extensions_mut().insert(actor);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }

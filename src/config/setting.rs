@@ -190,8 +190,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "callers_file",
         scope: Scope::Every,
-        about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
-                what they have the right to verify",
+        about: "a TOML file that names the calling applications, what each is known by and for, \
+                and the issuers of their tokens",
         get: |config| shown_path(config.callers_file.as_deref()),
         set: |config, text| {
             config.callers_file = path(text);

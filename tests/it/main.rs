@@ -7,6 +7,7 @@ mod blocked;
 mod calls;
 mod cli;
 mod config;
+mod credentials;
 mod identity;
 mod ingest;
 mod live;

@@ -1,6 +1,5 @@
 use std::{net::SocketAddr, time::Duration};
 
-use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
         caller::{Actors, Caller, Callers, Registered},
@@ -83,7 +82,6 @@ pub const ROLES: [(&str, Role); 5] = [
 fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
         let (verifies, roles) = (verifies.to_vec(), vec![Role::Agent, Role::Supervisor]);
-        let tokens_sha256 = vec![Sha256::digest(token).into()];
         let caller = Caller {
             name: name.into(),
             roles,
@@ -92,7 +90,7 @@ fn callers() -> Callers {
             purpose: Some(Purpose::Service),
             actors: Actors::Any,
         };
-        Registered { caller, tokens_sha256, expires_at: None }
+        Registered::by_token(caller, token)
     };
     let mut all = vec![
         caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
