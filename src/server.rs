@@ -31,6 +31,7 @@ use crate::{
         services::{
             case_service_server::{self, CaseServiceServer},
             customer_service_server::{self, CustomerServiceServer},
+            privacy_service_server::{self, PrivacyServiceServer},
             purchase_service_server::{self, PurchaseServiceServer},
             timeline_service_server::{self, TimelineServiceServer},
         },
@@ -49,12 +50,13 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 5] = [
+const HEALTH_OF: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
     timeline_service_server::SERVICE_NAME,
     case_service_server::SERVICE_NAME,
     purchase_service_server::SERVICE_NAME,
+    privacy_service_server::SERVICE_NAME,
 ];
 
 /// How the server behaves.
@@ -128,6 +130,11 @@ where
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let privacy = PrivacyServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let timelines = TimelineServiceServer::new(api)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
@@ -152,6 +159,7 @@ where
         .add_service(timelines)
         .add_service(cases)
         .add_service(purchases)
+        .add_service(privacy)
         .add_service(health_service)
         .add_service(reflection);
 

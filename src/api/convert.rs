@@ -4,12 +4,14 @@ mod briefing;
 mod case;
 mod purchase;
 mod quote;
+mod restriction;
 
 pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
 pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
+pub use restriction::restriction;
 
 use crate::{
     model::{

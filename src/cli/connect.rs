@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     pb::{
         self, customer_service_client::CustomerServiceClient,
+        privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Settings},
@@ -56,6 +57,7 @@ type Wire = InterceptedService<Channel, Token>;
 pub struct Client {
     pub customers: CustomerServiceClient<Wire>,
     pub timeline: TimelineServiceClient<Wire>,
+    pub privacy: PrivacyServiceClient<Wire>,
     channel: Channel,
     /// The URL of a server that runs elsewhere.
     server: Option<String>,
@@ -169,6 +171,8 @@ impl Client {
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
+            privacy: PrivacyServiceClient::new(wire.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
@@ -199,8 +203,8 @@ impl Client {
 
     /// Ends what was started, and waits for it.
     pub async fn close(self) -> Result<(), Failure> {
-        let Self { customers, timeline, channel, within, .. } = self;
-        drop((customers, timeline, channel));
+        let Self { customers, timeline, privacy, channel, within, .. } = self;
+        drop((customers, timeline, privacy, channel));
         let Some(Within { stop, running }) = within else { return Ok(()) };
         // The other end is gone where the services have ended by themselves.
         let _ = stop.send(());

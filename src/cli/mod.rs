@@ -6,11 +6,11 @@ pub mod connect;
 mod customer;
 pub mod demo;
 mod evaluate;
+mod export;
 mod failure;
 mod flags;
 mod follow;
 pub mod import;
-pub mod json;
 mod listen;
 mod merge;
 mod migrate;
@@ -31,6 +31,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing::Level;
 
+pub use crate::api::json;
 use crate::{clock::Clock, config::Config, store::Store, telemetry};
 use failure::Failure;
 use flags::Flags;
@@ -72,6 +73,8 @@ enum Command {
     Suggestions(suggestions::SuggestionsArgs),
     /// Say that two customers are not one person
     Dismiss(suggestions::DismissArgs),
+    /// Write all that is kept of a customer
+    Export(export::ExportArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
     /// Bring the tables of the database up to date
@@ -107,6 +110,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggest(args) => suggest::run(args, &config).await?,
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
+        Command::Export(args) => export::run(args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,

@@ -12,6 +12,7 @@ mod promise;
 mod purchase;
 mod quote;
 mod reask;
+mod restriction;
 mod search;
 mod watch;
 
@@ -45,6 +46,7 @@ pub use purchase::{
 };
 pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
 pub use reask::ReaskCount;
+pub use restriction::{Restriction, RestrictionKind, Said};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use watch::{ResumePoint, WatchStart};
 
