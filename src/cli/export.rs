@@ -16,8 +16,8 @@ use crate::{config::Config, pb};
 
 /// Writes all that is kept of a customer, over all records that are the person, as lines of JSON
 ///
-/// Each line is a row, and says of which table and record; the last line counts them. Without it the
-/// export is not whole. Restricted customers are exported too.
+/// Each line is a row, and says of which table and record; the last line counts them. Without it
+/// the export is not whole. Restricted customers are exported too.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
     /// The id of the customer

@@ -289,8 +289,7 @@ impl Store {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Case>, Error> {
-        let mut after =
-            after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
+        let mut after = after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
         let (sql, value) = match of {
             CasesOf::Customer { customer_id, open_only } => {

@@ -130,7 +130,8 @@ impl Store {
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
         let page_key = Arc::from([]);
-        let mut store = Self { db, clock, recorder, page_key, searches, signals, restricted, pollers };
+        let mut store =
+            Self { db, clock, recorder, page_key, searches, signals, restricted, pollers };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;

@@ -71,9 +71,8 @@ impl Restricted {
         let mut records = HashSet::new();
         let mut after = Uuid::nil();
         loop {
-            let page: Vec<Uuid> = on_db!(db, |c| {
-                sqlx::query_scalar(LIST).bind(after).fetch_all(c).await?
-            });
+            let page: Vec<Uuid> =
+                on_db!(db, |c| { sqlx::query_scalar(LIST).bind(after).fetch_all(c).await? });
             records.extend(&page);
             match page.last() {
                 Some(last) if page.len() == PAGE => after = *last,

@@ -99,8 +99,7 @@ impl Store {
         id: Uuid,
         person: Uuid,
     ) -> Result<Restriction, Error> {
-        type Row =
-            (String, Micros, String, String, String, Option<Micros>, String, String, String);
+        type Row = (String, Micros, String, String, String, Option<Micros>, String, String, String);
         let row: Option<Row> = on_db!(&self.db, |c| {
             sqlx::query_as(GET).bind(record).bind(id).fetch_optional(c).await?
         });
@@ -163,12 +162,7 @@ async fn lift(
     lifted.ok_or(Error::Inconsistent { table: "restrictions", column: "lifted_at" })
 }
 
-async fn set(
-    tx: &mut Tx,
-    record: Uuid,
-    kind: RestrictionKind,
-    holds: bool,
-) -> Result<(), Error> {
+async fn set(tx: &mut Tx, record: Uuid, kind: RestrictionKind, holds: bool) -> Result<(), Error> {
     let text = match kind {
         RestrictionKind::Use => SET_RESTRICTED,
         RestrictionKind::Erasure => SET_HELD,

@@ -10,6 +10,7 @@ mod identity;
 mod ingest;
 mod live;
 mod random;
+mod rights;
 mod store;
 mod story;
 mod support;

@@ -76,7 +76,8 @@ impl Watches {
         let stream = WatchStream::new(taken, ended, tokens.write(watch.point()));
         let watches = self.clone();
         tokio::spawn(async move {
-            let mut follower = Follower { watch, tokens, events: events.clone(), watches: watches.clone() };
+            let mut follower =
+                Follower { watch, tokens, events: events.clone(), watches: watches.clone() };
             let work = async { follower.follow().await.map(|never| match never {}) };
             let end_of = watches.bounded(&events, deadline, right, work).await;
             let Some(Err(error)) = end_of else { return };
