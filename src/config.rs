@@ -5,6 +5,7 @@
 
 mod calendar;
 mod callers;
+mod retention;
 mod setting;
 
 use std::{
@@ -19,12 +20,13 @@ use tracing::Level;
 
 use crate::{
     api::caller::Callers,
-    model::MergeRule,
+    model::{MergeRule, RetentionRules},
     story::{blocked::Blocked, calendar::BusinessCalendar},
 };
 
 pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
+pub use retention::read as read_retention;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -48,6 +50,7 @@ pub struct Config {
     pub allowed_identifiers: Vec<String>,
     pub callers_file: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
+    pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -86,6 +89,7 @@ impl Default for Config {
             allowed_identifiers: Vec::new(),
             callers_file: None,
             business_calendar: None,
+            retention_file: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
@@ -263,6 +267,14 @@ impl Config {
     pub fn calendar(&self) -> Result<BusinessCalendar, Problems> {
         let Some(path) = &self.business_calendar else { return Ok(BusinessCalendar::default()) };
         read_calendar(&path.display().to_string(), &read_text(path, "business_calendar")?)
+    }
+}
+
+impl Config {
+    /// The rules of the file that is set; none where none is: all is kept.
+    pub fn retention(&self) -> Result<RetentionRules, Problems> {
+        let Some(path) = &self.retention_file else { return Ok(RetentionRules::default()) };
+        read_retention(&path.display().to_string(), &read_text(path, "retention_file")?)
     }
 }
 

@@ -26,8 +26,8 @@ create table restrictions (
 ) without rowid;
 
 -- An export finds whatever names a record.
-create index ledger_by_customer on ledger (customer_id, scope, name);
-create index merges_by_into on merges (into_id, id);
-create index merges_by_asked_into on merges (asked_into_id, id);
-create index merges_by_asked_from on merges (asked_from_id, id);
-create index merge_approvals_by_other on merge_approvals (other_id, one_id, actor);
+create index if not exists ledger_by_customer on ledger (customer_id);
+create index if not exists merges_by_into on merges (into_id);
+create index if not exists merges_by_asked_into on merges (asked_into_id);
+create index if not exists merges_by_asked_from on merges (asked_from_id);
+create index if not exists merge_approvals_by_other on merge_approvals (other_id);

@@ -22,6 +22,7 @@ use crate::{
     api::{caller::Callers, validate::Rules, watch::WatchBounds},
     clock::Clock,
     config::Config,
+    model::RetentionRules,
     pb::{
         self, customer_service_client::CustomerServiceClient,
         privacy_service_client::PrivacyServiceClient,
@@ -83,7 +84,8 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
-    Ok(Settings { callers, matching, rules, promise_clock: true, ..settings })
+    let retention = config.retention()?;
+    Ok(Settings { callers, matching, rules, promise_clock: true, retention, ..settings })
 }
 
 /// The same for the services of a single command, which knows no callers, and leaves merge
@@ -103,6 +105,7 @@ pub fn settings(config: &Config) -> Settings {
         rules: rules(config),
         matching: None,
         promise_clock: false,
+        retention: RetentionRules::default(),
         callers: Callers::default(),
     }
 }

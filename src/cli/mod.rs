@@ -16,6 +16,7 @@ mod merge;
 mod migrate;
 pub mod render;
 mod renew;
+mod retention;
 mod search;
 mod serve;
 mod suggest;
@@ -75,6 +76,8 @@ enum Command {
     Dismiss(suggestions::DismissArgs),
     /// Write all that is kept of a customer
     Export(export::ExportArgs),
+    /// Remove what is older than the rules of retention keep
+    Retention(retention::RetentionArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
     /// Bring the tables of the database up to date
@@ -111,6 +114,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
         Command::Export(args) => export::run(args, &config).await?,
+        Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,

@@ -33,6 +33,7 @@ mod record;
 mod recorder;
 mod restricted;
 mod restriction;
+mod retention;
 mod search;
 mod settings;
 mod signals;
@@ -60,6 +61,7 @@ pub use preview::Preview;
 pub use purchase::order_news;
 pub use reask_rate::ReasksOf;
 pub use restriction::NewRestriction;
+pub use retention::{Gone, Sweep, Swept};
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
@@ -334,6 +336,7 @@ impl Store {
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(export::statements());
+        all.extend(retention::statements(kind));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));

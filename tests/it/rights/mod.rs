@@ -2,6 +2,7 @@
 
 mod export;
 mod restricted;
+mod retention;
 mod scan;
 
 use throughline::pb::{self, IdentifierKind};

@@ -8,7 +8,7 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
-    model::{IdentifierKind, Micros},
+    model::{IdentifierKind, Micros, RetentionRules},
     pb::{
         Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
@@ -69,6 +69,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        retention: RetentionRules::default(),
     }
 }
 
