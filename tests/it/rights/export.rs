@@ -1,19 +1,27 @@
 //! An export is all that stands in the database of a person, cell by cell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use prost::Message as _;
 use serde_json::Value;
-use throughline::{cli::json::from_json, pb};
-use tonic::Code;
+use throughline::{
+    cli::json::from_json,
+    clock::Clock,
+    pb::{self, privacy_service_client::PrivacyServiceClient},
+};
+use tonic::{Code, transport::Endpoint};
 
 use super::{
     Known, by_officer, known,
     scan::{Row, Scan, hex},
 };
 use crate::{
-    calls::{Refusal, account, refusal},
-    support::{Server, on_both},
+    calls::{Refusal, account, by, note, refusal, to},
+    identity::with_token,
+    support::{NOW, Server, on_both, settings},
 };
 
 /// Tables and columns that are not exported, and why. `*` is every column.
@@ -199,9 +207,7 @@ async fn much_is_exported_in_many_messages() {
         let text = "x".repeat(20_000);
         let mut id = String::new();
         for _ in 0..3 {
-            let calls: Vec<_> = (0..100)
-                .map(|_| crate::calls::by(vec![account("anna")], crate::calls::note(&text)))
-                .collect();
+            let calls: Vec<_> = (0..100).map(|_| by(vec![account("anna")], note(&text))).collect();
             let answers = server.batch(calls).await.unwrap().into_inner().responses;
             id.clone_from(&answers[0].customer_id);
         }
@@ -220,7 +226,7 @@ async fn an_export_is_refused_to_others_and_of_nobody() {
         let server = Server::start(database).await;
         let export = async |token: &str, id: &str| {
             let call = pb::ExportCustomerRequest { customer_id: id.to_owned() };
-            let call = crate::identity::with_token(token, call);
+            let call = with_token(token, call);
             refusal(server.privacy.clone().export_customer(call).await)
         };
         let nobody = "0190f3c4-7b1a-7cc0-8000-00000000beef";
@@ -231,6 +237,47 @@ async fn an_export_is_refused_to_others_and_of_nobody() {
         let not_found = Refusal::new(Code::NotFound, "CUSTOMER_NOT_FOUND", []);
         assert_eq!(export("privacy_officer", nobody).await, not_found);
         assert_eq!(export("privacy_officer", "anna").await, Refusal::invalid(["customer_id"]));
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_an_export_is_cut_off() {
+    const SHORT: Duration = Duration::from_millis(20);
+    on_both(async |database| {
+        let mut settings = settings(Clock::Fixed(NOW));
+        settings.watches.send_timeout = SHORT;
+        settings.watches.max_watches = 1;
+        let server = Server::start_with(database, settings).await;
+        let anna = server.made(vec![account("anna")]).await;
+        let text = "x".repeat(100_000);
+        for _ in 0..40 {
+            server.recorded(to(&anna.id, note(&text))).await;
+        }
+        // The connection takes little beyond what is read.
+        let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+        let small = endpoint.initial_stream_window_size(1 << 16);
+        let channel = small.initial_connection_window_size(1 << 16).connect().await.unwrap();
+        let call = pb::ExportCustomerRequest { customer_id: anna.id.clone() };
+        let mut stuck = PrivacyServiceClient::new(channel);
+        let mut stream =
+            stuck.export_customer(by_officer(call.clone())).await.unwrap().into_inner();
+        // It has the only place, which is free once it has been cut off.
+        let again = async || server.privacy.clone().export_customer(by_officer(call.clone())).await;
+        while let Err(status) = again().await {
+            let refused = refusal::<()>(Err(status));
+            assert_eq!(refused, Refusal::new(Code::ResourceExhausted, "TOO_MANY_WATCHES", []));
+        }
+        let mut lines = 0;
+        let status = loop {
+            match stream.message().await {
+                Ok(part) => lines += part.expect("it does not end well").lines.lines().count(),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(refusal::<()>(Err(status)), Refusal::new(Code::Aborted, "SLOW_READER", []));
+        assert!(lines < 40, "it was not cut off");
         server.stop().await;
     })
     .await;

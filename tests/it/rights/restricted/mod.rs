@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
-use throughline::pb::{self, restriction::Kind};
+use throughline::pb::{self, get_customer_request, restriction::Kind, search_customers_request};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -128,6 +128,30 @@ async fn suggestion(server: &Server, database: &Database, id: &str) -> String {
     other
 }
 
+/// Who answers for the data finds whom it is about.
+#[tokio::test]
+async fn the_privacy_officer_sees_who_is_restricted() {
+    on_both(async |database| {
+        let server = Server::start(database).await;
+        let known = known(&server, database).await;
+        restrict(&server, &known.id).await;
+        let mut customers = server.customers.clone();
+        let customer = Some(get_customer_request::Customer::CustomerId(known.other_id.clone()));
+        let call = pb::GetCustomerRequest { customer };
+        let got = customers.get_customer(by_officer(call)).await.unwrap().into_inner();
+        assert_eq!(got.customer.unwrap().id, known.id);
+        let query = Some(search_customers_request::Query::Name("Anna de Wit".to_owned()));
+        let call = pb::SearchCustomersRequest { query, ..Default::default() };
+        let found = customers.search_customers(by_officer(call)).await.unwrap().into_inner();
+        assert_eq!(found.customers.len(), 1);
+        let call = pb::ListIdentifiersRequest { customer_id: known.id, ..Default::default() };
+        let list = customers.list_identifiers(by_officer(call)).await.unwrap().into_inner();
+        assert!(list.identifiers.len() > 2);
+        server.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_restriction_is_placed_and_lifted_once_however_often_it_is_asked_for() {
     on_both(async |database| {
@@ -239,10 +263,10 @@ async fn an_open_watch_ends_in_every_process() {
         let call = || pb::GetCustomerRequest {
             customer: Some(pb::get_customer_request::Customer::CustomerId(bert.id.clone())),
         };
-        while other.customers.clone().get_customer(call()).await.is_ok() {}
+        while other.customers.clone().get_customer(by_shop(call())).await.is_ok() {}
         server.recorded(to(&bert.id, note("meanwhile"))).await;
         lift(&server, &anna.id).await;
-        while other.customers.clone().get_customer(call()).await.is_err() {}
+        while other.customers.clone().get_customer(by_shop(call())).await.is_err() {}
         assert!(server.timeline_of(&anna.id).await.len() > 1);
         server.stop().await;
         other.stop().await;
