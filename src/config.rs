@@ -48,6 +48,8 @@ pub struct Config {
     pub allowed_identifiers: Vec<String>,
     pub callers_file: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
+    /// Where erasures are kept outside of the database.
+    pub erasure_ledger: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -86,6 +88,7 @@ impl Default for Config {
             allowed_identifiers: Vec::new(),
             callers_file: None,
             business_calendar: None,
+            erasure_ledger: Some("throughline.erasures".into()),
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),

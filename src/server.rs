@@ -31,6 +31,7 @@ use crate::{
         services::{
             case_service_server::{self, CaseServiceServer},
             customer_service_server::{self, CustomerServiceServer},
+            privacy_service_server::{self, PrivacyServiceServer},
             purchase_service_server::{self, PurchaseServiceServer},
             timeline_service_server::{self, TimelineServiceServer},
         },
@@ -49,12 +50,13 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 5] = [
+const HEALTH_OF: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
     timeline_service_server::SERVICE_NAME,
     case_service_server::SERVICE_NAME,
     purchase_service_server::SERVICE_NAME,
+    privacy_service_server::SERVICE_NAME,
 ];
 
 /// How the server behaves.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub matching: Option<Vec<MergeRule>>,
     /// Breaks promises when their time has passed. False: leaves that to others.
     pub promise_clock: bool,
+    /// Finishes erasures. False: leaves that to others.
+    pub finish_erasures: bool,
     pub callers: Callers,
 }
 
@@ -98,8 +102,11 @@ where
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
     let promises =
         settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
+    let erasures =
+        settings.finish_erasures.then(|| tokio::spawn(store.clone().keep_erasures_finished()));
     let end_tasks = || {
         pings.abort();
+        erasures.iter().for_each(tokio::task::JoinHandle::abort);
         promises.iter().for_each(tokio::task::JoinHandle::abort);
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
@@ -128,6 +135,11 @@ where
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let privacy = PrivacyServiceServer::new(api.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let timelines = TimelineServiceServer::new(api)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
@@ -152,6 +164,7 @@ where
         .add_service(timelines)
         .add_service(cases)
         .add_service(purchases)
+        .add_service(privacy)
         .add_service(health_service)
         .add_service(reflection);
 

@@ -164,6 +164,7 @@ impl Served {
             rules: rules(),
             matching,
             promise_clock: true,
+            finish_erasures: false,
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -13,6 +13,7 @@ mod identity;
 mod one_message;
 pub mod page;
 mod page_token;
+pub mod privacy_service;
 pub mod purchase_service;
 mod signature;
 pub mod status;

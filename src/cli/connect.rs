@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     pb::{
         self, customer_service_client::CustomerServiceClient,
+        privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Settings},
@@ -56,6 +57,7 @@ type Wire = InterceptedService<Channel, Token>;
 pub struct Client {
     pub customers: CustomerServiceClient<Wire>,
     pub timeline: TimelineServiceClient<Wire>,
+    pub privacy: PrivacyServiceClient<Wire>,
     channel: Channel,
     /// The URL of a server that runs elsewhere.
     server: Option<String>,
@@ -81,7 +83,14 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
-    Ok(Settings { callers, matching, rules, promise_clock: true, ..settings })
+    Ok(Settings {
+        callers,
+        matching,
+        rules,
+        promise_clock: true,
+        finish_erasures: true,
+        ..settings
+    })
 }
 
 /// The same for the services of a single command, which knows no callers, and leaves merge
@@ -101,6 +110,7 @@ pub fn settings(config: &Config) -> Settings {
         rules: rules(config),
         matching: None,
         promise_clock: false,
+        finish_erasures: false,
         callers: Callers::default(),
     }
 }
@@ -169,6 +179,7 @@ impl Client {
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
+            privacy: PrivacyServiceClient::new(wire.clone()),
             timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
@@ -199,8 +210,8 @@ impl Client {
 
     /// Ends what was started, and waits for it.
     pub async fn close(self) -> Result<(), Failure> {
-        let Self { customers, timeline, channel, within, .. } = self;
-        drop((customers, timeline, channel));
+        let Self { customers, timeline, privacy, channel, within, .. } = self;
+        drop((customers, timeline, privacy, channel));
         let Some(Within { stop, running }) = within else { return Ok(()) };
         // The other end is gone where the services have ended by themselves.
         let _ = stop.send(());

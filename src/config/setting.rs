@@ -190,6 +190,17 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "erasure_ledger",
+        scope: Scope::Every,
+        about: "the file that keeps which customers were erased, to do it again when a backup is \
+                put back; `none` where something else does so",
+        get: |config| shown_path(config.erasure_ledger.as_deref()),
+        set: |config, text| {
+            config.erasure_ledger = path(text);
+            Ok(())
+        },
+    },
+    Setting {
         key: "default_deadline_ms",
         scope: Scope::Listening,
         about: "milliseconds a call may take where the caller sets no deadline",

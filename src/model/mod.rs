@@ -5,6 +5,7 @@ mod calendar;
 mod case;
 mod customer;
 mod entry;
+mod erasure;
 mod identifier;
 mod merge;
 mod page;
@@ -31,6 +32,7 @@ pub use entry::{
     BodyHash, CaseChoice, CaseClue, Channel, EntryKind, NewEntry, ProbableCase, Record, Recorded,
     Target, WriteName,
 };
+pub use erasure::Erasure;
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };

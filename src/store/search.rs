@@ -31,7 +31,7 @@ pub(super) fn indexed(customer_id: Uuid, words: &str) -> String {
 }
 
 /// The words of a text are of ASCII alone: none is ever taken for this one.
-fn customer_word(customer_id: Uuid) -> String {
+pub(super) fn customer_word(customer_id: Uuid) -> String {
     format!("ø{}", customer_id.simple())
 }
 

@@ -12,6 +12,7 @@ use throughline::{
     pb::{
         Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
+        privacy_service_client::PrivacyServiceClient,
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
@@ -45,6 +46,7 @@ pub struct Server {
     pub timeline: TimelineServiceClient<Channel>,
     pub cases: CaseServiceClient<Channel>,
     pub purchases: PurchaseServiceClient<Channel>,
+    pub privacy: PrivacyServiceClient<Channel>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -67,6 +69,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        finish_erasures: false,
     }
 }
 
@@ -136,6 +139,7 @@ impl Server {
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             cases: CaseServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
+            privacy: PrivacyServiceClient::new(channel.clone()),
             purchases: PurchaseServiceClient::new(channel)
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             stop,
