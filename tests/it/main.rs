@@ -6,6 +6,7 @@ mod blocked;
 mod calls;
 mod cli;
 mod config;
+mod erasure;
 mod identity;
 mod ingest;
 mod live;
