@@ -168,6 +168,7 @@ fn a_password_is_not_shown() {
         allowed_identifiers: none,
         callers_file: none,
         business_calendar: none,
+        erasure_ledger: throughline.erasures,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
         shutdown_grace_ms: 10000,

@@ -85,6 +85,10 @@ impl Store {
                 Ok(erasures) => tracing::info!(erasures, "erasures are finished"),
                 Err(error) => tracing::warn!(%error, detail = ?error, "erasures not finished"),
             }
+            // What other servers have done is to be known here too where a backup is put back.
+            if let Err(error) = self.tell_erasures().await {
+                tracing::warn!(%error, detail = ?error, "the file of erasures lacks some");
+            }
             let erased = self.signals.erased.notified();
             // An end of the time is no error: other processes may have erased.
             let _ = tokio::time::timeout(LOOK_EVERY, erased).await;
