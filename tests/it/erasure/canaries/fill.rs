@@ -47,6 +47,8 @@ const SHAPED: [&str; 29] = [
     "paths",
     "date_time",
 ];
+/// Stands for a text that is to be empty.
+pub const EMPTY: &str = "(empty)";
 /// What only the server says.
 const OF_THE_SERVER: [&str; 6] = [
     "IdentityChange",
@@ -105,11 +107,17 @@ impl Canaries {
 
     fn fill_dynamic(&mut self, root: &str, message: &mut DynamicMessage) {
         for field in message.descriptor().fields() {
-            if is_shaped(&field) {
+            let is_given = message.get_field(&field).as_str().is_some_and(|text| text == EMPTY);
+            if is_given {
+                message.clear_field(&field);
+            }
+            // What an identifier is goes by its kind.
+            let is_identifier = message.descriptor().name() == "Identifier";
+            if is_given || is_identifier || is_shaped(&field) {
                 continue;
             }
-            let in_other_case = field.containing_oneof().is_some() && !message.has_field(&field);
-            if in_other_case {
+            // Nor is a message made that the call does not have, or one case of several chosen.
+            if field.supports_presence() && !message.has_field(&field) {
                 continue;
             }
             let value = message.get_field(&field).into_owned();
@@ -123,10 +131,6 @@ impl Canaries {
         Some(match value {
             Value::String(text) => Value::String(self.text(root, field, &text)),
             Value::Message(mut message) if is_ours(&message.descriptor()) => {
-                let is_set = message.fields().next().is_some();
-                if !is_set && field.supports_presence() {
-                    return None;
-                }
                 self.fill_dynamic(root, &mut message);
                 Value::Message(message)
             }
@@ -177,7 +181,7 @@ impl Canaries {
         let text = match field.full_name().trim_start_matches("throughline.v1.") {
             "Attachment.sha256" => {
                 let hex: String = new.bytes().map(|byte| format!("{byte:02x}")).collect();
-                format!("{hex:0<64}")
+                format!("{hex:0>64}")
             }
             "Attachment.url" => format!("https://{new}.example/"),
             _ => new,

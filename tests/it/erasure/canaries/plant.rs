@@ -9,9 +9,9 @@ use throughline::{
     store::Store,
 };
 
-use super::fill::Canaries;
+use super::fill::{Canaries, EMPTY};
 use crate::{
-    calls::{account, at, identifier, note, request_id},
+    calls::{account, at, email, identifier, note, request_id},
     identity::{by_person, by_shop, keep_apart, verified},
     support::Server,
 };
@@ -20,7 +20,6 @@ use crate::{
 pub struct Planted {
     pub records: Vec<String>,
     pub other: String,
-    pub case_id: String,
 }
 
 fn identifiers(canaries: &mut Canaries, root: &str) -> Vec<pb::Identifier> {
@@ -36,7 +35,7 @@ fn identifiers(canaries: &mut Canaries, root: &str) -> Vec<pb::Identifier> {
     ] {
         let text = canaries.new_text();
         canaries.note(root, field, &text);
-        let mut one = verified(identifier(kind, text));
+        let mut one = identifier(kind, text);
         if matches!(kind, IdentifierKind::External | IdentifierKind::Account) {
             one.namespace = canaries.new_text();
             canaries.note(root, "throughline.v1.Identifier.namespace", &one.namespace);
@@ -87,6 +86,7 @@ pub fn entries() -> Vec<pb::Entry> {
         ..Default::default()
     };
     let contents = [
+        Content::Purchase(pb::Purchase { lines: vec![line], total: money(), ..Default::default() }),
         Content::Interaction(pb::Interaction {
             direction: Direction::Inbound.into(),
             messages: vec![message],
@@ -94,7 +94,6 @@ pub fn entries() -> Vec<pb::Entry> {
             complaint: true,
             ..Default::default()
         }),
-        Content::Purchase(pb::Purchase { lines: vec![line], total: money(), ..Default::default() }),
         Content::Returned(pb::Return { lines: vec![returned], ..Default::default() }),
         Content::Feedback(pb::Feedback {
             metric: pb::feedback::Metric::Nps.into(),
@@ -144,9 +143,9 @@ fn with_order(
             *order = canaries.new_text();
             purchase.order_number.clone_from(order);
         }
-        _ if order.is_empty() => {}
-        _ => entry.order_numbers = vec![order.clone()],
+        _ => {}
     }
+    entry.order_numbers = vec![order.clone()];
     request
 }
 
@@ -168,23 +167,21 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     let mut alike = None;
     for place in 0..3 {
         let root = "IdentifyCustomerRequest";
-        let of_place = if place < 2 { identifiers(canaries, root) } else { vec![account("alike")] };
+        let is_alike = place == 2;
+        let of_place = if is_alike { vec![account("alike")] } else { identifiers(canaries, root) };
         let call = pb::IdentifyCustomerRequest {
             identifiers: of_place,
-            profile: Some(alike.clone().unwrap_or_else(profile)),
+            profile: alike.clone().filter(|_| is_alike).or_else(|| Some(profile())),
             ..Default::default()
         };
-        let call = if place < 2 { canaries.fill(root, call) } else { call };
+        let call = if is_alike { call } else { canaries.fill(root, call) };
         if place == 0 {
             alike.clone_from(&call.profile);
         }
         let made = customers.identify_customer(by_shop(call)).await.unwrap().into_inner();
         records.push(made.customer.unwrap().id);
-        if place == 1 {
-            alike = alike.filter(|_| true);
-        }
     }
-    let strong = verified(account("verified-by-another"));
+    let strong = verified(email("verified-by-another@example.net"));
     let other = server.known(strong.clone(), Default::default()).await.id;
     let [one, two, three] = [0, 1, 2].map(|place: usize| records[place].clone());
 
@@ -196,24 +193,17 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
             entry: Some(entry),
             ..Default::default()
         };
-        let mut call = record(canaries, "RecordEntryRequest", call, &mut order);
-        // A change of one that is not ordered is another matter.
-        call.profile = None;
+        let call = record(canaries, "RecordEntryRequest", call, &mut order);
         timeline.record_entry(by_shop(call)).await.unwrap();
     }
     let root = "RecordEntryRequest";
-    let whom = identifiers(canaries, root);
     let call = pb::RecordEntryRequest {
-        identifiers: whom.clone(),
+        identifiers: identifiers(canaries, root),
         profile: Some(profile()),
-        entry: entries().pop().map(|_| note("")),
+        entry: entries().into_iter().next(),
         ..Default::default()
     };
-    let mut call = call;
-    if let Some(entry) = &mut call.entry {
-        (entry.source, entry.source_ref) = Default::default();
-    }
-    let call = canaries.fill(root, call);
+    let call = record(canaries, root, call, &mut String::new());
     let four = timeline.record_entry(by_shop(call)).await.unwrap().into_inner().record_id;
     let root = "BatchRecordEntriesRequest";
     let mut requests = Vec::new();
@@ -222,7 +212,8 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     for entry in entries() {
         let call = pb::RecordEntryRequest {
             identifiers: by.clone(),
-            profile: Some(profile()),
+            // A later one fills what is empty alone.
+            profile: requests.is_empty().then(profile),
             entry: Some(entry),
             ..Default::default()
         };
@@ -239,19 +230,6 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     };
     timeline.record_entry(by_shop(own)).await.unwrap();
 
-    let call = pb::UpdateCustomerRequest {
-        customer_id: two.clone(),
-        profile: Some(profile()),
-        update_mask: Some(FieldMask {
-            paths: ["given_name", "family_name", "organisation", "address", "consents"]
-                .map(str::to_owned)
-                .into(),
-        }),
-        request_id: request_id(),
-        ..Default::default()
-    };
-    let call = canaries.fill("UpdateCustomerRequest", call);
-    customers.update_customer(by_shop(call)).await.unwrap();
     let root = "LinkIdentifierRequest";
     for linked in identifiers(canaries, root) {
         let call = pb::LinkIdentifierRequest {
@@ -293,6 +271,20 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
         customers.keep_customers_apart(by_shop(call)).await.unwrap();
     }
     customers.keep_customers_apart(by_shop(keep_apart(&one, &other))).await.unwrap();
+    // Whose values the first record has too.
+    let call = pb::UpdateCustomerRequest {
+        customer_id: three.clone(),
+        profile: Some(profile()),
+        update_mask: Some(FieldMask {
+            paths: ["given_name", "family_name", "organisation", "address", "consents"]
+                .map(str::to_owned)
+                .into(),
+        }),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let call = canaries.fill("UpdateCustomerRequest", call);
+    customers.update_customer(by_shop(call)).await.unwrap();
     for (index, from) in [&two, &two, &three, &four, &five].into_iter().enumerate() {
         let call = pb::ApproveMergeRequest {
             customer_id: one.clone(),
@@ -329,18 +321,13 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     let call = canaries.fill("ApproveMergeRequest", call);
     customers.approve_merge(by_person("approver", call)).await.unwrap();
 
-    let case_id = in_cases(server, canaries, &one, &order).await;
+    in_cases(server, canaries, &one, &order).await;
     records.extend([four, five]);
-    Planted { records, other, case_id }
+    Planted { records, other }
 }
 
 /// Plants by the calls about cases, promises and quotes.
-async fn in_cases(
-    server: &Server,
-    canaries: &mut Canaries,
-    customer_id: &str,
-    order: &str,
-) -> String {
+async fn in_cases(server: &Server, canaries: &mut Canaries, customer_id: &str, order: &str) {
     let mut cases = server.cases.clone();
     let channel: i32 = Channel::Web.into();
     let call = pb::OpenCaseRequest {
@@ -382,23 +369,27 @@ async fn in_cases(
     };
     let call = canaries.fill("ReaskFactRequest", call);
     cases.reask_fact(by_shop(call)).await.unwrap();
-    let call = pb::HandOverCaseRequest {
-        case_id: case_id.clone(),
-        channel,
-        request_id: request_id(),
-        ..Default::default()
-    };
-    let call = canaries.fill("HandOverCaseRequest", call);
-    cases.hand_over_case(by_shop(call)).await.unwrap();
-    let call = pb::AnswerHandOverRequest {
-        case_id: case_id.clone(),
-        accept: false,
-        channel,
-        request_id: request_id(),
-        ..Default::default()
-    };
-    let call = canaries.fill("AnswerHandOverRequest", call);
-    cases.answer_hand_over(by_shop(call)).await.unwrap();
+    for (to, to_queue) in [("", EMPTY), (EMPTY, "")] {
+        let call = pb::HandOverCaseRequest {
+            case_id: case_id.clone(),
+            to: to.to_owned(),
+            to_queue: to_queue.to_owned(),
+            channel,
+            request_id: request_id(),
+            ..Default::default()
+        };
+        let call = canaries.fill("HandOverCaseRequest", call);
+        cases.hand_over_case(by_shop(call)).await.unwrap();
+        let call = pb::AnswerHandOverRequest {
+            case_id: case_id.clone(),
+            accept: false,
+            channel,
+            request_id: request_id(),
+            ..Default::default()
+        };
+        let call = canaries.fill("AnswerHandOverRequest", call);
+        cases.answer_hand_over(by_shop(call)).await.unwrap();
+    }
     let call = pb::MakePromiseRequest {
         case_id: case_id.clone(),
         due: Some(Due::DueAt(at(86_400))),
@@ -462,5 +453,4 @@ async fn in_cases(
     };
     let call = canaries.fill("IssueCasePassRequest", call);
     cases.issue_case_pass(by_shop(call)).await.unwrap();
-    case_id
 }
