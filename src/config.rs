@@ -6,6 +6,7 @@
 mod calendar;
 mod callers;
 mod setting;
+mod texts;
 
 use std::{
     collections::BTreeMap,
@@ -46,7 +47,13 @@ pub struct Config {
     pub blocked_identifiers: Vec<String>,
     /// Values and mail domains that name somebody, although they are known to name nobody.
     pub allowed_identifiers: Vec<String>,
+    /// What the calls of a command are for.
+    pub purpose: Option<String>,
+    /// Who acts through them.
+    pub actor: Option<String>,
     pub callers_file: Option<PathBuf>,
+    /// Where the seals of who looked are written down as well.
+    pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
     /// Where erasures are kept outside of the database.
     pub erasure_ledger: Option<PathBuf>,
@@ -86,7 +93,10 @@ impl Default for Config {
             phone_region: None,
             blocked_identifiers: Vec::new(),
             allowed_identifiers: Vec::new(),
+            purpose: None,
+            actor: None,
             callers_file: None,
+            audit_seals: None,
             business_calendar: None,
             erasure_ledger: Some("throughline.erasures".into()),
             default_deadline: Duration::from_secs(10),

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     fmt,
     future::pending,
     sync::{Arc, LazyLock},
@@ -14,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::{sync::watch, time::sleep};
 use uuid::Uuid;
 
-use super::access;
+use super::{access, purpose};
 use crate::{
     clock::Clock,
     error::Error,
@@ -22,7 +23,7 @@ use crate::{
     story::text,
 };
 
-pub use crate::pb::Role;
+pub use crate::pb::{Purpose, Role};
 
 /// The metadata that names the person who acts through a caller.
 pub const ACTOR: &str = "throughline-actor";
@@ -41,6 +42,20 @@ pub struct Caller {
     /// The kinds of identifiers that it may say are verified.
     pub verifies: Vec<IdentifierKind>,
     pub verifies_profile: bool,
+    /// What its calls are for where they do not say so.
+    pub purpose: Option<Purpose>,
+    pub actors: Actors,
+}
+
+/// Which people may act through a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actors {
+    /// Anybody, or nobody: a machine that acts by itself.
+    Any,
+    /// Anybody, but each call names who.
+    Named,
+    /// One of these, whom each call names.
+    These(BTreeSet<String>),
 }
 
 impl Caller {
@@ -51,6 +66,8 @@ impl Caller {
             roles: ROLES.to_vec(),
             verifies: Vec::new(),
             verifies_profile: false,
+            purpose: Some(Purpose::Service),
+            actors: Actors::Any,
         }
     }
 }
@@ -74,6 +91,11 @@ impl Actor {
 
     pub fn caller(&self) -> &str {
         &self.caller.name
+    }
+
+    /// What its call on what is kept of customers is for.
+    pub fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Error> {
+        purpose::of_call(headers, &self.caller)
     }
 
     /// Whether it may make the call of a path.
@@ -183,7 +205,17 @@ impl Callers {
                 Arc::clone(&LOCAL)
             }
         };
-        let name = actor_name(headers)?.unwrap_or_else(|| caller.name.clone().into_owned());
+        let name = actor_name(headers)?;
+        match &caller.actors {
+            Actors::These(people) if name.as_ref().is_some_and(|name| !people.contains(name)) => {
+                return Err(Error::ActorMayNot);
+            }
+            Actors::Named | Actors::These(_) if name.is_none() => {
+                return Err(Error::invalid(ACTOR, "is missing: this caller names who acts"));
+            }
+            _ => {}
+        }
+        let name = name.unwrap_or_else(|| caller.name.clone().into_owned());
         Ok(Actor { caller, name })
     }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod audit;
 mod briefing;
 mod caller;
 pub mod connect;
@@ -86,6 +87,8 @@ enum Command {
     Vacuum,
     /// Say which applications may call
     Caller(caller::CallerArgs),
+    /// Show who looked at a customer, and whether that was changed
+    Audit(audit::AuditArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -122,6 +125,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Erase(args) => erase::run(args, &config).await?,
         Command::Vacuum => vacuum::run(&config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
+        Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {

@@ -11,6 +11,10 @@
 //! token_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! expires = 2027-12-31T00:00:00Z
 //! verifies = ["account", "email", "profile"]
+//! # What its calls are for where they do not say so (`throughline-purpose`).
+//! purpose = "service"
+//! # Who acts through it (`throughline-actor`): "any" (also nobody), "named", or some by name.
+//! actors = "any"
 //! ```
 
 use std::collections::BTreeSet;
@@ -20,10 +24,15 @@ use toml::{Table, Value};
 
 use super::{Problem, Problems, parse};
 use crate::{
-    api::caller::{Caller, Callers, LOCAL, Registered, Role},
+    api::{
+        caller::{Actors, Caller, Callers, LOCAL, Registered, Role},
+        purpose::{self, PURPOSES},
+    },
     model::{IdentifierKind, Micros},
 };
 
+const KEYS: [&str; 7] =
+    ["name", "roles", "token_sha256", "expires", "verifies", "purpose", "actors"];
 const MAX_NAME_CHARS: usize = 64;
 /// What `verifies` has beside the kinds of identifiers.
 const PROFILE: &str = "profile";
@@ -90,9 +99,8 @@ impl Reader<'_> {
 
     fn caller(&mut self, place: &str, table: &Table) -> Option<Registered> {
         for key in table.keys() {
-            if !["name", "roles", "token_sha256", "expires", "verifies"].contains(&key.as_str()) {
-                let advice = "there is no such key; a caller has name, roles, token_sha256, \
-                              expires and verifies";
+            if !KEYS.contains(&key.as_str()) {
+                let advice = format!("there is no such key; a caller has {}", KEYS.join(", "));
                 self.fail(&format!("{place}: {key}"), advice);
             }
         }
@@ -121,9 +129,25 @@ impl Reader<'_> {
         if expires == Some(None) {
             self.fail(place, "expires: must be a time such as 2027-12-31T00:00:00Z");
         }
+        let purpose = table.get("purpose").map(|value| value.as_str().and_then(purpose::of_word));
+        let suits =
+            |purpose| roles.as_ref().is_some_and(|roles| purpose::suits_any(purpose, roles));
+        if let Some(purpose) = purpose
+            && !purpose.is_some_and(suits)
+        {
+            let known = PURPOSES.map(purpose::word).join(", ");
+            self.fail(place, format!("purpose: must be one of {known}, that suits its roles"));
+        }
+        let purpose = purpose.flatten();
+        let actors = table.get("actors").map_or(Some(Actors::Any), read_actors);
+        if actors.is_none() {
+            let advice = "actors: must be \"any\", \"named\", or the names in brackets of those \
+                          who may act through it";
+            self.fail(place, advice);
+        }
         let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
         let (name, roles) = (name?.to_owned().into(), roles?);
-        let caller = Caller { name, roles, verifies, verifies_profile };
+        let caller = Caller { name, roles, verifies, verifies_profile, purpose, actors: actors? };
         let (tokens_sha256, expires_at) = (tokens_sha256?, expires.flatten());
         Some(Registered { caller, tokens_sha256, expires_at })
     }
@@ -166,6 +190,19 @@ fn read_roles(value: &Value) -> Option<Vec<Role>> {
     };
     let roles: Option<Vec<_>> = listed(value).iter().map(role).collect();
     roles.filter(|roles| !roles.is_empty())
+}
+
+/// Who may act through a caller.
+fn read_actors(value: &Value) -> Option<Actors> {
+    match value {
+        Value::String(word) if word == "any" => Some(Actors::Any),
+        Value::String(word) if word == "named" => Some(Actors::Named),
+        Value::Array(names) if !names.is_empty() => {
+            let name = |name: &Value| name.as_str().map(ToOwned::to_owned);
+            names.iter().map(name).collect::<Option<_>>().map(Actors::These)
+        }
+        _ => None,
+    }
 }
 
 /// The values of a list, or the one value that is none.

@@ -1,5 +1,6 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod access;
 mod briefing;
 mod calendar;
 mod case;
@@ -16,6 +17,7 @@ mod reask;
 mod search;
 mod watch;
 
+pub use access::{Access, KeptAccess, Seal};
 pub use briefing::{
     BriefedCustomer, Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences,
     Score, Sureness,

@@ -3,6 +3,7 @@
 
 mod approval;
 mod attempt;
+mod audit;
 mod briefing;
 mod bulk;
 mod case;
@@ -46,6 +47,7 @@ use sqlx::AssertSqlSafe;
 use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
+pub use audit::{SealsFile, Verified};
 pub use case::{CasesOf, NewCase};
 pub use case_pass::{IssuedPass, NewPass};
 pub use claims::NamedBy;
@@ -60,6 +62,7 @@ pub use reask_rate::ReasksOf;
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
+use audit::Auditor;
 use db::{Db, on_db};
 use erasure::Tombstones;
 use recorder::Recorder;
@@ -83,6 +86,7 @@ pub struct Store {
     db: Db,
     clock: Clock,
     recorder: Arc<Recorder>,
+    auditor: Arc<Auditor>,
     page_key: Arc<[u8]>,
     /// A search over all history may take long: half of the connections stay free of them.
     searches: Arc<Semaphore>,
@@ -122,6 +126,7 @@ impl Store {
         let signals = Signals::default();
         let tombstones = Tombstones::load(&db, clock).await?;
         let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones));
+        let auditor = Arc::new(Auditor::start(&db, clock));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
         let poller = poller.abort_handle();
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
@@ -132,6 +137,7 @@ impl Store {
             db,
             clock,
             recorder,
+            auditor,
             page_key,
             searches,
             signals,
@@ -169,6 +175,7 @@ impl Store {
     pub async fn close(&self) {
         self.poller.abort();
         self.recorder.close().await;
+        self.auditor.close().await;
         self.db.close().await;
     }
 
@@ -336,6 +343,7 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
+        all.extend(audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(live::statements(kind));

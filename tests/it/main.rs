@@ -2,6 +2,7 @@
 
 mod api;
 mod architecture;
+mod audit;
 mod blocked;
 mod calls;
 mod cli;

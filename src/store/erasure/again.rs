@@ -8,22 +8,17 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{
-    super::{
+use super::{ErasureFile, Row, file::Line, rows, tombstones::Hashes};
+use crate::{
+    error::Error,
+    model::{Erasure, Merge},
+    store::{
         Store,
         attempt::{attempt, lost},
         db::{Tx, on_db},
         dialect, merge, person,
         writes::Held,
     },
-    ErasureFile, Row,
-    file::Line,
-    rows,
-    tombstones::Hashes,
-};
-use crate::{
-    error::Error,
-    model::{Erasure, Merge},
 };
 
 /// Erasures behind one. $1: the id.

@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use uuid::Uuid;
 
-use super::{
-    super::{
+use super::rows;
+use crate::{
+    error::Error,
+    store::{
         Store,
         attempt::attempt,
         customer_search::Unused,
         db::{Db, Tx, on_db, on_tx},
     },
-    rows,
 };
-use crate::error::Error;
 
 const UNFINISHED: &str = "select erasure_id, records from erasures where not is_finished \
     order by erasure_id limit 100";
@@ -140,7 +140,7 @@ impl Store {
         .await
     }
 
-    /// Brings what is in SQLite's log to the file, and empties the log. It waits for those who read.
+    /// Brings what is in SQLite's log to the file, and empties the log. It waits for whoever reads.
     pub(super) async fn checkpoint(&self) -> Result<(), Error> {
         let store = self.clone();
         attempt(move || {

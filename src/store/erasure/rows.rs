@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{
-    super::{
+use super::tombstones::{Hashes, Tombstones};
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::Micros,
+    store::{
         bulk::{Batch, Column},
         customer_search,
         db::Tx,
@@ -17,9 +21,7 @@ use super::{
         search::customer_word,
         writes::Held,
     },
-    tombstones::{Hashes, Tombstones},
 };
-use crate::{clock::Clock, error::Error, model::Micros};
 
 /// Tables whose rows are a record's, and the column that says whose. The customer goes last.
 const OF_RECORD: [(&str, &str); 17] = [

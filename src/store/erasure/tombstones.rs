@@ -14,15 +14,19 @@ use std::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{
-    bulk::Column,
-    db::{Db, Tx, on_db, on_tx},
-    dialect::Twin,
-    record::find_writes,
-    settings,
-    writes::LedgerRow,
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::Micros,
+    store::{
+        bulk::Column,
+        db::{Db, Tx, on_db, on_tx},
+        dialect::Twin,
+        record::find_writes,
+        settings,
+        writes::LedgerRow,
+    },
 };
-use crate::{clock::Clock, error::Error, model::Micros};
 
 /// The setting that holds the key. It is made before anything is erased, so that every backup of
 /// this version has it.

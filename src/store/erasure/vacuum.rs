@@ -2,8 +2,10 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::super::{Store, db::Db};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    store::{Store, db::Db},
+};
 
 const TABLES: &str = "select quote_ident(tablename) from pg_tables \
     where schemaname = current_schema() order by tablename";

@@ -36,7 +36,8 @@ async fn write(server: &Server, random: &mut Random, ids: &[String; 2], number: 
     let second = account(format!("second-{number}"));
     let (mut customers, mut timeline) = (server.customers.clone(), server.timeline.clone());
     let id = random.pick(ids);
-    let answer = match random.below(8) {
+    let sort = random.below(8);
+    let answer = match sort {
         0 => timeline.record_entry(old(vec![mail], "late")).await.map(drop),
         1 => timeline.record_entry(to(&id, note("late"))).await.map(drop),
         2 => timeline.record_entry(old(vec![second, mail], "late")).await.map(drop),
@@ -60,7 +61,10 @@ async fn write(server: &Server, random: &mut Random, ids: &[String; 2], number: 
         _ => server.cases.clone().open_case(by_shop(opening(&id))).await.map(drop),
     };
     if let Err(status) = answer {
-        assert!(is_fit(&status), "{status:?}");
+        // By identifiers there is always somebody, or it is told why nobody is made.
+        let is_by_identifiers = matches!(sort, 0 | 2 | 5);
+        let is_lost = is_by_identifiers && status.code() == Code::NotFound;
+        assert!(is_fit(&status) && !is_lost, "{sort}: {status:?}");
     }
 }
 
@@ -113,9 +117,7 @@ async fn race(urls: &[&str], database: &Database) {
     matcher.match_all(&[]).await.unwrap();
     while matcher.finish_erasures().await.unwrap() > 0 {}
     let mut left = tables::of_records(database, &records).await;
-    left.retain(|table, rows| {
-        *rows > 0 && !["erasures", "erased_customers"].contains(&table.as_str())
-    });
+    left.retain(|table, rows| *rows > 0 && !tables::stays(table));
     assert!(left.is_empty(), "{left:?}");
     let counted = tables::matching(database).await;
     assert_eq!(counted.0, counted.1, "records counted, and those there are");

@@ -3,20 +3,20 @@ use std::{net::SocketAddr, time::Duration};
 use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
-        caller::{Caller, Callers, Registered},
+        caller::{Actors, Caller, Callers, Registered},
         validate::Rules,
         watch::WatchBounds,
     },
     clock::Clock,
     model::{IdentifierKind, Micros},
     pb::{
-        Role, case_service_client::CaseServiceClient,
+        Purpose, Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
         privacy_service_client::PrivacyServiceClient,
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Settings},
+    server::{self, Accesses, Settings},
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -70,6 +70,7 @@ pub fn settings(clock: Clock) -> Settings {
         matching: None,
         promise_clock: true,
         finish_erasures: false,
+        accesses: Some(Accesses::default()),
     }
 }
 
@@ -86,7 +87,14 @@ fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
         let (verifies, roles) = (verifies.to_vec(), vec![Role::Agent, Role::Supervisor]);
         let tokens_sha256 = vec![Sha256::digest(token).into()];
-        let caller = Caller { name: name.into(), roles, verifies, verifies_profile };
+        let caller = Caller {
+            name: name.into(),
+            roles,
+            verifies,
+            verifies_profile,
+            purpose: Some(Purpose::Service),
+            actors: Actors::Any,
+        };
         Registered { caller, tokens_sha256, expires_at: None }
     };
     let mut all = vec![
@@ -97,6 +105,9 @@ fn callers() -> Callers {
     for (name, role) in ROLES {
         let mut alone = caller(name, name, &[], false);
         alone.caller.roles = vec![role];
+        if role == Role::PrivacyOfficer {
+            alone.caller.purpose = Some(Purpose::Privacy);
+        }
         all.push(alone);
     }
     Callers::new(all)

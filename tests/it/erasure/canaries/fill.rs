@@ -113,6 +113,12 @@ impl Canaries {
             }
             // What an identifier is goes by its kind.
             let is_identifier = message.descriptor().name() == "Identifier";
+            if let Some(text) = message.get_field(&field).as_str()
+                && is_identifier
+                && !text.is_empty()
+            {
+                self.note(root, field.full_name(), text);
+            }
             if is_given || is_identifier || is_shaped(&field) {
                 continue;
             }

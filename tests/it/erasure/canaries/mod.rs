@@ -3,6 +3,7 @@
 
 mod bytes;
 pub mod fill;
+mod in_cases;
 pub mod plant;
 
 use std::{
@@ -200,7 +201,7 @@ async fn no_byte_is_left_of_200_canaries() {
         let left = found(&needles, &files(database).await);
         println!("{}: {} in free space before the vacuum", database.name, left.len());
         if database.name == "SQLite" {
-            // SQLite overwrites what it deletes, but for copies in the gaps of pages that were split.
+            // It overwrites what it deletes, but for copies in the gaps of pages that were split.
             assert!(left.len() * 20 < before.len(), "{left:#?}");
         }
         store.vacuum().await.unwrap();

@@ -1,0 +1,5 @@
+//! Who looked: a row for each call, and whether that can be changed unseen.
+
+mod kept;
+mod purposes;
+mod tampered;
