@@ -22,8 +22,8 @@ use throughline::{
 
 use super::store;
 use crate::{
-    calls::{identifier, list, request_id},
-    identity::{by_shop, merge},
+    calls::{account, identifier, list, request_id},
+    identity::{by_shop, link, merge},
     ingest::input,
     support::{NOW, Server, TempFolder, on_both, settings},
 };
@@ -173,6 +173,8 @@ async fn no_byte_is_left_of_200_canaries() {
         assert_eq!(canaries.forgotten(), [""; 0], "strings without a canary");
         assert!(canaries.count() >= 200, "only {}", canaries.count());
         store.match_all(&[]).await.unwrap();
+        // Which waits to be compared.
+        server.linked(link(&planted.records[0], account("waits"))).await;
 
         // The control: all of them are there, and found.
         let needles = canaries.needles();
