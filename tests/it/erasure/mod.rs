@@ -1,6 +1,7 @@
 //! Erasing customers: what goes, what stays, and that nothing comes back.
 
 mod canaries;
+mod finish;
 mod late;
 mod life;
 mod races;
