@@ -5,6 +5,9 @@
 
 mod calendar;
 mod callers;
+mod issuers;
+mod proofs;
+mod retention;
 mod setting;
 mod texts;
 
@@ -20,12 +23,13 @@ use tracing::Level;
 
 use crate::{
     api::caller::Callers,
-    model::MergeRule,
+    model::{MergeRule, RetentionRules},
     story::{blocked::Blocked, calendar::BusinessCalendar},
 };
 
 pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
+pub use retention::read as read_retention;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -57,6 +61,7 @@ pub struct Config {
     pub business_calendar: Option<PathBuf>,
     /// Where erasures are kept outside of the database.
     pub erasure_ledger: Option<PathBuf>,
+    pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -99,6 +104,7 @@ impl Default for Config {
             audit_seals: None,
             business_calendar: None,
             erasure_ledger: Some("throughline.erasures".into()),
+            retention_file: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
@@ -224,6 +230,10 @@ impl Config {
         !self.listen.ip().is_loopback()
     }
 
+    fn asks_for_certificates(&self) -> bool {
+        self.tls_client_authority.is_some()
+    }
+
     /// What names nobody, and what is wrong with the settings that say so.
     pub fn blocked(&self) -> (Blocked, Vec<Problem>) {
         let region = self.phone_region.as_deref();
@@ -251,6 +261,12 @@ impl Config {
             return Ok(Callers::default());
         };
         let callers = read_callers(&path.display().to_string(), &text)?;
+        if let Some(name) = callers.one_with_certificate().filter(|_| !self.asks_for_certificates())
+        {
+            let advice = "certificate: nobody is asked for one; set tls_client_authority";
+            let place = format!("{}: caller {name}", path.display());
+            return Err(Problems(vec![Problem { place, advice: advice.to_owned() }]));
+        }
         let others = !self.is_beyond_loopback() || self.allow_unprotected;
         Ok(if others { callers } else { callers.alone() })
     }
@@ -276,6 +292,14 @@ impl Config {
     pub fn calendar(&self) -> Result<BusinessCalendar, Problems> {
         let Some(path) = &self.business_calendar else { return Ok(BusinessCalendar::default()) };
         read_calendar(&path.display().to_string(), &read_text(path, "business_calendar")?)
+    }
+}
+
+impl Config {
+    /// The rules of the file that is set; none where none is: all is kept.
+    pub fn retention(&self) -> Result<RetentionRules, Problems> {
+        let Some(path) = &self.retention_file else { return Ok(RetentionRules::default()) };
+        read_retention(&path.display().to_string(), &read_text(path, "retention_file")?)
     }
 }
 
@@ -338,7 +362,9 @@ fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Ta
 
 fn unknown_key(key: &str) -> String {
     let near = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= 4) {
+    // Of a short word four letters are all there is.
+    let most = 4.min(key.len() / 2);
+    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= most) {
         Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),
         None => "there is no such setting; README.md lists them all".to_owned(),
     }

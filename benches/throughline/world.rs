@@ -174,6 +174,7 @@ impl Served {
             matching,
             promise_clock: true,
             finish_erasures: false,
+            retention: throughline::model::RetentionRules::default(),
             callers: Callers::default(),
             accesses,
         };

@@ -1,11 +1,12 @@
-//! The model as the contract has it. What goes out goes through here, and is noted for those who ask
-//! who looked.
+//! The model as the contract has it. What goes out goes through here, and is noted for those who
+//! ask who looked.
 
 mod access;
 mod briefing;
 mod case;
 mod purchase;
 mod quote;
+mod restriction;
 
 pub use access::kept_access;
 pub use briefing::briefing;
@@ -13,6 +14,7 @@ use case::probable_case;
 pub use case::{case, promise};
 pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
+pub use restriction::restriction;
 
 use super::looked;
 use crate::{

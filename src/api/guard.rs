@@ -23,7 +23,11 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
-    access, caller::Callers, keeping::Keeping, looked::Looked, one_message::OneMessage,
+    access,
+    caller::{Callers, Peer},
+    keeping::Keeping,
+    looked::Looked,
+    one_message::OneMessage,
     status::refused,
 };
 use crate::{clock::Clock, error::Error, pb::ErrorReason, store::Store};
@@ -117,7 +121,9 @@ where
         let audited = contract.filter(|call| call.is_audited());
         let mut keeping = None;
         if request.uri().path().starts_with("/throughline.") {
-            let actor = self.layer.callers.actor(request.headers(), self.layer.clock.now());
+            let GuardLayer { callers, clock, .. } = &self.layer;
+            let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+            let actor = span.in_scope(|| callers.actor(request.headers(), &peer, clock.now()));
             keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
             match actor {
                 Ok(actor) => {
@@ -134,12 +140,12 @@ where
                             }
                         }
                     }
-                    request.extensions_mut().insert(actor);
                     if contract.is_some_and(|call| call.is_stream) {
-                        let GuardLayer { callers, clock, .. } = &self.layer;
-                        let right = callers.right(request.headers(), request.uri().path(), *clock);
+                        let path = request.uri().path();
+                        let right = callers.right(&actor, request.headers(), &peer, path, *clock);
                         request.extensions_mut().insert(right);
                     }
+                    request.extensions_mut().insert(actor);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }
@@ -183,10 +189,14 @@ where
                 }
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-            if let (Some(keeping), Some(store)) = (keeping, accesses)
-                && let Err(error) = keeping.keep(&store, clock, code).await
-            {
-                response = Status::from(error).into_http();
+            if let (Some(keeping), Some(store)) = (keeping, accesses) {
+                let kept = async move { keeping.keep(&store, clock, code).await };
+                if code == Code::DeadlineExceeded {
+                    // Nobody waits any more, and nothing is told.
+                    tokio::spawn(kept);
+                } else if let Err(error) = kept.await {
+                    response = Status::from(error).into_http();
+                }
             }
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::debug!(?code, micros, "answered");

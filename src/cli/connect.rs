@@ -27,6 +27,7 @@ use crate::{
     },
     clock::Clock,
     config::Config,
+    model::RetentionRules,
     pb::{
         self, customer_service_client::CustomerServiceClient,
         privacy_service_client::PrivacyServiceClient,
@@ -105,12 +106,14 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
+    let retention = config.retention()?;
     Ok(Settings {
         callers,
         matching,
         rules,
         promise_clock: true,
         finish_erasures: true,
+        retention,
         ..settings
     })
 }
@@ -133,6 +136,7 @@ pub fn settings(config: &Config) -> Settings {
         matching: None,
         promise_clock: false,
         finish_erasures: false,
+        retention: RetentionRules::default(),
         callers: Callers::default(),
         accesses: Some(Accesses { seals: config.audit_seals.clone() }),
     }
@@ -206,9 +210,9 @@ impl Client {
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            timeline: TimelineServiceClient::new(wire.clone())
+            privacy: PrivacyServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            privacy: PrivacyServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
             within,

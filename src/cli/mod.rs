@@ -8,23 +8,26 @@ mod customer;
 pub mod demo;
 mod erase;
 mod evaluate;
-mod failure;
+mod export;
+pub mod failure;
+pub mod fetch;
 mod flags;
 mod follow;
 pub mod import;
-pub mod json;
-mod listen;
+pub mod issuer_keys;
+pub mod listen;
 mod merge;
 mod migrate;
 pub mod render;
-mod renew;
+pub mod renew;
+mod retention;
 mod search;
-mod serve;
+pub mod serve;
 mod suggest;
 mod suggestions;
 mod terminal;
 mod timeline;
-mod tls;
+pub mod tls;
 mod vacuum;
 mod what;
 mod who;
@@ -34,6 +37,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing::Level;
 
+pub use crate::api::json;
 use crate::{
     clock::Clock,
     config::Config,
@@ -85,6 +89,10 @@ enum Command {
     Erase(erase::EraseArgs),
     /// Write the database anew, so that its free space holds nothing of what was deleted
     Vacuum,
+    /// Write all that is kept of a customer
+    Export(export::ExportArgs),
+    /// Remove what is older than the rules of retention keep
+    Retention(retention::RetentionArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
     /// Show who looked at a customer, and whether that was changed
@@ -124,6 +132,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
         Command::Erase(args) => erase::run(args, &config).await?,
         Command::Vacuum => vacuum::run(&config).await?,
+        Command::Export(args) => export::run(args, &config).await?,
+        Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,

@@ -190,8 +190,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "callers_file",
         scope: Scope::Every,
-        about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
-                what they have the right to verify",
+        about: "a TOML file that names the calling applications, what each is known by and for, \
+                and the issuers of their tokens",
         get: |config| shown_path(config.callers_file.as_deref()),
         set: |config, text| {
             config.callers_file = path(text);
@@ -228,6 +228,17 @@ pub const SETTINGS: &[Setting] = &[
         get: |config| shown_path(config.erasure_ledger.as_deref()),
         set: |config, text| {
             config.erasure_ledger = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "retention_file",
+        scope: Scope::Every,
+        about: "a TOML file with rules of how long entries are kept, by kind and channel; without \
+                it for ever",
+        get: |config| shown_path(config.retention_file.as_deref()),
+        set: |config, text| {
+            config.retention_file = path(text);
             Ok(())
         },
     },

@@ -91,6 +91,11 @@ impl Plan {
         }
         let existing = choice.record_id;
         self.check_erased(existing, item)?;
+        // What happens is recorded of whomever; anything else is use.
+        let restricted = existing.is_some_and(|id| self.known.customers[&id].restricted);
+        if restricted && item.entry.is_none() {
+            return Err(Error::CustomerRestricted);
+        }
         let kept = existing.and_then(|id| self.known.identifier_counts.get(&id));
         let room = MAX_IDENTIFIERS.saturating_sub(kept.copied().unwrap_or(0));
         if choice.links.len() > room {

@@ -70,7 +70,11 @@ impl Store {
         let store = self.clone();
         let task = tokio::spawn(async move {
             let _permit = permit;
-            store.search(&[], &words, &request).await
+            let (entries, next) = store.search(&[], &words, &request).await?;
+            if !store.restricted.is_any() {
+                return Ok((entries, next));
+            }
+            Ok((entries.without(|record| store.is_restricted(record))?, next))
         });
         task.await.map_err(|_| Error::Internal("a search failed".to_owned()))?
     }

@@ -1,4 +1,4 @@
-//! What customers may ask for of what is kept of them.
+//! Calls about the rights of customers.
 
 use uuid::Uuid;
 
@@ -6,12 +6,41 @@ use super::{Checker, identity::Need};
 use crate::{
     api::{body, caller::Actor},
     error::Error,
-    model::Asked,
+    model::{Asked, RestrictionKind},
     pb,
+    store::NewRestriction,
     story::text,
 };
 
-const MAX_TICKET_CHARS: usize = 100;
+const TICKET_CHARS: usize = 100;
+
+/// Whom to export.
+pub fn export(request: &pb::ExportCustomerRequest) -> Result<Uuid, Error> {
+    let mut checker = Checker::default();
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    checker.finish(customer_id)
+}
+
+/// What to restrict, or to lift. The four calls say the same, and are told from each other by
+/// `call`.
+pub fn restriction(
+    call: &str,
+    (kind, holds): (RestrictionKind, bool),
+    mut request: pb::RestrictCustomerRequest,
+    actor: &Actor,
+) -> Result<(NewRestriction, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let body = body::hash_of_call(call, &request);
+    let pb::RestrictCustomerRequest { customer_id, mut ticket, reason, .. } = request;
+    let asked = checker.asked(&request_id, body, reason, Need::Must, actor);
+    let customer_id = checker.uuid("customer_id", &customer_id);
+    if text::is_blank(&ticket) {
+        checker.fail("ticket", "is required");
+    }
+    checker.line("ticket", &mut ticket, TICKET_CHARS);
+    checker.finish((NewRestriction { customer_id, kind, ticket, holds }, asked))
+}
 
 /// A customer to erase. Neither ticket nor reason is part of what a retry is known by: no trace of
 /// their texts is kept.
@@ -29,7 +58,7 @@ pub fn erasure(
     if text::is_blank(&ticket) {
         checker.fail("ticket", "is required");
     } else {
-        checker.line("ticket", &mut ticket, MAX_TICKET_CHARS);
+        checker.line("ticket", &mut ticket, TICKET_CHARS);
     }
     checker.finish((customer_id, asked))
 }

@@ -121,7 +121,8 @@ impl Store {
         };
         let mut removed = BTreeMap::new();
         if !there.is_empty() {
-            let locked = person::lock(&mut tx, &there).await?;
+            // A hold that came later does not undo what had been done.
+            let locked = person::lock_even_restricted(&mut tx, &there).await?;
             let (rows, found) =
                 rows::remove(&mut tx, self.clock, &self.tombstones, &locked.held, &there).await?;
             removed = rows;

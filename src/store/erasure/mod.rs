@@ -123,11 +123,12 @@ impl Store {
         if let Some(row) = before {
             return erasure(row);
         }
-        let locked = match person::lock(&mut tx, &[customer_id]).await {
+        let locked = match person::lock_even_restricted(&mut tx, &[customer_id]).await {
             // Somebody else has done it since.
             Err(Error::CustomerErased) => return Err(Error::LostRace),
             locked => locked?,
         };
+        locked.refuse_held()?;
         earlier(&mut tx, asked.request_id, &asked.body).await?;
         let ids: Vec<Uuid> = locked.held.keys().copied().collect();
         let (removed, hashes) =

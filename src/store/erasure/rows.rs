@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Tables whose rows are a record's, and the column that says whose. The customer goes last.
-const OF_RECORD: [(&str, &str); 17] = [
+const OF_RECORD: [(&str, &str); 18] = [
     ("case_entries", "customer_id"),
     ("case_passes", "customer_id"),
     ("cases", "customer_id"),
@@ -41,6 +41,7 @@ const OF_RECORD: [(&str, &str); 17] = [
     ("purchases", "customer_id"),
     ("quotes", "customer_id"),
     ("refused_claims", "customer_id"),
+    ("restrictions", "customer_id"),
     ("customers", "id"),
 ];
 /// Tables whose rows are of two records, and go with either.

@@ -39,7 +39,7 @@ const ERASED: [&str; 26] = [
     "told_facts",
 ];
 /// The same, where the planted customer need not have any.
-const ERASED_TOO: [&str; 1] = ["suggestions"];
+const ERASED_TOO: [&str; 2] = ["restrictions", "suggestions"];
 /// Tables without a customer's id, and what the erasure does to them.
 const WITHOUT_ID: [(&str, &str); 7] = [
     ("identifier_parts", "those of keys that nobody else has go"),

@@ -1,5 +1,6 @@
 //! What tests stand on: databases of both kinds, folders that go away, the server with clients.
 
+mod authority;
 pub mod dynamic;
 mod folder;
 mod life;
@@ -8,6 +9,7 @@ mod rows;
 mod server;
 pub mod wire;
 
+pub use authority::Authority;
 pub use folder::TempFolder;
 pub use life::Life;
 pub use rows::RowCounter;

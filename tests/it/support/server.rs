@@ -1,6 +1,5 @@
 use std::{net::SocketAddr, time::Duration};
 
-use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
         caller::{Actors, Caller, Callers, Registered},
@@ -8,7 +7,7 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
-    model::{IdentifierKind, Micros},
+    model::{IdentifierKind, Micros, RetentionRules},
     pb::{
         Purpose, Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
@@ -71,6 +70,7 @@ pub fn settings(clock: Clock) -> Settings {
         promise_clock: true,
         finish_erasures: false,
         accesses: Some(Accesses::default()),
+        retention: RetentionRules::default(),
     }
 }
 
@@ -86,7 +86,6 @@ pub const ROLES: [(&str, Role); 5] = [
 fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
         let (verifies, roles) = (verifies.to_vec(), vec![Role::Agent, Role::Supervisor]);
-        let tokens_sha256 = vec![Sha256::digest(token).into()];
         let caller = Caller {
             name: name.into(),
             roles,
@@ -95,7 +94,7 @@ fn callers() -> Callers {
             purpose: Some(Purpose::Service),
             actors: Actors::Any,
         };
-        Registered { caller, tokens_sha256, expires_at: None }
+        Registered::by_token(caller, token)
     };
     let mut all = vec![
         caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
@@ -154,7 +153,8 @@ impl Server {
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             cases: CaseServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            privacy: PrivacyServiceClient::new(channel.clone()),
+            privacy: PrivacyServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             purchases: PurchaseServiceClient::new(channel)
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             stop,

@@ -14,6 +14,7 @@ mod orders;
 mod purchases;
 mod reads;
 mod record_entry;
+mod rights;
 mod told_once;
 mod wire;
 mod world;
@@ -37,10 +38,8 @@ const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
     (65..=65, "each caller sees every customer"),
     (74..=74, "an entry's time is always UTC; files are the importer's"),
     (97..=97, "each caller sees every customer"),
-    (103..=103, "there are no holds and no restrictions"),
     (106..=106, "each caller sees every customer"),
     (114..=114, "streams are bounded in all, not for each caller: see live::ends"),
-    (116..=116, "nothing is exported"),
     (117..=117, "files are the importer's"),
     (118..=118, "there are no webhooks"),
 ];
@@ -125,7 +124,9 @@ fn every_number_of_the_list_has_its_place() {
         told_once::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
-    let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS, erasure::NUMBERS].concat();
+    let apart =
+        [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS, erasure::NUMBERS, rights::NUMBERS]
+            .concat();
     let tested: BTreeSet<u16> = refused.chain(apart).collect();
 
     let skipped: Vec<u16> =
