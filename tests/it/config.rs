@@ -170,6 +170,7 @@ fn a_password_is_not_shown() {
         allowed_identifiers: none,
         callers_file: none,
         business_calendar: none,
+        erasure_ledger: throughline.erasures,
         retention_file: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
