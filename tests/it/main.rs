@@ -14,6 +14,7 @@ mod ingest;
 mod live;
 mod random;
 mod rights;
+mod scope;
 mod store;
 mod story;
 mod support;

@@ -173,3 +173,14 @@ pub async fn release(server: &Server, customer_id: &str) -> pb::Restriction {
     let answer = server.privacy.clone().release_hold(by_officer(call)).await.unwrap();
     answer.into_inner().hold.unwrap()
 }
+
+/// Erases a customer for good.
+pub async fn erase(server: &Server, customer_id: &str) {
+    let call = pb::EraseCustomerRequest {
+        customer_id: customer_id.to_owned(),
+        ticket: "GDPR-17".to_owned(),
+        reason: String::new(),
+        request_id: request_id(),
+    };
+    server.privacy.clone().erase_customer(by_officer(call)).await.unwrap();
+}
