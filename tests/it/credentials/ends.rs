@@ -113,7 +113,9 @@ async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
     let channel = server.named(&["till.example.com"]).await;
     let anna = customer(&channel).await;
     let client = TimelineServiceClient::new(channel);
-    let mut watching = Watching::begin(&client, watch(&anna)).await;
+    let mut call = Request::new(watch(&anna));
+    call.metadata_mut().insert("throughline-purpose", "service".parse().unwrap());
+    let mut watching = Watching::begin(&client, call).await;
     server.replace("callers.toml", "");
     let ended = end_of(&mut watching).await;
     assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &watching.token);
