@@ -347,7 +347,9 @@ fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Ta
 
 fn unknown_key(key: &str) -> String {
     let near = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= 4) {
+    // Of a short word four letters are all there is.
+    let most = 4.min(key.len() / 2);
+    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= most) {
         Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),
         None => "there is no such setting; README.md lists them all".to_owned(),
     }

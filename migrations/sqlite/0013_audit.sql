@@ -24,7 +24,7 @@ create table audit_looks (
     primary key (customer_id, at, access_id)
 ) without rowid;
 
--- How far each log is sealed: what the work of sealing goes by. What it says is proved by the seals.
+-- How far each log is sealed: what the work of sealing goes by. The seals prove what it says.
 create table audit_heads (
     log integer not null primary key,
     sealed integer not null,
@@ -35,8 +35,8 @@ create table audit_heads (
 
 create index audit_heads_open on audit_heads (sealed_at) where not is_closed;
 
--- Seals: `hash` is of all rows of a log up to the one that `sealed` counts, `chain` of this seal and
--- all before it.
+-- Seals: `hash` is of all rows of a log up to the one that `sealed` counts, `chain` of this seal
+-- and all before it.
 create table audit_seals (
     number integer not null primary key,
     log integer not null,

@@ -1,5 +1,5 @@
-//! The model as the contract has it. What goes out goes through here, and is noted for those who ask
-//! who looked.
+//! The model as the contract has it. What goes out goes through here, and is noted for those who
+//! ask who looked.
 
 mod access;
 mod briefing;

@@ -189,10 +189,14 @@ where
                 }
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-            if let (Some(keeping), Some(store)) = (keeping, accesses)
-                && let Err(error) = keeping.keep(&store, clock, code).await
-            {
-                response = Status::from(error).into_http();
+            if let (Some(keeping), Some(store)) = (keeping, accesses) {
+                let kept = async move { keeping.keep(&store, clock, code).await };
+                if code == Code::DeadlineExceeded {
+                    // Nobody waits any more, and nothing is told.
+                    tokio::spawn(kept);
+                } else if let Err(error) = kept.await {
+                    response = Status::from(error).into_http();
+                }
             }
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::debug!(?code, micros, "answered");

@@ -11,7 +11,8 @@ use crate::{
 
 /// The looks at one record, the last first.
 pub(super) const LOOKS: &str = "select at, access_id from audit_looks \
-    where customer_id = $1 and (at, access_id) < ($2, $3) order by at desc, access_id desc limit $4";
+    where customer_id = $1 and (at, access_id) < ($2, $3) \
+    order by at desc, access_id desc limit $4";
 pub(super) const GET: &str = "select access_id, at, caller, actor, purpose, call, data, code, \
     customers, case_id from audit_log where access_id = $1";
 

@@ -69,10 +69,11 @@ impl Watch {
 
 const NEVER: Duration = Duration::from_secs(30);
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "",
     "throughline.v1.CaseService",
     "throughline.v1.CustomerService",
+    "throughline.v1.PrivacyService",
     "throughline.v1.PurchaseService",
     "throughline.v1.TimelineService",
 ];
@@ -158,6 +159,7 @@ async fn reflection_lists_the_public_services_and_knows_their_messages() {
             "grpc.reflection.v1.ServerReflection",
             "throughline.v1.CaseService",
             "throughline.v1.CustomerService",
+            "throughline.v1.PrivacyService",
             "throughline.v1.PurchaseService",
             "throughline.v1.TimelineService",
         ];

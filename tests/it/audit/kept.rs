@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::support::{Life, NOW, Server, dynamic, on_both};
 
 /// All rows of a database: caller, actor, purpose, call and code, in their order.
-async fn rows(url: &str) -> Vec<(String, String, String, String, i64)> {
+pub async fn rows(url: &str) -> Vec<(String, String, String, String, i64)> {
     let text = "select caller, actor, purpose, call, code from audit_log order by access_id";
     if let Some(file) = url.strip_prefix("sqlite:") {
         use sqlx::Connection as _;

@@ -29,8 +29,9 @@ const TOKEN: &str = "7d0f5a0b9c2e4f6a8b1c3d5e7f90a2b4";
 fn secured(folder: &TempFolder, authority: &Authority, more: &[&str]) -> (Running, String) {
     let (certificate, key) = authority.certificate();
     let hash = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let callers =
-        format!("[[caller]]\nname = \"desk\"\nroles = \"agent\"\ntoken_sha256 = \"{hash}\"\n");
+    let callers = format!(
+        "[[caller]]\nname = \"desk\"\nroles = \"agent\"\npurpose = \"service\"\ntoken_sha256 = \"{hash}\"\n"
+    );
     for (name, text) in [
         ("server.pem", certificate),
         ("server.key", key),
