@@ -81,6 +81,12 @@ impl Clock {
         Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1_000_000, nanos))
     }
 
+    /// A UUID that says nothing, of the time neither.
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn random_id(self) -> Uuid {
+        Uuid::new_v4()
+    }
+
     /// 32 random bytes, for a key. They are made of the random parts of UUIDs of version 4, which
     /// come from the operating system's generator.
     #[allow(clippy::disallowed_methods, reason = "this is the place")]

@@ -7,6 +7,7 @@ mod calendar;
 mod callers;
 mod issuers;
 mod proofs;
+mod retention;
 mod setting;
 mod texts;
 
@@ -22,12 +23,13 @@ use tracing::Level;
 
 use crate::{
     api::caller::Callers,
-    model::MergeRule,
+    model::{MergeRule, RetentionRules},
     story::{blocked::Blocked, calendar::BusinessCalendar},
 };
 
 pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
+pub use retention::read as read_retention;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
 /// All settings, each with a value.
@@ -57,6 +59,7 @@ pub struct Config {
     /// Where the seals of who looked are written down as well.
     pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
+    pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
@@ -98,6 +101,7 @@ impl Default for Config {
             callers_file: None,
             audit_seals: None,
             business_calendar: None,
+            retention_file: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
@@ -285,6 +289,14 @@ impl Config {
     pub fn calendar(&self) -> Result<BusinessCalendar, Problems> {
         let Some(path) = &self.business_calendar else { return Ok(BusinessCalendar::default()) };
         read_calendar(&path.display().to_string(), &read_text(path, "business_calendar")?)
+    }
+}
+
+impl Config {
+    /// The rules of the file that is set; none where none is: all is kept.
+    pub fn retention(&self) -> Result<RetentionRules, Problems> {
+        let Some(path) = &self.retention_file else { return Ok(RetentionRules::default()) };
+        read_retention(&path.display().to_string(), &read_text(path, "retention_file")?)
     }
 }
 

@@ -89,6 +89,14 @@ pub enum Error {
     QuoteWithdrawn,
     #[error("a customer record has at most 100 valid quotes")]
     TooManyQuotes,
+    #[error("the customer is restricted")]
+    CustomerRestricted,
+    #[error("the customer is under legal hold")]
+    CustomerHeld,
+    #[error("this restriction holds already")]
+    AlreadyRestricted,
+    #[error("there is no such restriction")]
+    NotRestricted,
     #[error("page_token: does not belong to this call; start again without it")]
     BadPageToken,
     #[error("resume_token: does not belong to this call; start again without it")]

@@ -25,7 +25,7 @@ use crate::{
         validate::Rules,
         watch::{WatchBounds, Watches},
     },
-    model::MergeRule,
+    model::{MergeRule, RetentionRules},
     pb::{
         DESCRIPTORS,
         services::{
@@ -78,6 +78,8 @@ pub struct Settings {
     pub matching: Option<Vec<MergeRule>>,
     /// Breaks promises when their time has passed. False: leaves that to others.
     pub promise_clock: bool,
+    /// Removes what is older than these rules keep. Without rules it leaves that to others.
+    pub retention: RetentionRules,
     pub callers: Callers,
     /// Keeps who called. None: does not, which is for measuring what it costs.
     pub accesses: Option<Accesses>,
@@ -113,8 +115,11 @@ where
         .accesses
         .clone()
         .map(|accesses| tokio::spawn(store.clone().keep_accesses_sealed(accesses.seals)));
+    let rules = settings.retention.clone();
+    let retention = (!rules.is_empty()).then(|| tokio::spawn(store.clone().keep_retention(rules)));
     let end_tasks = || {
         pings.abort();
+        retention.iter().for_each(tokio::task::JoinHandle::abort);
         sealing.iter().for_each(tokio::task::JoinHandle::abort);
         promises.iter().for_each(tokio::task::JoinHandle::abort);
         // What it is in the middle of goes on in a task of its own, and the store waits for it.

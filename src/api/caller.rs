@@ -110,6 +110,10 @@ impl Actor {
         purpose::of_call(headers, &self.caller)
     }
 
+    pub fn has(&self, role: Role) -> bool {
+        self.caller.roles.contains(&role)
+    }
+
     /// Whether it may make the call of a path.
     pub fn may_call(&self, path: &str) -> bool {
         access::may_call(&self.caller.roles, path)

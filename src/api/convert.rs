@@ -6,6 +6,7 @@ mod briefing;
 mod case;
 mod purchase;
 mod quote;
+mod restriction;
 
 pub use access::kept_access;
 pub use briefing::briefing;
@@ -13,6 +14,7 @@ use case::probable_case;
 pub use case::{case, promise};
 pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
+pub use restriction::restriction;
 
 use super::looked;
 use crate::{

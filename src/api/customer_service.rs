@@ -31,9 +31,10 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::GetCustomerRequest>,
     ) -> Result<Response<pb::GetCustomerResponse>, Status> {
+        let store = self.identities(&actor(&request));
         let who = validate::get_customer(&request.into_inner(), &self.rules)?;
         let id = self.find(who).await?;
-        let customer = self.store.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
+        let customer = store.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(convert::customer(customer)) }))
     }
 
@@ -52,6 +53,7 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::SearchCustomersRequest>,
     ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
+        let store = self.identities(&actor(&request));
         let mut request = request.into_inner();
         let (query, limit) = validate::customer_search(&request, &self.rules)?;
         let token = std::mem::take(&mut request.page_token);
@@ -59,7 +61,7 @@ impl CustomerService for Api {
         let tokens = PageTokens::new(self.store.page_key(), "SearchCustomers", &request);
         let after = tokens.read(&token)?;
 
-        let mut found = self.store.search_customers(&query, after, limit + 1).await?;
+        let mut found = store.search_customers(&query, after, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
         let last = found.last().filter(|_| more).map(FoundCustomer::position);
@@ -93,7 +95,8 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::ListIdentifiersRequest>,
     ) -> Result<Response<pb::ListIdentifiersResponse>, Status> {
-        Ok(Response::new(self.identifiers(request.into_inner()).await?))
+        let store = self.identities(&actor(&request));
+        Ok(Response::new(self.identifiers(&store, request.into_inner()).await?))
     }
 
     async fn merge_customers(

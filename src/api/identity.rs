@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     model::{Asked, NewLink, Position},
     pb,
-    store::Preview,
+    store::{Preview, Store},
 };
 
 impl Api {
@@ -29,6 +29,7 @@ impl Api {
 
     pub(super) async fn identifiers(
         &self,
+        store: &Store,
         mut request: pb::ListIdentifiersRequest,
     ) -> Result<pb::ListIdentifiersResponse, Error> {
         let (customer_id, include_ended, limit) = validate::identifier_page(&request)?;
@@ -37,7 +38,7 @@ impl Api {
         let tokens = PageTokens::new(self.store.page_key(), "ListIdentifiers", &request);
         let after = tokens.read(&token)?;
 
-        let list = self.store.list_identifiers(customer_id, include_ended, after, limit + 1);
+        let list = store.list_identifiers(customer_id, include_ended, after, limit + 1);
         let mut identifiers = list.await?;
         let more = identifiers.len() > limit;
         identifiers.truncate(limit);

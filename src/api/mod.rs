@@ -8,8 +8,10 @@ pub mod caller;
 pub mod case_service;
 pub mod convert;
 pub mod customer_service;
+mod export;
 pub mod guard;
 mod identity;
+pub mod json;
 mod keeping;
 mod looked;
 mod one_message;
@@ -25,11 +27,13 @@ pub mod timeline_service;
 pub mod validate;
 pub mod watch;
 
+use std::borrow::Cow;
+
 use tonic::Request;
 use uuid::Uuid;
 
 use crate::{error::Error, store::Store};
-use caller::Actor;
+use caller::{Actor, Role};
 use validate::{Rules, Who};
 use watch::Watches;
 
@@ -44,6 +48,15 @@ pub struct Api {
 impl Api {
     pub fn new(store: Store, rules: Rules, watches: Watches) -> Self {
         Self { store, rules, watches }
+    }
+
+    /// Where a caller reads who customers are: the privacy officer sees those too who are
+    /// restricted.
+    fn identities(&self, actor: &Actor) -> Cow<'_, Store> {
+        match actor.has(Role::PrivacyOfficer) {
+            true => Cow::Owned(self.store.even_restricted()),
+            false => Cow::Borrowed(&self.store),
+        }
     }
 
     /// The id of the customer that a read is about.

@@ -1,15 +1,37 @@
-//! PrivacyService: what customers have a right to as to what is kept of them.
+//! PrivacyService: what customers may ask of whoever keeps their data.
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, convert, looked, page_token::PageTokens, validate};
+use super::{
+    Api, actor,
+    caller::{Actor, Right},
+    convert,
+    export::ExportStream,
+    guard::CallerDeadline,
+    looked,
+    page_token::PageTokens,
+    validate,
+};
 use crate::{
-    model::{KeptAccess, Position},
+    error::Error,
+    model::{KeptAccess, Position, RestrictionKind},
     pb::{self, services::privacy_service_server::PrivacyService},
 };
 
 #[tonic::async_trait]
 impl PrivacyService for Api {
+    type ExportCustomerStream = ExportStream;
+
+    async fn export_customer(
+        &self,
+        request: Request<pb::ExportCustomerRequest>,
+    ) -> Result<Response<ExportStream>, Status> {
+        let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
+        let right = request.extensions().get::<Right>().cloned();
+        let customer_id = validate::export(&request.into_inner())?;
+        Ok(Response::new(self.export(customer_id, deadline, right).await?))
+    }
+
     async fn list_access(
         &self,
         request: Request<pb::ListAccessRequest>,
@@ -21,7 +43,8 @@ impl PrivacyService for Api {
         let tokens = PageTokens::new(self.store.page_key(), "ListAccess", &request);
         let after = tokens.read(&token)?;
         looked::at(customer_id);
-        let mut accesses = self.store.list_accesses(customer_id, after, limit + 1).await?;
+        let mut accesses =
+            self.store.even_restricted().list_accesses(customer_id, after, limit + 1).await?;
         let more = accesses.len() > limit;
         accesses.truncate(limit);
         let position =
@@ -29,5 +52,64 @@ impl PrivacyService for Api {
         let next_page_token = tokens.write(accesses.last().filter(|_| more).map(position));
         let accesses = accesses.into_iter().map(convert::kept_access).collect();
         Ok(Response::new(pb::ListAccessResponse { accesses, next_page_token }))
+    }
+
+    async fn restrict_customer(
+        &self,
+        request: Request<pb::RestrictCustomerRequest>,
+    ) -> Result<Response<pb::RestrictCustomerResponse>, Status> {
+        let (actor, what) = (actor(&request), (RestrictionKind::Use, true));
+        let restriction =
+            self.restriction("RestrictCustomer", what, request.into_inner(), &actor).await?;
+        Ok(Response::new(pb::RestrictCustomerResponse { restriction: Some(restriction) }))
+    }
+
+    async fn lift_restriction(
+        &self,
+        request: Request<pb::LiftRestrictionRequest>,
+    ) -> Result<Response<pb::LiftRestrictionResponse>, Status> {
+        let (actor, what) = (actor(&request), (RestrictionKind::Use, false));
+        let pb::LiftRestrictionRequest { customer_id, ticket, reason, request_id } =
+            request.into_inner();
+        let same = pb::RestrictCustomerRequest { customer_id, ticket, reason, request_id };
+        let restriction = self.restriction("LiftRestriction", what, same, &actor).await?;
+        Ok(Response::new(pb::LiftRestrictionResponse { restriction: Some(restriction) }))
+    }
+
+    async fn hold_customer(
+        &self,
+        request: Request<pb::HoldCustomerRequest>,
+    ) -> Result<Response<pb::HoldCustomerResponse>, Status> {
+        let (actor, what) = (actor(&request), (RestrictionKind::Erasure, true));
+        let pb::HoldCustomerRequest { customer_id, ticket, reason, request_id } =
+            request.into_inner();
+        let same = pb::RestrictCustomerRequest { customer_id, ticket, reason, request_id };
+        let hold = self.restriction("HoldCustomer", what, same, &actor).await?;
+        Ok(Response::new(pb::HoldCustomerResponse { hold: Some(hold) }))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let (actor, what) = (actor(&request), (RestrictionKind::Erasure, false));
+        let pb::ReleaseHoldRequest { customer_id, ticket, reason, request_id } =
+            request.into_inner();
+        let same = pb::RestrictCustomerRequest { customer_id, ticket, reason, request_id };
+        let hold = self.restriction("ReleaseHold", what, same, &actor).await?;
+        Ok(Response::new(pb::ReleaseHoldResponse { hold: Some(hold) }))
+    }
+}
+
+impl Api {
+    async fn restriction(
+        &self,
+        call: &str,
+        what: (RestrictionKind, bool),
+        request: pb::RestrictCustomerRequest,
+        actor: &Actor,
+    ) -> Result<pb::Restriction, Error> {
+        let (new, asked) = validate::restriction(call, what, request, actor)?;
+        Ok(convert::restriction(self.store.restrict(new, asked).await?))
     }
 }

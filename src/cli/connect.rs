@@ -27,6 +27,7 @@ use crate::{
     },
     clock::Clock,
     config::Config,
+    model::RetentionRules,
     pb::{
         self, customer_service_client::CustomerServiceClient,
         privacy_service_client::PrivacyServiceClient,
@@ -105,7 +106,8 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
-    Ok(Settings { callers, matching, rules, promise_clock: true, ..settings })
+    let retention = config.retention()?;
+    Ok(Settings { callers, matching, rules, promise_clock: true, retention, ..settings })
 }
 
 /// The same for the services of a single command, which knows no callers, and leaves merge
@@ -125,6 +127,7 @@ pub fn settings(config: &Config) -> Settings {
         rules: rules(config),
         matching: None,
         promise_clock: false,
+        retention: RetentionRules::default(),
         callers: Callers::default(),
         accesses: Some(Accesses { seals: config.audit_seals.clone() }),
     }
@@ -198,9 +201,9 @@ impl Client {
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            timeline: TimelineServiceClient::new(wire.clone())
+            privacy: PrivacyServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
-            privacy: PrivacyServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
+            timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
             within,

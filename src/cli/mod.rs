@@ -7,18 +7,19 @@ pub mod connect;
 mod customer;
 pub mod demo;
 mod evaluate;
+mod export;
 pub mod failure;
 pub mod fetch;
 mod flags;
 mod follow;
 pub mod import;
 pub mod issuer_keys;
-pub mod json;
 pub mod listen;
 mod merge;
 mod migrate;
 pub mod render;
 pub mod renew;
+mod retention;
 mod search;
 pub mod serve;
 mod suggest;
@@ -34,6 +35,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing::Level;
 
+pub use crate::api::json;
 use crate::{clock::Clock, config::Config, store::Store, telemetry};
 use failure::Failure;
 use flags::Flags;
@@ -75,6 +77,10 @@ enum Command {
     Suggestions(suggestions::SuggestionsArgs),
     /// Say that two customers are not one person
     Dismiss(suggestions::DismissArgs),
+    /// Write all that is kept of a customer
+    Export(export::ExportArgs),
+    /// Remove what is older than the rules of retention keep
+    Retention(retention::RetentionArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
     /// Show who looked at a customer, and whether that was changed
@@ -112,6 +118,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggest(args) => suggest::run(args, &config).await?,
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
+        Command::Export(args) => export::run(args, &config).await?,
+        Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,

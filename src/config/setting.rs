@@ -221,6 +221,17 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "retention_file",
+        scope: Scope::Every,
+        about: "a TOML file with rules of how long entries are kept, by kind and channel; without \
+                it for ever",
+        get: |config| shown_path(config.retention_file.as_deref()),
+        set: |config, text| {
+            config.retention_file = path(text);
+            Ok(())
+        },
+    },
+    Setting {
         key: "default_deadline_ms",
         scope: Scope::Listening,
         about: "milliseconds a call may take where the caller sets no deadline",

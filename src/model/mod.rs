@@ -13,6 +13,8 @@ mod promise;
 mod purchase;
 mod quote;
 mod reask;
+mod restriction;
+mod retention;
 mod search;
 mod watch;
 
@@ -47,6 +49,8 @@ pub use purchase::{
 };
 pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
 pub use reask::ReaskCount;
+pub use restriction::{Restriction, RestrictionKind, Said};
+pub use retention::{Keeping, RetentionRule, RetentionRules};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use watch::{ResumePoint, WatchStart};
 

@@ -91,11 +91,12 @@ fn refused(fault: CaseFault) -> Error {
     }
 }
 
-/// Locks one record.
+/// Locks one record to change it; a restricted one is refused.
 pub(super) async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<Held, Error> {
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[record]).await?;
     let row = rows.into_iter().next().ok_or(Error::CustomerNotFound)?;
-    Ok(held(row).1)
+    let held = held(row).1;
+    if held.restricted { Err(Error::CustomerRestricted) } else { Ok(held) }
 }
 
 /// The case, locked with its record.
@@ -184,7 +185,9 @@ impl Store {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
             sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
         });
-        record.ok_or(Error::CaseNotFound)
+        let record = record.ok_or(Error::CaseNotFound)?;
+        self.refuse_restricted(record)?;
+        Ok(record)
     }
 
     async fn write_case(
@@ -274,7 +277,9 @@ impl Store {
         let content: Option<String> = on_db!(&self.db, |c| {
             sqlx::query_scalar(GET).bind(case_id).fetch_optional(c).await?
         });
-        read(&content.ok_or(Error::CaseNotFound)?)
+        let case = read(&content.ok_or(Error::CaseNotFound)?)?;
+        self.refuse_restricted(case.record_id)?;
+        Ok(case)
     }
 
     /// Cases behind `after`, the last changed first, at most `limit`.
@@ -284,23 +289,38 @@ impl Store {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Case>, Error> {
-        let (at, id) = after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
+        let mut after = after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
         let (sql, value) = match of {
             CasesOf::Customer { customer_id, open_only } => {
                 let records = self.records_of(*customer_id).await?;
                 let sql = dialect::CASES_OF_RECORDS;
                 let rows: Vec<(String,)> =
-                    self.db.page_of_records(sql, &records, *open_only, (at, id), count).await?;
+                    self.db.page_of_records(sql, &records, *open_only, after, count).await?;
                 return rows.iter().map(|(content,)| read(content)).collect();
             }
             CasesOf::Queue(queue) => (LIST_OF_QUEUE, queue),
             CasesOf::Owner(owner) => (LIST_OF_OWNER, owner),
         };
-        let rows: Vec<(String,)> = on_db!(&self.db, |c| {
-            sqlx::query_as(sql).bind(value).bind(at).bind(id).bind(count).fetch_all(c).await?
-        });
-        rows.iter().map(|(content,)| read(content)).collect()
+        let mut cases = Vec::new();
+        loop {
+            let (at, id) = after;
+            let rows: Vec<(String,)> = on_db!(&self.db, |c| {
+                sqlx::query_as(sql).bind(value).bind(at).bind(id).bind(count).fetch_all(c).await?
+            });
+            for (content,) in &rows {
+                let case = read(content)?;
+                after = (case.changed_at, case.id);
+                if !self.is_restricted(case.record_id) {
+                    cases.push(case);
+                }
+            }
+            // Those who are left out are few: the next page makes up for them.
+            if rows.len() < limit || cases.len() >= limit {
+                cases.truncate(limit);
+                return Ok(cases);
+            }
+        }
     }
 
     /// A case as its entries that were recorded by some time add up, without the row that is kept

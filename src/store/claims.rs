@@ -270,7 +270,9 @@ impl Store {
             }
             Named::Several => {
                 let claims = HashMap::from([(key, claims)]);
-                NamedBy::Several(candidates(std::slice::from_ref(identifier), &claims))
+                let mut candidates = candidates(std::slice::from_ref(identifier), &claims);
+                candidates.retain(|candidate| !self.is_restricted(candidate.customer_id));
+                NamedBy::Several(candidates)
             }
         })
     }

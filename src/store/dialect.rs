@@ -59,17 +59,17 @@ pub const RECORDS_BY_PERSON: Twin = Twin {
 /// needs no lock of a row: `begin immediate` has locked the database. $1: ids.
 pub const LOCK_CUSTOMERS: Twin = Twin {
     sqlite: "select id, revision, created_at, profile, person_id, records, identity_revision, \
-        open_cases from customers \
+        open_cases, restricted, held from customers \
         where id in (select unhex(value ->> 0) from json_each($1)) order by id",
     postgres: "select id, revision, created_at, profile, person_id, records, identity_revision, \
-        open_cases from customers where id = any($1) order by id for update",
+        open_cases, restricted, held from customers where id = any($1) order by id for update",
 };
 
 /// The same without a lock. $1: ids.
 pub const READ_CUSTOMERS: Twin = Twin {
     sqlite: LOCK_CUSTOMERS.sqlite,
     postgres: "select id, revision, created_at, profile, person_id, records, identity_revision, \
-        open_cases from customers where id = any($1) order by id",
+        open_cases, restricted, held from customers where id = any($1) order by id",
 };
 
 /// The accounts, customer numbers and external ids of some customers. $1: ids.

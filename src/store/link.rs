@@ -96,6 +96,7 @@ impl Store {
         if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
             return Ok(false);
         }
+        refuse_restricted(&held, |id| *id == record || link.take_over || link.shared)?;
         let now = self.clock.now();
         let person = held[&record].person_id;
         let mut change = Change::new(asked, now);
@@ -239,6 +240,7 @@ impl Store {
         if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
             return Ok(());
         }
+        refuse_restricted(&held, |id| *id == link.customer_id)?;
         let person = held[&link.customer_id].person_id;
         let own: Vec<&Claim> = claims.iter().filter(|claim| claim.person_id == person).collect();
         if own.is_empty() {
@@ -264,6 +266,15 @@ impl Store {
         change.write(&mut tx, link.customer_id, entry_id).await?;
         tx.commit().await
     }
+}
+
+/// Refuses to change records that are restricted.
+fn refuse_restricted(
+    held: &BTreeMap<Uuid, Held>,
+    changes: impl Fn(&Uuid) -> bool,
+) -> Result<(), Error> {
+    let mut changed = held.iter().filter(|(id, _)| changes(id));
+    if changed.any(|(_, held)| held.restricted) { Err(Error::CustomerRestricted) } else { Ok(()) }
 }
 
 /// How sure the record's claim is from now on.

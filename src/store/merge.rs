@@ -82,6 +82,7 @@ impl Store {
         if into == from {
             return Err(Error::AlreadyMerged);
         }
+        locked.refuse_held()?;
         let expected = [(&new.into_etag, into), (&new.from_etag, from)];
         if expected
             .iter()

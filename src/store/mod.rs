@@ -14,6 +14,7 @@ mod customer_search;
 mod customers;
 mod db;
 mod dialect;
+mod export;
 mod glimpse;
 mod kept_apart;
 mod link;
@@ -31,6 +32,9 @@ mod quote;
 mod reask_rate;
 mod record;
 mod recorder;
+mod restricted;
+mod restriction;
+mod retention;
 mod search;
 mod settings;
 mod signals;
@@ -51,18 +55,22 @@ pub use case::{CasesOf, NewCase};
 pub use case_pass::{IssuedPass, NewPass};
 pub use claims::NamedBy;
 pub use customers::ProfileChange;
+pub use export::{Export, Exported};
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
 pub use preview::Preview;
 pub use purchase::order_news;
 pub use reask_rate::ReasksOf;
+pub use restriction::NewRestriction;
+pub use retention::{Gone, Sweep, Swept};
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use audit::Auditor;
 use db::{Db, on_db};
 use recorder::Recorder;
+use restricted::Restricted;
 use signals::Signals;
 use writes::{Done, Item, NamedEntry};
 
@@ -88,8 +96,9 @@ pub struct Store {
     /// A search over all history may take long: half of the connections stay free of them.
     searches: Arc<Semaphore>,
     signals: Signals,
-    /// Finds what other processes write.
-    poller: AbortHandle,
+    restricted: Arc<Restricted>,
+    /// Find what other processes write.
+    pollers: [AbortHandle; 2],
 }
 
 /// The customer that a set of identifiers names.
@@ -121,11 +130,15 @@ impl Store {
         let recorder = Arc::new(Recorder::start(&db, clock, &signals));
         let auditor = Arc::new(Auditor::start(&db, clock));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
-        let poller = poller.abort_handle();
+        let restricted = Arc::new(Restricted::default());
+        restricted.load(&db).await?;
+        let restrictions = tokio::spawn(restricted::poll(db.clone(), Arc::clone(&restricted)));
+        let pollers = [poller.abort_handle(), restrictions.abort_handle()];
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
         let page_key = Arc::from([]);
-        let mut store = Self { db, clock, recorder, auditor, page_key, searches, signals, poller };
+        let mut store =
+            Self { db, clock, recorder, auditor, page_key, searches, signals, restricted, pollers };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;
@@ -154,7 +167,7 @@ impl Store {
 
     /// Waits for what is under way and closes the connections.
     pub async fn close(&self) {
-        self.poller.abort();
+        self.pollers.iter().for_each(AbortHandle::abort);
         self.recorder.close().await;
         self.auditor.close().await;
         self.db.close().await;
@@ -202,6 +215,7 @@ impl Store {
         let item = customer_item(identifiers, profile, origin);
         let done = one(self.recorder.record(vec![item]).await?)?;
         let Done { whom, conflicts, mut candidates, .. } = done;
+        candidates.retain(|candidate| !self.is_restricted(candidate.customer_id));
         self.rank_candidates(&named.1, &named.0, &mut candidates).await?;
         let created = whom.is_some_and(|whom| whom.created);
         let customer = match whom {
@@ -313,6 +327,12 @@ impl Store {
             ("told_facts.of_case", reask_rate::OF_CASE.to_owned()),
             ("told_facts.of_all", reask_rate::OF_ALL.to_owned()),
             ("briefing.standing", briefing::STANDING.to_owned()),
+            ("restrictions.add", restriction::ADD.to_owned()),
+            ("restrictions.lift", restriction::LIFT.to_owned()),
+            ("restrictions.get", restriction::GET.to_owned()),
+            ("customers.set_restricted", restriction::SET_RESTRICTED.to_owned()),
+            ("customers.set_held", restriction::SET_HELD.to_owned()),
+            ("customers.restricted", restricted::LIST.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("ping", PING.to_owned()),
@@ -322,6 +342,8 @@ impl Store {
         all.extend(audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
+        all.extend(export::statements());
+        all.extend(retention::statements(kind));
         all.extend(live::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));

@@ -48,6 +48,13 @@ impl Locked {
         of_person.map(|(id, _)| *id).collect()
     }
 
+    /// Refuses what takes something away, or makes other people of them, where one is under legal
+    /// hold.
+    pub fn refuse_held(&self) -> Result<(), Error> {
+        let is_held = self.held.values().any(|held| held.on_hold);
+        if is_held { Err(Error::CustomerHeld) } else { Ok(()) }
+    }
+
     /// What an etag of the person must be.
     pub fn etag(&self, person: Uuid) -> String {
         let of_person = self.held.values().filter(|held| held.person_id == person);
@@ -57,9 +64,16 @@ impl Locked {
     }
 }
 
+/// Locks the people of some records to change them; those who are restricted are refused.
+pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
+    let locked = lock_even_restricted(tx, asked).await?;
+    let is_restricted = locked.held.values().any(|held| held.restricted);
+    if is_restricted { Err(Error::CustomerRestricted) } else { Ok(locked) }
+}
+
 /// Locks every record of the people that these records belong to, in the order of the ids. Who they
 /// are is read before; where it has changed by then, the transaction is to be run again.
-pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
+pub(super) async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
     let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::PERSONS_BY_ID, asked).await?;
     let person_of: HashMap<Uuid, Uuid> = rows.into_iter().collect();
     if asked.iter().any(|id| !person_of.contains_key(id)) {
@@ -87,6 +101,15 @@ pub(super) fn id_list(ids: &[Uuid]) -> String {
 impl Store {
     /// The records of the person that a record belongs to, the canonical one first.
     pub(super) async fn records_of(&self, customer_id: Uuid) -> Result<Vec<Uuid>, Error> {
+        self.refuse_restricted(customer_id)?;
+        self.records_even_restricted(customer_id).await
+    }
+
+    /// The same of whomever: for what a restriction leaves possible.
+    pub(super) async fn records_even_restricted(
+        &self,
+        customer_id: Uuid,
+    ) -> Result<Vec<Uuid>, Error> {
         let rows: Vec<(Uuid, Uuid)> = self.by_ids(dialect::PERSONS_BY_ID, &[customer_id]).await?;
         let (_, person) = *rows.first().ok_or(Error::CustomerNotFound)?;
         let rows: Vec<(Uuid, Uuid)> = self.by_ids(dialect::RECORDS_BY_PERSON, &[person]).await?;
@@ -96,6 +119,7 @@ impl Store {
 
     /// The person that a record belongs to, with the identifiers.
     pub async fn get_customer(&self, id: Uuid) -> Result<Option<Customer>, Error> {
+        self.refuse_restricted(id)?;
         // A merge between two of the reads shows as records of another person: then once more.
         for _ in 0..8 {
             let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &[id]).await?;

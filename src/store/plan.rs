@@ -93,6 +93,11 @@ impl Plan {
         if existing.is_some_and(|id| !self.known.customers.contains_key(&id)) {
             return Err(Error::CustomerNotFound);
         }
+        // What happens is recorded of whomever; anything else is use.
+        let restricted = existing.is_some_and(|id| self.known.customers[&id].restricted);
+        if restricted && item.entry.is_none() {
+            return Err(Error::CustomerRestricted);
+        }
         let kept = existing.and_then(|id| self.known.identifier_counts.get(&id));
         let room = MAX_IDENTIFIERS.saturating_sub(kept.copied().unwrap_or(0));
         if choice.links.len() > room {

@@ -63,6 +63,9 @@ impl Store {
 
         let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &all).await?;
         let records: BTreeMap<Uuid, Held> = rows.into_iter().map(held).collect();
+        if records.values().any(|held| held.on_hold) {
+            return Err(Error::CustomerHeld);
+        }
         let merges = [
             one.merges,
             other.merges,

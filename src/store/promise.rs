@@ -246,6 +246,10 @@ impl Store {
             };
             after = (*due_at, *last);
             for (record, promise_id, _) in due {
+                // It breaks, as of the moment it was due, once the restriction is lifted.
+                if self.is_restricted(record) {
+                    continue;
+                }
                 let store = self.clone();
                 let run = move || {
                     let store = store.clone();

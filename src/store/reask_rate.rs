@@ -12,6 +12,7 @@ use super::{
     dialect, person,
 };
 use crate::{
+    clock::Clock,
     error::Error,
     model::{Channel, Micros, ReaskCount},
 };
@@ -19,6 +20,11 @@ use crate::{
 static TOLD_FACTS: Table = Table {
     name: "told_facts",
     columns: &["customer_id", "told_at", "entry_id", "case_id", "channel", "reasked"],
+};
+
+static NOBODYS_FACTS: Table = Table {
+    name: "told_facts",
+    columns: &["customer_id", "told_at", "entry_id", "case_id", "reasked", "channel"],
 };
 
 pub(super) const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
@@ -58,6 +64,24 @@ pub(super) fn add(batch: &mut Batch, rows: &[FactRow]) {
         Column::Booleans(rows.iter().map(|row| row.reasked).collect()),
     ];
     batch.insert(&TOLD_FACTS, columns);
+}
+
+/// So many microseconds are a quarter of an hour.
+const QUARTER: Micros = 15 * 60 * 1_000_000;
+
+/// Adds facts of nobody: when each was told, its channel's code, and whether it was asked again.
+pub(super) fn add_nobodys(batch: &mut Batch, clock: Clock, rows: Vec<(Micros, String, bool)>) {
+    let nobody = vec![Uuid::nil(); rows.len()];
+    let begins = rows.iter().map(|(told_at, ..)| told_at - told_at.rem_euclid(QUARTER));
+    let columns = vec![
+        Column::Ids(nobody.clone()),
+        Column::Integers(begins.collect()),
+        Column::Ids(rows.iter().map(|_| clock.random_id()).collect()),
+        Column::Ids(nobody),
+        Column::Booleans(rows.iter().map(|row| row.2).collect()),
+        Column::Texts(rows.into_iter().map(|row| row.1).collect()),
+    ];
+    batch.insert(&NOBODYS_FACTS, columns);
 }
 
 type Row = (String, i64, i64);

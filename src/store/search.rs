@@ -31,7 +31,7 @@ pub(super) fn indexed(customer_id: Uuid, words: &str) -> String {
 }
 
 /// The words of a text are of ASCII alone: none is ever taken for this one.
-fn customer_word(customer_id: Uuid) -> String {
+pub(super) fn customer_word(customer_id: Uuid) -> String {
     format!("ø{}", customer_id.simple())
 }
 
@@ -70,7 +70,11 @@ impl Store {
         let store = self.clone();
         let task = tokio::spawn(async move {
             let _permit = permit;
-            store.search(&[], &words, &request).await
+            let (entries, next) = store.search(&[], &words, &request).await?;
+            if !store.restricted.is_any() {
+                return Ok((entries, next));
+            }
+            Ok((entries.without(|record| store.is_restricted(record))?, next))
         });
         task.await.map_err(|_| Error::Internal("a search failed".to_owned()))?
     }

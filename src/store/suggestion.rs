@@ -82,7 +82,9 @@ impl Store {
                     return self.page(shown, Some(after)).await;
                 }
                 after = position(row);
-                if let Some(people) = standing.people((row.0, row.1))
+                if !self.is_restricted(row.0)
+                    && !self.is_restricted(row.1)
+                    && let Some(people) = standing.people((row.0, row.1))
                     && standing.shows(row.2, (row.0, row.1))
                 {
                     shown.push((people, *row));
@@ -115,6 +117,7 @@ impl Store {
         after: Position,
         limit: usize,
     ) -> Result<Suggestions, Error> {
+        self.refuse_restricted(customer)?;
         let standing = Standing::read(&self.db, [customer].into_iter()).await?;
         if standing.people((customer, customer)).is_none() {
             return Err(Error::CustomerNotFound);
@@ -122,6 +125,7 @@ impl Store {
         let mut shown: Vec<((Uuid, Uuid), Row)> = standing
             .shown()
             .map(|(people, row)| (people, (row.pair.0, row.pair.1, row.id, row.rank)))
+            .filter(|(_, row)| !self.is_restricted(row.0) && !self.is_restricted(row.1))
             .filter(|(_, row)| row.3 >= least)
             .filter(|(_, row)| (row.3, row.2) < (after.occurred_at, after.entry_id))
             .collect();

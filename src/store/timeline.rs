@@ -235,6 +235,7 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page, Error> {
         type Row = (Option<Uuid>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
+        self.refuse_restricted(customer_id)?;
         let filter = &request.filter;
         let by = By::of(filter);
         let filtered = by != By::Time || !filter.kinds.is_empty() || !filter.channels.is_empty();
@@ -295,6 +296,7 @@ impl Store {
         customer_id: Uuid,
         entry_id: Uuid,
     ) -> Result<Option<pb::Entry>, Error> {
+        self.refuse_restricted(customer_id)?;
         if let Some(entry) = self.entry_of(customer_id, entry_id).await? {
             return Ok(Some(entry));
         }

@@ -32,6 +32,7 @@ impl Store {
     ) -> Result<(Customer, Customer), Error> {
         let merge = self.get_merge(merge_id).await?.ok_or(Error::MergeNotFound)?;
         let (into, from) = (merge.into_id, merge.from_id);
+        self.refuse_restricted(into)?;
         let store = self.clone();
         let write = move || {
             let (store, merge, asked) = (store.clone(), merge.clone(), asked.clone());
@@ -56,6 +57,7 @@ impl Store {
         if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
             return Ok(());
         }
+        locked.refuse_held()?;
         let all: Vec<Uuid> = locked.held.keys().copied().collect();
         let rows: Vec<MergeRow> = tx.by_ids(dialect::MERGES_IN_FORCE, &all).await?;
         let in_force: Vec<Merge> = rows.into_iter().map(merge::merge).collect::<Result<_, _>>()?;

@@ -28,6 +28,10 @@ pub struct Held {
     pub identity_revision: i64,
     /// How many of the cases that were opened with the record are not resolved.
     pub open_cases: i64,
+    /// Whether nobody may read or change it.
+    pub restricted: bool,
+    /// Whether nothing of it may be taken away.
+    pub on_hold: bool,
 }
 
 impl Held {
@@ -41,6 +45,8 @@ impl Held {
             records: 1,
             identity_revision: 0,
             open_cases: 0,
+            restricted: false,
+            on_hold: false,
         }
     }
 
@@ -51,14 +57,33 @@ impl Held {
 }
 
 /// The columns of a customer's row, as every statement that reads one has them.
-pub type CustomerRow = (Uuid, i64, Micros, String, Uuid, i64, i64, i64);
+pub type CustomerRow = (Uuid, i64, Micros, String, Uuid, i64, i64, i64, bool, bool);
 
 /// A customer out of its row.
 pub fn held(row: CustomerRow) -> (Uuid, Held) {
-    let (id, revision, created_at, profile, person_id, records, identity_revision, open_cases) =
-        row;
-    let held =
-        Held { revision, created_at, profile, person_id, records, identity_revision, open_cases };
+    let (
+        id,
+        revision,
+        created_at,
+        profile,
+        person_id,
+        records,
+        identity_revision,
+        open_cases,
+        restricted,
+        on_hold,
+    ) = row;
+    let held = Held {
+        revision,
+        created_at,
+        profile,
+        person_id,
+        records,
+        identity_revision,
+        open_cases,
+        restricted,
+        on_hold,
+    };
     (id, held)
 }
 

@@ -173,6 +173,7 @@ fn a_password_is_not_shown() {
         callers_file: none,
         audit_seals: none,
         business_calendar: none,
+        retention_file: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
         shutdown_grace_ms: 10000,

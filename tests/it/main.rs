@@ -12,6 +12,7 @@ mod identity;
 mod ingest;
 mod live;
 mod random;
+mod rights;
 mod store;
 mod story;
 mod support;

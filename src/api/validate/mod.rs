@@ -12,6 +12,7 @@ mod customer_search;
 mod entry;
 mod identity;
 mod list;
+mod privacy;
 mod promise;
 mod purchase;
 mod quote;
@@ -38,6 +39,7 @@ pub use identity::{
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
+pub use privacy::{export, restriction};
 pub use promise::{promise, promise_page, settlement};
 pub use purchase::{purchase_page, purchase_search};
 pub use quote::{quote, quote_page, withdrawal};

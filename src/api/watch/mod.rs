@@ -13,7 +13,7 @@ pub use event::EncodedEvent;
 pub use stream::WatchStream;
 pub use token::WatchTokens;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch::Receiver},
@@ -28,7 +28,7 @@ use crate::{
 use event::Event;
 
 /// How many events wait for the caller beside the page that they are of.
-const QUEUE: usize = 4;
+pub const QUEUE: usize = 4;
 
 /// What bounds watches.
 #[derive(Clone, Copy, Debug)]
@@ -74,26 +74,53 @@ impl Watches {
         let (events, taken) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let stream = WatchStream::new(taken, ended, tokens.write(watch.point()));
-        let (bounds, mut stopping) = (self.bounds, self.stopping.clone());
+        let watches = self.clone();
         tokio::spawn(async move {
-            let mut follower = Follower { watch, tokens, events: events.clone(), bounds };
-            let error = tokio::select! {
-                () = events.closed() => return,
-                // An error means that the server is gone, which is a stop too.
-                _ = stopping.wait_for(|stopping| *stopping) => Error::Stopping,
-                () = passed(deadline) => Error::DeadlinePassed,
-                error = lost(right) => error,
-                Err(error) = follower.follow() => error,
-            };
-            if error == Error::SlowReader {
-                tracing::info!("a watch was not read in time and is cut off");
-            }
+            let mut follower =
+                Follower { watch, tokens, events: events.clone(), watches: watches.clone() };
+            let work = async { follower.follow().await.map(|never| match never {}) };
+            let end_of = watches.bounded(&events, deadline, right, work).await;
+            let Some(Err(error)) = end_of else { return };
             // Whoever does not take it is gone. The queue ends when the senders are dropped, and
             // the end has to stand by then.
             let _ = end.send(error);
             drop(place);
         });
         stream
+    }
+
+    /// Does the work of a stream until it is done, or the deadline, the server or a lost right ends
+    /// it. Nothing where the caller is gone.
+    pub async fn bounded<T>(
+        &self,
+        events: &mpsc::Sender<T>,
+        deadline: Option<Instant>,
+        right: Option<Right>,
+        work: impl Future<Output = Result<(), Error>>,
+    ) -> Option<Result<(), Error>> {
+        let mut stopping = self.stopping.clone();
+        let ended = tokio::select! {
+            () = events.closed() => return None,
+            // An error means that the server is gone, which is a stop too.
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopping),
+            () = passed(deadline) => Err(Error::DeadlinePassed),
+            error = lost(right) => Err(error),
+            ended = work => ended,
+        };
+        if ended == Err(Error::SlowReader) {
+            tracing::info!("a stream was not read in time and is cut off");
+        }
+        Some(ended)
+    }
+
+    /// Hands over a part of a stream, as soon as there is room for it.
+    pub async fn hand_over<T>(&self, events: &mpsc::Sender<T>, event: T) -> Result<(), Error> {
+        match timeout(self.bounds.send_timeout, events.send(event)).await {
+            Ok(Ok(())) => Ok(()),
+            // The caller is gone: nobody hears this.
+            Ok(Err(_)) => Err(Error::Stopping),
+            Err(_) => Err(Error::SlowReader),
+        }
     }
 }
 
@@ -115,7 +142,7 @@ struct Follower {
     watch: Watch,
     tokens: WatchTokens,
     events: mpsc::Sender<Event>,
-    bounds: WatchBounds,
+    watches: Watches,
 }
 
 impl Follower {
@@ -171,16 +198,11 @@ impl Follower {
     }
 
     fn next_beat(&self) -> Instant {
-        Instant::now() + self.bounds.heartbeat
+        Instant::now() + self.watches.bounds.heartbeat
     }
 
     async fn send(&self, event: Event) -> Result<(), Error> {
         let event = event.with_token(self.tokens.write(self.watch.point()));
-        match timeout(self.bounds.send_timeout, self.events.send(event)).await {
-            Ok(Ok(())) => Ok(()),
-            // The caller is gone: nobody hears this.
-            Ok(Err(_)) => Err(Error::Stopping),
-            Err(_) => Err(Error::SlowReader),
-        }
+        self.watches.hand_over(&self.events, event).await
     }
 }

@@ -138,6 +138,9 @@ impl Search<'_> {
             for ((id, person_id), profile) in
                 records.into_iter().zip(packed::ids(persons)).zip(profiles)
             {
+                if self.store.is_restricted(id) {
+                    continue;
+                }
                 let profile = read_profile(profile)?.profile;
                 self.records.insert(id, Record { person_id, profile });
             }

@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// The records of a person with their revisions, all of one moment, and whether each is the
-/// canonical one. $1: any of the records.
-pub(super) const PERSON: &str = "select c.id, c.revision, c.person_id from customers c \
-    where c.id = (select person_id from customers where id = $1) \
+/// canonical one, and is restricted. $1: any of the records.
+pub(super) const PERSON: &str = "select c.id, c.revision, c.person_id, c.restricted \
+    from customers c where c.id = (select person_id from customers where id = $1) \
     union all \
-    select c.id, c.revision, c.person_id from customers c \
+    select c.id, c.revision, c.person_id, c.restricted from customers c \
     where c.person_id = (select person_id from customers where id = $1) and c.person_id <> c.id";
 
 /// The entries of a record behind a revision, in the order of recording: at most so many, and no
@@ -94,10 +94,13 @@ impl Store {
     }
 
     async fn person_of(&self, record: Uuid) -> Result<Person, Error> {
-        let rows: Vec<(Uuid, i64, Uuid)> =
+        let rows: Vec<(Uuid, i64, Uuid, bool)> =
             on_db!(&self.db, |c| sqlx::query_as(PERSON).bind(record).fetch_all(c).await?);
         let id = rows.first().ok_or(Error::CustomerNotFound)?.2;
-        let records = rows.into_iter().map(|(id, revision, _)| (id, revision)).collect();
+        if rows.iter().any(|row| row.3) {
+            return Err(Error::CustomerRestricted);
+        }
+        let records = rows.into_iter().map(|(id, revision, ..)| (id, revision)).collect();
         Ok(Person { id, records })
     }
 

@@ -32,6 +32,14 @@ impl Plan {
         if self.known.open_cases.is_empty() && named.case == CaseChoice::None {
             return (None, Vec::new());
         }
+        // Which cases somebody has who is restricted is nothing to tell or to go by.
+        if self.known.customers.get(&record_id).is_some_and(|held| held.restricted) {
+            let named = match named.case {
+                CaseChoice::This(case_id) => Some(case_id),
+                _ => None,
+            };
+            return (named, Vec::new());
+        }
         let records = self.records_of(record_id);
         let open = records.iter().filter_map(|record| self.known.open_cases.get(record)).flatten();
         let probable = probable_cases(&named.entry, open, self.now);

@@ -135,7 +135,8 @@ impl Store {
 
     /// The purchases that some records tell of, with what the other records of the same people
     /// tell of them.
-    async fn told_of(&self, found: Vec<OrderOf>) -> Result<Vec<PurchaseState>, Error> {
+    async fn told_of(&self, mut found: Vec<OrderOf>) -> Result<Vec<PurchaseState>, Error> {
+        found.retain(|(record, _)| !self.is_restricted(*record));
         let asked: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
         let persons: Vec<(Uuid, Uuid)> = self.by_ids(dialect::PERSONS_BY_ID, &asked).await?;
         let mut person_of: HashMap<Uuid, Uuid> = persons.into_iter().collect();

@@ -4,6 +4,7 @@
 //! read: so a merge and its end change nothing here, and no entry waits for another record's lock.
 
 mod fill;
+mod forget;
 mod list;
 mod told;
 
@@ -23,10 +24,13 @@ use crate::{
     story::{purchase, serial::serial_key},
 };
 
+pub(super) use forget::forget;
 pub use told::order_news;
+pub(super) use told::own_key;
 
 /// The statements that are the same on both databases, by their names.
-pub(super) const TEXTS: [(&str, &str); 5] = [
+pub(super) const TEXTS: [(&str, &str); 6] = [
+    ("purchase_keys.remove", forget::REMOVE_KEY),
     ("orders.list", list::LIST),
     ("purchases.find_by_key", list::FIND_BY_KEY),
     ("purchases.find_by_order", list::FIND_BY_ORDER),

@@ -40,7 +40,7 @@ pub fn order_news(entry: &pb::Entry, entry_id: Uuid) -> Option<(String, OrderNew
 }
 
 /// What a purchase without an order number is kept under. No order key has a lower case letter.
-fn own_key(entry_id: Uuid) -> String {
+pub(in crate::store) fn own_key(entry_id: Uuid) -> String {
     format!("entry:{entry_id}")
 }
 

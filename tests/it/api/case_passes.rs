@@ -36,7 +36,7 @@ pub fn redeeming(code: &str) -> pb::RedeemCasePassRequest {
 }
 
 impl Server {
-    async fn issued(&self, call: pb::IssueCasePassRequest) -> pb::IssueCasePassResponse {
+    pub async fn issued(&self, call: pb::IssueCasePassRequest) -> pb::IssueCasePassResponse {
         self.cases.clone().issue_case_pass(by_shop(call)).await.unwrap().into_inner()
     }
 

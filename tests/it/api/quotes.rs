@@ -20,7 +20,7 @@ use crate::{
 
 const DAY: i64 = 86_400;
 
-fn giving(customer_id: &str, channel: Channel, cents: i64) -> pb::GiveQuoteRequest {
+pub fn giving(customer_id: &str, channel: Channel, cents: i64) -> pb::GiveQuoteRequest {
     pb::GiveQuoteRequest {
         customer_id: customer_id.to_owned(),
         sku: "VX55".to_owned(),
@@ -43,7 +43,7 @@ fn withdrawing(quote: &pb::Quote) -> pb::WithdrawQuoteRequest {
 }
 
 impl Server {
-    async fn quoted(&self, call: pb::GiveQuoteRequest) -> pb::Quote {
+    pub async fn quoted(&self, call: pb::GiveQuoteRequest) -> pb::Quote {
         let answer = self.cases.clone().give_quote(by_shop(call)).await.unwrap();
         answer.into_inner().quote.unwrap()
     }

@@ -9,6 +9,7 @@ mod json;
 mod orders;
 pub mod process;
 mod render;
+mod rights;
 mod suggestions;
 mod tls;
 mod told;

@@ -7,10 +7,11 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
-    model::{IdentifierKind, Micros},
+    model::{IdentifierKind, Micros, RetentionRules},
     pb::{
         Purpose, Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
+        privacy_service_client::PrivacyServiceClient,
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
@@ -44,6 +45,7 @@ pub struct Server {
     pub timeline: TimelineServiceClient<Channel>,
     pub cases: CaseServiceClient<Channel>,
     pub purchases: PurchaseServiceClient<Channel>,
+    pub privacy: PrivacyServiceClient<Channel>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -67,6 +69,7 @@ pub fn settings(clock: Clock) -> Settings {
         matching: None,
         promise_clock: true,
         accesses: Some(Accesses::default()),
+        retention: RetentionRules::default(),
     }
 }
 
@@ -144,6 +147,8 @@ impl Server {
             timeline: TimelineServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             cases: CaseServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
+            privacy: PrivacyServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             purchases: PurchaseServiceClient::new(channel)
                 .max_decoding_message_size(MAX_ANSWER_BYTES),

@@ -13,6 +13,7 @@ mod orders;
 mod purchases;
 mod reads;
 mod record_entry;
+mod rights;
 mod told_once;
 mod wire;
 mod world;
@@ -37,10 +38,9 @@ const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
     (66..=66, "customers are not erased"),
     (74..=74, "an entry's time is always UTC; files are the importer's"),
     (97..=97, "each caller sees every customer"),
-    (103..=103, "there are no holds and no restrictions"),
     (106..=106, "each caller sees every customer"),
     (114..=114, "streams are bounded in all, not for each caller: see live::ends"),
-    (115..=116, "nothing is erased or exported"),
+    (115..=115, "nothing is erased"),
     (117..=117, "files are the importer's"),
     (118..=118, "there are no webhooks"),
 ];
@@ -125,7 +125,7 @@ fn every_number_of_the_list_has_its_place() {
         told_once::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
-    let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS].concat();
+    let apart = [wire::NUMBERS, accepted::NUMBERS, identity::NUMBERS, rights::NUMBERS].concat();
     let tested: BTreeSet<u16> = refused.chain(apart).collect();
 
     let skipped: Vec<u16> =

@@ -24,6 +24,13 @@ pub fn to_json(name: &str, message: &impl Message) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&message)?)
 }
 
+/// The same as a value, to be put into another one.
+pub fn to_value(name: &str, message: &impl Message) -> anyhow::Result<serde_json::Value> {
+    let bytes = message.encode_to_vec();
+    let message = DynamicMessage::decode(descriptor(name)?, bytes.as_slice())?;
+    Ok(serde_json::to_value(&message)?)
+}
+
 /// The message of the given name that a line of JSON stands for.
 pub fn from_json<M: Message + Default>(name: &str, text: &str) -> anyhow::Result<M> {
     let mut json = serde_json::Deserializer::from_str(text);

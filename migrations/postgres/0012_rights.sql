@@ -1,0 +1,33 @@
+-- Twin of migrations/sqlite/0012_rights.sql. What is not to be done with the data of customers.
+
+-- Whether a restriction of the use, or of the erasure, holds for a record: on the row that every
+-- write locks. All records of a person have the same.
+alter table customers add column restricted boolean not null default false;
+alter table customers add column held boolean not null default false;
+
+-- Read each second by every server; almost nobody is in it.
+create index customers_restricted on customers (id) where restricted;
+
+-- A restriction, under each record of the person. It holds while `lifted_at` is null; the columns
+-- behind that are empty until then.
+create table restrictions (
+    customer_id uuid not null,
+    id uuid not null,
+    kind text collate "C" not null check (kind in ('use', 'erasure')),
+    placed_at bigint not null,
+    actor text not null,
+    ticket text not null,
+    reason text not null,
+    lifted_at bigint,
+    lifted_by text not null,
+    lift_ticket text not null,
+    lift_reason text not null,
+    primary key (customer_id, id)
+);
+
+-- An export finds whatever names a record.
+create index if not exists ledger_by_customer on ledger (customer_id);
+create index if not exists merges_by_into on merges (into_id);
+create index if not exists merges_by_asked_into on merges (asked_into_id);
+create index if not exists merges_by_asked_from on merges (asked_from_id);
+create index if not exists merge_approvals_by_other on merge_approvals (other_id);

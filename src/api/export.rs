@@ -1,0 +1,153 @@
+//! ExportCustomer: the rows that the store gives, as lines of JSON. A task reads a page of rows,
+//! hands the lines over through a short queue, and reads no further until they are taken.
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use anyhow::Context as _;
+use futures_util::Stream;
+use prost::Message as _;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::{
+    Api,
+    caller::Right,
+    json::to_value,
+    watch::{QUEUE, Watches},
+};
+use crate::{
+    error::Error,
+    model::Micros,
+    pb,
+    store::{Export, Exported},
+};
+
+/// Grows with what readers of an export have to know.
+const VERSION: u32 = 1;
+/// How many bytes of lines go out together, but for a line that is longer.
+const MESSAGE_BYTES: usize = 64 << 10;
+
+impl Api {
+    /// Begins to export a customer.
+    pub(super) async fn export(
+        &self,
+        customer_id: Uuid,
+        deadline: Option<Instant>,
+        right: Option<Right>,
+    ) -> Result<ExportStream, Error> {
+        let place = self.watches.place()?;
+        let export = self.store.export(customer_id).await?;
+        let (messages, taken) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let (watches, exported_at) = (self.watches.clone(), self.rules.clock.now());
+        tokio::spawn(async move {
+            let lines = Lines { messages: &messages, watches: &watches, text: String::new() };
+            let work = lines.write(export, exported_at);
+            let ended = watches.bounded(&messages, deadline, right, work).await;
+            // Whoever does not take it is gone. It has to stand by the time the queue ends.
+            let _ = ended.map(|ended| end.send(ended));
+            drop(place);
+        });
+        Ok(ExportStream { messages: taken, end: Some(ended) })
+    }
+}
+
+/// The answer of an export: its messages, and at the end why it ended before all was told.
+#[derive(Debug)]
+pub struct ExportStream {
+    messages: mpsc::Receiver<pb::ExportCustomerResponse>,
+    /// None once it has been told.
+    end: Option<oneshot::Receiver<Result<(), Error>>>,
+}
+
+impl Stream for ExportStream {
+    type Item = Result<pb::ExportCustomerResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(match ready!(self.messages.poll_recv(cx)) {
+            Some(message) => Some(Ok(message)),
+            None => self.end.take().and_then(|mut end| {
+                let lost = |_| Err(Error::Internal("an export ended without a word".to_owned()));
+                end.try_recv().unwrap_or_else(lost).err().map(|error| Err(error.into()))
+            }),
+        })
+    }
+}
+
+/// Lines on their way out.
+struct Lines<'a> {
+    messages: &'a mpsc::Sender<pb::ExportCustomerResponse>,
+    watches: &'a Watches,
+    /// Those that have not gone out.
+    text: String,
+}
+
+impl Lines<'_> {
+    async fn write(mut self, mut export: Export, exported_at: Micros) -> Result<(), Error> {
+        let records: Vec<String> = export.records().iter().map(ToString::to_string).collect();
+        let first = json!({
+            "export": "throughline",
+            "version": VERSION,
+            "exported_at": shown(&pb::timestamp(exported_at)),
+            "customer": records.first(),
+            "records": records,
+        });
+        self.add(&first).await?;
+        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+        while let Some(rows) = export.page().await? {
+            for row in rows {
+                *counts.entry(row.table).or_default() += 1;
+                self.add(&line(row)?).await?;
+            }
+        }
+        self.add(&json!({ "end": true, "rows": counts })).await?;
+        self.flush().await
+    }
+
+    async fn add(&mut self, line: &Value) -> Result<(), Error> {
+        let line = line.to_string();
+        if !self.text.is_empty() && self.text.len() + line.len() >= MESSAGE_BYTES {
+            self.flush().await?;
+        }
+        self.text += &line;
+        self.text.push('\n');
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let lines = std::mem::take(&mut self.text);
+        self.watches.hand_over(self.messages, pb::ExportCustomerResponse { lines }).await
+    }
+}
+
+/// A row as a line has it.
+fn line(row: Exported) -> Result<Value, Error> {
+    let Exported { table, record, mut columns, entry } = row;
+    if let Some(entry) = entry {
+        columns.insert("entry".to_owned(), readable(&entry).map_err(|_| UNREADABLE)?);
+    }
+    columns.insert("table".to_owned(), table.into());
+    columns.insert("record".to_owned(), record.to_string().into());
+    Ok(Value::Object(columns))
+}
+
+/// An entry as the contract has it in JSON.
+fn readable(payload: &[u8]) -> anyhow::Result<Value> {
+    let page = pb::ListTimelineResponse::decode(payload)?;
+    to_value("Entry", page.entries.first().context("a row without an entry")?)
+}
+
+fn shown(time: &prost_types::Timestamp) -> String {
+    time.to_string()
+}
+
+const UNREADABLE: Error = Error::Inconsistent { table: "entries", column: "payload" };

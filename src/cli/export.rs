@@ -1,0 +1,84 @@
+//! `throughline export`: all that is kept of a customer, for the customer.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, IsTerminal as _, Write, stderr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::{connect::Client, failure::Failure};
+use crate::{config::Config, pb};
+
+/// Writes all that is kept of a customer, over all records that are the person, as lines of JSON
+///
+/// Each line is a row, and says of which table and record; the last line counts them. Without it
+/// the export is not whole. Restricted customers are exported too.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The id of the customer
+    #[arg(value_name = "CUSTOMER")]
+    customer: String,
+    /// A new file, for its owner alone to read; without it the lines go to the standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Exports a customer.
+pub async fn run(args: ExportArgs, config: &Config) -> Result<(), Failure> {
+    let mut client = Client::connect(args.server.as_deref(), config).await?;
+    let done = match &args.output {
+        None => write(&mut client, args.customer, &mut io::stdout(), false).await,
+        Some(path) => {
+            let mut file = BufWriter::new(private_file(path)?);
+            let done = write(&mut client, args.customer, &mut file, true).await;
+            if done.is_err() {
+                // What is not whole is not left behind. The reason it failed is what matters.
+                let _ = fs::remove_file(path);
+            }
+            done
+        }
+    };
+    // Written or not, what was started is ended; the first that failed is told.
+    let closed = client.close().await;
+    done.and(closed)
+}
+
+async fn write(
+    client: &mut Client,
+    customer_id: String,
+    out: &mut impl Write,
+    is_file: bool,
+) -> Result<(), Failure> {
+    let request = pb::ExportCustomerRequest { customer_id };
+    let answer = client.privacy.export_customer(request).await;
+    let mut stream = answer.map_err(|status| client.failure(&status))?.into_inner();
+    // Where the lines go to the terminal they are the progress.
+    let bar = (is_file && stderr().is_terminal()).then(ProgressBar::new_spinner);
+    bar.iter().for_each(|bar| bar.enable_steady_tick(Duration::from_millis(100)));
+    let mut rows = 0;
+    while let Some(part) = stream.message().await.map_err(|status| client.failure(&status))? {
+        out.write_all(part.lines.as_bytes())?;
+        rows += part.lines.lines().count();
+        bar.iter().for_each(|bar| bar.set_message(format!("{rows} lines")));
+    }
+    bar.iter().for_each(ProgressBar::finish_and_clear);
+    Ok(out.flush()?)
+}
+
+/// A file that nobody else may read, and that was not there before.
+fn private_file(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let name = || format!("cannot make {}", path.display());
+    Ok(options.open(path).with_context(name)?)
+}

@@ -1,0 +1,123 @@
+//! All that is kept of a person, row by row: each table in pages behind a key, so that whoever
+//! reads slowly holds up nothing, and nothing is held in memory but a page.
+
+mod parts;
+mod row;
+
+use uuid::Uuid;
+
+use super::{Store, db::on_db};
+use crate::error::Error;
+use parts::PARTS;
+pub use row::Exported;
+use row::{Key, Sort, read};
+
+/// A table that holds something of a person.
+#[derive(Debug)]
+struct Part {
+    table: &'static str,
+    text: &'static str,
+    /// What the text selects.
+    columns: &'static [(&'static str, Sort)],
+    /// The columns that its rows go by.
+    key: &'static [usize],
+    /// The columns that name records, where several do. A row that several records of the person
+    /// share comes with the first of them.
+    sides: &'static [usize],
+    /// How many rows are read at once.
+    rows: i64,
+}
+
+/// An export that is under way.
+#[derive(Debug)]
+pub struct Export {
+    store: Store,
+    /// The canonical one first.
+    records: Vec<Uuid>,
+    /// The table and the record that come next, and behind which key.
+    part: usize,
+    record: usize,
+    behind: Vec<Key>,
+}
+
+/// Every statement, with a name, for the test that prepares them.
+pub(super) fn statements() -> impl Iterator<Item = (&'static str, String)> {
+    PARTS.iter().map(|part| (part.table, part.text.to_owned()))
+}
+
+impl Store {
+    /// Begins to export a customer, whether restricted or not.
+    pub async fn export(&self, customer_id: Uuid) -> Result<Export, Error> {
+        let records = self.records_even_restricted(customer_id).await?;
+        let behind = PARTS[0].begin();
+        Ok(Export { store: self.clone(), records, part: 0, record: 0, behind })
+    }
+}
+
+impl Export {
+    /// The records of the person, the canonical one first.
+    pub fn records(&self) -> &[Uuid] {
+        &self.records
+    }
+
+    /// Some rows more; nothing at the end. A page may be empty.
+    pub async fn page(&mut self) -> Result<Option<Vec<Exported>>, Error> {
+        let Some(part) = PARTS.get(self.part) else {
+            return self.finish().await;
+        };
+        let record = self.records[self.record];
+        let limit = part.rows;
+        let rows: Vec<row::Row> = on_db!(&self.store.db, |c| {
+            let mut query = sqlx::query(part.text).bind(record);
+            for key in &self.behind {
+                query = match key {
+                    Key::Id(id) => query.bind(*id),
+                    Key::Number(number) => query.bind(*number),
+                    Key::Text(text) => query.bind(text.clone()),
+                };
+            }
+            let rows = query.bind(limit).fetch_all(c).await?;
+            rows.iter().map(|row| read(row, part)).collect::<Result<_, Error>>()?
+        });
+        match rows.last() {
+            Some(last) => self.behind.clone_from(&last.key),
+            None => self.go_on(),
+        }
+        let is_first = |sides: &[Uuid]| {
+            let mut earlier = self.records[..self.record].iter();
+            sides.is_empty() || !earlier.any(|record| sides.contains(record))
+        };
+        let own = rows.into_iter().filter(|row| is_first(&row.sides));
+        Ok(Some(own.map(|row| row.exported(part.table, record)).collect()))
+    }
+
+    /// To the next record, or to the next table.
+    fn go_on(&mut self) {
+        self.record += 1;
+        if self.record == self.records.len() {
+            self.record = 0;
+            self.part += 1;
+        }
+        self.behind = PARTS.get(self.part).map(Part::begin).unwrap_or_default();
+    }
+
+    /// Nothing more, where the records are still those of the person.
+    async fn finish(&self) -> Result<Option<Vec<Exported>>, Error> {
+        if self.store.records_even_restricted(self.records[0]).await? == self.records {
+            return Ok(None);
+        }
+        Err(Error::Unavailable("a customer was merged or unmerged during an export".to_owned()))
+    }
+}
+
+impl Part {
+    /// What is before every key.
+    fn begin(&self) -> Vec<Key> {
+        let first = |column: &usize| match self.columns[*column].1 {
+            Sort::Id => Key::Id(Uuid::nil()),
+            Sort::Text => Key::Text(String::new()),
+            _ => Key::Number(i64::MIN),
+        };
+        self.key.iter().map(first).collect()
+    }
+}

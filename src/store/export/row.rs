@@ -1,0 +1,140 @@
+//! A row of an export, out of what the database gives.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sqlx::{ColumnIndex, Database, Decode, Type};
+use uuid::Uuid;
+
+use super::Part;
+use crate::error::Error;
+
+/// What a column holds. Any may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Id,
+    Number,
+    Time,
+    Text,
+    Flag,
+    /// JSON, in which some numbers are times.
+    Json,
+    /// An entry as it is stored.
+    Payload,
+}
+
+/// A value that rows go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Id(Uuid),
+    Number(i64),
+    Text(String),
+}
+
+/// A row of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exported {
+    pub table: &'static str,
+    /// The record that it is of.
+    pub record: Uuid,
+    /// Its columns under their names.
+    pub columns: Map<String, Value>,
+    /// An entry, as a page of a timeline would hold it.
+    pub entry: Option<Vec<u8>>,
+}
+
+/// A row as it was read.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub key: Vec<Key>,
+    /// The records that it names, where several columns do.
+    pub sides: Vec<Uuid>,
+    columns: Map<String, Value>,
+    entry: Option<Vec<u8>>,
+}
+
+impl Row {
+    pub fn exported(self, table: &'static str, record: Uuid) -> Exported {
+        Exported { table, record, columns: self.columns, entry: self.entry }
+    }
+}
+
+/// Reads a row of a part.
+pub(super) fn read<R>(row: &R, part: &Part) -> Result<Row, Error>
+where
+    R: sqlx::Row,
+    usize: ColumnIndex<R>,
+    for<'a> Uuid: Decode<'a, R::Database> + Type<R::Database>,
+    for<'a> i64: Decode<'a, R::Database> + Type<R::Database>,
+    for<'a> bool: Decode<'a, R::Database> + Type<R::Database>,
+    for<'a> String: Decode<'a, R::Database> + Type<R::Database>,
+    for<'a> Vec<u8>: Decode<'a, R::Database> + Type<R::Database>,
+    R::Database: Database,
+{
+    let mut read = Row { key: Vec::new(), sides: Vec::new(), columns: Map::new(), entry: None };
+    for (index, (name, sort)) in part.columns.iter().enumerate() {
+        let value = match sort {
+            Sort::Id => {
+                let id: Option<Uuid> = row.try_get(index)?;
+                if part.sides.contains(&index) {
+                    read.sides.extend(id);
+                }
+                if part.key.contains(&index) {
+                    read.key.extend(id.map(Key::Id));
+                }
+                id.map(|id| id.to_string().into())
+            }
+            Sort::Number | Sort::Time => {
+                let number: Option<i64> = row.try_get(index)?;
+                if part.key.contains(&index) {
+                    read.key.extend(number.map(Key::Number));
+                }
+                number.map(|it| if *sort == Sort::Time { time(it) } else { it.into() })
+            }
+            Sort::Text => {
+                let text: Option<String> = row.try_get(index)?;
+                if part.key.contains(&index) {
+                    read.key.extend(text.clone().map(Key::Text));
+                }
+                text.map(Value::from)
+            }
+            Sort::Flag => row.try_get::<Option<bool>, _>(index)?.map(Value::from),
+            Sort::Json => {
+                let text: String = row.try_get(index)?;
+                let value = serde_json::from_str(&text);
+                let unreadable = Error::Inconsistent { table: part.table, column: name };
+                let mut value = value.map_err(|_| unreadable)?;
+                show_times(&mut value);
+                Some(value)
+            }
+            Sort::Payload => {
+                read.entry = row.try_get(index)?;
+                continue;
+            }
+        };
+        read.columns.insert((*name).to_owned(), value.unwrap_or(Value::Null));
+    }
+    Ok(read)
+}
+
+/// A point in time as RFC 3339 has it.
+fn time(micros: i64) -> Value {
+    // One that no calendar has was never taken.
+    Timestamp::from_microsecond(micros).map_or(micros.into(), |time| time.to_string().into())
+}
+
+/// What is kept as JSON names its times so that they are known.
+fn show_times(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(show_times),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_time = name == "at" || name.ends_with("_at") || name.ends_with("_until");
+                match value.as_i64().filter(|_| is_time) {
+                    Some(micros) => *value = time(micros),
+                    None => show_times(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
