@@ -29,6 +29,7 @@ impl PrivacyService for Api {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
         let right = request.extensions().get::<Right>().cloned();
         let customer_id = validate::export(&request.into_inner())?;
+        looked::at(customer_id);
         Ok(Response::new(self.export(customer_id, deadline, right).await?))
     }
 
@@ -110,6 +111,7 @@ impl Api {
         actor: &Actor,
     ) -> Result<pb::Restriction, Error> {
         let (new, asked) = validate::restriction(call, what, request, actor)?;
+        looked::at(new.customer_id);
         Ok(convert::restriction(self.store.restrict(new, asked).await?))
     }
 }
