@@ -33,9 +33,13 @@ fn an_export_is_a_new_file_of_its_owner_alone() {
     assert_eq!(lines[0]["customer"], id.as_str());
     assert_eq!(lines.last().unwrap()["end"], true);
     assert!(lines.len() > 10);
-    // To the standard output the same, at another time.
+    // To the standard output the same, at another time, when the one before was a look at her.
     let shown = printed(&folder, &["export", &id, DEMO]);
-    assert_eq!(shown.lines().skip(1).collect::<Vec<_>>(), text.lines().skip(1).collect::<Vec<_>>());
+    let rows = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.contains("audit_looks"));
+        lines.skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(rows(&shown), rows(&text));
 
     let again = refused(&folder, &["export", &id, "--output", "sanne.jsonl", DEMO]);
     assert_snapshot!(again, @"1: throughline: cannot make sanne.jsonl: File exists (os error 17)");

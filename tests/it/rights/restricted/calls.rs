@@ -192,6 +192,7 @@ fn of_privacy(known: &Known) -> Vec<Call> {
         ("RestrictCustomer", Officer("ALREADY_RESTRICTED"), call()),
         ("HoldCustomer", Officer(""), call()),
         ("ReleaseHold", Officer(""), call()),
+        ("ListAccess", Officer(""), json!({ "customerId": known.id })),
         ("LiftRestriction", Officer(""), call()),
     ]
 }
