@@ -107,15 +107,13 @@ async fn a_watch_ends_when_its_token_expires() {
 /// The store has no part in how the certificate gets there: one database is enough.
 #[tokio::test]
 async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
-    let till = "[[caller]]\nname = 'till'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ncertificate = 'till.example.com'\n";
-    let files = [("callers.toml", till)];
+    let till = format!("[[caller]]\nname = 'till'\n{AGENT}certificate = 'till.example.com'\n");
+    let files = [("callers.toml", &*till)];
     let server = Secured::start(&files, Clock::Fixed(NOW)).await;
     let channel = server.named(&["till.example.com"]).await;
     let anna = customer(&channel).await;
     let client = TimelineServiceClient::new(channel);
-    let mut call = Request::new(watch(&anna));
-    call.metadata_mut().insert("throughline-purpose", "service".parse().unwrap());
-    let mut watching = Watching::begin(&client, call).await;
+    let mut watching = Watching::begin(&client, watch(&anna)).await;
     server.replace("callers.toml", "");
     let ended = end_of(&mut watching).await;
     assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &watching.token);

@@ -170,10 +170,14 @@ fn changed(mut value: Value, changes: Value) -> Value {
     value
 }
 
+/// What a caller may, beside its name and what it is known by.
+const AGENT: &str = "roles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n";
+
 /// The issuer of [`claims`], and its caller "desk".
 const DESK: &str = "[[issuer]]\nname = 'company'\nissuer = 'https://login.example.com'\n\
     audience = 'throughline'\nkeys = 'company.json'\n\
-    [[caller]]\nname = 'desk'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n\
+    [[caller]]\nname = 'desk'\nroles = 'agent'\npurpose = 'service'\n\
+    unverified = 'everything'\n\
     jwt = { issuer = 'company', subject = 'the-subject-of-desk' }\n";
 
 /// A server with TLS whose callers show a certificate of its authority, and nobody else may call.
@@ -253,7 +257,6 @@ impl Secured {
 async fn ask(channel: &Channel, headers: &[(&'static str, &str)]) -> Result<(), Status> {
     let who = Customer::Identifier(account("who-is-not-there"));
     let mut request = Request::new(GetCustomerRequest { customer: Some(who) });
-    request.metadata_mut().insert("throughline-purpose", "service".parse().unwrap());
     for (name, value) in headers {
         request.metadata_mut().append(*name, value.parse().unwrap());
     }
@@ -294,8 +297,7 @@ fn refusal() -> Status {
 
 /// A customer, by a caller who may make one.
 async fn customer(channel: &Channel) -> String {
-    let mut call = Request::new(identify(vec![account("anna")]));
-    call.metadata_mut().insert("throughline-purpose", "service".parse().unwrap());
+    let call = identify(vec![account("anna")]);
     let answer = CustomerServiceClient::new(channel.clone()).identify_customer(call).await;
     let customer: pb::Customer = answer.unwrap().into_inner().customer.unwrap();
     customer.id
