@@ -173,6 +173,7 @@ fn a_password_is_not_shown() {
         callers_file: none,
         audit_seals: none,
         business_calendar: none,
+        erasure_ledger: throughline.erasures,
         retention_file: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,

@@ -8,6 +8,7 @@ mod calls;
 mod cli;
 mod config;
 mod credentials;
+mod erasure;
 mod identity;
 mod ingest;
 mod live;

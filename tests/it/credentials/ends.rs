@@ -108,7 +108,8 @@ async fn a_watch_ends_when_its_token_expires() {
 #[tokio::test]
 async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
     let till = format!("[[caller]]\nname = 'till'\n{AGENT}certificate = 'till.example.com'\n");
-    let files = [("callers.toml", &*till)];
+    let till = till.as_str();
+    let files = [("callers.toml", till)];
     let server = Secured::start(&files, Clock::Fixed(NOW)).await;
     let channel = server.named(&["till.example.com"]).await;
     let anna = customer(&channel).await;

@@ -170,14 +170,14 @@ fn changed(mut value: Value, changes: Value) -> Value {
     value
 }
 
-/// What a caller may, beside its name and what it is known by.
+/// What an agent is who sees everything.
 const AGENT: &str = "roles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n";
 
 /// The issuer of [`claims`], and its caller "desk".
 const DESK: &str = "[[issuer]]\nname = 'company'\nissuer = 'https://login.example.com'\n\
     audience = 'throughline'\nkeys = 'company.json'\n\
-    [[caller]]\nname = 'desk'\nroles = 'agent'\npurpose = 'service'\n\
-    unverified = 'everything'\n\
+    [[caller]]\nname = 'desk'\nroles = 'agent'\n\
+    purpose = 'service'\nunverified = 'everything'\n\
     jwt = { issuer = 'company', subject = 'the-subject-of-desk' }\n";
 
 /// A server with TLS whose callers show a certificate of its authority, and nobody else may call.

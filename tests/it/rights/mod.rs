@@ -1,7 +1,7 @@
 //! The rights of customers: export, restriction, hold, retention.
 
 mod export;
-mod restricted;
+pub mod restricted;
 mod retention;
 mod scan;
 

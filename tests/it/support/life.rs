@@ -158,6 +158,8 @@ impl Life {
         self.call("LiftRestriction", why).await;
         self.call("ExportCustomer", anna.clone()).await;
         self.call("ListAccess", anna).await;
+        let erase = json!({"customer_id": self.anna, "ticket": "GDPR-17"});
+        self.call("EraseCustomer", erase).await;
     }
 }
 

@@ -68,6 +68,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        finish_erasures: false,
         accesses: Some(Accesses::default()),
         retention: RetentionRules::default(),
     }
@@ -129,8 +130,12 @@ impl Server {
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
         let _ = log.with_test_writer().without_time().try_init();
 
-        let clock = settings.rules.clock;
-        let store = Store::open(url, CONNECTIONS, clock).await.unwrap();
+        let store = Store::open(url, CONNECTIONS, settings.rules.clock).await.unwrap();
+        Self::start_over(store, settings).await
+    }
+
+    /// Over a store that is open.
+    pub async fn start_over(store: Store, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
