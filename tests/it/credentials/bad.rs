@@ -68,6 +68,7 @@ fn callers() -> String {
         issuer("person", "actor_claim = 'preferred_username'"),
         other("only", "jwt = { issuer = 'only', client = 'the-app' }"),
         other("people", "jwt = { issuer = 'person', client = 'the-app' }"),
+        other("few", "actors = ['karin']\njwt = { issuer = 'person', subject = 'few' }"),
         other("twin", "jwt = { issuer = 'only', subject = 'twin' }"),
         token("shop", SHOP, ""),
         token("leaver", "a-token-of-a-leaver", ""),
@@ -295,6 +296,16 @@ async fn bad_credentials_are_refused_with_the_same_words() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
         ask(&nobody, &headers).await.expect(what);
     }
+
+    // The person that a token names is held to the caller's own people.
+    let few = json!({"iss": "https://person.example.com", "sub": "few"});
+    let of = |name: &str| {
+        let its = changed(few.clone(), json!({"preferred_username": name}));
+        keys.person.token(&claims_with(its))
+    };
+    ask_with(&nobody, &of("karin")).await.unwrap();
+    let status = ask_with(&nobody, &of("amira")).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::PermissionDenied);
 
     // Certificates: alone, and beside a token.
     let till = server.named(&["till.example.com"]).await;

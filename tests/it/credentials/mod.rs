@@ -255,16 +255,14 @@ impl Secured {
 
 /// A call that finds nobody, and is so answered where its caller is known.
 async fn ask(channel: &Channel, headers: &[(&'static str, &str)]) -> Result<(), Status> {
-    let who = Customer::Identifier(account("nobody"));
+    let who = Customer::Identifier(account("who-is-not-there"));
     let mut request = Request::new(GetCustomerRequest { customer: Some(who) });
     for (name, value) in headers {
         request.metadata_mut().append(*name, value.parse().unwrap());
     }
     let answer = CustomerServiceClient::new(channel.clone()).get_customer(request).await;
     match answer {
-        Err(status) if status.code() == tonic::Code::Unauthenticated => Err(status),
         Err(status) if status.code() == tonic::Code::NotFound => Ok(()),
-        Err(status) if status.code() == tonic::Code::InvalidArgument => Ok(()),
         Err(status) => Err(status),
         Ok(_) => panic!("it found somebody"),
     }
