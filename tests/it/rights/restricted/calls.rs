@@ -191,6 +191,8 @@ fn of_privacy(known: &Known) -> Vec<Call> {
         ("ExportCustomer", Officer(""), json!({ "customerId": known.id })),
         ("RestrictCustomer", Officer("ALREADY_RESTRICTED"), call()),
         ("HoldCustomer", Officer(""), call()),
+        ("EraseCustomer", Officer("CUSTOMER_HELD"), call()),
+        ("ListAccess", Officer(""), json!({ "customerId": known.id })),
         ("ReleaseHold", Officer(""), call()),
         ("LiftRestriction", Officer(""), call()),
     ]
