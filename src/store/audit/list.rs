@@ -25,7 +25,7 @@ impl Store {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<KeptAccess>, Error> {
-        let records = match self.records_of(customer_id).await {
+        let records = match self.records_even_restricted(customer_id).await {
             Err(Error::CustomerNotFound) => {
                 let erasure = self.get_erasure(customer_id).await?;
                 erasure.ok_or(Error::CustomerNotFound)?.records

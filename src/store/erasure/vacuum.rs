@@ -14,6 +14,11 @@ const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0";
 /// What `analyze` has learnt of the values before, which are values.
 const VACUUM_STATISTICS: &str = "vacuum full pg_catalog.pg_statistic";
 
+/// Of a table that has become empty `analyze` forgets nothing. It takes a superuser.
+const FORGET_STATISTICS: &str = "delete from pg_catalog.pg_statistic where starelid in \
+    (select oid from pg_catalog.pg_class \
+    where relnamespace = cast(current_schema() as regnamespace))";
+
 impl Store {
     /// Writes the file of SQLite, or each table of PostgreSQL, anew. Writers wait meanwhile; on
     /// PostgreSQL readers of the table too. It needs as much room again. On PostgreSQL it takes the
@@ -34,6 +39,10 @@ impl Store {
                     connection.execute(WITHOUT_LIMITS).await?;
                     let tables: Vec<String> =
                         sqlx::query_scalar(TABLES).fetch_all(&mut connection).await?;
+                    if let Err(error) = connection.execute(FORGET_STATISTICS).await {
+                        let error = Error::from(error);
+                        tracing::warn!(%error, "statistics of empty tables keep what they hold");
+                    }
                     for table in tables {
                         let text = format!("vacuum (full, analyze) {table}");
                         connection.execute(AssertSqlSafe(text)).await?;

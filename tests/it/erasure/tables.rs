@@ -10,7 +10,7 @@ use crate::support::{Database, on_both};
 
 /// Tables from which the rows of a customer go. The planted customer must have some in each, so
 /// that it is seen.
-const ERASED: [&str; 26] = [
+const ERASED: [&str; 27] = [
     "case_entries",
     "case_passes",
     "cases",
@@ -36,10 +36,11 @@ const ERASED: [&str; 26] = [
     "purchases",
     "quotes",
     "refused_claims",
+    "restrictions",
     "told_facts",
 ];
 /// The same, where the planted customer need not have any.
-const ERASED_TOO: [&str; 2] = ["restrictions", "suggestions"];
+const ERASED_TOO: [&str; 1] = ["suggestions"];
 /// Tables without a customer's id, and what the erasure does to them.
 const WITHOUT_ID: [(&str, &str); 7] = [
     ("identifier_parts", "those of keys that nobody else has go"),

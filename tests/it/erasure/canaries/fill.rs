@@ -204,12 +204,13 @@ impl Canaries {
                 let text = text.to_ascii_lowercase();
                 for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
                     let bytes = word.as_bytes();
-                    let is_digits = word.bytes().all(|byte| byte.is_ascii_digit());
+                    let is_phone =
+                        bytes.len() == 11 && word.bytes().all(|byte| byte.is_ascii_digit());
                     if bytes.len() < NEEDLE + 1 {
                         continue;
                     }
                     let needle = bytes[bytes.len() - NEEDLE..].to_vec();
-                    if is_digits {
+                    if is_phone {
                         // Phone numbers are found by their last digits too.
                         needles.insert(needle.iter().rev().copied().collect(), field.clone());
                     }

@@ -1,16 +1,19 @@
-//! What the calls about cases, promises and quotes leave.
+//! What the calls about cases, promises, quotes and restrictions leave.
 
 use throughline::pb::{
     self, CaseState, Channel, PromiseState, give_quote_request::ValidUntil,
     make_promise_request::Due,
 };
 
+use tonic::Code;
+
 use super::{
     fill::{Canaries, EMPTY},
     plant::money,
 };
 use crate::{
-    calls::{at, request_id},
+    calls::{Refusal, at, refusal, request_id},
+    erasure::erase,
     identity::by_shop,
     support::Server,
 };
@@ -147,4 +150,31 @@ pub async fn plant_in_cases(
     };
     let call = canaries.fill("IssueCasePassRequest", call);
     cases.issue_case_pass(by_shop(call)).await.unwrap();
+}
+
+/// Plants by what the privacy officer says of the use and the erasure of what is kept.
+pub async fn plant_in_restrictions(server: &Server, canaries: &mut Canaries, customer_id: &str) {
+    let mut privacy = server.privacy.clone();
+    let customer_id = customer_id.to_owned();
+    let (id, call) = (customer_id.clone(), "HoldCustomerRequest");
+    let hold =
+        pb::HoldCustomerRequest { customer_id: id, request_id: request_id(), ..Default::default() };
+    privacy.hold_customer(canaries.fill(call, hold)).await.unwrap();
+    // Nobody is erased while it holds.
+    let refused = refusal(privacy.erase_customer(erase(&customer_id)).await);
+    assert_eq!(refused, Refusal::new(Code::FailedPrecondition, "CUSTOMER_HELD", []));
+    let (id, call) = (customer_id.clone(), "ReleaseHoldRequest");
+    let release =
+        pb::ReleaseHoldRequest { customer_id: id, request_id: request_id(), ..Default::default() };
+    privacy.release_hold(canaries.fill(call, release)).await.unwrap();
+    let (id, call) = (customer_id.clone(), "RestrictCustomerRequest");
+    let restrict = pb::RestrictCustomerRequest {
+        customer_id: id,
+        request_id: request_id(),
+        ..Default::default()
+    };
+    privacy.restrict_customer(canaries.fill(call, restrict)).await.unwrap();
+    let lift =
+        pb::LiftRestrictionRequest { customer_id, request_id: request_id(), ..Default::default() };
+    privacy.lift_restriction(canaries.fill("LiftRestrictionRequest", lift)).await.unwrap();
 }

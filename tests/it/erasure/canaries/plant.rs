@@ -6,7 +6,10 @@ use throughline::{
     store::Store,
 };
 
-use super::{fill::Canaries, in_cases::plant_in_cases};
+use super::{
+    fill::Canaries,
+    in_cases::{plant_in_cases, plant_in_restrictions},
+};
 use crate::{
     calls::{account, at, email, identifier, note, request_id},
     identity::{by_person, by_shop, keep_apart, verified},
@@ -322,6 +325,7 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     customers.approve_merge(by_person("approver", call)).await.unwrap();
 
     plant_in_cases(server, canaries, &one, &order).await;
+    plant_in_restrictions(server, canaries, &one).await;
     records.extend([four, five]);
     Planted { records, other }
 }
