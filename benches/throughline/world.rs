@@ -164,6 +164,7 @@ impl Served {
             rules: rules(),
             matching,
             promise_clock: true,
+            retention: throughline::model::RetentionRules::default(),
             callers: Callers::default(),
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
