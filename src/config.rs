@@ -5,8 +5,11 @@
 
 mod calendar;
 mod callers;
+mod issuers;
+mod proofs;
 mod retention;
 mod setting;
+mod texts;
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +51,13 @@ pub struct Config {
     pub blocked_identifiers: Vec<String>,
     /// Values and mail domains that name somebody, although they are known to name nobody.
     pub allowed_identifiers: Vec<String>,
+    /// What the calls of a command are for.
+    pub purpose: Option<String>,
+    /// Who acts through them.
+    pub actor: Option<String>,
     pub callers_file: Option<PathBuf>,
+    /// Where the seals of who looked are written down as well.
+    pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
     pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
@@ -87,7 +96,10 @@ impl Default for Config {
             phone_region: None,
             blocked_identifiers: Vec::new(),
             allowed_identifiers: Vec::new(),
+            purpose: None,
+            actor: None,
             callers_file: None,
+            audit_seals: None,
             business_calendar: None,
             retention_file: None,
             default_deadline: Duration::from_secs(10),
@@ -215,6 +227,10 @@ impl Config {
         !self.listen.ip().is_loopback()
     }
 
+    fn asks_for_certificates(&self) -> bool {
+        self.tls_client_authority.is_some()
+    }
+
     /// What names nobody, and what is wrong with the settings that say so.
     pub fn blocked(&self) -> (Blocked, Vec<Problem>) {
         let region = self.phone_region.as_deref();
@@ -242,6 +258,12 @@ impl Config {
             return Ok(Callers::default());
         };
         let callers = read_callers(&path.display().to_string(), &text)?;
+        if let Some(name) = callers.one_with_certificate().filter(|_| !self.asks_for_certificates())
+        {
+            let advice = "certificate: nobody is asked for one; set tls_client_authority";
+            let place = format!("{}: caller {name}", path.display());
+            return Err(Problems(vec![Problem { place, advice: advice.to_owned() }]));
+        }
         let others = !self.is_beyond_loopback() || self.allow_unprotected;
         Ok(if others { callers } else { callers.alone() })
     }
@@ -337,7 +359,9 @@ fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Ta
 
 fn unknown_key(key: &str) -> String {
     let near = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= 4) {
+    // Of a short word four letters are all there is.
+    let most = 4.min(key.len() / 2);
+    match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= most) {
         Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),
         None => "there is no such setting; README.md lists them all".to_owned(),
     }

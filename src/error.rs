@@ -38,6 +38,10 @@ pub enum Error {
     UnknownCaller,
     #[error("no role of this caller may make this call")]
     RoleMayNot,
+    #[error("no role of this caller may call for this purpose")]
+    PurposeMayNot,
+    #[error("nobody of this name may act through this caller")]
+    ActorMayNot,
     #[error("merge not found")]
     MergeNotFound,
     #[error("the two are one customer already")]
@@ -157,6 +161,14 @@ impl Error {
     /// A call that breaks one rule.
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(field, rule)])
+    }
+
+    /// What the log may say of it: of an outage more than the caller hears.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Unavailable(cause) | Self::Internal(cause) => cause.clone(),
+            other => other.to_string(),
+        }
     }
 
     /// The same error of a call that is part `prefix` of a larger one.

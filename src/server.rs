@@ -1,7 +1,7 @@
 //! The server: connections and a shutdown come in, services and layers are put together here, in
 //! one place and in their order.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -81,6 +81,15 @@ pub struct Settings {
     /// Removes what is older than these rules keep. Without rules it leaves that to others.
     pub retention: RetentionRules,
     pub callers: Callers,
+    /// Keeps who called. None: does not, which is for measuring what it costs.
+    pub accesses: Option<Accesses>,
+}
+
+/// How it is kept who called.
+#[derive(Clone, Debug, Default)]
+pub struct Accesses {
+    /// A file that the seals are written to as well.
+    pub seals: Option<PathBuf>,
 }
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
@@ -102,11 +111,16 @@ where
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
     let promises =
         settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
+    let sealing = settings
+        .accesses
+        .clone()
+        .map(|accesses| tokio::spawn(store.clone().keep_accesses_sealed(accesses.seals)));
     let rules = settings.retention.clone();
     let retention = (!rules.is_empty()).then(|| tokio::spawn(store.clone().keep_retention(rules)));
     let end_tasks = || {
         pings.abort();
         retention.iter().for_each(tokio::task::JoinHandle::abort);
+        sealing.iter().for_each(tokio::task::JoinHandle::abort);
         promises.iter().for_each(tokio::task::JoinHandle::abort);
         // What it is in the middle of goes on in a task of its own, and the store waits for it.
         matching.iter().for_each(tokio::task::JoinHandle::abort);
@@ -145,6 +159,7 @@ where
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let accesses = settings.accesses.as_ref().map(|_| store.clone());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,
@@ -159,7 +174,7 @@ where
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers))
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses))
         .add_service(customers)
         .add_service(timelines)
         .add_service(cases)
@@ -193,6 +208,9 @@ where
         }
     };
     end_tasks();
+    if let Some(Accesses { seals }) = settings.accesses {
+        store.seal_last_accesses(seals).await;
+    }
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");
     }

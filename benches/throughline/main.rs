@@ -3,8 +3,9 @@
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
 //! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing,
-//! live).
+//! audit,live).
 
+mod audit;
 mod briefing;
 mod empty;
 mod import;
@@ -44,7 +45,7 @@ impl Plan {
 
     /// Whether a part needs the world of customers with a timeline.
     fn has_world(self) -> bool {
-        PARTS[..6].iter().any(|part| self.wants(part))
+        PARTS[..7].iter().any(|part| self.wants(part))
     }
 }
 
@@ -56,8 +57,8 @@ pub fn callers() -> Vec<usize> {
 }
 
 /// The last two have worlds of their own.
-const PARTS: [&str; 8] =
-    ["import", "reads", "sizes", "writes", "merge", "briefing", "search", "live"];
+const PARTS: [&str; 9] =
+    ["import", "reads", "sizes", "writes", "merge", "briefing", "audit", "search", "live"];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -117,6 +118,9 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     if plan.wants("merge") {
         merge::measure(&world, &url, plan).await?;
     }
+    if plan.wants("audit") {
+        audit::compare(&world, &url, plan).await?;
+    }
     world.close().await;
     small.close().await;
     Ok(())
@@ -145,6 +149,9 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     compare(&world, &small, None, plan).await?;
     if plan.wants("merge") {
         merge::measure(&world, &url("large.db"), plan).await?;
+    }
+    if plan.wants("audit") {
+        audit::compare(&world, &url("large.db"), plan).await?;
     }
     world.close().await;
     small.close().await;

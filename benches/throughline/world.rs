@@ -15,7 +15,7 @@ use throughline::{
     clock::Clock,
     model::MergeRule,
     pb,
-    server::{self, Settings},
+    server::{self, Accesses, Settings},
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -147,6 +147,15 @@ impl World {
 impl Served {
     /// `matching`: by which rules customers are compared meanwhile; none: they are not.
     pub async fn start(store: Store, matching: Option<Vec<MergeRule>>) -> anyhow::Result<Self> {
+        Self::start_with(store, matching, Some(Accesses::default())).await
+    }
+
+    /// The same, where it is kept who called or not.
+    pub async fn start_with(
+        store: Store,
+        matching: Option<Vec<MergeRule>>,
+        accesses: Option<Accesses>,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -166,6 +175,7 @@ impl Served {
             promise_clock: true,
             retention: throughline::model::RetentionRules::default(),
             callers: Callers::default(),
+            accesses,
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {

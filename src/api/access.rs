@@ -5,20 +5,50 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
-use crate::pb::{Access, DESCRIPTORS, Role};
+use crate::pb::{Access, DESCRIPTORS, DataClass, Role};
 
 /// What the contract says of a call.
 #[derive(Debug)]
 pub struct Call {
+    /// Its name, such as `GetBriefing`.
+    pub name: String,
     access: Access,
     /// Whether its answer goes on, so that who may make it can change meanwhile.
     pub is_stream: bool,
+}
+
+const DATA_CLASSES: [DataClass; 5] = [
+    DataClass::Figures,
+    DataClass::Identity,
+    DataClass::History,
+    DataClass::Access,
+    DataClass::Everything,
+];
+
+/// The word for a class of data, such as `history`.
+pub fn word(data: DataClass) -> String {
+    data.as_str_name().trim_start_matches("DATA_CLASS_").to_lowercase()
+}
+
+/// The class of data of a word.
+pub fn data_class(text: &str) -> Option<DataClass> {
+    DATA_CLASSES.into_iter().find(|data| word(*data) == text)
 }
 
 impl Call {
     /// Whether one of the roles may make it.
     pub fn may(&self, roles: &[Role]) -> bool {
         self.access.roles().any(|role| roles.contains(&role))
+    }
+
+    /// What it can show or change.
+    pub fn data(&self) -> DataClass {
+        self.access.data()
+    }
+
+    /// Whether it is kept who made it.
+    pub fn is_audited(&self) -> bool {
+        self.access.audited()
     }
 }
 
@@ -32,8 +62,8 @@ static CALLS: LazyLock<HashMap<String, Call>> = LazyLock::new(|| {
     calls
         .map(|call| {
             let path = format!("/{}/{}", call.parent_service().full_name(), call.name());
-            let access = access_of(&call, &option);
-            (path, Call { access, is_stream: call.is_server_streaming() })
+            let (name, access) = (call.name().to_owned(), access_of(&call, &option));
+            (path, Call { name, access, is_stream: call.is_server_streaming() })
         })
         .collect()
 });

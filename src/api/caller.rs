@@ -1,32 +1,45 @@
 //! Who calls, and what they have the right to say.
 
+mod asked;
+mod certificate;
+mod check;
+mod jwt;
+mod keys;
+mod person;
+mod right;
+mod shown;
+
 use std::{
     borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    future::pending,
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::access;
+use super::{access, purpose};
 use crate::{
     clock::Clock,
     error::Error,
     model::{IdentifierKind, Micros, Origin},
-    story::text,
 };
 
-pub use crate::pb::Role;
+pub use crate::pb::{Purpose, Role};
+pub use certificate::{Certificate, CertificateRule, Name, Peer};
+pub use jwt::{Issuer, JwtRule, KeySource};
+pub use keys::{Algorithm, KeySet};
+pub use person::ACTOR;
+pub use right::Right;
 
-/// The metadata that names the person who acts through a caller.
-pub const ACTOR: &str = "throughline-actor";
-const MAX_ACTOR_CHARS: usize = 100;
+use asked::Asked;
+use check::Check;
+use jwt::{Jwt, Verified};
+use shown::{Shown, Token};
 
 /// Every role.
 pub const ROLES: [Role; 5] =
@@ -41,6 +54,20 @@ pub struct Caller {
     /// The kinds of identifiers that it may say are verified.
     pub verifies: Vec<IdentifierKind>,
     pub verifies_profile: bool,
+    /// What its calls are for where they do not say so.
+    pub purpose: Option<Purpose>,
+    pub actors: Actors,
+}
+
+/// Which people may act through a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actors {
+    /// Anybody, or nobody: a machine that acts by itself.
+    Any,
+    /// Anybody, but each call names who.
+    Named,
+    /// One of these, whom each call names.
+    These(BTreeSet<String>),
 }
 
 impl Caller {
@@ -51,6 +78,8 @@ impl Caller {
             roles: ROLES.to_vec(),
             verifies: Vec::new(),
             verifies_profile: false,
+            purpose: Some(Purpose::Service),
+            actors: Actors::Any,
         }
     }
 }
@@ -74,6 +103,11 @@ impl Actor {
 
     pub fn caller(&self) -> &str {
         &self.caller.name
+    }
+
+    /// What its call on what is kept of customers is for.
+    pub fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Error> {
+        purpose::of_call(headers, &self.caller)
     }
 
     pub fn has(&self, role: Role) -> bool {
@@ -110,28 +144,48 @@ impl Actor {
     }
 }
 
-/// A caller with its tokens.
+/// A caller, with what it is known by.
 #[derive(Clone, Debug)]
 pub struct Registered {
     pub caller: Caller,
     /// The SHA-256 of each token: two of them while one is replaced by the other.
     pub tokens_sha256: Vec<[u8; 32]>,
-    /// From when on they are worth nothing.
+    /// The tokens of an issuer that are its own.
+    pub jwt: Option<JwtRule>,
+    /// The certificate that it shows: beside a token where it has any, and else alone.
+    pub certificate: Option<CertificateRule>,
+    /// From when on all that is worth nothing.
     pub expires_at: Option<Micros>,
 }
 
-/// The callers that the server knows, by their tokens. Copies share them.
+impl Registered {
+    /// A caller that is known by a token alone, for ever.
+    pub fn by_token(caller: Caller, token: &str) -> Self {
+        Self {
+            caller,
+            tokens_sha256: vec![Sha256::digest(token).into()],
+            jwt: None,
+            certificate: None,
+            expires_at: None,
+        }
+    }
+}
+
+/// The callers that the server knows, and the issuers of their tokens. Copies share them.
 #[derive(Clone)]
 pub struct Callers {
-    known: Arc<watch::Sender<Arc<[Known]>>>,
+    known: Arc<watch::Sender<Arc<Known>>>,
+    asked: Arc<Asked>,
     /// Whether nobody else may call.
     alone: bool,
 }
 
+/// What is known at one moment.
+#[derive(Clone, Default)]
 struct Known {
-    token_sha256: [u8; 32],
-    expires_at: Option<Micros>,
-    caller: Arc<Caller>,
+    callers: Arc<[(Arc<Caller>, Registered)]>,
+    issuers: Arc<[Issuer]>,
+    keys: BTreeMap<KeySource, Arc<KeySet>>,
 }
 
 /// Nobody.
@@ -144,144 +198,202 @@ impl Default for Callers {
 /// Shows no hash.
 impl fmt::Debug for Callers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.known().iter().map(|known| &known.caller)).finish()
+        out.debug_list().entries(self.known().callers.iter().map(|(caller, _)| caller)).finish()
     }
 }
 
 impl Callers {
     pub fn new(callers: impl IntoIterator<Item = Registered>) -> Self {
-        let known = callers.into_iter().flat_map(|registered| {
-            let caller = Arc::new(registered.caller);
-            let expires_at = registered.expires_at;
-            registered.tokens_sha256.into_iter().map(move |token_sha256| {
-                let caller = Arc::clone(&caller);
-                Known { token_sha256, expires_at, caller }
-            })
-        });
-        Self { known: Arc::new(watch::Sender::new(known.collect())), alone: false }
+        Self::with_issuers(callers, [])
     }
 
-    /// The same, where whoever shows no token is none of them.
+    /// Callers, and the issuers that some of them have their tokens of; their keys come later, by
+    /// [`Callers::learn`].
+    pub fn with_issuers(
+        callers: impl IntoIterator<Item = Registered>,
+        issuers: impl IntoIterator<Item = Issuer>,
+    ) -> Self {
+        let callers = callers.into_iter().map(|it| (Arc::new(it.caller.clone()), it)).collect();
+        let issuers = issuers.into_iter().collect();
+        let known = Known { callers, issuers, keys: BTreeMap::new() };
+        let known = Arc::new(watch::Sender::new(Arc::new(known)));
+        Self { known, asked: Arc::default(), alone: false }
+    }
+
+    /// The same, where whoever shows nothing is none of them.
     pub fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
-    /// Takes over others in the place of these, for all copies, from the next call on.
+    /// Takes over others in the place of these, for all copies, from the next call on. Keys that
+    /// were learned stay.
     pub fn replace(&self, others: &Self) {
-        self.known.send_replace(others.known());
+        let others = others.known();
+        self.known.send_modify(|known| {
+            *known = Arc::new(Known { keys: known.keys.clone(), ..(*others).clone() });
+        });
     }
 
-    fn known(&self) -> Arc<[Known]> {
+    /// Takes over the keys of a source in the place of those that were there.
+    pub fn learn(&self, source: KeySource, keys: KeySet) {
+        self.known.send_modify(|known| {
+            Arc::make_mut(known).keys.insert(source, Arc::new(keys));
+        });
+    }
+
+    /// Where the keys of the issuers are.
+    pub fn key_sources(&self) -> BTreeSet<KeySource> {
+        self.known().issuers.iter().map(|issuer| issuer.keys.clone()).collect()
+    }
+
+    /// Ends when calls have come with keys that nobody knows, and tells of which sources they may
+    /// be.
+    pub async fn keys_asked_for(&self) -> BTreeSet<KeySource> {
+        self.asked.wait().await
+    }
+
+    /// The name of a caller that is known by a certificate, where there is one.
+    pub fn one_with_certificate(&self) -> Option<String> {
+        let known = self.known();
+        let found = known.callers.iter().find(|(_, it)| it.certificate.is_some());
+        found.map(|(caller, _)| caller.name.clone().into_owned())
+    }
+
+    fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.borrow())
     }
 
-    /// Who a call is by that comes now.
-    pub fn actor(&self, headers: &HeaderMap, now: Micros) -> Result<Actor, Error> {
-        let caller = match shown(headers)? {
-            Some(token_sha256) => find(&self.known(), &token_sha256, now)
-                .map(|known| Arc::clone(&known.caller))
-                .ok_or(Error::UnknownCaller)?,
-            None if self.alone => return Err(Error::UnknownCaller),
+    /// Who a call is by that comes now: by its headers, and by its connection. Why it is nobody's
+    /// stands in the log.
+    pub fn actor(&self, headers: &HeaderMap, peer: &Peer, now: Micros) -> Result<Actor, Error> {
+        let person = person::named(headers);
+        let unknown = |check| {
+            tracing::debug!(?check, "the caller is not known");
+            Error::UnknownCaller
+        };
+        let found = Shown::of(headers, peer).and_then(|shown| self.find(&shown, now));
+        let found = match found.map_err(unknown)? {
+            Some(found) => found,
+            None if self.alone => return Err(unknown(Check::Nothing)),
             None => {
                 static LOCAL: LazyLock<Arc<Caller>> = LazyLock::new(|| Arc::new(Caller::local()));
-                Arc::clone(&LOCAL)
+                Found { caller: Arc::clone(&LOCAL), person: None, until: None }
             }
         };
-        let name = actor_name(headers)?.unwrap_or_else(|| caller.name.clone().into_owned());
+        let Found { caller, person: certain, .. } = found;
+        let person = match (certain, person?) {
+            (Some(certain), Some(said)) if certain != said => return Err(unknown(Check::Actor)),
+            (Some(certain), _) => Some(certain),
+            (None, said) => said,
+        };
+        let name = person::acting(&caller, person)?;
         Ok(Actor { caller, name })
     }
 
-    /// What a call goes on by that may be made now.
-    pub fn right(&self, headers: &HeaderMap, path: &str, clock: Clock) -> Right {
-        let token_sha256 = shown(headers).ok().flatten();
-        Right { known: self.known.subscribe(), token_sha256, path: path.to_owned(), clock }
+    /// What a call of an actor goes on by that may be made now.
+    pub fn right(
+        &self,
+        actor: &Actor,
+        headers: &HeaderMap,
+        peer: &Peer,
+        path: &str,
+        clock: Clock,
+    ) -> Right {
+        let shown = Shown::of(headers, peer).ok().filter(|_| actor.caller() != LOCAL);
+        let caller = actor.caller().to_owned();
+        Right { callers: self.clone(), shown, caller, path: path.to_owned(), clock }
+    }
+
+    /// Whose the shown is, if it is worth anything now. None: it is nobody's, and need not be
+    /// anybody's.
+    fn find(&self, shown: &Shown, now: Micros) -> Result<Option<Found>, Check> {
+        let known = self.known();
+        let found = match &shown.token {
+            Some(Token::Ours(sha256)) => known.by_token(sha256)?,
+            Some(Token::Jwt(token)) => self.by_jwt(&known, token, now)?,
+            None => match known.by_certificate(shown.certificate.as_deref())? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        let (caller, registered, verified) = found;
+        if registered.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(Check::CallerExpired);
+        }
+        if let Some(rule) = &registered.certificate
+            && !shown.certificate.as_ref().is_some_and(|shown| rule.fits(shown))
+        {
+            return Err(Check::Certificate);
+        }
+        let until = verified.as_ref().map(|verified| verified.expires_at);
+        let until = [registered.expires_at, until].into_iter().flatten().min();
+        let person = verified.and_then(|verified| verified.actor);
+        if person.as_deref().is_some_and(|person| person::check(person).is_err()) {
+            return Err(Check::Actor);
+        }
+        Ok(Some(Found { caller: Arc::clone(caller), person, until }))
+    }
+
+    fn by_jwt<'a>(&self, known: &'a Known, token: &str, now: Micros) -> Result<Match<'a>, Check> {
+        let token = Jwt::read(token)?;
+        let issuer = token.issuer(&known.issuers)?;
+        // Those of an issuer that has just come into the file may not have been read yet.
+        let keys = known.keys.get(&issuer.keys).ok_or(Check::KeyId);
+        let verified = keys.and_then(|keys| token.verify(issuer, keys, now));
+        let verified = verified.inspect_err(|check| {
+            if *check == Check::KeyId {
+                self.asked.ask(&issuer.keys);
+            }
+        })?;
+        let mut its = known.callers.iter().filter(|(_, registered)| {
+            registered.jwt.as_ref().is_some_and(|rule| verified.fits(rule))
+        });
+        // A token of two callers names neither.
+        let (Some((caller, registered)), None) = (its.next(), its.next()) else {
+            return Err(Check::Subject);
+        };
+        Ok((caller, registered, Some(verified)))
     }
 }
 
-/// What a long call goes on by: the token that it has shown.
-#[derive(Clone)]
-pub struct Right {
-    known: watch::Receiver<Arc<[Known]>>,
-    /// None: it has shown none, and none can be taken away.
-    token_sha256: Option<[u8; 32]>,
-    path: String,
-    clock: Clock,
+/// A caller, what it is known by, and the token of an issuer that it has shown.
+type Match<'a> = (&'a Arc<Caller>, &'a Registered, Option<Verified>);
+
+/// Whose what was shown is.
+struct Found {
+    caller: Arc<Caller>,
+    /// The person who acts, where what was shown says so.
+    person: Option<String>,
+    /// From when on it is worth nothing.
+    until: Option<Micros>,
 }
 
-impl Right {
-    /// Ends when the token is worth nothing any more, or no role of its caller may make the call.
-    pub async fn lost(mut self) -> Error {
-        let Some(token_sha256) = self.token_sha256 else { return pending().await };
-        loop {
-            let now = self.clock.now();
-            let expires_at = match find(&self.known.borrow_and_update(), &token_sha256, now) {
-                None => return Error::UnknownCaller,
-                Some(known) if !access::may_call(&known.caller.roles, &self.path) => {
-                    return Error::RoleMayNot;
+impl Known {
+    fn by_token(&self, sha256: &[u8; 32]) -> Result<Match<'_>, Check> {
+        // All of them, whichever it is: the time tells nothing.
+        let mut found = None;
+        for (caller, registered) in &*self.callers {
+            for one in &registered.tokens_sha256 {
+                if bool::from(one.ct_eq(sha256)) {
+                    found = Some((caller, registered, None));
                 }
-                Some(known) => known.expires_at,
-            };
-            let expired = async {
-                let Some(expires_at) = expires_at else { return pending().await };
-                let left = u64::try_from(expires_at.saturating_sub(now)).unwrap_or(0);
-                sleep(Duration::from_micros(left)).await;
-            };
-            tokio::select! {
-                // An error means that the server is gone, and the call with it.
-                changed = self.known.changed() => if changed.is_err() { return Error::Stopping },
-                () = expired => {}
             }
         }
+        found.ok_or(Check::Token)
     }
-}
 
-/// Whose token it is, if it is worth anything now.
-fn find<'a>(known: &'a [Known], token_sha256: &[u8; 32], now: Micros) -> Option<&'a Known> {
-    // All of them, whichever it is: the time tells nothing.
-    let mut found = None;
-    for known in known {
-        let is_valid = known.expires_at.is_none_or(|expires_at| now < expires_at);
-        if bool::from(known.token_sha256.ct_eq(token_sha256)) && is_valid {
-            found = Some(known);
+    /// None: there is no certificate, or it is nobody's. Who has a token too must show that as
+    /// well.
+    fn by_certificate(&self, shown: Option<&Certificate>) -> Result<Option<Match<'_>>, Check> {
+        let Some(shown) = shown else { return Ok(None) };
+        let mut its = self.callers.iter().filter(|(_, registered)| {
+            let is_alone = registered.tokens_sha256.is_empty() && registered.jwt.is_none();
+            is_alone && registered.certificate.as_ref().is_some_and(|rule| rule.fits(shown))
+        });
+        match (its.next(), its.next()) {
+            (None, _) => Ok(None),
+            (Some((caller, registered)), None) => Ok(Some((caller, registered, None))),
+            (Some(_), Some(_)) => Err(Check::Certificate),
         }
     }
-    found
-}
-
-/// The hash of the token that a call shows, where it shows one.
-fn shown(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Error> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = given.next() else { return Ok(None) };
-    // RFC 9110, section 11.1: the scheme in any case, then one space or more.
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|_| given.next().is_none())
-        .ok_or(Error::UnknownCaller)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::UnknownCaller);
-    }
-    Ok(Some(Sha256::digest(token.trim_start_matches(' ')).into()))
-}
-
-/// The person who acts, where one is named.
-fn actor_name(headers: &HeaderMap) -> Result<Option<String>, Error> {
-    let mut given = headers.get_all(ACTOR).iter();
-    let Some(value) = given.next().filter(|value| !value.is_empty()) else { return Ok(None) };
-    if given.next().is_some() {
-        return Err(Error::invalid(ACTOR, "must be given once"));
-    }
-    let name = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| Error::invalid(ACTOR, "must be UTF-8"))?
-        .trim();
-    text::one_line(name).map_err(|rule| Error::invalid(ACTOR, rule))?;
-    if text::is_blank(name) {
-        return Err(Error::invalid(ACTOR, "is empty"));
-    }
-    if name.chars().count() > MAX_ACTOR_CHARS {
-        let rule = format!("is longer than {MAX_ACTOR_CHARS} characters");
-        return Err(Error::invalid(ACTOR, rule));
-    }
-    Ok(Some(name.to_owned()))
 }

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor, convert,
+    Api, actor, convert, looked,
     page_token::PageTokens,
     validate::{self, Reasks, WhoseCases, WhoseReasks},
 };
@@ -22,7 +22,9 @@ impl CaseService for Api {
     ) -> Result<Response<pb::OpenCaseResponse>, Status> {
         let actor = actor(&request);
         let (new, asked) = validate::opening(request.into_inner(), &self.rules, &actor)?;
-        let case = Some(convert::case(self.store.open_case(new, asked).await?));
+        let case = self.store.open_case(new, asked).await?;
+        looked::at_case(case.id);
+        let case = Some(convert::case(case));
         Ok(Response::new(pb::OpenCaseResponse { case }))
     }
 
@@ -31,6 +33,7 @@ impl CaseService for Api {
         request: Request<pb::GetCaseRequest>,
     ) -> Result<Response<pb::GetCaseResponse>, Status> {
         let id = validate::case_id(&request.into_inner().case_id)?;
+        looked::at_case(id);
         let case = Some(convert::case(self.store.get_case(id).await?));
         Ok(Response::new(pb::GetCaseResponse { case }))
     }
@@ -130,7 +133,9 @@ impl CaseService for Api {
     ) -> Result<Response<pb::IssueCasePassResponse>, Status> {
         let actor = actor(&request);
         let (new, asked) = validate::pass_to_issue(request.into_inner(), &actor)?;
+        looked::at_case(new.case_id);
         let pass = self.store.issue_case_pass(new, asked).await?;
+        looked::at(pass.record_id);
         let expires_at = Some(pb::timestamp(pass.expires_at));
         Ok(Response::new(pb::IssueCasePassResponse { code: pass.code.display(), expires_at }))
     }
@@ -143,6 +148,7 @@ impl CaseService for Api {
         let key = self.store.page_key();
         let (code, channel, asked) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
         let (case, customer_id) = self.store.redeem_case_pass(code, channel, asked).await?;
+        looked::at_case(case.id);
         let case = Some(convert::case(case));
         let customer_id = customer_id.to_string();
         Ok(Response::new(pb::RedeemCasePassResponse { case, customer_id }))
@@ -253,6 +259,7 @@ impl Api {
     }
 
     async fn change(&self, (write, asked): (CaseWrite, Asked)) -> Result<Option<pb::Case>, Error> {
+        looked::at_case(write.case_id);
         Ok(Some(convert::case(self.store.change_case(write, asked).await?)))
     }
 }

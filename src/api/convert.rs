@@ -1,11 +1,14 @@
-//! The model as the contract has it.
+//! The model as the contract has it. What goes out goes through here, and is noted for those who
+//! ask who looked.
 
+mod access;
 mod briefing;
 mod case;
 mod purchase;
 mod quote;
 mod restriction;
 
+pub use access::kept_access;
 pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
@@ -13,6 +16,7 @@ pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
 pub use restriction::restriction;
 
+use super::looked;
 use crate::{
     model::{
         Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
@@ -24,6 +28,7 @@ use crate::{
 
 /// A customer.
 pub fn customer(customer: Customer) -> pb::Customer {
+    looked::at(customer.id);
     pb::Customer {
         id: customer.id.to_string(),
         revision: customer.revision,
@@ -124,6 +129,7 @@ fn address(address: Address) -> pb::PostalAddress {
 
 /// An identifier as it is kept.
 pub fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
+    looked::at(kept.customer_id);
     let identifier = kept.identifier;
     pb::CustomerIdentifier {
         kind: identifier_kind(identifier.kind).into(),
@@ -166,12 +172,15 @@ fn proof(proof: Proof) -> pb::IdentifierProof {
 pub fn candidates(candidates: Vec<Candidate>) -> Vec<pb::CustomerCandidate> {
     candidates
         .into_iter()
-        .map(|candidate| pb::CustomerCandidate {
-            customer_id: candidate.customer_id.to_string(),
-            identifier_indices: candidate.indices.into_iter().map(position).collect(),
-            proof: proof(candidate.proof).into(),
-            last_seen_at: Some(pb::timestamp(candidate.last_seen_at)),
-            profile_match: candidate.profile_match,
+        .map(|candidate| {
+            looked::at(candidate.customer_id);
+            pb::CustomerCandidate {
+                customer_id: candidate.customer_id.to_string(),
+                identifier_indices: candidate.indices.into_iter().map(position).collect(),
+                proof: proof(candidate.proof).into(),
+                last_seen_at: Some(pb::timestamp(candidate.last_seen_at)),
+                profile_match: candidate.profile_match,
+            }
         })
         .collect()
 }
@@ -185,9 +194,12 @@ fn position(index: usize) -> i32 {
 pub fn conflicts(conflicts: Vec<Conflict>) -> Vec<pb::IdentifierConflict> {
     conflicts
         .into_iter()
-        .map(|conflict| pb::IdentifierConflict {
-            index: position(conflict.index),
-            customer_id: conflict.customer_id.to_string(),
+        .map(|conflict| {
+            looked::at(conflict.customer_id);
+            pb::IdentifierConflict {
+                index: position(conflict.index),
+                customer_id: conflict.customer_id.to_string(),
+            }
         })
         .collect()
 }
@@ -207,6 +219,7 @@ pub fn merge_conflict(conflict: MergeConflict) -> pb::MergeConflict {
 
 /// What became of an entry; `flags` is what was noticed in it.
 pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse {
+    looked::at(recorded.customer_id);
     pb::RecordEntryResponse {
         customer_id: recorded.customer_id.to_string(),
         entry_id: recorded.entry_id.to_string(),

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, actor, convert, page_token::PageTokens, validate};
+use super::{Api, actor, convert, looked, page_token::PageTokens, validate};
 use crate::{
     error::Error,
     model::FoundCustomer,
@@ -85,7 +85,9 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::UnlinkIdentifierResponse>, Status> {
         let actor = actor(&request);
         let (link, asked) = validate::unlink(request.into_inner(), &self.rules, &actor)?;
-        let customer_id = self.store.unlink_identifier(link, asked).await?.to_string();
+        let customer_id = self.store.unlink_identifier(link, asked).await?;
+        looked::at(customer_id);
+        let customer_id = customer_id.to_string();
         Ok(Response::new(pb::UnlinkIdentifierResponse { customer_id }))
     }
 
@@ -112,6 +114,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::ApproveMergeResponse>, Status> {
         let actor = actor(&request);
         let (one, other, asked) = validate::approval(request.into_inner(), &actor)?;
+        [one, other].into_iter().for_each(looked::at);
         let expires_at = self.store.approve_merge(one, other, asked).await?;
         let expires_at = Some(pb::timestamp(expires_at));
         Ok(Response::new(pb::ApproveMergeResponse { expires_at }))
@@ -136,6 +139,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::KeepCustomersApartResponse>, Status> {
         let actor = actor(&request);
         let (one, other, lift, asked) = validate::kept_apart(request.into_inner(), &actor)?;
+        [one, other].into_iter().for_each(looked::at);
         self.store.keep_apart(one, other, lift, asked).await?;
         Ok(Response::new(pb::KeepCustomersApartResponse {}))
     }
@@ -153,6 +157,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::DismissMergeSuggestionResponse>, Status> {
         let actor = actor(&request);
         let (one, other, asked) = validate::dismissal(request.into_inner(), &actor)?;
+        [one, other].into_iter().for_each(looked::at);
         self.store.dismiss_suggestion(one, other, asked).await?;
         Ok(Response::new(pb::DismissMergeSuggestionResponse {}))
     }

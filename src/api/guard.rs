@@ -1,5 +1,6 @@
 //! What every call passes through: its id and span, who calls, its deadline, the bound on calls
-//! under way, and the reasons of errors that come from below the services.
+//! under way, the reasons of errors that come from below the services, and that it is kept who
+//! called.
 
 use std::{
     convert::Infallible,
@@ -21,8 +22,15 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, field::Empty};
 
-use super::{access, caller::Callers, one_message::OneMessage, status::refused};
-use crate::{clock::Clock, error::Error, pb::ErrorReason};
+use super::{
+    access,
+    caller::{Callers, Peer},
+    keeping::Keeping,
+    looked::Looked,
+    one_message::OneMessage,
+    status::refused,
+};
+use crate::{clock::Clock, error::Error, pb::ErrorReason, store::Store};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: &str = "grpc-timeout";
@@ -48,12 +56,14 @@ pub struct GuardLayer {
     clock: Clock,
     callers: Callers,
     calls: Arc<Semaphore>,
+    /// Where it is kept who called; nothing: nowhere.
+    accesses: Option<Store>,
 }
 
 impl GuardLayer {
-    pub fn new(bounds: Bounds, clock: Clock, callers: Callers) -> Self {
+    pub fn new(bounds: Bounds, clock: Clock, callers: Callers, accesses: Option<Store>) -> Self {
         let calls = Arc::new(Semaphore::new(bounds.max_calls));
-        Self { bounds, clock, callers, calls }
+        Self { bounds, clock, callers, calls, accesses }
     }
 }
 
@@ -107,19 +117,35 @@ where
         });
         request.headers_mut().remove(TIMEOUT);
         // The calls of reflection and health are others' to judge, and anybody's.
+        let contract = access::call(request.uri().path());
+        let audited = contract.filter(|call| call.is_audited());
+        let mut keeping = None;
         if request.uri().path().starts_with("/throughline.") {
-            match self.layer.callers.actor(request.headers(), self.layer.clock.now()) {
+            let GuardLayer { callers, clock, .. } = &self.layer;
+            let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+            let actor = span.in_scope(|| callers.actor(request.headers(), &peer, clock.now()));
+            keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
+            match actor {
                 Ok(actor) => {
                     span.record("caller", actor.caller());
                     if !actor.may_call(request.uri().path()) {
                         deadline = deadline.and(Err(Error::RoleMayNot.into()));
                     }
-                    request.extensions_mut().insert(actor);
-                    if access::call(request.uri().path()).is_some_and(|call| call.is_stream) {
-                        let GuardLayer { callers, clock, .. } = &self.layer;
-                        let right = callers.right(request.headers(), request.uri().path(), *clock);
+                    if let Some(unsaid) = keeping.take() {
+                        match actor.purpose(request.headers()) {
+                            Ok(purpose) => keeping = Some(unsaid.for_purpose(purpose)),
+                            Err(error) => {
+                                deadline = deadline.and(Err(error.into()));
+                                keeping = Some(unsaid);
+                            }
+                        }
+                    }
+                    if contract.is_some_and(|call| call.is_stream) {
+                        let path = request.uri().path();
+                        let right = callers.right(&actor, request.headers(), &peer, path, *clock);
                         request.extensions_mut().insert(right);
                     }
+                    request.extensions_mut().insert(actor);
                 }
                 Err(error) => deadline = deadline.and(Err(error.into())),
             }
@@ -128,6 +154,10 @@ where
         // A server that is merely busy is healthy.
         let is_health = request.uri().path().starts_with(HEALTH);
         let permit = Arc::clone(&self.layer.calls).try_acquire_owned();
+        if permit.is_err() {
+            // Nothing is looked at, and there is no room for more work.
+            keeping = None;
+        }
         let permit = match permit {
             Ok(permit) => Ok(Some(permit)),
             Err(_) if is_health => Ok(None),
@@ -139,11 +169,15 @@ where
             (_, Err(_)) => Err(Error::Overloaded.into()),
             (Ok(deadline), Ok(permit)) => Ok((self.inner.call(request), deadline, permit)),
         };
+        let clock = self.layer.clock;
+        let accesses = self.layer.accesses.clone();
+        let looked = keeping.as_ref().map_or_else(Looked::default, |kept| kept.looked.clone());
         let answer = async move {
-            let response = match call {
+            let mut response = match call {
                 Err(status) => status.into_http(),
                 Ok((call, deadline, _permit)) => {
-                    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+                    let call = AssertUnwindSafe(looked.of(call)).catch_unwind();
+                    match timeout(deadline, call).await {
                         Err(_) => Status::from(Error::DeadlinePassed).into_http(),
                         // What it says may quote a customer's text.
                         Ok(Err(_)) => {
@@ -155,6 +189,15 @@ where
                 }
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
+            if let (Some(keeping), Some(store)) = (keeping, accesses) {
+                let kept = async move { keeping.keep(&store, clock, code).await };
+                if code == Code::DeadlineExceeded {
+                    // Nobody waits any more, and nothing is told.
+                    tokio::spawn(kept);
+                } else if let Err(error) = kept.await {
+                    response = Status::from(error).into_http();
+                }
+            }
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::debug!(?code, micros, "answered");
             Ok(with_id(response, id))

@@ -12,11 +12,14 @@ mod export;
 pub mod guard;
 mod identity;
 pub mod json;
+mod keeping;
+mod looked;
 mod one_message;
 pub mod page;
 mod page_token;
 pub mod privacy_service;
 pub mod purchase_service;
+pub mod purpose;
 mod signature;
 pub mod status;
 pub mod suggestions;
@@ -58,12 +61,14 @@ impl Api {
 
     /// The id of the customer that a read is about.
     async fn find(&self, who: Who) -> Result<Uuid, Error> {
-        match who {
-            Who::Id(id) => Ok(id),
+        let id = match who {
+            Who::Id(id) => id,
             Who::Identifier(identifier) => {
-                self.store.find_owner(&identifier).await?.ok_or(Error::CustomerNotFound)
+                self.store.find_owner(&identifier).await?.ok_or(Error::CustomerNotFound)?
             }
-        }
+        };
+        looked::at(id);
+        Ok(id)
     }
 }
 

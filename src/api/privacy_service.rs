@@ -8,11 +8,13 @@ use super::{
     convert,
     export::ExportStream,
     guard::CallerDeadline,
+    looked,
+    page_token::PageTokens,
     validate,
 };
 use crate::{
     error::Error,
-    model::RestrictionKind,
+    model::{KeptAccess, Position, RestrictionKind},
     pb::{self, services::privacy_service_server::PrivacyService},
 };
 
@@ -27,7 +29,30 @@ impl PrivacyService for Api {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
         let right = request.extensions().get::<Right>().cloned();
         let customer_id = validate::export(&request.into_inner())?;
+        looked::at(customer_id);
         Ok(Response::new(self.export(customer_id, deadline, right).await?))
+    }
+
+    async fn list_access(
+        &self,
+        request: Request<pb::ListAccessRequest>,
+    ) -> Result<Response<pb::ListAccessResponse>, Status> {
+        let mut request = request.into_inner();
+        let (customer_id, limit) = validate::access_page(&request)?;
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let tokens = PageTokens::new(self.store.page_key(), "ListAccess", &request);
+        let after = tokens.read(&token)?;
+        looked::at(customer_id);
+        let mut accesses =
+            self.store.even_restricted().list_accesses(customer_id, after, limit + 1).await?;
+        let more = accesses.len() > limit;
+        accesses.truncate(limit);
+        let position =
+            |kept: &KeptAccess| Position { occurred_at: kept.access.at, entry_id: kept.id };
+        let next_page_token = tokens.write(accesses.last().filter(|_| more).map(position));
+        let accesses = accesses.into_iter().map(convert::kept_access).collect();
+        Ok(Response::new(pb::ListAccessResponse { accesses, next_page_token }))
     }
 
     async fn restrict_customer(
@@ -86,6 +111,7 @@ impl Api {
         actor: &Actor,
     ) -> Result<pb::Restriction, Error> {
         let (new, asked) = validate::restriction(call, what, request, actor)?;
+        looked::at(new.customer_id);
         Ok(convert::restriction(self.store.restrict(new, asked).await?))
     }
 }

@@ -124,6 +124,8 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::MayNotVerify { .. } => (Code::PermissionDenied, ErrorReason::MayNotVerify),
         Error::UnknownCaller => (Code::Unauthenticated, ErrorReason::UnknownCaller),
         Error::RoleMayNot => (Code::PermissionDenied, ErrorReason::RoleMayNot),
+        Error::PurposeMayNot => (Code::PermissionDenied, ErrorReason::PurposeMayNot),
+        Error::ActorMayNot => (Code::PermissionDenied, ErrorReason::ActorMayNot),
         Error::MergeNotFound => (Code::NotFound, ErrorReason::MergeNotFound),
         Error::AlreadyMerged => (Code::AlreadyExists, ErrorReason::AlreadyMerged),
         Error::AlreadyUnmerged => (Code::FailedPrecondition, ErrorReason::AlreadyUnmerged),

@@ -1,6 +1,6 @@
 //! Merge suggestions, as the contract has them.
 
-use super::{Api, page_token::PageTokens, validate};
+use super::{Api, looked, page_token::PageTokens, validate};
 use crate::{
     error::Error,
     pb,
@@ -14,6 +14,7 @@ impl Api {
         mut request: pb::ListMergeSuggestionsRequest,
     ) -> Result<pb::ListMergeSuggestionsResponse, Error> {
         let (customer_id, min_probability, limit) = validate::suggestion_page(&request)?;
+        customer_id.into_iter().for_each(looked::at);
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "ListMergeSuggestions", &request);
@@ -29,6 +30,7 @@ impl Api {
 }
 
 fn suggestion(suggestion: Suggestion) -> pb::MergeSuggestion {
+    [suggestion.one_id, suggestion.other_id].into_iter().for_each(looked::at);
     pb::MergeSuggestion {
         customer_id: suggestion.one_id.to_string(),
         other_customer_id: suggestion.other_id.to_string(),

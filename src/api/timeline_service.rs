@@ -7,6 +7,7 @@ use super::{
     caller::Right,
     convert,
     guard::CallerDeadline,
+    looked,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch, Watched},
@@ -52,7 +53,9 @@ impl TimelineService for Api {
     ) -> Result<Response<pb::GetEntryResponse>, Status> {
         let (customer_id, entry_id) = validate::entry_id(&request.into_inner())?;
         let entry = self.store.get_entry(customer_id, entry_id).await?;
-        let entry = Some(entry.ok_or(Error::EntryNotFound)?);
+        let entry = entry.ok_or(Error::EntryNotFound)?;
+        looked::at_each([entry.customer_id.as_str()]);
+        let entry = Some(entry);
         Ok(Response::new(pb::GetEntryResponse { entry }))
     }
 
@@ -70,6 +73,7 @@ impl TimelineService for Api {
         let customer_id = self.find(who).await?;
         let request = PageRequest { filter, order, after, limit };
         let page = self.store.list_timeline(customer_id, &request).await?;
+        looked::at(page.customer_id);
         Ok(Response::new(EncodedPage {
             entries: page.entries,
             next_page_token: tokens.write(page.next),
@@ -100,6 +104,7 @@ impl TimelineService for Api {
         };
         let request = PageRequest { filter, order: Order::NewestFirst, after, limit };
         let (entries, next) = self.store.search_timeline(customer_id, words, request).await?;
+        looked::at_each(entries.customer_ids()?.iter().map(String::as_str));
         let next_page_token = tokens.write(next);
         Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
     }
@@ -139,6 +144,8 @@ impl TimelineService for Api {
             token => WatchStart::Resume(tokens.read(token)?),
         };
         let watch = self.store.watch(start, case_id).await?;
+        looked::at(watch.person().id);
+        case_id.into_iter().for_each(looked::at_case);
         Ok(Response::new(self.watches.start(watch, tokens, deadline, right, place)))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use sha2::{Digest as _, Sha256};
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use super::{failure::Failure, render::pad};
 use crate::{
@@ -27,7 +27,7 @@ pub struct CallerArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a caller, and show its token once
+    /// Add a caller, and show its token once; one of an issuer or with a certificate gets none
     Add {
         /// Letters, digits, '.', '_' and '-'
         name: String,
@@ -40,6 +40,8 @@ enum Command {
         /// From when on its tokens are worth nothing, such as 2027-12-31T00:00:00Z
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
+        #[command(flatten)]
+        known_by: KnownBy,
     },
     /// Give a caller a second token, and show it once; the one before stays valid
     Rotate {
@@ -60,6 +62,23 @@ enum Command {
     List,
 }
 
+/// What a caller is known by that has no token of ours.
+#[derive(Args, Debug)]
+struct KnownBy {
+    /// The [[issuer]] of the file that its tokens are of
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// The claim sub of its tokens
+    #[arg(long, value_name = "SUB", requires = "issuer")]
+    subject: Option<String>,
+    /// The claim azp or client_id of its tokens
+    #[arg(long, value_name = "CLIENT", requires = "issuer")]
+    client: Option<String>,
+    /// A DNS or URI name of the certificate that it shows
+    #[arg(long, value_name = "NAME")]
+    certificate: Option<String>,
+}
+
 /// Changes the file, or shows it.
 pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     let path = config.callers_file.as_deref().ok_or_else(|| {
@@ -69,11 +88,16 @@ pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     let out = &mut io::stdout();
     let name = path.display();
     match args.command {
-        Command::Add { name: caller, roles, verifies, expires } => {
-            let token = file.add(&caller, roles, verifies, expires)?;
+        Command::Add { name: caller, roles, verifies, expires, known_by } => {
+            let token = file.add(&caller, roles, verifies, expires, known_by)?;
             file.save()?;
-            writeln!(out, "The token of {caller}, shown this once:\n\n  {token}\n")?;
-            writeln!(out, "{name} has its hash. Servers know it within seconds.")?;
+            match token {
+                Some(token) => {
+                    writeln!(out, "The token of {caller}, shown this once:\n\n  {token}\n")?;
+                    writeln!(out, "{name} has its hash. Servers know it within seconds.")?;
+                }
+                None => writeln!(out, "{name} has {caller}. Servers know it within seconds.")?,
+            }
         }
         Command::Rotate { name: caller } => {
             let token = file.rotate(&caller)?;
@@ -141,12 +165,19 @@ impl CallersFile {
         roles: Vec<String>,
         verifies: Vec<String>,
         expires: Option<String>,
-    ) -> Result<String, Failure> {
-        let (token, hash) = new_token();
+        known_by: KnownBy,
+    ) -> Result<Option<String>, Failure> {
         let mut caller = Table::new();
         caller.insert("name", value(name));
         caller.insert("roles", value(roles.into_iter().collect::<Array>()));
-        caller.insert("token_sha256", value(hash));
+        let token = match known_by.write(&mut caller) {
+            true => None,
+            false => {
+                let (token, hash) = new_token();
+                caller.insert("token_sha256", value(hash));
+                Some(token)
+            }
+        };
         if let Some(expires) = expires {
             caller.insert("expires", value(expires));
         }
@@ -160,26 +191,33 @@ impl CallersFile {
     fn rotate(&mut self, name: &str) -> Result<String, Failure> {
         let (token, hash) = new_token();
         let caller = self.caller(name)?;
-        let [before] = &texts(caller, "token_sha256")[..] else {
-            return Err(Failure::Failed(format!(
-                "{name} has two tokens; `throughline caller retire {name}` takes the older one \
-                 away"
-            )));
+        let before = match &texts(caller, "token_sha256")[..] {
+            [before] => before.clone(),
+            [] => return Err(no_token(name)),
+            _ => {
+                return Err(Failure::Failed(format!(
+                    "{name} has two tokens; `throughline caller retire {name}` takes the older \
+                     one away"
+                )));
+            }
         };
-        let both = [before.clone(), hash].into_iter().collect::<Array>();
+        let both = [before, hash].into_iter().collect::<Array>();
         caller.insert("token_sha256", value(both));
         Ok(token)
     }
 
     fn retire(&mut self, name: &str) -> Result<(), Failure> {
         let caller = self.caller(name)?;
-        let [_, newer] = &texts(caller, "token_sha256")[..] else {
-            return Err(Failure::Failed(format!(
-                "{name} has one token alone; `throughline caller rotate {name}` gives it another, \
-                 and `throughline caller revoke {name}` removes it"
-            )));
+        let newer = match &texts(caller, "token_sha256")[..] {
+            [_, newer] => newer.clone(),
+            [] => return Err(no_token(name)),
+            _ => {
+                return Err(Failure::Failed(format!(
+                    "{name} has one token alone; `throughline caller rotate {name}` gives it \
+                     another, and `throughline caller revoke {name}` removes it"
+                )));
+            }
         };
-        let newer = newer.clone();
         caller.insert("token_sha256", value(newer));
         Ok(())
     }
@@ -192,7 +230,7 @@ impl CallersFile {
 
     /// A table of all callers.
     fn list(&mut self) -> Result<String, Failure> {
-        let heads = ["name", "roles", "tokens", "expires", "may verify"].map(str::to_owned);
+        let heads = ["name", "roles", "known by", "expires", "may verify"].map(str::to_owned);
         let mut rows = vec![heads];
         for caller in self.callers()?.iter() {
             let expires = match caller.get("expires").and_then(Item::as_datetime) {
@@ -205,7 +243,7 @@ impl CallersFile {
             rows.push([
                 text(caller, "name").to_owned(),
                 texts(caller, "roles").join(", "),
-                texts(caller, "token_sha256").len().to_string(),
+                known_by(caller),
                 or(expires, "never"),
                 or(texts(caller, "verifies").join(", "), "nothing"),
             ]);
@@ -241,6 +279,50 @@ impl CallersFile {
             Failure::Failed(format!("{} cannot be written: {error}", self.path.display()))
         })
     }
+}
+
+impl KnownBy {
+    /// Writes it to a caller's table, and tells whether there was anything.
+    fn write(self, caller: &mut Table) -> bool {
+        let Self { issuer, subject, client, certificate } = self;
+        let is_known = issuer.is_some() || certificate.is_some();
+        if let Some(issuer) = issuer {
+            let mut jwt = InlineTable::new();
+            let claims = [("issuer", Some(issuer)), ("subject", subject), ("client", client)];
+            for (key, claim) in claims {
+                jwt.extend(claim.map(|claim| (key, claim)));
+            }
+            caller.insert("jwt", value(jwt));
+        }
+        if let Some(certificate) = certificate {
+            caller.insert("certificate", value(certificate));
+        }
+        is_known
+    }
+}
+
+/// By what a caller is known, without a hash: `2 tokens and a certificate`.
+fn known_by(caller: &Table) -> String {
+    let tokens = match texts(caller, "token_sha256").len() {
+        0 => None,
+        1 => Some("1 token".to_owned()),
+        more => Some(format!("{more} tokens")),
+    };
+    let issuer = caller.get("jwt").and_then(|jwt| jwt.get("issuer")).and_then(Item::as_str);
+    let certificate = match caller.get("certificate").and_then(Item::as_str) {
+        Some(name) => Some(format!("certificate of {name}")),
+        None => caller.get("certificate_sha256").map(|_| "certificate".to_owned()),
+    };
+    let token = [tokens, issuer.map(|issuer| format!("JWT of {issuer}"))];
+    let token = token.into_iter().flatten().collect::<Vec<_>>().join(" or ");
+    let all = [Some(token).filter(|token| !token.is_empty()), certificate];
+    all.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+fn no_token(name: &str) -> Failure {
+    Failure::Failed(format!(
+        "{name} has no token of ours: `throughline caller list` shows what it is known by"
+    ))
 }
 
 /// A token, and its hash.

@@ -19,7 +19,12 @@ use tonic::{
 
 use super::{failure::Failure, tls};
 use crate::{
-    api::{caller::Callers, validate::Rules, watch::WatchBounds},
+    api::{
+        caller::{ACTOR, Callers},
+        purpose::PURPOSE,
+        validate::Rules,
+        watch::WatchBounds,
+    },
     clock::Clock,
     config::Config,
     model::RetentionRules,
@@ -28,7 +33,7 @@ use crate::{
         privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Settings},
+    server::{self, Accesses, Settings},
     store::Store,
 };
 
@@ -38,21 +43,38 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// The largest answer that is taken; the server sends none that is larger.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-/// Shows the token of a caller, where there is one.
+/// Says who calls and what for, where that is configured.
 #[derive(Clone)]
-pub struct Token(Option<MetadataValue<Ascii>>);
+pub struct Says {
+    /// Names of metadata, and what they say.
+    metadata: Vec<(&'static str, MetadataValue<Ascii>)>,
+}
 
-impl Interceptor for Token {
+impl Interceptor for Says {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
+        for (name, says) in &self.metadata {
+            request.metadata_mut().insert(*name, says.clone());
         }
         Ok(request)
     }
 }
 
+impl Says {
+    fn of(config: &Config, token: Option<MetadataValue<Ascii>>) -> Result<Self, Failure> {
+        let mut metadata: Vec<_> =
+            token.map(|token| ("authorization", token)).into_iter().collect();
+        let settings = [("purpose", PURPOSE, &config.purpose), ("actor", ACTOR, &config.actor)];
+        for (setting, name, says) in settings {
+            let Some(says) = says else { continue };
+            let unfit = || Failure::Usage(format!("{setting}: must be one line of ASCII"));
+            metadata.push((name, says.parse().map_err(|_| unfit())?));
+        }
+        Ok(Self { metadata })
+    }
+}
+
 /// How calls go out.
-type Wire = InterceptedService<Channel, Token>;
+type Wire = InterceptedService<Channel, Says>;
 
 /// The services, wherever they are.
 pub struct Client {
@@ -107,6 +129,7 @@ pub fn settings(config: &Config) -> Settings {
         promise_clock: false,
         retention: RetentionRules::default(),
         callers: Callers::default(),
+        accesses: Some(Accesses { seals: config.audit_seals.clone() }),
     }
 }
 
@@ -118,7 +141,7 @@ impl Client {
         }
         refuse_missing_file(&config.database)?;
         let store = super::open(config).await?;
-        Self::within(store, settings(config)).await
+        Self::within_as(store, settings(config), Says::of(config, None)?).await
     }
 
     async fn of_server(url: &str, config: &Config) -> Result<Self, Failure> {
@@ -144,11 +167,15 @@ impl Client {
         }
         let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
         let channel = endpoint.connect().await.map_err(|_| Failure::unreachable(&url))?;
-        Ok(Self::of_channel(channel, Token(token), Some(url), None))
+        Ok(Self::of_channel(channel, Says::of(config, token)?, Some(url), None))
     }
 
     /// The services over a store, started within this process. They close the store when they end.
     pub async fn within(store: Store, settings: Settings) -> Result<Self, Failure> {
+        Self::within_as(store, settings, Says { metadata: Vec::new() }).await
+    }
+
+    async fn within_as(store: Store, settings: Settings, says: Says) -> Result<Self, Failure> {
         let (connections, incoming) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
         let running =
@@ -161,16 +188,16 @@ impl Client {
             .connect_with_connector(tower::service_fn(move |_: Uri| pipe(connections.clone())))
             .await
             .map_err(anyhow::Error::from)?;
-        Ok(Self::of_channel(channel, Token(None), None, Some(Within { stop, running })))
+        Ok(Self::of_channel(channel, says, None, Some(Within { stop, running })))
     }
 
     fn of_channel(
         channel: Channel,
-        token: Token,
+        says: Says,
         server: Option<String>,
         within: Option<Within>,
     ) -> Self {
-        let wire = InterceptedService::new(channel.clone(), token);
+        let wire = InterceptedService::new(channel.clone(), says);
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),

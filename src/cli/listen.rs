@@ -18,9 +18,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 use super::{failure::Failure, tls::Current};
+use crate::api::caller::{Certificate, Peer};
 
 /// How long to wait after a connection could not be taken, as when the process has no file
 /// descriptor left.
@@ -145,14 +146,14 @@ pub fn advice(address: SocketAddr, error: &io::Error) -> Failure {
     Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --listen"))
 }
 
+/// Each call of the connection has it with it.
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        match &self.stream {
-            Stream::Plain(stream) => stream.connect_info(),
-            Stream::Tls(stream) => stream.get_ref().0.connect_info(),
-        }
+    fn connect_info(&self) -> Peer {
+        let Stream::Tls(stream) = &self.stream else { return Peer::default() };
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        Peer { certificate: shown.map(|der| Arc::new(Certificate::of(der))) }
     }
 }
 

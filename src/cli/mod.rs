@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod audit;
 mod briefing;
 mod caller;
 pub mod connect;
@@ -7,23 +8,25 @@ mod customer;
 pub mod demo;
 mod evaluate;
 mod export;
-mod failure;
+pub mod failure;
+pub mod fetch;
 mod flags;
 mod follow;
 pub mod import;
-mod listen;
+pub mod issuer_keys;
+pub mod listen;
 mod merge;
 mod migrate;
 pub mod render;
-mod renew;
+pub mod renew;
 mod retention;
 mod search;
-mod serve;
+pub mod serve;
 mod suggest;
 mod suggestions;
 mod terminal;
 mod timeline;
-mod tls;
+pub mod tls;
 mod what;
 mod who;
 
@@ -80,6 +83,8 @@ enum Command {
     Retention(retention::RetentionArgs),
     /// Say which applications may call
     Caller(caller::CallerArgs),
+    /// Show who looked at a customer, and whether that was changed
+    Audit(audit::AuditArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -116,6 +121,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Export(args) => export::run(args, &config).await?,
         Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
+        Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Import(args) => {

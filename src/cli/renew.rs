@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use crate::{api::caller::Callers, config::Config};
 
 /// How often the files are looked at: a token that is taken away is worth nothing soon after.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The tasks that look, until it is dropped.
 #[derive(Default)]
@@ -21,7 +21,12 @@ impl Renewing {
         what: &'static str,
         look: impl FnMut() -> Result<bool, String> + Send + 'static,
     ) {
-        self.0.push(tokio::spawn(look_for_ever(what, look)));
+        self.also(look_for_ever(what, look));
+    }
+
+    /// Looks at something in a way of its own.
+    pub fn also(&mut self, looking: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(tokio::spawn(looking));
     }
 }
 
@@ -72,6 +77,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
+    use crate::api::caller::Peer;
 
     #[test]
     fn a_file_of_callers_is_taken_over_when_it_changes_and_can_be_read() {
@@ -87,7 +93,7 @@ mod tests {
         let mut look = callers(config.clone(), known.clone(), config.callers_text().unwrap());
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("Bearer test"));
-        let is_known = || known.actor(&headers, 0).is_ok();
+        let is_known = || known.actor(&headers, &Peer::default(), 0).is_ok();
         assert_eq!((look(), is_known()), (Ok(false), true));
 
         fs::write(&file, "[[caller]]\n").unwrap();

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     connect,
     failure::Failure,
+    issuer_keys::{self, Fetched, Pace},
     listen,
     renew::{self, Renewing},
     tls::{Certificates, Current},
@@ -18,7 +19,7 @@ use crate::{
 /// Serves the configured database.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
-    let Prepared { settings, tls, renewing } = prepare(config)?;
+    let Prepared { settings, tls, renewing } = prepare(config).await?;
     let is_secure = tls.is_some();
     let store = super::open(config).await?;
     let (address, incoming) = listen::bind(config.listen, config.max_connections, tls)
@@ -41,20 +42,27 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
 pub struct Prepared {
     pub settings: Settings,
     pub tls: Option<Current>,
-    /// Keeps both true to their files.
+    /// Keeps both true to their files, and to the issuers of tokens.
     pub renewing: Renewing,
 }
 
-/// All that the files of the configuration say, or what is wrong with them.
-pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
+/// All that the files of the configuration say, and the keys of the issuers of tokens, or what is
+/// wrong with them.
+pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     // Read before the callers are: what changes in between is seen as a change.
     let callers_text = config.callers_text()?;
     let settings = connect::serving(config)?;
     let certificates = Certificates::of(config)?;
     let tls = certificates.as_ref().map(Certificates::current);
+    let mut key_files = issuer_keys::files(settings.callers.clone());
+    key_files().map_err(Failure::Usage)?;
+    let mut fetched = Fetched::new(settings.callers.clone(), Pace::USUAL);
+    fetched.begin().await?;
     let mut renewing = Renewing::default();
     let callers = renew::callers(config.clone(), settings.callers.clone(), callers_text);
     renewing.keep("the callers", callers);
+    renewing.keep("the keys of issuers", key_files);
+    renewing.also(fetched.keep());
     if let Some(mut certificates) = certificates {
         renewing.keep("the TLS certificates", move || certificates.renew());
     }

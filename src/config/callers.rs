@@ -11,19 +11,31 @@
 //! token_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! expires = 2027-12-31T00:00:00Z
 //! verifies = ["account", "email", "profile"]
+//! # What its calls are for where they do not say so (`throughline-purpose`).
+//! purpose = "service"
+//! # Who acts through it (`throughline-actor`): "any" (also nobody), "named", or some by name.
+//! actors = "any"
 //! ```
+//!
+//! Beside a token or in its place a caller may have tokens of an issuer, and a certificate: see
+//! `issuers` and `proofs`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use jiff::Timestamp;
 use toml::{Table, Value};
 
-use super::{Problem, Problems, parse};
+use super::{Problem, Problems, issuers, parse, proofs};
 use crate::{
-    api::caller::{Caller, Callers, LOCAL, Registered, Role},
+    api::{
+        caller::{Actors, Caller, Callers, LOCAL, Registered, Role},
+        purpose::{self, PURPOSES},
+    },
     model::{IdentifierKind, Micros},
 };
 
+const KEYS: [&str; 7] =
+    ["name", "roles", "token_sha256", "expires", "verifies", "purpose", "actors"];
 const MAX_NAME_CHARS: usize = 64;
 /// What `verifies` has beside the kinds of identifiers.
 const PROFILE: &str = "profile";
@@ -31,14 +43,14 @@ const PROFILE: &str = "profile";
 /// The callers of a file, or everything that is wrong with it. No problem shows a token's hash.
 pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
     let mut reader = Reader { file: name, problems: Vec::new() };
-    let mut callers = Vec::new();
+    let [callers, issuers] = reader.tables(text);
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let issuers = issuers::read(&mut reader, folder, &issuers);
+    let mut found: Vec<Registered> = Vec::new();
     let mut names = BTreeSet::new();
     let mut hashes = BTreeSet::new();
-    for (index, table) in reader.tables(text).iter().enumerate() {
-        let place = match table.get("name") {
-            Some(Value::String(name)) => format!("caller {} ({name:.64})", index + 1),
-            _ => format!("caller {}", index + 1),
-        };
+    for (index, table) in callers.iter().enumerate() {
+        let place = reader.place("caller", index, table);
         let caller = reader.caller(&place, table);
         let Some(registered) = caller else { continue };
         if !names.insert(registered.caller.name.clone()) {
@@ -47,55 +59,75 @@ pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
         if !registered.tokens_sha256.iter().all(|hash| hashes.insert(*hash)) {
             reader.fail(&place, "token_sha256: it is there twice; each needs its own token");
         }
-        callers.push(registered);
+        proofs::check(&mut reader, &place, &registered, &found, &issuers);
+        found.push(registered);
     }
     if reader.problems.is_empty() {
-        Ok(Callers::new(callers))
+        Ok(Callers::with_issuers(found, issuers))
     } else {
         Err(Problems(reader.problems))
     }
 }
 
-struct Reader<'a> {
+/// What reads the file, and notes what is wrong with it.
+pub(super) struct Reader<'a> {
     file: &'a str,
     problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn fail(&mut self, place: &str, advice: impl Into<String>) {
+    pub fn fail(&mut self, place: &str, advice: impl Into<String>) {
         let place = format!("{}: {place}", self.file);
         self.problems.push(Problem { place, advice: advice.into() });
     }
 
-    /// The tables called `caller`.
-    fn tables(&mut self, text: &str) -> Vec<Table> {
-        let Some(file) = parse(self.file, text, &mut self.problems) else { return Vec::new() };
-        let mut tables = Vec::new();
+    /// What a table is called: `caller 2 (webshop)`.
+    pub fn place(&self, kind: &str, index: usize, table: &Table) -> String {
+        match table.get("name") {
+            Some(Value::String(name)) => format!("{kind} {} ({name:.64})", index + 1),
+            _ => format!("{kind} {}", index + 1),
+        }
+    }
+
+    /// Complains of the keys of a table that do not exist.
+    pub fn keys(&mut self, place: &str, table: &Table, known: &[&str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            let advice = format!("there is no such key; here may be {}", known.join(", "));
+            self.fail(&format!("{place}: {key}"), advice);
+        }
+    }
+
+    /// The tables called `caller` and `issuer`.
+    fn tables(&mut self, text: &str) -> [Vec<Table>; 2] {
+        let mut tables = [Vec::new(), Vec::new()];
+        let Some(file) = parse(self.file, text, &mut self.problems) else { return tables };
         for (key, value) in file {
-            match value {
-                Value::Array(values) if key == "caller" => {
-                    for value in values {
-                        match value {
-                            Value::Table(table) => tables.push(table),
-                            _ => self.fail(&key, "must be tables: [[caller]]"),
-                        }
-                    }
-                }
-                _ if key == "caller" => self.fail(&key, "must be tables: [[caller]]"),
-                _ => self.fail(&key, "there is no such key; the file has tables [[caller]] alone"),
+            let Some(kind) = ["caller", "issuer"].iter().position(|kind| *kind == key) else {
+                let advice = "there is no such key; the file has tables [[caller]] and [[issuer]] \
+                              alone";
+                self.fail(&key, advice);
+                continue;
+            };
+            let all = match value {
+                Value::Array(values) => values
+                    .into_iter()
+                    .map(|value| match value {
+                        Value::Table(table) => Some(table),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => None,
+            };
+            match all {
+                Some(all) => tables[kind] = all,
+                None => self.fail(&key, format!("must be tables: [[{key}]]")),
             }
         }
         tables
     }
 
     fn caller(&mut self, place: &str, table: &Table) -> Option<Registered> {
-        for key in table.keys() {
-            if !["name", "roles", "token_sha256", "expires", "verifies"].contains(&key.as_str()) {
-                let advice = "there is no such key; a caller has name, roles, token_sha256, \
-                              expires and verifies";
-                self.fail(&format!("{place}: {key}"), advice);
-            }
-        }
+        self.keys(place, table, &[&KEYS[..], &proofs::KEYS].concat());
         let name = table.get("name").and_then(Value::as_str).filter(|name| is_name(name));
         if name.is_none() {
             let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and \
@@ -110,22 +142,44 @@ impl Reader<'_> {
                               privacy_officer",
             );
         }
-        let tokens_sha256 = table.get("token_sha256").and_then(read_hashes);
+        let tokens_sha256 = proofs::hashes(table, "token_sha256");
         if tokens_sha256.is_none() {
             let advice = "token_sha256: must be the SHA-256 of the token as 64 hexadecimal \
                           digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in \
                           brackets";
             self.fail(place, advice);
         }
+        let jwt = proofs::jwt(self, place, table);
+        let certificate = proofs::certificate(self, place, table);
+        if !["token_sha256"].iter().chain(&proofs::KEYS).any(|key| table.contains_key(*key)) {
+            let advice = "is known by nothing; give it token_sha256, jwt or certificate";
+            self.fail(place, advice);
+        }
         let expires = table.get("expires").map(read_time);
         if expires == Some(None) {
             self.fail(place, "expires: must be a time such as 2027-12-31T00:00:00Z");
         }
+        let purpose = table.get("purpose").map(|value| value.as_str().and_then(purpose::of_word));
+        let suits =
+            |purpose| roles.as_ref().is_some_and(|roles| purpose::suits_any(purpose, roles));
+        if let Some(purpose) = purpose
+            && !purpose.is_some_and(suits)
+        {
+            let known = PURPOSES.map(purpose::word).join(", ");
+            self.fail(place, format!("purpose: must be one of {known}, that suits its roles"));
+        }
+        let purpose = purpose.flatten();
+        let actors = table.get("actors").map_or(Some(Actors::Any), read_actors);
+        if actors.is_none() {
+            let advice = "actors: must be \"any\", \"named\", or the names in brackets of those \
+                          who may act through it";
+            self.fail(place, advice);
+        }
         let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
         let (name, roles) = (name?.to_owned().into(), roles?);
-        let caller = Caller { name, roles, verifies, verifies_profile };
+        let caller = Caller { name, roles, verifies, verifies_profile, purpose, actors: actors? };
         let (tokens_sha256, expires_at) = (tokens_sha256?, expires.flatten());
-        Some(Registered { caller, tokens_sha256, expires_at })
+        Some(Registered { caller, tokens_sha256, jwt, certificate, expires_at })
     }
 
     fn rights(&mut self, place: &str, value: Option<&Value>) -> (Vec<IdentifierKind>, bool) {
@@ -150,7 +204,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=MAX_NAME_CHARS).contains(&name.len()) && name.chars().all(allowed) && name != LOCAL
 }
@@ -168,19 +222,25 @@ fn read_roles(value: &Value) -> Option<Vec<Role>> {
     roles.filter(|roles| !roles.is_empty())
 }
 
+/// Who may act through a caller.
+fn read_actors(value: &Value) -> Option<Actors> {
+    match value {
+        Value::String(word) if word == "any" => Some(Actors::Any),
+        Value::String(word) if word == "named" => Some(Actors::Named),
+        Value::Array(names) if !names.is_empty() => {
+            let name = |name: &Value| name.as_str().map(ToOwned::to_owned);
+            names.iter().map(name).collect::<Option<_>>().map(Actors::These)
+        }
+        _ => None,
+    }
+}
+
 /// The values of a list, or the one value that is none.
-fn listed(value: &Value) -> &[Value] {
+pub(super) fn listed(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         one => std::slice::from_ref(one),
     }
-}
-
-/// One hash, or two.
-fn read_hashes(value: &Value) -> Option<Vec<[u8; 32]>> {
-    let hashes: Option<Vec<_>> =
-        listed(value).iter().map(|value| value.as_str().and_then(read_hash)).collect();
-    hashes.filter(|hashes| (1..=2).contains(&hashes.len()))
 }
 
 /// A point in time, as TOML has it or as a text.
@@ -190,16 +250,4 @@ fn read_time(value: &Value) -> Option<Micros> {
         other => other.as_str()?.to_owned(),
     };
     text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond)
-}
-
-fn read_hash(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).ok()?;
-        *byte = u8::from_str_radix(digits, 16).ok()?;
-    }
-    Some(hash)
 }

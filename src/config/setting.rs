@@ -1,14 +1,13 @@
 //! The list of all settings: name, meaning, and how a text becomes a value.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
 use tracing::Level;
 
-use super::{Config, Sources};
-use crate::model::MergeRule;
+use super::{
+    Config, Sources,
+    texts::{
+        database, is_none, list, millis, one_of, path, region, rules, shown_list, shown_path, whole,
+    },
+};
 
 /// One thing that can be set.
 pub struct Setting {
@@ -168,13 +167,45 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "purpose",
+        scope: Scope::Every,
+        about: "what the calls of a command are for, such as `service`; without it what the \
+                server takes them to be for",
+        get: |config| config.purpose.clone().unwrap_or_else(|| "none".to_owned()),
+        set: |config, text| {
+            config.purpose = Some(text.to_owned()).filter(|text| !is_none(text));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "actor",
+        scope: Scope::Every,
+        about: "the person for whom a command calls",
+        get: |config| config.actor.clone().unwrap_or_else(|| "none".to_owned()),
+        set: |config, text| {
+            config.actor = Some(text.to_owned()).filter(|text| !is_none(text));
+            Ok(())
+        },
+    },
+    Setting {
         key: "callers_file",
         scope: Scope::Every,
-        about: "a TOML file that names the calling applications, the SHA-256 of their tokens and \
-                what they have the right to verify",
+        about: "a TOML file that names the calling applications, what each is known by and for, \
+                and the issuers of their tokens",
         get: |config| shown_path(config.callers_file.as_deref()),
         set: |config, text| {
             config.callers_file = path(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "audit_seals",
+        scope: Scope::Listening,
+        about: "a file outside of the database that the seals of who looked are written to as \
+                well, one a line",
+        get: |config| shown_path(config.audit_seals.as_deref()),
+        set: |config, text| {
+            config.audit_seals = path(text);
             Ok(())
         },
     },
@@ -349,85 +380,4 @@ pub fn redacted_url(url: &str) -> String {
     let query: Vec<String> = query.split('&').map(hide).collect();
     let mark = if rest.contains('?') { "?" } else { "" };
     format!("{scheme}://{place}{mark}{}", query.join("&"))
-}
-
-fn database(text: &str) -> Result<String, String> {
-    let after = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
-    if after("sqlite:") || after("postgres://") || after("postgresql://") {
-        return Ok(text.to_owned());
-    }
-    let forms = "must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE";
-    match text.split_once("://") {
-        None if !text.is_empty() && !text.contains([':', '@']) => {
-            Err(format!("{forms}; for a file of that name write sqlite:{text}"))
-        }
-        _ => Err(forms.to_owned()),
-    }
-}
-
-fn region(text: &str) -> Result<Option<String>, String> {
-    let letters = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    match text {
-        "none" | "" => Ok(None),
-        _ if letters => Ok(Some(text.to_ascii_uppercase())),
-        _ => Err("must be the two letters of a country (ISO 3166-1), such as NL".to_owned()),
-    }
-}
-
-fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
-    if matches!(text, "none" | "") {
-        return Ok(Vec::new());
-    }
-    let known = MergeRule::ALL.map(|rule| (rule.code(), rule));
-    let mut rules: Vec<MergeRule> = Vec::new();
-    for name in text.split(',') {
-        let rule = one_of(name.trim(), &known)
-            .map_err(|advice| format!("{advice}, or both with a comma between, or none"))?;
-        if !rules.contains(&rule) {
-            rules.push(rule);
-        }
-    }
-    Ok(rules)
-}
-
-fn is_none(text: &str) -> bool {
-    matches!(text, "none" | "")
-}
-
-fn path(text: &str) -> Option<PathBuf> {
-    Some(text).filter(|text| !is_none(text)).map(Into::into)
-}
-
-fn shown_path(path: Option<&Path>) -> String {
-    path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
-}
-
-/// Values parted by commas.
-fn list(text: &str) -> Vec<String> {
-    let values = text.split(',').map(str::trim).filter(|value| !is_none(value));
-    values.map(str::to_owned).collect()
-}
-
-fn shown_list(values: &[String]) -> String {
-    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
-}
-
-/// The value of a name, or which names there are.
-fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
-    match known.iter().find(|(name, _)| *name == text) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            Err(format!("must be one of {}", names.join(", ")))
-        }
-    }
-}
-
-fn millis(text: &str) -> Result<Duration, String> {
-    whole(text, 1, 3_600_000).map(|millis| Duration::from_millis(millis.into()))
-}
-
-fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }

@@ -1,5 +1,6 @@
 //! Plain types, without input or output. Imports nothing of ours.
 
+mod access;
 mod briefing;
 mod calendar;
 mod case;
@@ -17,6 +18,7 @@ mod retention;
 mod search;
 mod watch;
 
+pub use access::{Access, KeptAccess, Seal};
 pub use briefing::{
     BriefedCustomer, Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences,
     Score, Sureness,

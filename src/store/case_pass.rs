@@ -55,6 +55,8 @@ pub struct NewPass {
 /// A pass that was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedPass {
+    /// The record of the case.
+    pub record_id: Uuid,
     pub code: Code,
     pub expires_at: Micros,
 }
@@ -84,7 +86,8 @@ impl Store {
         if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
             let pass_id = row.entry_id.ok_or(Error::CasePassNotFound)?;
             let code = (new.draw)(seed(&self.page_key, pass_id));
-            return Ok(IssuedPass { code, expires_at: row.recorded_at + new.valid_for });
+            let expires_at = row.recorded_at + new.valid_for;
+            return Ok(IssuedPass { record_id: record, code, expires_at });
         }
         let before = case::load(&mut tx, record, new.case_id).await?;
         let now = self.clock.now();
@@ -98,7 +101,7 @@ impl Store {
             self.tell_of_pass((record, &held), before, (pass_id, now), change, new.channel, asked)?;
         write.write(&mut tx, record, Some(pass_id)).await?;
         tx.commit().await?;
-        Ok(IssuedPass { code, expires_at })
+        Ok(IssuedPass { record_id: record, code, expires_at })
     }
 
     /// Draws codes until one has a locator that is free, and takes it.

@@ -11,7 +11,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 11] = [
+const SQLITE: [Text; 12] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -23,8 +23,9 @@ const SQLITE: [Text; 11] = [
     (9, "case_passes", include_str!("../../migrations/sqlite/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/sqlite/0010_briefing.sql")),
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
+    (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
 ];
-const POSTGRES: [Text; 11] = [
+const POSTGRES: [Text; 12] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
@@ -36,6 +37,7 @@ const POSTGRES: [Text; 11] = [
     (9, "case_passes", include_str!("../../migrations/postgres/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/postgres/0010_briefing.sql")),
     (12, "rights", include_str!("../../migrations/postgres/0012_rights.sql")),
+    (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
 ];
 
 /// Runs what has not run yet. Several servers may do so at the same time.

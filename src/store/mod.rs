@@ -3,6 +3,7 @@
 
 mod approval;
 mod attempt;
+mod audit;
 mod briefing;
 mod bulk;
 mod case;
@@ -49,6 +50,7 @@ use sqlx::AssertSqlSafe;
 use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
+pub use audit::{SealsFile, Verified};
 pub use case::{CasesOf, NewCase};
 pub use case_pass::{IssuedPass, NewPass};
 pub use claims::NamedBy;
@@ -65,6 +67,7 @@ pub use retention::{Gone, Sweep, Swept};
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
+use audit::Auditor;
 use db::{Db, on_db};
 use recorder::Recorder;
 use restricted::Restricted;
@@ -88,6 +91,7 @@ pub struct Store {
     db: Db,
     clock: Clock,
     recorder: Arc<Recorder>,
+    auditor: Arc<Auditor>,
     page_key: Arc<[u8]>,
     /// A search over all history may take long: half of the connections stay free of them.
     searches: Arc<Semaphore>,
@@ -124,6 +128,7 @@ impl Store {
         migrate::migrate(&db).await?;
         let signals = Signals::default();
         let recorder = Arc::new(Recorder::start(&db, clock, &signals));
+        let auditor = Arc::new(Auditor::start(&db, clock));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
         let restricted = Arc::new(Restricted::default());
         restricted.load(&db).await?;
@@ -133,7 +138,7 @@ impl Store {
         let searches = Arc::new(Semaphore::new(searches));
         let page_key = Arc::from([]);
         let mut store =
-            Self { db, clock, recorder, page_key, searches, signals, restricted, pollers };
+            Self { db, clock, recorder, auditor, page_key, searches, signals, restricted, pollers };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;
@@ -164,6 +169,7 @@ impl Store {
     pub async fn close(&self) {
         self.pollers.iter().for_each(AbortHandle::abort);
         self.recorder.close().await;
+        self.auditor.close().await;
         self.db.close().await;
     }
 
@@ -333,6 +339,7 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
+        all.extend(audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(export::statements());

@@ -175,6 +175,13 @@ impl Frames {
         &self.bytes
     }
 
+    /// Whose the entries are, one after the other.
+    pub fn customer_ids(&self) -> Result<Vec<String>, Error> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        let ranges = begins.zip(&self.ends);
+        ranges.map(|(begin, end)| Ok(open(&self.bytes[begin..*end])?.customer_id)).collect()
+    }
+
     /// Where the last entry stands in the timeline.
     pub fn last_position(&self) -> Result<Option<Position>, Error> {
         let Some(index) = self.ends.len().checked_sub(1) else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod attribution;
+pub mod audit;
 pub mod blocked;
 pub mod briefing;
 pub mod calendar;

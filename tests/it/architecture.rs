@@ -31,7 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // The configuration says who calls, and which values name nobody.
-    ("config", &["model", "story", "api::caller"]),
+    ("config", &["model", "story", "api::caller", "api::purpose"]),
     ("telemetry", &["config"]),
     ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
     (

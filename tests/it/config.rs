@@ -1,9 +1,11 @@
 mod calendar;
+mod issuers;
 
 use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
 use throughline::{
+    api::caller::Peer,
     config::{Config, Problems, SETTINGS, Sources, read_callers, redacted_url},
     model::MergeRule,
     story::blocked::Blocked,
@@ -120,7 +122,7 @@ fn beyond_this_machine_everybody_shows_a_token() {
             ("callers_file", &file),
         ];
         let callers = resolve(&settings, &[], "").unwrap().callers().unwrap();
-        let nobody = callers.actor(&http::HeaderMap::new(), 0);
+        let nobody = callers.actor(&http::HeaderMap::new(), &Peer::default(), 0);
         assert_eq!(nobody.is_ok(), anybody, "{listen} {unprotected}");
     }
 }
@@ -226,8 +228,8 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(read_callers("callers.toml", wrong).unwrap_err(), @"
     the configuration cannot be used:
       callers.toml: caller: must be tables: [[caller]]
-      callers.toml: callers: there is no such key; the file has tables [[caller]] alone
-      callers.toml: colour: there is no such key; the file has tables [[caller]] alone
+      callers.toml: callers: there is no such key; the file has tables [[caller]] and [[issuer]] alone
+      callers.toml: colour: there is no such key; the file has tables [[caller]] and [[issuer]] alone
     ");
     let wrong = format!(
         "[[caller]]\nname = 'local'\nroles = 'agent'\ntoken_sha256 = '{0}'\n\
@@ -243,10 +245,10 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(problems, @"
     the configuration cannot be used:
       callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token: there is no such key; a caller has name, roles, token_sha256, expires and verifies
+      callers.toml: caller 2: token: there is no such key; here may be name, roles, token_sha256, expires, verifies, jwt, certificate, certificate_sha256
       callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
       callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor, privacy_officer
-      callers.toml: caller 2: token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
+      callers.toml: caller 2: is known by nothing; give it token_sha256, jwt or certificate
       callers.toml: caller 3 (desk): roles: must be some of recorder, reader, agent, supervisor, privacy_officer
       callers.toml: caller 3 (desk): token_sha256: must be the SHA-256 of the token as 64 hexadecimal digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in brackets
       callers.toml: caller 3 (desk): verifies: must be some of customer_number, account, loyalty_card, external, email, social, phone, cookie, profile
@@ -265,7 +267,7 @@ fn known(file: &str, token: &str, now: &str) -> Option<String> {
     let mut headers = http::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
-    let actor = read_callers("callers.toml", file).unwrap().actor(&headers, now);
+    let actor = read_callers("callers.toml", file).unwrap().actor(&headers, &Peer::default(), now);
     actor.ok().map(|actor| actor.caller().to_owned())
 }
 

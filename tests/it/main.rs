@@ -2,10 +2,12 @@
 
 mod api;
 mod architecture;
+mod audit;
 mod blocked;
 mod calls;
 mod cli;
 mod config;
+mod credentials;
 mod identity;
 mod ingest;
 mod live;

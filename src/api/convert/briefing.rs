@@ -2,6 +2,7 @@
 
 use super::{case, profile, promise};
 use crate::{
+    api::looked,
     model::{
         Briefing, Complaint, Consent, Contacts, Glimpse, KnownFact, Mood, Preferences, Score,
         Sureness,
@@ -12,6 +13,7 @@ use crate::{
 /// A briefing, less the products and quotes.
 pub fn briefing(briefing: Briefing) -> pb::Briefing {
     use pb::briefed_identity::Sureness as Told;
+    looked::at(briefing.customer.customer_id);
     let sureness = match briefing.sureness {
         Sureness::ById => Told::ById,
         Sureness::Verified => Told::Verified,

@@ -1,12 +1,14 @@
 //! Cases and promises as the contract has them.
 
 use crate::{
+    api::looked,
     model::{Case, CaseClue, Fact, HandOver, HandOverState, ProbableCase, Promise},
     pb,
 };
 
 /// A case.
 pub fn case(case: Case) -> pb::Case {
+    looked::at(case.record_id);
     pb::Case {
         etag: case.etag(),
         id: case.id.to_string(),
@@ -85,6 +87,7 @@ fn hand_over(it: HandOver) -> pb::HandOver {
 
 /// A promise.
 pub fn promise(promise: Promise) -> pb::Promise {
+    looked::at(promise.record_id);
     pb::Promise {
         id: promise.id.to_string(),
         customer_id: promise.record_id.to_string(),

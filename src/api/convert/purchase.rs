@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use crate::{
+    api::looked,
     model::{Amount, BoughtLine, PurchaseState, PurchasedLine, ReturnedLine, StatusChange},
     pb,
     story::{
@@ -13,6 +14,7 @@ use crate::{
 
 /// A purchase, with the warranty on a day.
 pub fn purchase(state: PurchaseState, day: Date, calendar: &BusinessCalendar) -> pb::PurchaseState {
+    looked::at(state.record_id);
     let line = |line: &PurchasedLine| pb::PurchasedLine {
         line: Some(bought_line(line.bought.clone())),
         returned_quantity: line.returned_quantity,

@@ -1,6 +1,7 @@
 //! Quotes and re-ask rates as the contract has them.
 
 use crate::{
+    api::looked,
     model::{ComparedQuote, Micros, ReaskCount},
     pb,
     story::case::reask_rate,
@@ -9,6 +10,7 @@ use crate::{
 /// A quote, as it is at a time.
 pub fn quote(compared: ComparedQuote, now: Micros) -> pb::Quote {
     let ComparedQuote { quote, conflicts } = compared;
+    looked::at(quote.record_id);
     pb::Quote {
         valid: quote.is_valid(now),
         id: quote.id.to_string(),

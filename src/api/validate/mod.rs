@@ -1,6 +1,7 @@
 //! What comes from outside becomes a command of the model, or the list of every rule it breaks.
 //! Nothing behind this point meets a text that has not been checked.
 
+mod access;
 mod briefing;
 mod case;
 mod case_pass;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use access::access_page;
 pub use briefing::briefing;
 pub use case::{
     WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,

@@ -64,7 +64,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     // The world's phone numbers have their country codes, but those who try may leave it out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
     // What cannot be used is told before the story is.
-    let Prepared { settings, tls, renewing: _renewing } = serve::prepare(&config)?;
+    let Prepared { settings, tls, renewing: _renewing } = serve::prepare(&config).await?;
     tokio::select! {
         shown = show(&config) => shown?,
         () = &mut stop => return Ok(()),

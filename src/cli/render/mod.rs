@@ -1,5 +1,6 @@
 //! How customers and entries look in a terminal: pure functions from messages to text.
 
+mod access;
 mod briefing;
 mod case;
 mod entry;
@@ -11,6 +12,7 @@ mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+pub use access::{accesses, verified};
 pub use briefing::{briefing, candidates};
 pub use entry::Story;
 pub use found::found;

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use http::HeaderMap;
 use insta::assert_snapshot;
-use throughline::config::read_callers;
+use throughline::{api::caller::Peer, config::read_callers};
 
 use super::process::{printed, refused};
 use crate::support::TempFolder;
@@ -32,7 +32,7 @@ fn known(folder: &TempFolder, token: &str) -> Option<String> {
     assert!(!text.contains(token));
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let actor = read_callers("callers.toml", &text).unwrap().actor(&headers, 0);
+    let actor = read_callers("callers.toml", &text).unwrap().actor(&headers, &Peer::default(), 0);
     actor.ok().map(|actor| actor.caller().to_owned())
 }
 
@@ -56,9 +56,9 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     let second = token(&caller(&folder, &["rotate", "desk"]));
     assert_eq!((known(&folder, &first), known(&folder, &second)), (desk(), desk()));
     assert_snapshot!(caller(&folder, &["list"]), @"
-    name  roles              tokens  expires               may verify
-    desk  agent, supervisor  2       never                 account, email
-    shop  recorder           1       2027-12-31T00:00:00Z  nothing
+    name  roles              known by  expires               may verify
+    desk  agent, supervisor  2 tokens  never                 account, email
+    shop  recorder           1 token   2027-12-31T00:00:00Z  nothing
     ");
     assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` takes the older one away");
     caller(&folder, &["retire", "desk"]);
@@ -104,4 +104,40 @@ fn what_a_server_would_not_read_is_not_written() {
     caller(&folder, &["add", "desk", "--role", "agent"]);
     let twice = not(&folder, &["add", "desk", "--role", "agent"]);
     assert!(twice.contains("name: another caller has it"), "{twice}");
+}
+
+#[test]
+fn a_caller_of_an_issuer_or_with_a_certificate_has_no_token_of_ours() {
+    let folder = TempFolder::new();
+    let issuer = "[[issuer]]\nname = 'company'\nissuer = 'https://login.example.com'\n\
+        audience = 'throughline'\nkeys = 'company.json'\n";
+    fs::write(folder.path().join("callers.toml"), issuer).unwrap();
+    let by_issuer = ["--issuer", "company", "--subject", "a1", "--client", "desk-app"];
+    let shown = caller(&folder, &[&["add", "desk", "--role", "agent"], &by_issuer[..]].concat());
+    assert_snapshot!(shown, @"callers.toml has desk. Servers know it within seconds.");
+    caller(&folder, &["add", "till", "--role", "recorder", "--certificate", "till.example.com"]);
+    token(&caller(&folder, &["add", "shop", "--role", "recorder"]));
+    let text = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
+    assert!(text.starts_with(issuer), "{text}");
+    let text = format!(
+        "{text}jwt = {{ issuer = 'company', subject = 'b2' }}\ncertificate = 'x.example'\n"
+    );
+    fs::write(folder.path().join("callers.toml"), text).unwrap();
+    assert_snapshot!(caller(&folder, &["list"]), @"
+    name  roles     known by                                                expires  may verify
+    desk  agent     JWT of company                                          never    nothing
+    till  recorder  certificate of till.example.com                         never    nothing
+    shop  recorder  1 token or JWT of company and certificate of x.example  never    nothing
+    ");
+    for command in ["rotate", "retire"] {
+        let no_token = "1: throughline: till has no token of ours: ";
+        assert!(not(&folder, &[command, "till"]).starts_with(no_token), "{command}");
+    }
+    let nobody = ["add", "door", "--role", "agent", "--issuer", "nobody", "--subject", "a"];
+    assert!(not(&folder, &nobody).contains("there is no [[issuer]] of this name"));
+    let whoever = ["add", "door", "--role", "agent", "--issuer", "company"];
+    assert!(not(&folder, &whoever).contains("must have a subject"));
+    assert!(
+        not(&folder, &["add", "door", "--role", "agent", "--subject", "a"]).contains("--issuer")
+    );
 }

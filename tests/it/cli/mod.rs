@@ -7,7 +7,7 @@ mod found;
 mod identity;
 mod json;
 mod orders;
-mod process;
+pub mod process;
 mod render;
 mod rights;
 mod suggestions;

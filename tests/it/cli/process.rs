@@ -232,6 +232,12 @@ impl Running {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
+    /// Ends it without asking, as a machine that fails does.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
     /// Asks it to stop, and waits for it.
     pub fn stop(&mut self) {
         let id = self.0.id().to_string();
@@ -250,7 +256,16 @@ impl Drop for Running {
 
 /// A server over the demo's world, its address, and the log lines that it writes from now on.
 pub fn serve(folder: &TempFolder, more: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
-    let usual = ["serve", DEMO, "--listen", "127.0.0.1:0", "--log-format", "json"];
+    serve_on(folder, DEMO, more)
+}
+
+/// The same over another database.
+pub fn serve_on(
+    folder: &TempFolder,
+    database: &str,
+    more: &[&str],
+) -> (Running, String, BufReader<ChildStderr>) {
+    let usual = ["serve", database, "--listen", "127.0.0.1:0", "--log-format", "json"];
     let mut server = Running::start(&mut throughline(folder, &[&usual[..], more].concat()));
     let mut log = BufReader::new(server.0.stderr.take().unwrap());
     let mut line = String::new();

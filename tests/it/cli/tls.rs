@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sha2::{Digest as _, Sha256};
 use throughline::pb::{
     self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
@@ -19,40 +18,20 @@ use tonic::{
 };
 
 use super::process::{Running, printed, refused, serve, throughline, world};
-use crate::{calls::identifier, support::TempFolder};
+use crate::{
+    calls::identifier,
+    support::{Authority, TempFolder},
+};
 
 const TOKEN: &str = "7d0f5a0b9c2e4f6a8b1c3d5e7f90a2b4";
-
-/// An authority, and a certificate of its own for this machine.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    /// A certificate and its key, in PEM.
-    fn certificate(&self) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
 
 /// A server over the demo's world with a certificate of the authority; its URL.
 fn secured(folder: &TempFolder, authority: &Authority, more: &[&str]) -> (Running, String) {
     let (certificate, key) = authority.certificate();
     let hash = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let callers =
-        format!("[[caller]]\nname = \"desk\"\nroles = \"agent\"\ntoken_sha256 = \"{hash}\"\n");
+    let callers = format!(
+        "[[caller]]\nname = \"desk\"\nroles = \"agent\"\npurpose = \"service\"\ntoken_sha256 = \"{hash}\"\n"
+    );
     for (name, text) in [
         ("server.pem", certificate),
         ("server.key", key),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
         caller::{Caller, Callers, Registered, Role},
@@ -59,10 +58,9 @@ async fn a_shutdown_ends_a_watch_with_its_token() {
 
 #[tokio::test]
 async fn a_watch_ends_when_its_token_is_taken_away_or_may_not_watch_any_more() {
-    let caller = |name: &'static str, role| Registered {
-        caller: Caller { name: name.into(), roles: vec![role], ..Caller::local() },
-        tokens_sha256: vec![Sha256::digest(name).into()],
-        expires_at: None,
+    let caller = |name: &'static str, role| {
+        let caller = Caller { name: name.into(), roles: vec![role], ..Caller::local() };
+        Registered::by_token(caller, name)
     };
     on_both(async |database| {
         let callers = || [caller("one", Role::Reader), caller("two", Role::Reader)];

@@ -60,7 +60,9 @@ async fn tables_with(database: &Database, id: &str) -> BTreeSet<String> {
     let mut scan = Scan::of(database).await;
     let mut found = BTreeSet::new();
     for (table, columns) in scan.catalogue().await {
-        for row in scan.rows(&table, &columns).await {
+        // That somebody looked at it is kept.
+        let is_audit = table.starts_with("audit_");
+        for row in scan.rows(&table, &columns).await.into_iter().filter(|_| !is_audit) {
             let text = hex(&serde_json::to_string(&row).unwrap());
             if text.contains(&hex(id)) {
                 found.insert(table.clone());

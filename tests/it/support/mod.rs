@@ -1,12 +1,17 @@
 //! What tests stand on: databases of both kinds, folders that go away, the server with clients.
 
+mod authority;
+pub mod dynamic;
 mod folder;
+mod life;
 pub mod postgres;
 mod rows;
 mod server;
 pub mod wire;
 
+pub use authority::Authority;
 pub use folder::TempFolder;
+pub use life::Life;
 pub use rows::RowCounter;
 pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
 

@@ -1,22 +1,21 @@
 use std::{net::SocketAddr, time::Duration};
 
-use sha2::{Digest as _, Sha256};
 use throughline::{
     api::{
-        caller::{Caller, Callers, Registered},
+        caller::{Actors, Caller, Callers, Registered},
         validate::Rules,
         watch::WatchBounds,
     },
     clock::Clock,
     model::{IdentifierKind, Micros, RetentionRules},
     pb::{
-        Role, case_service_client::CaseServiceClient,
+        Purpose, Role, case_service_client::CaseServiceClient,
         customer_service_client::CustomerServiceClient,
         privacy_service_client::PrivacyServiceClient,
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Settings},
+    server::{self, Accesses, Settings},
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -69,6 +68,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        accesses: Some(Accesses::default()),
         retention: RetentionRules::default(),
     }
 }
@@ -85,9 +85,15 @@ pub const ROLES: [(&str, Role); 5] = [
 fn callers() -> Callers {
     let caller = |name: &'static str, token, verifies: &[IdentifierKind], verifies_profile| {
         let (verifies, roles) = (verifies.to_vec(), vec![Role::Agent, Role::Supervisor]);
-        let tokens_sha256 = vec![Sha256::digest(token).into()];
-        let caller = Caller { name: name.into(), roles, verifies, verifies_profile };
-        Registered { caller, tokens_sha256, expires_at: None }
+        let caller = Caller {
+            name: name.into(),
+            roles,
+            verifies,
+            verifies_profile,
+            purpose: Some(Purpose::Service),
+            actors: Actors::Any,
+        };
+        Registered::by_token(caller, token)
     };
     let mut all = vec![
         caller("shop", SHOP_TOKEN, &IdentifierKind::ALL, true),
@@ -97,6 +103,9 @@ fn callers() -> Callers {
     for (name, role) in ROLES {
         let mut alone = caller(name, name, &[], false);
         alone.caller.roles = vec![role];
+        if role == Role::PrivacyOfficer {
+            alone.caller.purpose = Some(Purpose::Privacy);
+        }
         all.push(alone);
     }
     Callers::new(all)

@@ -1,0 +1,85 @@
+//! What it costs to keep who looked: reads of a server that does against one of the same database
+//! that does not, in turns.
+
+use throughline::{
+    clock::Clock,
+    pb::{self, get_briefing_request, list_timeline_request},
+    server::Accesses,
+    store::Store,
+};
+
+use crate::{
+    Plan,
+    load::{self, Measured, scatter},
+    reads::{median, micros},
+    table,
+    world::{Served, World, customer_id},
+};
+
+const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
+const BRIEFING: &str = "/throughline.v1.TimelineService/GetBriefing";
+const ROUNDS: u32 = 5;
+const CALLERS: [usize; 3] = [1, 32, 128];
+
+fn someone(customers: u32, n: u64) -> String {
+    let n = 1 + u32::try_from(scatter(n) % u64::from(customers)).unwrap_or(0);
+    customer_id(n).to_string()
+}
+
+/// The first page and the briefing, with and without.
+pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()> {
+    let open = || Store::open(url, 8, Clock::System);
+    let keeping = Served::start_with(open().await?, None, Some(Accesses::default())).await?;
+    let not_keeping = Served::start_with(open().await?, None, None).await?;
+    let customers = world.customers;
+    let mut rows = Vec::new();
+    for callers in CALLERS {
+        let [mut list, mut brief] = [const { (Vec::new(), Vec::new()) }; 2];
+        for _ in 0..ROUNDS {
+            for (served, is_kept) in [(&not_keeping, false), (&keeping, true)] {
+                let page = move |n| pb::ListTimelineRequest {
+                    customer: Some(list_timeline_request::Customer::CustomerId(someone(
+                        customers, n,
+                    ))),
+                    ..Default::default()
+                };
+                let briefing = move |n| pb::GetBriefingRequest {
+                    customer: Some(get_briefing_request::Customer::CustomerId(someone(
+                        customers, n,
+                    ))),
+                    ..Default::default()
+                };
+                let page = load::run(served.address, LIST, callers, plan.time, page).await?;
+                let briefing =
+                    load::run(served.address, BRIEFING, callers, plan.time, briefing).await?;
+                for (all, one) in [(&mut list, page), (&mut brief, briefing)] {
+                    if is_kept { all.1.push(one) } else { all.0.push(one) }
+                }
+            }
+        }
+        rows.extend(pair("ListTimeline", callers, &list));
+        rows.extend(pair("GetBriefing", callers, &brief));
+    }
+    keeping.close().await;
+    not_keeping.close().await;
+    let title = format!("Keeping who looked, on {}", world.name);
+    table::print(&title, &["", "calls", "p50", "p99", "ratio of calls"], &rows);
+    Ok(())
+}
+
+fn pair(
+    what: &str,
+    callers: usize,
+    (not, kept): &(Vec<Measured>, Vec<Measured>),
+) -> [Vec<String>; 2] {
+    let rate = |all: &[Measured]| median(all.iter().map(|one| one.calls_a_second));
+    let row = |what: String, all: &[Measured]| {
+        let ratio = format!("{:.2}", rate(all) / rate(not));
+        let speed = format!("{:.0}/s", rate(all));
+        vec![what, speed, micros(all, |one| one.p50), micros(all, |one| one.p99), ratio]
+    };
+    [
+        row(format!("{what}, {callers} callers, not kept"), not),
+        row(format!("{what}, {callers} callers, kept"), kept),
+    ]
+}

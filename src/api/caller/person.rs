@@ -1,0 +1,51 @@
+//! The person who acts through a caller.
+
+use http::HeaderMap;
+
+use super::{Actors, Caller};
+use crate::{error::Error, story::text};
+
+/// The metadata that names the person.
+pub const ACTOR: &str = "throughline-actor";
+const MAX_ACTOR_CHARS: usize = 100;
+
+/// Who acts: the person, where one is known, else the caller itself. Refused where the caller has
+/// to name one, or another one.
+pub fn acting(caller: &Caller, person: Option<String>) -> Result<String, Error> {
+    match &caller.actors {
+        Actors::These(people) if person.as_ref().is_some_and(|name| !people.contains(name)) => {
+            return Err(Error::ActorMayNot);
+        }
+        Actors::Named | Actors::These(_) if person.is_none() => {
+            return Err(Error::invalid(ACTOR, "is missing: this caller names who acts"));
+        }
+        _ => {}
+    }
+    Ok(person.unwrap_or_else(|| caller.name.clone().into_owned()))
+}
+
+/// The person whom a call names, where it names one.
+pub fn named(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut given = headers.get_all(ACTOR).iter();
+    let Some(value) = given.next().filter(|value| !value.is_empty()) else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Error::invalid(ACTOR, "must be given once"));
+    }
+    let name = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Error::invalid(ACTOR, "must be UTF-8"))?
+        .trim();
+    check(name).map_err(|rule| Error::invalid(ACTOR, rule))?;
+    Ok(Some(name.to_owned()))
+}
+
+/// Whether it can be the name of a person, or what is wrong with it.
+pub fn check(name: &str) -> Result<(), String> {
+    text::one_line(name)?;
+    if text::is_blank(name) {
+        return Err("is empty".to_owned());
+    }
+    if name.chars().count() > MAX_ACTOR_CHARS {
+        return Err(format!("is longer than {MAX_ACTOR_CHARS} characters"));
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `throughline audit`: who looked at a customer, and whether that is what was written.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+
+use super::{
+    connect::{Client, refuse_missing_file},
+    failure::Failure,
+    json, render, terminal,
+};
+use crate::{config::Config, model::Seal, pb, store::Verified, story::audit};
+
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show who looked at what is kept of a customer, the last one first
+    List(ListArgs),
+    /// Hash all that was kept again, and tell what is not as it was sealed
+    Verify(VerifyArgs),
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
+    /// The id of the customer
+    customer: String,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=200))]
+    limit: i32,
+    /// One look a line, in the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArgs {
+    /// The seals outside of the database; without it the file that audit_seals names
+    #[arg(long, value_name = "FILE")]
+    seals: Option<PathBuf>,
+    /// What was found, as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what the command line says. The exit code is 1 where something is not as it was sealed.
+pub async fn run(args: AuditArgs, config: &Config) -> Result<ExitCode, Failure> {
+    match args.command {
+        Command::List(args) => list(args, config).await.map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => verify(args, config).await,
+    }
+}
+
+async fn list(args: ListArgs, config: &Config) -> Result<(), Failure> {
+    let look = terminal::look(false);
+    let client = Client::connect(args.server.as_deref(), config).await?;
+    let request = pb::ListAccessRequest {
+        customer_id: args.customer,
+        page_size: args.limit,
+        page_token: String::new(),
+    };
+    let answer = client.privacy.clone().list_access(request).await;
+    let page = answer.map_err(|status| client.failure(&status))?.into_inner();
+    client.close().await?;
+    let out = &mut io::stdout().lock();
+    if args.json {
+        for access in &page.accesses {
+            writeln!(out, "{}", json::to_json("CustomerAccess", access)?)?;
+        }
+        return Ok(());
+    }
+    if page.accesses.is_empty() {
+        writeln!(out, "Nobody has looked.")?;
+    }
+    write!(out, "{}", render::accesses(&page.accesses, &look))?;
+    if !page.next_page_token.is_empty() {
+        writeln!(out, "There are more: name a higher --limit.")?;
+    }
+    Ok(())
+}
+
+async fn verify(args: VerifyArgs, config: &Config) -> Result<ExitCode, Failure> {
+    refuse_missing_file(&config.database)?;
+    let path = args.seals.or_else(|| config.audit_seals.clone());
+    let outside = path.as_ref().map(read_seals).transpose()?;
+    let store = super::open(config).await?;
+    let found = store.verify_accesses(outside.as_deref().unwrap_or_default()).await;
+    store.close().await;
+    let found = found.map_err(|error| Failure::of_database(&config.database, &error))?;
+    let out = &mut io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", as_json(&found))?;
+    } else {
+        write!(out, "{}", render::verified(&found, &terminal::look(false)))?;
+        if outside.is_none() {
+            writeln!(out, "No seals outside of the database were compared: name them by --seals.")?;
+        }
+    }
+    Ok(if found.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read_seals(path: &PathBuf) -> Result<Vec<Seal>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::Failed(format!("{}: cannot be read: {error}; see --seals", path.display()))
+    })?;
+    // A line that was cut off when the machine lost its power is written again whole.
+    Ok(text.lines().filter_map(audit::read_line).collect())
+}
+
+fn as_json(found: &Verified) -> serde_json::Value {
+    serde_json::json!({
+        "accesses": found.accesses,
+        "logs": found.logs,
+        "seals": found.seals,
+        "unsealed": found.unsealed,
+        "outside": found.outside,
+        "problems": found.problems,
+        "more_problems": found.more_problems,
+    })
+}

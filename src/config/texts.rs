@@ -1,0 +1,89 @@
+//! What the texts of settings mean, and how values are shown.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::model::MergeRule;
+
+pub(super) fn database(text: &str) -> Result<String, String> {
+    let after = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+    if after("sqlite:") || after("postgres://") || after("postgresql://") {
+        return Ok(text.to_owned());
+    }
+    let forms = "must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE";
+    match text.split_once("://") {
+        None if !text.is_empty() && !text.contains([':', '@']) => {
+            Err(format!("{forms}; for a file of that name write sqlite:{text}"))
+        }
+        _ => Err(forms.to_owned()),
+    }
+}
+
+pub(super) fn region(text: &str) -> Result<Option<String>, String> {
+    let letters = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match text {
+        "none" | "" => Ok(None),
+        _ if letters => Ok(Some(text.to_ascii_uppercase())),
+        _ => Err("must be the two letters of a country (ISO 3166-1), such as NL".to_owned()),
+    }
+}
+
+pub(super) fn rules(text: &str) -> Result<Vec<MergeRule>, String> {
+    if matches!(text, "none" | "") {
+        return Ok(Vec::new());
+    }
+    let known = MergeRule::ALL.map(|rule| (rule.code(), rule));
+    let mut rules: Vec<MergeRule> = Vec::new();
+    for name in text.split(',') {
+        let rule = one_of(name.trim(), &known)
+            .map_err(|advice| format!("{advice}, or both with a comma between, or none"))?;
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    Ok(rules)
+}
+
+pub(super) fn is_none(text: &str) -> bool {
+    matches!(text, "none" | "")
+}
+
+pub(super) fn path(text: &str) -> Option<PathBuf> {
+    Some(text).filter(|text| !is_none(text)).map(Into::into)
+}
+
+pub(super) fn shown_path(path: Option<&Path>) -> String {
+    path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+}
+
+/// Values parted by commas.
+pub(super) fn list(text: &str) -> Vec<String> {
+    let values = text.split(',').map(str::trim).filter(|value| !is_none(value));
+    values.map(str::to_owned).collect()
+}
+
+pub(super) fn shown_list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+/// The value of a name, or which names there are.
+pub(super) fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    match known.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            Err(format!("must be one of {}", names.join(", ")))
+        }
+    }
+}
+
+pub(super) fn millis(text: &str) -> Result<Duration, String> {
+    whole(text, 1, 3_600_000).map(|millis| Duration::from_millis(millis.into()))
+}
+
+pub(super) fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}

@@ -1,0 +1,6 @@
+//! Who looked: a row for each call, and whether that can be changed unseen.
+
+mod kept;
+mod killed;
+mod purposes;
+mod tampered;

@@ -1,0 +1,345 @@
+//! Whoever may write every table cannot change unseen who looked: random changes, as somebody makes
+//! them who has the whole database.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use throughline::{
+    clock::Clock,
+    model::{Access, KeptAccess, Seal},
+    store::{SealsFile, Store},
+    story::audit,
+};
+use uuid::Uuid;
+
+use crate::{
+    random::Random,
+    support::{Database, NOW, TempFolder, on_both},
+};
+
+/// How many changes are tried on each database.
+const TRIES: usize = 500;
+const TABLES: [&str; 4] = ["audit_log", "audit_looks", "audit_heads", "audit_seals"];
+/// All columns of a row but its id.
+const CONTENT: &str = "at, caller, actor, purpose, call, data, code, customers, case_id";
+
+/// The database as its owner has it.
+enum Owner {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+type LogRow = (Uuid, i64, String, String, String, String, String, i64, Vec<u8>, Option<Uuid>);
+
+impl Owner {
+    async fn of(database: &Database) -> Self {
+        match database.url.strip_prefix("sqlite:") {
+            Some(file) => Self::Sqlite(SqliteConnection::connect(file).await.unwrap()),
+            None => Self::Postgres(PgConnection::connect(&database.url).await.unwrap()),
+        }
+    }
+
+    /// Runs statements; how many rows the last one changed.
+    async fn run(&mut self, text: impl Into<String>) {
+        let text = AssertSqlSafe(text.into());
+        match self {
+            Self::Sqlite(db) => drop(db.execute(sqlx::raw_sql(text)).await.unwrap()),
+            Self::Postgres(db) => drop(db.execute(sqlx::raw_sql(text)).await.unwrap()),
+        }
+    }
+
+    async fn count(&mut self, table: &str) -> usize {
+        let text = AssertSqlSafe(format!("select count(*) from {table}"));
+        let count: i64 = match self {
+            Self::Sqlite(db) => sqlx::query_scalar(text).fetch_one(db).await.unwrap(),
+            Self::Postgres(db) => sqlx::query_scalar(text).fetch_one(db).await.unwrap(),
+        };
+        usize::try_from(count).unwrap()
+    }
+
+    async fn rows(&mut self) -> Vec<KeptAccess> {
+        let text =
+            AssertSqlSafe(format!("select access_id, {CONTENT} from audit_log order by access_id"));
+        let rows: Vec<LogRow> = match self {
+            Self::Sqlite(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
+            Self::Postgres(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
+        };
+        rows.into_iter().map(kept).collect()
+    }
+
+    async fn set_seal(&mut self, seal: &Seal) {
+        let text = "update audit_seals set hash = $2, chain = $3 where number = $1";
+        let (hash, chain) = (seal.hash.to_vec(), seal.chain.to_vec());
+        match self {
+            Self::Sqlite(db) => {
+                let query = sqlx::query(text).bind(seal.number).bind(hash).bind(chain);
+                query.execute(db).await.unwrap();
+            }
+            Self::Postgres(db) => {
+                let query = sqlx::query(text).bind(seal.number).bind(hash).bind(chain);
+                query.execute(db).await.unwrap();
+            }
+        }
+    }
+
+    /// Keeps the tables as they are now.
+    async fn save(&mut self) {
+        for table in TABLES {
+            self.run(format!("create table kept_{table} as select * from {table}")).await;
+        }
+    }
+
+    async fn restore(&mut self) {
+        for table in TABLES {
+            self.run(format!(
+                "delete from {table}; insert into {table} select * from kept_{table}"
+            ))
+            .await;
+        }
+    }
+
+    /// A value that a new row can have as its id.
+    fn new_id(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "randomblob(16)",
+            Self::Postgres(_) => "gen_random_uuid()",
+        }
+    }
+}
+
+fn kept(
+    (id, at, caller, actor, purpose, call, data, code, customers, case_id): LogRow,
+) -> KeptAccess {
+    let customers = customers.chunks(16).map(|id| Uuid::from_slice(id).unwrap()).collect();
+    let code = i32::try_from(code).unwrap();
+    let access = Access { at, caller, actor, purpose, call, data, code, customers, case_id };
+    KeptAccess { id, access }
+}
+
+/// Two logs with some seals each, written down in a file too.
+async fn fill(database: &Database, seals: &std::path::Path) -> Vec<Seal> {
+    let mut random = Random::new(7);
+    let mut file = SealsFile::new(seals.to_owned());
+    for process in 0..2 {
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        for round in 0..6 {
+            for _ in 0..12 {
+                store.keep_access(random_access(&mut random)).await.unwrap();
+            }
+            assert_eq!(store.seal_accesses().await.unwrap().len(), 1, "{process} {round}");
+        }
+        file.add_missing(&store).await.unwrap();
+        if process == 1 {
+            // Nothing to add is nothing added.
+            file.add_missing(&store).await.unwrap();
+        }
+        store.close().await;
+    }
+    let text = std::fs::read_to_string(seals).unwrap();
+    text.lines().map(|line| audit::read_line(line).unwrap()).collect()
+}
+
+fn random_access(random: &mut Random) -> Access {
+    let mut customers: Vec<Uuid> =
+        (0..random.below(4)).map(|_| Uuid::from_u128(random.below(9) as u128 + 1)).collect();
+    customers.sort_unstable();
+    customers.dedup();
+    Access {
+        at: NOW + random.below(1000) as i64,
+        caller: "desk".to_owned(),
+        actor: format!("agent-{}", random.below(5)),
+        purpose: "service".to_owned(),
+        call: "GetBriefing".to_owned(),
+        data: "history".to_owned(),
+        code: 0,
+        customers,
+        case_id: random.one_in(3).then(|| Uuid::from_u128(random.below(9) as u128 + 1)),
+    }
+}
+
+/// Changes something at random, and tells what.
+async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
+    let rows = owner.count("audit_log").await;
+    let seals = owner.count("audit_seals").await;
+    let row = |offset: usize| {
+        format!("(select access_id from audit_log order by access_id limit 1 offset {offset})")
+    };
+    let one = random.below(rows);
+    let other = (one + 1 + random.below(rows - 1)) % rows;
+    let number = 1 + random.below(seals);
+    let look = random.below(owner.count("audit_looks").await);
+    let look = format!(
+        "(select customer_id, at, access_id from audit_looks \
+         order by customer_id, at, access_id limit 1 offset {look})"
+    );
+    let new_id = owner.new_id();
+    let text = match random.below(20) {
+        0 => format!("update audit_log set at = at + 1 where access_id = {}", row(one)),
+        1 => {
+            let column = random.pick(&["caller", "actor", "purpose", "call", "data"]);
+            format!("update audit_log set {column} = 'x' where access_id = {}", row(one))
+        }
+        2 => format!("update audit_log set code = 7 where access_id = {}", row(one)),
+        3 => format!(
+            // One with nobody gets somebody, any other loses all.
+            "update audit_log set customers = case when length(customers) > 0 \
+             then substr(customers, 1, 0) else (select customers from audit_log \
+             where length(customers) > 0 order by access_id limit 1) end where access_id = {}",
+            row(one)
+        ),
+        4 => format!(
+            "update audit_log set case_id = case when case_id is null then {new_id} end \
+             where access_id = {}",
+            row(one)
+        ),
+        5..=7 => format!("delete from audit_log where access_id = {}", row(one)),
+        8 => format!(
+            "insert into audit_log (access_id, {CONTENT}) \
+             select {new_id}, {CONTENT} from audit_log where access_id = {}",
+            row(one)
+        ),
+        9 | 10 => format!(
+            "create table swap as select * from audit_log where access_id in ({0}, {1}); \
+             delete from audit_log where access_id in (select access_id from swap); \
+             insert into audit_log (access_id, {CONTENT}) \
+             select (select o.access_id from swap o where o.access_id <> s.access_id), {CONTENT} \
+             from swap s; drop table swap",
+            row(one),
+            row(other)
+        ),
+        // The end is cut off: of the rows, or of the seals too.
+        11 => format!("delete from audit_log where access_id >= {}", row(one)),
+        12 => format!(
+            "delete from audit_seals where number >= {number}; \
+             delete from audit_heads; \
+             insert into audit_heads (log, sealed, hash, sealed_at, is_closed) \
+             select log, sealed, hash, sealed_at, true from audit_seals s where number = \
+             (select max(number) from audit_seals o where o.log = s.log)"
+        ),
+        // A whole log.
+        13 => format!("delete from audit_log where access_id <= {}", row(71)),
+        14 => {
+            let column = random.pick(&["log", "sealed", "sealed_at"]);
+            format!("update audit_seals set {column} = {column} + 1 where number = {number}")
+        }
+        15 => {
+            let column = random.pick(&["hash", "chain"]);
+            let next = number % seals + 1;
+            format!(
+                "update audit_seals set {column} = (select {column} from audit_seals \
+                 where number = {next}) where number = {number}"
+            )
+        }
+        16 => format!("delete from audit_seals where number = {number}"),
+        17 => format!("delete from audit_looks where (customer_id, at, access_id) in {look}"),
+        18 => format!(
+            "update audit_looks set at = at + 1 where (customer_id, at, access_id) in {look}"
+        ),
+        _ => return make_anew(owner, random).await,
+    };
+    owner.run(text.clone()).await;
+    text
+}
+
+/// A change, and every hash of the database made to fit it.
+async fn make_anew(owner: &mut Owner, random: &mut Random) -> String {
+    let offset = random.below(owner.count("audit_log").await);
+    let text = format!(
+        "update audit_log set actor = 'somebody else' where access_id = \
+         (select access_id from audit_log order by access_id limit 1 offset {offset})"
+    );
+    owner.run(text.clone()).await;
+    let rows = owner.rows().await;
+    let mut hashes = std::collections::HashMap::new();
+    let (mut log, mut hash) = (None, [0; 32]);
+    for row in &rows {
+        let (of, count) = audit::place(row.id);
+        if log != Some(of) {
+            (log, hash) = (Some(of), audit::start(of));
+        }
+        hash = audit::next(&hash, row);
+        hashes.insert((of, count), hash);
+    }
+    let seals: Vec<(i64, i64, i64, i64)> = {
+        let text = "select number, log, sealed, sealed_at from audit_seals order by number";
+        match owner {
+            Owner::Sqlite(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
+            Owner::Postgres(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
+        }
+    };
+    let mut chain = audit::FIRST_CHAIN;
+    for (number, log, sealed, sealed_at) in seals {
+        let hash = hashes.get(&(log, sealed)).copied().unwrap_or_else(|| audit::start(log));
+        let mut seal = Seal { number, log, sealed, hash, sealed_at, chain };
+        seal.chain = audit::chain(&chain, &seal);
+        chain = seal.chain;
+        owner.set_seal(&seal).await;
+    }
+    owner
+        .run(
+            "update audit_heads set hash = (select s.hash from audit_seals s \
+             where s.log = audit_heads.log order by s.number desc limit 1)",
+        )
+        .await;
+    format!("{text}, and all hashes")
+}
+
+#[tokio::test]
+async fn every_change_of_what_was_kept_is_found() {
+    on_both(async |database| {
+        let folder = TempFolder::new();
+        let outside = fill(database, &folder.path().join("seals")).await;
+        let mut owner = Owner::of(database).await;
+        owner.save().await;
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        let clean = store.verify_accesses(&outside).await.unwrap();
+        assert_eq!(clean.problems, [""; 0]);
+        assert_eq!((clean.accesses, clean.logs, clean.unsealed), (144, 2, 0));
+        assert_eq!((clean.seals, clean.outside), (14, 14));
+
+        let mut random = Random::new(20_260_314);
+        let mut unseen = Vec::new();
+        for _ in 0..TRIES {
+            let what = tamper(&mut owner, &mut random).await;
+            if store.verify_accesses(&outside).await.unwrap().problems.is_empty() {
+                unseen.push(what);
+            }
+            owner.restore().await;
+        }
+        assert_eq!(unseen, [""; 0], "of {TRIES}");
+        assert_eq!(store.verify_accesses(&outside).await.unwrap(), clean);
+
+        // Why the seals are written down elsewhere: without them this cannot be seen.
+        make_anew(&mut owner, &mut random).await;
+        assert_eq!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0]);
+        assert_ne!(store.verify_accesses(&outside).await.unwrap().problems, [""; 0]);
+        store.close().await;
+    })
+    .await;
+}
+
+/// A process that was killed leaves rows that it has not sealed: another one does.
+#[tokio::test]
+async fn what_a_killed_process_has_kept_is_sealed_by_another_one() {
+    on_both(async |database| {
+        let mut random = Random::new(3);
+        let killed = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        for _ in 0..5 {
+            killed.keep_access(random_access(&mut random)).await.unwrap();
+        }
+        let other = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        // It may be alive.
+        assert_eq!(other.seal_accesses().await.unwrap(), []);
+        assert_eq!(other.verify_accesses(&[]).await.unwrap().unsealed, 5);
+        let seals = other.seal_logs_before(NOW + 1).await.unwrap();
+        assert_eq!(seals.iter().map(|seal| seal.sealed).collect::<Vec<_>>(), [5]);
+        assert_eq!(other.seal_logs_before(NOW + 1).await.unwrap(), []);
+        // It was alive, and goes on.
+        killed.keep_access(random_access(&mut random)).await.unwrap();
+        assert_eq!(killed.seal_accesses().await.unwrap().len(), 1);
+        let found = other.verify_accesses(&[]).await.unwrap();
+        assert_eq!(found.problems, [""; 0]);
+        assert_eq!((found.accesses, found.unsealed), (6, 0));
+        killed.close().await;
+        other.close().await;
+    })
+    .await;
+}
