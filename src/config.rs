@@ -8,6 +8,7 @@ mod callers;
 mod issuers;
 mod proofs;
 mod retention;
+mod scope;
 mod setting;
 mod texts;
 

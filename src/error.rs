@@ -34,6 +34,9 @@ pub enum Error {
     /// `field` says that an identifier is verified, or takes that from one.
     #[error("{field}: this caller may not verify this kind")]
     MayNotVerify { field: String },
+    /// `field` is a channel that the caller does not work on.
+    #[error("{field}: this caller does not work on this channel")]
+    ChannelMayNot { field: String },
     #[error("the caller is not known")]
     UnknownCaller,
     #[error("no role of this caller may make this call")]
@@ -179,6 +182,7 @@ impl Error {
             Self::ReplyNotFound { field }
             | Self::PurchaseNotFound { field }
             | Self::OrderNumberTaken { field }
+            | Self::ChannelMayNot { field }
             | Self::MayNotVerify { field } => put(field),
             _ => {}
         }

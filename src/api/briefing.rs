@@ -1,6 +1,11 @@
 //! GetBriefing: whom it is about, what is known, and what of it comes first.
 
-use super::{Api, convert, validate::Who};
+use super::{
+    Api,
+    caller::{Actor, Unverified},
+    convert, mask,
+    validate::Who,
+};
 use crate::{
     error::Error,
     model::{Micros, PurchaseState, Sureness},
@@ -18,13 +23,22 @@ impl Api {
         &self,
         who: Who,
         as_of: Option<Micros>,
+        actor: &Actor,
     ) -> Result<pb::GetBriefingResponse, Error> {
+        let everything = actor.scope().unverified == Unverified::Everything;
         let (id, sureness) = match who {
             Who::Id(id) => (id, Sureness::ById),
             Who::Identifier(identifier) => match self.store.named_by(&identifier).await? {
                 NamedBy::Nobody => return Err(Error::CustomerNotFound),
                 NamedBy::One { person_id, is_verified: true } => (person_id, Sureness::Verified),
-                NamedBy::One { person_id, is_verified: false } => (person_id, Sureness::Claimed),
+                NamedBy::One { person_id, is_verified: false } if everything => {
+                    (person_id, Sureness::Claimed)
+                }
+                NamedBy::One { person_id, is_verified: false } => {
+                    let cases = self.open_cases(person_id, actor).await?;
+                    return Ok(limited(cases, as_of.unwrap_or(self.rules.clock.now())));
+                }
+                NamedBy::Several(_) if !everything => return Err(Error::CustomerNotFound),
                 NamedBy::Several(candidates) => {
                     let candidates = convert::candidates(candidates);
                     return Ok(pb::GetBriefingResponse { briefing: None, candidates });
@@ -35,11 +49,12 @@ impl Api {
         let at = briefing.as_of;
         let products = self.products(std::mem::take(&mut briefing.purchases), at);
         let quotes = std::mem::take(&mut briefing.quotes);
-        let briefing = pb::Briefing {
+        let mut briefing = pb::Briefing {
             products,
             quotes: quotes.into_iter().map(|quote| convert::quote(quote, at)).collect(),
             ..convert::briefing(briefing)
         };
+        mask::briefing(&mut briefing, actor.scope());
         Ok(pb::GetBriefingResponse { briefing: Some(briefing), candidates: Vec::new() })
     }
 
@@ -65,4 +80,17 @@ impl Api {
         products.truncate(MAX_PRODUCTS);
         products
     }
+}
+
+/// What is shown by an identifier that nobody has verified.
+fn limited(cases: Vec<pb::Case>, at: Micros) -> pb::GetBriefingResponse {
+    let sureness = pb::briefed_identity::Sureness::Claimed.into();
+    let briefing = pb::Briefing {
+        as_of: Some(pb::timestamp(at)),
+        identity: Some(pb::BriefedIdentity { sureness, ..pb::BriefedIdentity::default() }),
+        cases,
+        limited: true,
+        ..pb::Briefing::default()
+    };
+    pb::GetBriefingResponse { briefing: Some(briefing), candidates: Vec::new() }
 }

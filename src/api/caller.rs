@@ -7,6 +7,7 @@ mod jwt;
 mod keys;
 mod person;
 mod right;
+mod scope;
 mod shown;
 
 use std::{
@@ -35,6 +36,7 @@ pub use jwt::{Issuer, JwtRule, KeySource};
 pub use keys::{Algorithm, KeySet};
 pub use person::ACTOR;
 pub use right::Right;
+pub use scope::{Scope, Unverified};
 
 use asked::Asked;
 use check::Check;
@@ -57,6 +59,8 @@ pub struct Caller {
     /// What its calls are for where they do not say so.
     pub purpose: Option<Purpose>,
     pub actors: Actors,
+    /// How much of that it sees, and where it works.
+    pub scope: Scope,
 }
 
 /// Which people may act through a caller.
@@ -80,6 +84,7 @@ impl Caller {
             verifies_profile: false,
             purpose: Some(Purpose::Service),
             actors: Actors::Any,
+            scope: Scope::ALL,
         }
     }
 }
@@ -93,12 +98,15 @@ pub struct Actor {
     caller: Arc<Caller>,
     /// The person, or the caller where none is named.
     pub name: String,
+    /// Whether a person is named.
+    pub is_person: bool,
 }
 
 impl Actor {
     /// Somebody who calls without a token and names no person.
     pub fn local() -> Self {
-        Self { caller: Arc::new(Caller::local()), name: LOCAL.to_owned() }
+        let caller = Arc::new(Caller::local());
+        Self { caller, name: LOCAL.to_owned(), is_person: false }
     }
 
     pub fn caller(&self) -> &str {
@@ -108,6 +116,10 @@ impl Actor {
     /// What its call on what is kept of customers is for.
     pub fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Error> {
         purpose::of_call(headers, &self.caller)
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.caller.scope
     }
 
     pub fn has(&self, role: Role) -> bool {
@@ -286,8 +298,9 @@ impl Callers {
             (Some(certain), _) => Some(certain),
             (None, said) => said,
         };
+        let is_person = person.is_some();
         let name = person::acting(&caller, person)?;
-        Ok(Actor { caller, name })
+        Ok(Actor { caller, name, is_person })
     }
 
     /// What a call of an actor goes on by that may be made now.

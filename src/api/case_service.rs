@@ -3,9 +3,11 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor, convert, looked,
+    Api, actor,
+    caller::Actor,
+    convert, looked, mask,
     page_token::PageTokens,
-    validate::{self, Reasks, WhoseCases, WhoseReasks},
+    validate::{self, Reasks, Who, WhoseCases, WhoseReasks},
 };
 use crate::{
     error::Error,
@@ -24,7 +26,7 @@ impl CaseService for Api {
         let (new, asked) = validate::opening(request.into_inner(), &self.rules, &actor)?;
         let case = self.store.open_case(new, asked).await?;
         looked::at_case(case.id);
-        let case = Some(convert::case(case));
+        let case = Some(shown(case, &actor));
         Ok(Response::new(pb::OpenCaseResponse { case }))
     }
 
@@ -32,9 +34,10 @@ impl CaseService for Api {
         &self,
         request: Request<pb::GetCaseRequest>,
     ) -> Result<Response<pb::GetCaseResponse>, Status> {
+        let actor = actor(&request);
         let id = validate::case_id(&request.into_inner().case_id)?;
         looked::at_case(id);
-        let case = Some(convert::case(self.store.get_case(id).await?));
+        let case = Some(shown(self.store.get_case(id).await?, &actor));
         Ok(Response::new(pb::GetCaseResponse { case }))
     }
 
@@ -42,6 +45,7 @@ impl CaseService for Api {
         &self,
         request: Request<pb::ListCasesRequest>,
     ) -> Result<Response<pb::ListCasesResponse>, Status> {
+        let actor = actor(&request);
         let mut request = request.into_inner();
         let (whose, limit) = validate::case_page(&request, &self.rules)?;
         let token = std::mem::take(&mut request.page_token);
@@ -50,8 +54,19 @@ impl CaseService for Api {
         let after = tokens.read(&token)?;
         let of = match whose {
             WhoseCases::These(of) => of,
+            WhoseCases::Of(Who::Identifier(identifier))
+                if let Some(person_id) = self.unverified(&identifier, &actor).await? =>
+            {
+                let cases = self.open_cases(person_id, &actor).await?;
+                let next_page_token = String::new();
+                return Ok(Response::new(pb::ListCasesResponse {
+                    cases,
+                    next_page_token,
+                    limited: true,
+                }));
+            }
             WhoseCases::Of(who) => {
-                let customer_id = self.find(who).await?;
+                let customer_id = self.find(who, &actor).await?;
                 CasesOf::Customer { customer_id, open_only: request.open_only }
             }
         };
@@ -60,8 +75,8 @@ impl CaseService for Api {
         cases.truncate(limit);
         let position = |case: &Case| Position { occurred_at: case.changed_at, entry_id: case.id };
         let next_page_token = tokens.write(cases.last().filter(|_| more).map(position));
-        let cases = cases.into_iter().map(convert::case).collect();
-        Ok(Response::new(pb::ListCasesResponse { cases, next_page_token }))
+        let cases = cases.into_iter().map(|case| shown(case, &actor)).collect();
+        Ok(Response::new(pb::ListCasesResponse { cases, next_page_token, limited: false }))
     }
 
     async fn update_case(
@@ -69,7 +84,7 @@ impl CaseService for Api {
         request: Request<pb::UpdateCaseRequest>,
     ) -> Result<Response<pb::UpdateCaseResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::update(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::update(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::UpdateCaseResponse { case }))
     }
 
@@ -78,7 +93,7 @@ impl CaseService for Api {
         request: Request<pb::ResolveCaseRequest>,
     ) -> Result<Response<pb::ResolveCaseResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::resolution(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::resolution(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::ResolveCaseResponse { case }))
     }
 
@@ -87,7 +102,7 @@ impl CaseService for Api {
         request: Request<pb::ReopenCaseRequest>,
     ) -> Result<Response<pb::ReopenCaseResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::reopening(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::reopening(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::ReopenCaseResponse { case }))
     }
 
@@ -96,7 +111,7 @@ impl CaseService for Api {
         request: Request<pb::TellFactRequest>,
     ) -> Result<Response<pb::TellFactResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::fact(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::fact(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::TellFactResponse { case }))
     }
 
@@ -105,7 +120,7 @@ impl CaseService for Api {
         request: Request<pb::ReaskFactRequest>,
     ) -> Result<Response<pb::ReaskFactResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::reask(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::reask(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::ReaskFactResponse { case }))
     }
 
@@ -114,7 +129,7 @@ impl CaseService for Api {
         request: Request<pb::HandOverCaseRequest>,
     ) -> Result<Response<pb::HandOverCaseResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::hand_over(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::hand_over(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::HandOverCaseResponse { case }))
     }
 
@@ -123,7 +138,7 @@ impl CaseService for Api {
         request: Request<pb::AnswerHandOverRequest>,
     ) -> Result<Response<pb::AnswerHandOverResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::answer(request.into_inner(), &actor)?).await?;
+        let case = self.change(validate::answer(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::AnswerHandOverResponse { case }))
     }
 
@@ -149,7 +164,7 @@ impl CaseService for Api {
         let (code, channel, asked) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
         let (case, customer_id) = self.store.redeem_case_pass(code, channel, asked).await?;
         looked::at_case(case.id);
-        let case = Some(convert::case(case));
+        let case = Some(shown(case, &actor));
         let customer_id = customer_id.to_string();
         Ok(Response::new(pb::RedeemCasePassResponse { case, customer_id }))
     }
@@ -160,7 +175,7 @@ impl CaseService for Api {
     ) -> Result<Response<pb::MakePromiseResponse>, Status> {
         let actor = actor(&request);
         let (new, asked) = validate::promise(request.into_inner(), &self.rules, &actor)?;
-        let promise = Some(convert::promise(self.store.make_promise(new, asked).await?));
+        let promise = Some(shown_promise(self.store.make_promise(new, asked).await?, &actor));
         Ok(Response::new(pb::MakePromiseResponse { promise }))
     }
 
@@ -171,7 +186,7 @@ impl CaseService for Api {
         let actor = actor(&request);
         let (id, change, channel, asked) = validate::settlement(request.into_inner(), &actor)?;
         let promise = self.store.settle_promise(id, change, channel, asked).await?;
-        let promise = Some(convert::promise(promise));
+        let promise = Some(shown_promise(promise, &actor));
         Ok(Response::new(pb::SettlePromiseResponse { promise }))
     }
 
@@ -179,20 +194,21 @@ impl CaseService for Api {
         &self,
         request: Request<pb::ListPromisesRequest>,
     ) -> Result<Response<pb::ListPromisesResponse>, Status> {
+        let actor = actor(&request);
         let mut request = request.into_inner();
         let (who, limit) = validate::promise_page(&request, &self.rules)?;
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "ListPromises", &request);
         let after = tokens.read(&token)?;
-        let id = self.find(who).await?;
+        let id = self.find(who, &actor).await?;
         let list = self.store.list_promises(id, request.unsettled_only, after, limit + 1);
         let mut promises = list.await?;
         let more = promises.len() > limit;
         promises.truncate(limit);
         let position = |it: &Promise| Position { occurred_at: it.made.due_at, entry_id: it.id };
         let next_page_token = tokens.write(promises.last().filter(|_| more).map(position));
-        let promises = promises.into_iter().map(convert::promise).collect();
+        let promises = promises.into_iter().map(|it| shown_promise(it, &actor)).collect();
         Ok(Response::new(pb::ListPromisesResponse { promises, next_page_token }))
     }
 
@@ -220,13 +236,14 @@ impl CaseService for Api {
         &self,
         request: Request<pb::ListQuotesRequest>,
     ) -> Result<Response<pb::ListQuotesResponse>, Status> {
+        let actor = actor(&request);
         let mut request = request.into_inner();
         let (who, limit) = validate::quote_page(&request, &self.rules)?;
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "ListQuotes", &request);
         let after = tokens.read(&token)?;
-        let id = self.find(who).await?;
+        let id = self.find(who, &actor).await?;
         let valid_at = request.valid_only.then(|| self.rules.clock.now());
         let mut quotes = self.store.list_quotes(id, valid_at, after, limit + 1).await?;
         let more = quotes.len() > limit;
@@ -242,10 +259,11 @@ impl CaseService for Api {
         &self,
         request: Request<pb::GetReaskRateRequest>,
     ) -> Result<Response<pb::GetReaskRateResponse>, Status> {
+        let actor = actor(&request);
         let Reasks { of, period } = validate::reasks(request.into_inner(), &self.rules)?;
         let of = match of {
             WhoseReasks::These(of) => of,
-            WhoseReasks::Of(who) => ReasksOf::Customer(self.find(who).await?),
+            WhoseReasks::Of(who) => ReasksOf::Customer(self.find(who, &actor).await?),
         };
         let counts = self.store.count_reasks(of, period).await?;
         Ok(Response::new(convert::reask_rates(&counts)))
@@ -258,8 +276,26 @@ impl Api {
         convert::quote(quote, self.rules.clock.now())
     }
 
-    async fn change(&self, (write, asked): (CaseWrite, Asked)) -> Result<Option<pb::Case>, Error> {
+    async fn change(
+        &self,
+        (write, asked): (CaseWrite, Asked),
+        actor: &Actor,
+    ) -> Result<Option<pb::Case>, Error> {
         looked::at_case(write.case_id);
-        Ok(Some(convert::case(self.store.change_case(write, asked).await?)))
+        Ok(Some(shown(self.store.change_case(write, asked).await?, actor)))
     }
+}
+
+/// A case, as somebody sees it.
+fn shown(case: Case, actor: &Actor) -> pb::Case {
+    let mut case = convert::case(case);
+    mask::case(&mut case, actor.scope());
+    case
+}
+
+/// A promise, as somebody sees it.
+fn shown_promise(promise: Promise, actor: &Actor) -> pb::Promise {
+    let mut promise = convert::promise(promise);
+    mask::promise(&mut promise, actor.scope());
+    promise
 }

@@ -232,5 +232,6 @@ pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse 
         record_id: recorded.record_id.to_string(),
         case_id: recorded.case_id.map(|id| id.to_string()).unwrap_or_default(),
         probable_cases: recorded.probable_cases.into_iter().map(probable_case).collect(),
+        limited: false,
     }
 }

@@ -1,8 +1,9 @@
 //! CustomerService: who the customers are.
 
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
-use super::{Api, actor, convert, looked, page_token::PageTokens, validate};
+use super::{Api, actor, convert, evidence::may_search, looked, page_token::PageTokens, validate};
 use crate::{
     error::Error,
     model::FoundCustomer,
@@ -18,12 +19,22 @@ impl CustomerService for Api {
         let actor = actor(&request);
         let (identifiers, profile, origin) =
             validate::identify(request.into_inner(), &self.rules, &actor)?;
+        let named = identifiers.clone();
         let identified = self.store.identify(identifiers, profile, origin).await?;
+        let person = identified.customer.as_ref().map_or(Uuid::nil(), |customer| customer.id);
+        if self.is_withheld(person, &named, &actor).await? {
+            looked::at(person);
+            return Ok(Response::new(pb::IdentifyCustomerResponse {
+                limited: true,
+                ..pb::IdentifyCustomerResponse::default()
+            }));
+        }
         Ok(Response::new(pb::IdentifyCustomerResponse {
             customer: identified.customer.map(convert::customer),
             created: identified.created,
             conflicts: convert::conflicts(identified.conflicts),
             candidates: convert::candidates(identified.candidates),
+            limited: false,
         }))
     }
 
@@ -31,9 +42,10 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::GetCustomerRequest>,
     ) -> Result<Response<pb::GetCustomerResponse>, Status> {
-        let store = self.identities(&actor(&request));
+        let actor = actor(&request);
+        let store = self.identities(&actor);
         let who = validate::get_customer(&request.into_inner(), &self.rules)?;
-        let id = self.find(who).await?;
+        let id = self.find(who, &actor).await?;
         let customer = store.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(convert::customer(customer)) }))
     }
@@ -53,9 +65,11 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::SearchCustomersRequest>,
     ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
-        let store = self.identities(&actor(&request));
+        let actor = actor(&request);
+        let store = self.identities(&actor);
         let mut request = request.into_inner();
         let (query, limit) = validate::customer_search(&request, &self.rules)?;
+        may_search(&actor)?;
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "SearchCustomers", &request);
@@ -105,7 +119,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::MergeCustomersResponse>, Status> {
         let actor = actor(&request);
         let merging = validate::merge(request.into_inner(), &actor)?;
-        Ok(Response::new(self.merge(merging).await?))
+        Ok(Response::new(self.merge(merging, &actor).await?))
     }
 
     async fn approve_merge(
@@ -148,7 +162,8 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::ListMergeSuggestionsRequest>,
     ) -> Result<Response<pb::ListMergeSuggestionsResponse>, Status> {
-        Ok(Response::new(self.suggestions(request.into_inner()).await?))
+        let actor = actor(&request);
+        Ok(Response::new(self.suggestions(request.into_inner(), &actor).await?))
     }
 
     async fn dismiss_merge_suggestion(

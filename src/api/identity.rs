@@ -3,7 +3,9 @@
 use prost::Message as _;
 
 use super::{
-    Api, convert,
+    Api,
+    caller::Actor,
+    convert, mask,
     page_token::PageTokens,
     validate::{self, Merging},
 };
@@ -54,9 +56,14 @@ impl Api {
     pub(super) async fn merge(
         &self,
         Merging { new, asked, dry_run }: Merging,
+        actor: &Actor,
     ) -> Result<pb::MergeCustomersResponse, Error> {
         if dry_run {
-            return previewed(self.store.preview_merge(&new).await?, asked);
+            let mut merged = previewed(self.store.preview_merge(&new).await?, asked)?;
+            for entry in &mut merged.entries {
+                mask::entry(entry, actor.scope());
+            }
+            return Ok(merged);
         }
         let (merge, customer) = self.store.merge(new, asked).await?;
         Ok(pb::MergeCustomersResponse {

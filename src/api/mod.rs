@@ -8,12 +8,14 @@ pub mod caller;
 pub mod case_service;
 pub mod convert;
 pub mod customer_service;
+mod evidence;
 mod export;
 pub mod guard;
 mod identity;
 pub mod json;
 mod keeping;
 mod looked;
+mod mask;
 mod one_message;
 pub mod page;
 mod page_token;
@@ -60,12 +62,10 @@ impl Api {
     }
 
     /// The id of the customer that a read is about.
-    async fn find(&self, who: Who) -> Result<Uuid, Error> {
+    async fn find(&self, who: Who, actor: &Actor) -> Result<Uuid, Error> {
         let id = match who {
             Who::Id(id) => id,
-            Who::Identifier(identifier) => {
-                self.store.find_owner(&identifier).await?.ok_or(Error::CustomerNotFound)?
-            }
+            Who::Identifier(identifier) => self.named(&identifier, actor).await?,
         };
         looked::at(id);
         Ok(id)

@@ -46,6 +46,7 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     if let Error::PurchaseNotFound { field }
     | Error::ReplyNotFound { field }
     | Error::OrderNumberTaken { field }
+    | Error::ChannelMayNot { field }
     | Error::MayNotVerify { field } = error
     {
         details.add_bad_request_violation(field.clone(), error.to_string());
@@ -122,6 +123,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::IdentifierNotFound => (Code::NotFound, ErrorReason::IdentifierNotFound),
         Error::TooManyClaims => (Code::ResourceExhausted, ErrorReason::TooManyClaims),
         Error::MayNotVerify { .. } => (Code::PermissionDenied, ErrorReason::MayNotVerify),
+        Error::ChannelMayNot { .. } => (Code::PermissionDenied, ErrorReason::ChannelMayNot),
         Error::UnknownCaller => (Code::Unauthenticated, ErrorReason::UnknownCaller),
         Error::RoleMayNot => (Code::PermissionDenied, ErrorReason::RoleMayNot),
         Error::PurposeMayNot => (Code::PermissionDenied, ErrorReason::PurposeMayNot),

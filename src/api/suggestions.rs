@@ -1,6 +1,6 @@
 //! Merge suggestions, as the contract has them.
 
-use super::{Api, looked, page_token::PageTokens, validate};
+use super::{Api, caller::Actor, evidence::may_search, looked, page_token::PageTokens, validate};
 use crate::{
     error::Error,
     pb,
@@ -12,9 +12,13 @@ impl Api {
     pub(super) async fn suggestions(
         &self,
         mut request: pb::ListMergeSuggestionsRequest,
+        actor: &Actor,
     ) -> Result<pb::ListMergeSuggestionsResponse, Error> {
         let (customer_id, min_probability, limit) = validate::suggestion_page(&request)?;
         customer_id.into_iter().for_each(looked::at);
+        if customer_id.is_none() {
+            may_search(actor)?;
+        }
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
         let tokens = PageTokens::new(self.store.page_key(), "ListMergeSuggestions", &request);

@@ -4,10 +4,11 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api, actor,
-    caller::Right,
+    caller::{Actor, Right},
     convert,
+    evidence::may_search,
     guard::CallerDeadline,
-    looked,
+    looked, mask,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch, Watched},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Order, Record, WatchStart},
+    model::{Identifier, Order, Record, WatchStart},
     pb::{self, services::timeline_service_server::TimelineService},
     store::PageRequest,
 };
@@ -28,7 +29,7 @@ impl TimelineService for Api {
     ) -> Result<Response<pb::RecordEntryResponse>, Status> {
         let actor = actor(&request);
         let record = validate::record(request.into_inner(), &self.rules, &actor)?;
-        let mut responses = self.record(vec![record]).await?;
+        let mut responses = self.record(vec![record], &actor).await?;
         let response = responses.pop();
         let missing = || Error::Internal("an entry without an answer".to_owned());
         Ok(Response::new(response.ok_or_else(missing)?))
@@ -41,7 +42,7 @@ impl TimelineService for Api {
         let actor = actor(&request);
         let records = validate::batch(request.into_inner(), &self.rules, &actor)?;
         let alone = records.len() == 1;
-        let responses = self.record(records).await;
+        let responses = self.record(records, &actor).await;
         let responses =
             responses.map_err(|error| if alone { error.within("requests[0].") } else { error })?;
         Ok(Response::new(pb::BatchRecordEntriesResponse { responses }))
@@ -51,9 +52,11 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::GetEntryRequest>,
     ) -> Result<Response<pb::GetEntryResponse>, Status> {
+        let actor = actor(&request);
         let (customer_id, entry_id) = validate::entry_id(&request.into_inner())?;
         let entry = self.store.get_entry(customer_id, entry_id).await?;
-        let entry = entry.ok_or(Error::EntryNotFound)?;
+        let mut entry = entry.ok_or(Error::EntryNotFound)?;
+        mask::entry(&mut entry, actor.scope());
         looked::at_each([entry.customer_id.as_str()]);
         let entry = Some(entry);
         Ok(Response::new(pb::GetEntryResponse { entry }))
@@ -63,6 +66,7 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::ListTimelineRequest>,
     ) -> Result<Response<EncodedPage>, Status> {
+        let actor = actor(&request);
         let mut request = request.into_inner();
         let (who, filter, order, limit) = validate::timeline_page(&request, &self.rules)?;
         let token = std::mem::take(&mut request.page_token);
@@ -70,12 +74,12 @@ impl TimelineService for Api {
         let tokens = PageTokens::new(self.store.page_key(), "ListTimeline", &request);
         let after = tokens.read(&token)?;
 
-        let customer_id = self.find(who).await?;
+        let customer_id = self.find(who, &actor).await?;
         let request = PageRequest { filter, order, after, limit };
         let page = self.store.list_timeline(customer_id, &request).await?;
         looked::at(page.customer_id);
         Ok(Response::new(EncodedPage {
-            entries: page.entries,
+            entries: mask::frames(page.entries, actor.scope())?,
             next_page_token: tokens.write(page.next),
             customer_id: customer_id.to_string(),
             customer_revision: page.revision,
@@ -86,6 +90,7 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::SearchTimelineRequest>,
     ) -> Result<Response<EncodedPage>, Status> {
+        let actor = actor(&request);
         let mut request = request.into_inner();
         let TimelineSearch { who, words, filter, limit } =
             validate::timeline_search(&request, &self.rules)?;
@@ -96,11 +101,18 @@ impl TimelineService for Api {
 
         let customer_id = match who {
             Some(who) => {
-                let id = self.find(who).await?;
+                let id = self.find(who, &actor).await?;
                 self.store.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
                 Some(id)
             }
-            None => None,
+            None => {
+                may_search(&actor)?;
+                None
+            }
+        };
+        // What is not seen is not found by its words.
+        let Some(filter) = mask::filter(filter, actor.scope()) else {
+            return Ok(Response::new(EncodedPage::default()));
         };
         let request = PageRequest { filter, order: Order::NewestFirst, after, limit };
         let (entries, next) = self.store.search_timeline(customer_id, words, request).await?;
@@ -113,8 +125,9 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::GetBriefingRequest>,
     ) -> Result<Response<pb::GetBriefingResponse>, Status> {
+        let actor = actor(&request);
         let (who, as_of) = validate::briefing(&request.into_inner(), &self.rules)?;
-        Ok(Response::new(self.briefing(who, as_of).await?))
+        Ok(Response::new(self.briefing(who, as_of, &actor).await?))
     }
 
     type WatchTimelineStream = WatchStream;
@@ -125,6 +138,7 @@ impl TimelineService for Api {
     ) -> Result<Response<WatchStream>, Status> {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
         let right = request.extensions().get::<Right>().cloned();
+        let actor = actor(&request);
         let request = request.into_inner();
         let (watched, behind) = validate::watch(&request, &self.rules)?;
         let case_id = match watched {
@@ -136,7 +150,7 @@ impl TimelineService for Api {
         let start = match request.resume_token.as_str() {
             "" => {
                 let id = match watched {
-                    Watched::Customer(who) => self.find(who).await?,
+                    Watched::Customer(who) => self.find(who, &actor).await?,
                     Watched::Case(id) => self.store.record_of_case(id).await?,
                 };
                 behind.map_or(WatchStart::Now(id), |behind| WatchStart::Behind(id, behind))
@@ -146,19 +160,40 @@ impl TimelineService for Api {
         let watch = self.store.watch(start, case_id).await?;
         looked::at(watch.person().id);
         case_id.into_iter().for_each(looked::at_case);
-        Ok(Response::new(self.watches.start(watch, tokens, deadline, right, place)))
+        let scope = actor.scope().clone();
+        Ok(Response::new(self.watches.start(watch, tokens, deadline, right, place, scope)))
     }
 }
 
 impl Api {
-    async fn record(&self, records: Vec<Record>) -> Result<Vec<pb::RecordEntryResponse>, Error> {
-        let flags: Vec<Vec<i32>> =
-            records.iter().map(|record| record.entry.flags.clone()).collect();
+    async fn record(
+        &self,
+        records: Vec<Record>,
+        actor: &Actor,
+    ) -> Result<Vec<pb::RecordEntryResponse>, Error> {
+        let said: Vec<(Vec<i32>, Vec<Identifier>)> = records
+            .iter()
+            .map(|record| (record.entry.flags.clone(), record.target.identifiers().to_vec()))
+            .collect();
         let recorded = self.store.record(records).await?;
-        Ok(recorded
-            .into_iter()
-            .zip(flags)
-            .map(|(one, flags)| convert::recorded(one, flags))
-            .collect())
+        let mut responses = Vec::with_capacity(recorded.len());
+        for (one, (flags, identifiers)) in recorded.into_iter().zip(said) {
+            let customer_id = one.customer_id;
+            let response = convert::recorded(one, flags);
+            let by_identifiers = !identifiers.is_empty();
+            if by_identifiers && self.is_withheld(customer_id, &identifiers, actor).await? {
+                responses.push(pb::RecordEntryResponse {
+                    entry_id: response.entry_id,
+                    recorded_at: response.recorded_at,
+                    already_recorded: response.already_recorded,
+                    flags: response.flags,
+                    limited: true,
+                    ..pb::RecordEntryResponse::default()
+                });
+            } else {
+                responses.push(response);
+            }
+        }
+        Ok(responses)
     }
 }

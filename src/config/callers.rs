@@ -15,6 +15,13 @@
 //! purpose = "service"
 //! # Who acts through it (`throughline-actor`): "any" (also nobody), "named", or some by name.
 //! actors = "any"
+//! # The channels that it works on; it records on no others. Without it: all.
+//! channels = ["web", "chat"]
+//! # What it sees of what was said on others: "shown", or "masked" (that something happened).
+//! other_channels = "shown"
+//! # What it sees by an identifier that nobody has verified: "open_cases" (that they are open, and
+//! # what they are about), "nothing", or "everything".
+//! unverified = "open_cases"
 //! ```
 //!
 //! Beside a token or in its place a caller may have tokens of an issuer, and a certificate: see
@@ -25,7 +32,7 @@ use std::{collections::BTreeSet, path::Path};
 use jiff::Timestamp;
 use toml::{Table, Value};
 
-use super::{Problem, Problems, issuers, parse, proofs};
+use super::{Problem, Problems, issuers, parse, proofs, scope};
 use crate::{
     api::{
         caller::{Actors, Caller, Callers, LOCAL, Registered, Role},
@@ -34,8 +41,18 @@ use crate::{
     model::{IdentifierKind, Micros},
 };
 
-const KEYS: [&str; 7] =
-    ["name", "roles", "token_sha256", "expires", "verifies", "purpose", "actors"];
+const KEYS: [&str; 10] = [
+    "name",
+    "roles",
+    "token_sha256",
+    "expires",
+    "verifies",
+    "purpose",
+    "actors",
+    "channels",
+    "other_channels",
+    "unverified",
+];
 const MAX_NAME_CHARS: usize = 64;
 /// What `verifies` has beside the kinds of identifiers.
 const PROFILE: &str = "profile";
@@ -175,9 +192,11 @@ impl Reader<'_> {
                           who may act through it";
             self.fail(place, advice);
         }
+        let scope = scope::read(self, place, table);
         let (verifies, verifies_profile) = self.rights(place, table.get("verifies"));
         let (name, roles) = (name?.to_owned().into(), roles?);
-        let caller = Caller { name, roles, verifies, verifies_profile, purpose, actors: actors? };
+        let (actors, scope) = (actors?, scope?);
+        let caller = Caller { name, roles, verifies, verifies_profile, purpose, actors, scope };
         let (tokens_sha256, expires_at) = (tokens_sha256?, expires.flatten());
         Some(Registered { caller, tokens_sha256, jwt, certificate, expires_at })
     }

@@ -145,6 +145,16 @@ pub enum Target {
     Identifiers(Vec<Identifier>),
 }
 
+impl Target {
+    /// What names the customer where no id does.
+    pub fn identifiers(&self) -> &[Identifier] {
+        match self {
+            Self::Customer(_) => &[],
+            Self::Identifiers(identifiers) => identifiers,
+        }
+    }
+}
+
 /// An entry that has been checked, with what the store needs to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {

@@ -170,9 +170,33 @@ impl Frames {
         Ok(left)
     }
 
+    /// The same with entries changed: those of which `change` says that it has changed them.
+    pub fn changed(self, change: impl Fn(&mut pb::Entry) -> bool) -> Result<Self, Error> {
+        let mut changed = Self::default();
+        let mut begin = 0;
+        for end in self.ends {
+            let frame = &self.bytes[begin..end];
+            begin = end;
+            let mut entry = open(frame)?;
+            if change(&mut entry) {
+                let page = pb::ListTimelineResponse { entries: vec![entry], ..Default::default() };
+                changed.bytes.extend(page.encode_to_vec());
+            } else {
+                changed.bytes.extend_from_slice(frame);
+            }
+            changed.ends.push(changed.bytes.len());
+        }
+        Ok(changed)
+    }
+
     /// The encoded entries, each a field 1.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, taken apart no more.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Whose the entries are, one after the other.

@@ -44,6 +44,7 @@ impl Call {
         if channel.is_none() {
             checker.unknown_enum("channel");
         }
+        checker.works_on("channel", channel, actor);
         Self { checker, asked, channel }
     }
 

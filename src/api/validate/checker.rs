@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::{
+    api::caller::Actor,
     error::{Error, InvalidReason, Violation},
+    model::Channel,
     pb::EntryFlag,
     story::{redact, text},
 };
@@ -16,6 +18,8 @@ pub(super) struct Checker {
     violations: Vec<Violation>,
     /// The first field that says more than the caller has the right to.
     may_not_verify: Option<String>,
+    /// The first field with a channel that the caller does not work on.
+    channel_may_not: Option<String>,
     pub flags: BTreeSet<i32>,
 }
 
@@ -41,6 +45,13 @@ impl Checker {
         self.may_not_verify.get_or_insert(field);
     }
 
+    /// Something is to be recorded on a channel that the caller does not work on.
+    pub fn works_on(&mut self, field: &str, channel: Option<Channel>, actor: &Actor) {
+        if channel.is_some_and(|channel| !actor.scope().works_on(channel)) {
+            self.channel_may_not.get_or_insert_with(|| field.to_owned());
+        }
+    }
+
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
@@ -52,10 +63,11 @@ impl Checker {
 
     /// The result, unless a rule is broken, or else the caller has no right to the call.
     pub fn finish<T>(self, value: T) -> Result<T, Error> {
-        match self.may_not_verify {
+        match (self.may_not_verify, self.channel_may_not) {
             _ if !self.violations.is_empty() => Err(Error::Invalid(self.violations)),
-            Some(field) => Err(Error::MayNotVerify { field }),
-            None => Ok(value),
+            (Some(field), _) => Err(Error::MayNotVerify { field }),
+            (_, Some(field)) => Err(Error::ChannelMayNot { field }),
+            (None, None) => Ok(value),
         }
     }
 

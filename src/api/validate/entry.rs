@@ -84,7 +84,7 @@ pub fn record(
     let names = checker.names(&mut entry, &request_id, actor);
     let origin = actor.origin(entry.source.clone());
     let case = checker.case_choice(case);
-    let entry = checker.entry(&mut entry, rules);
+    let entry = checker.entry(&mut entry, rules, actor);
     match entry {
         Some(entry) => checker.finish(Record { target, profile, origin, entry, case, names, body }),
         // A missing part has left a violation.
@@ -99,6 +99,7 @@ fn clear_what_the_server_sets(entry: &mut pb::Entry) {
     entry.recorded_at = None;
     entry.flags.clear();
     entry.case_id.clear();
+    entry.masked = false;
 }
 
 impl Checker {
@@ -152,13 +153,14 @@ impl Checker {
         }
     }
 
-    fn entry(&mut self, entry: &mut pb::Entry, rules: &Rules) -> Option<NewEntry> {
+    fn entry(&mut self, entry: &mut pb::Entry, rules: &Rules, actor: &Actor) -> Option<NewEntry> {
         let now = rules.clock.now();
         let occurred_at = self.past_time("entry.occurred_at", &mut entry.occurred_at, now);
         let channel = channel(entry.channel);
         if channel.is_none() {
             self.unknown_enum("entry.channel");
         }
+        self.works_on("entry.channel", channel, actor);
         self.line("entry.agent", &mut entry.agent, 100);
         entry.language = self.language("entry.language", &entry.language);
         self.attributes(entry);

@@ -21,9 +21,12 @@ use tokio::{
 };
 
 use crate::{
-    api::caller::Right,
+    api::{
+        caller::{Right, Scope},
+        mask,
+    },
     error::Error,
-    store::{Watch, WatchedEntry},
+    store::{Frames, Watch, WatchedEntry},
 };
 use event::Event;
 
@@ -70,16 +73,18 @@ impl Watches {
         deadline: Option<Instant>,
         right: Option<Right>,
         place: OwnedSemaphorePermit,
+        scope: Scope,
     ) -> WatchStream {
         let (events, taken) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let stream = WatchStream::new(taken, ended, tokens.write(watch.point()));
         let watches = self.clone();
         tokio::spawn(async move {
+            let (events, watches) = (&events, &watches);
             let mut follower =
-                Follower { watch, tokens, events: events.clone(), watches: watches.clone() };
+                Follower { watch, tokens, events: events.clone(), watches: watches.clone(), scope };
             let work = async { follower.follow().await.map(|never| match never {}) };
-            let end_of = watches.bounded(&events, deadline, right, work).await;
+            let end_of = watches.bounded(events, deadline, right, work).await;
             let Some(Err(error)) = end_of else { return };
             // Whoever does not take it is gone. The queue ends when the senders are dropped, and
             // the end has to stand by then.
@@ -143,6 +148,8 @@ struct Follower {
     tokens: WatchTokens,
     events: mpsc::Sender<Event>,
     watches: Watches,
+    /// What of it the caller sees.
+    scope: Scope,
 }
 
 impl Follower {
@@ -186,7 +193,8 @@ impl Follower {
                 if self.watch.concerns(&entry)? {
                     any = true;
                     let WatchedEntry { payload, .. } = entry;
-                    self.send(Event::entry(payload)).await?;
+                    let shown = mask::frames(Frames::split(payload)?, &self.scope)?;
+                    self.send(Event::entry(shown.into_bytes())).await?;
                 }
             }
         }

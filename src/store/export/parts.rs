@@ -301,25 +301,7 @@ pub(super) static PARTS: [Part; 20] = [
         sides: &[0, 1],
         rows: 200,
     },
-    // The names of entries are their source and source_ref.
-    Part {
-        table: "ledger",
-        text: "select scope, name, entry_id, revision, recorded_at, customer_created from ledger \
-            where customer_id = $1 and (scope, name) > ($2, $3) \
-            order by scope, name limit $4",
-        columns: &[
-            ("scope", Text),
-            ("name", Text),
-            ("entry_id", Id),
-            ("revision", Number),
-            ("recorded_at", Time),
-            ("customer_created", Flag),
-        ],
-        key: &[0, 1],
-        sides: &[],
-        rows: 200,
-    },
-    // Who looked. The other customers that a call showed are theirs to know.
+    // Who looked. Of whom else a call has told is theirs.
     Part {
         table: "audit_looks",
         text: "select l.at, l.access_id, a.caller, a.actor, a.purpose, a.call, a.data, a.code, \
@@ -336,6 +318,24 @@ pub(super) static PARTS: [Part; 20] = [
             ("data", Text),
             ("code", Number),
             ("case_id", Id),
+        ],
+        key: &[0, 1],
+        sides: &[],
+        rows: 200,
+    },
+    // The names of entries are their source and source_ref.
+    Part {
+        table: "ledger",
+        text: "select scope, name, entry_id, revision, recorded_at, customer_created from ledger \
+            where customer_id = $1 and (scope, name) > ($2, $3) \
+            order by scope, name limit $4",
+        columns: &[
+            ("scope", Text),
+            ("name", Text),
+            ("entry_id", Id),
+            ("revision", Number),
+            ("recorded_at", Time),
+            ("customer_created", Flag),
         ],
         key: &[0, 1],
         sides: &[],

@@ -107,7 +107,7 @@ async fn a_watch_ends_when_its_token_expires() {
 /// The store has no part in how the certificate gets there: one database is enough.
 #[tokio::test]
 async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
-    let till = "[[caller]]\nname = 'till'\nroles = 'agent'\ncertificate = 'till.example.com'\n";
+    let till = "[[caller]]\nname = 'till'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ncertificate = 'till.example.com'\n";
     let files = [("callers.toml", till)];
     let server = Secured::start(&files, Clock::Fixed(NOW)).await;
     let channel = server.named(&["till.example.com"]).await;

@@ -173,7 +173,7 @@ fn changed(mut value: Value, changes: Value) -> Value {
 /// The issuer of [`claims`], and its caller "desk".
 const DESK: &str = "[[issuer]]\nname = 'company'\nissuer = 'https://login.example.com'\n\
     audience = 'throughline'\nkeys = 'company.json'\n\
-    [[caller]]\nname = 'desk'\nroles = 'agent'\n\
+    [[caller]]\nname = 'desk'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n\
     jwt = { issuer = 'company', subject = 'the-subject-of-desk' }\n";
 
 /// A server with TLS whose callers show a certificate of its authority, and nobody else may call.

@@ -82,6 +82,7 @@ pub async fn known(server: &Server, database: &Database) -> Known {
         key: "fault".to_owned(),
         channel: pb::Channel::Web.into(),
         request_id: request_id(),
+        ..Default::default()
     };
     server.cases.clone().reask_fact(by_shop(reask)).await.unwrap();
     let pass = server.issued(issuing(&case.id)).await.code;

@@ -149,7 +149,15 @@ impl Life {
         let unmerge = json!({"merge_id": merge, "reason": "two after all"});
         self.call("UnmergeCustomers", unmerge).await;
         self.call("DismissMergeSuggestion", with(two, json!({"reason": "sisters"}))).await;
-        self.call("ListAccess", json!({"customer_id": self.anna})).await;
+        let anna = json!({"customer_id": self.anna});
+        let why = json!({"ticket": "P-7", "reason": "a claim in court"});
+        let why = with(anna.clone(), why);
+        self.call("HoldCustomer", why.clone()).await;
+        self.call("ReleaseHold", why.clone()).await;
+        self.call("RestrictCustomer", why.clone()).await;
+        self.call("LiftRestriction", why).await;
+        self.call("ExportCustomer", anna.clone()).await;
+        self.call("ListAccess", anna).await;
     }
 }
 

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use throughline::{
     api::{
-        caller::{Actors, Caller, Callers, Registered},
+        caller::{Actors, Caller, Callers, Registered, Scope},
         validate::Rules,
         watch::WatchBounds,
     },
@@ -92,6 +92,7 @@ fn callers() -> Callers {
             verifies_profile,
             purpose: Some(Purpose::Service),
             actors: Actors::Any,
+            scope: Scope::ALL,
         };
         Registered::by_token(caller, token)
     };

@@ -189,10 +189,10 @@ fn of_privacy(known: &Known) -> Vec<Call> {
     };
     vec![
         ("ExportCustomer", Officer(""), json!({ "customerId": known.id })),
-        ("ListAccess", Officer(""), json!({ "customerId": known.id })),
         ("RestrictCustomer", Officer("ALREADY_RESTRICTED"), call()),
         ("HoldCustomer", Officer(""), call()),
         ("ReleaseHold", Officer(""), call()),
+        ("ListAccess", Officer(""), json!({ "customerId": known.id })),
         ("LiftRestriction", Officer(""), call()),
     ]
 }
