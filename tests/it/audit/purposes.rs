@@ -11,11 +11,13 @@ const FILE: &str = r#"
 [[caller]]
 name = "desk"
 roles = "agent"
+unverified = "everything"
 token_sha256 = "HASH1"
 
 [[caller]]
 name = "machine"
 roles = ["reader", "recorder"]
+unverified = "everything"
 token_sha256 = "HASH2"
 purpose = "quality"
 actors = "named"
@@ -23,6 +25,7 @@ actors = "named"
 [[caller]]
 name = "office"
 roles = "privacy_officer"
+unverified = "everything"
 token_sha256 = "HASH3"
 purpose = "privacy"
 actors = ["ans", "bo"]

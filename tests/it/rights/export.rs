@@ -51,6 +51,8 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("match_keys", "*", "hashes of the profile and the identifiers"),
     ("match_terms", "*", "counts of the values of all customers"),
     ("ledger", "body", "a hash of the call"),
+    ("erased_customers", "*", "of nobody who can be exported"),
+    ("erasures", "*", "of nobody who can be exported"),
     ("audit_log", "*", "with the looks at the customer"),
     ("audit_heads", "*", "of no person"),
     ("audit_seals", "*", "of no person"),

@@ -76,7 +76,7 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
         all.call("HandOverCase", write(note)).await.unwrap();
 
         let by_id = json!({"customer_id": anna});
-        let entry = all.call("SearchTimeline", json!({"query": "dark"})).await.unwrap();
+        let entry = all.call("SearchTimeline", json!({"query": "stays"})).await.unwrap();
         let entry = entry["entries"][0]["id"].as_str().unwrap().to_owned();
         let reads = [
             ("GetCase", json!({"case_id": case}), true),
@@ -84,8 +84,8 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
             ("ListTimeline", by_id.clone(), true),
             ("GetEntry", json!({"customer_id": anna, "entry_id": entry}), true),
             ("GetBriefing", by_id.clone(), true),
-            ("SearchTimeline", json!({"query": "dark", "customer_id": anna}), false),
-            ("SearchTimeline", json!({"query": "dark"}), false),
+            ("SearchTimeline", json!({"query": "stays", "customer_id": anna}), false),
+            ("SearchTimeline", json!({"query": "stays"}), false),
         ];
         for (name, message, is_there) in reads {
             let whole = all.call(name, message.clone()).await.unwrap().to_string();

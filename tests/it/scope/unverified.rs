@@ -78,7 +78,7 @@ async fn what_nobody_has_verified_shows_open_cases_or_nothing() {
         let known = world(&desk).await;
         let [(claimed, claimed_id), (sure, sure_id)] = &known[..] else { panic!() };
         let absent = (Code::NotFound, "CUSTOMER_NOT_FOUND".to_owned(), vec![]);
-        let nobody = email("nobody@example.net");
+        let nobody = email("absent@example.net");
 
         for (name, call) in reads(claimed) {
             desk.call(name, call.clone()).await.unwrap();

@@ -138,12 +138,9 @@ fn with_order(
     order: &mut String,
 ) -> pb::RecordEntryRequest {
     let entry = request.entry.as_mut().unwrap();
-    match &mut entry.content {
-        Some(Content::Purchase(purchase)) => {
-            *order = canaries.new_text();
-            purchase.order_number.clone_from(order);
-        }
-        _ => {}
+    if let Some(Content::Purchase(purchase)) = &mut entry.content {
+        *order = canaries.new_text();
+        purchase.order_number.clone_from(order);
     }
     entry.order_numbers = vec![order.clone()];
     request
