@@ -28,21 +28,7 @@ pub struct CallerArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Add a caller, and show its token once; one of an issuer or with a certificate gets none
-    Add {
-        /// Letters, digits, '.', '_' and '-'
-        name: String,
-        /// What it is for: recorder, reader, agent, supervisor or privacy_officer
-        #[arg(long = "role", value_name = "ROLE,...", value_delimiter = ',', required = true)]
-        roles: Vec<String>,
-        /// The kinds of identifiers that it may say are verified, and profile
-        #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
-        verifies: Vec<String>,
-        /// From when on its tokens are worth nothing, such as 2027-12-31T00:00:00Z
-        #[arg(long, value_name = "TIME")]
-        expires: Option<String>,
-        #[command(flatten)]
-        known_by: KnownBy,
-    },
+    Add(Box<AddArgs>),
     /// Give a caller a second token, and show it once; the one before stays valid
     Rotate {
         /// Which caller
@@ -60,6 +46,71 @@ enum Command {
     },
     /// Show the callers
     List,
+}
+
+#[derive(Args, Debug)]
+struct AddArgs {
+    /// Letters, digits, '.', '_' and '-'
+    name: String,
+    /// What it is for: recorder, reader, agent, supervisor or privacy_officer
+    #[arg(long = "role", value_name = "ROLE,...", value_delimiter = ',', required = true)]
+    roles: Vec<String>,
+    /// The kinds of identifiers that it may say are verified, and profile
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    verifies: Vec<String>,
+    /// From when on its tokens are worth nothing, such as 2027-12-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+    #[command(flatten)]
+    bounds: Bounds,
+    #[command(flatten)]
+    known_by: KnownBy,
+}
+
+/// What bounds a caller within its roles.
+#[derive(Args, Debug)]
+struct Bounds {
+    /// The channels that it works on; without it all
+    #[arg(long, value_name = "CHANNEL,...", value_delimiter = ',')]
+    channels: Vec<String>,
+    /// What it sees of what was said on other channels: shown or masked
+    #[arg(long, value_name = "WHAT", requires = "channels")]
+    other_channels: Option<String>,
+    /// What it sees by an identifier that nobody has verified: everything, open_cases or nothing;
+    /// without it open_cases
+    #[arg(long, value_name = "WHAT")]
+    unverified: Option<String>,
+    /// What its calls are for where they do not say so, such as service
+    #[arg(long, value_name = "PURPOSE")]
+    purpose: Option<String>,
+    /// Who acts through it: any, named, or some by name; without it any
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    actors: Vec<String>,
+}
+
+impl Bounds {
+    fn write(self, caller: &mut Table) {
+        let Self { channels, other_channels, unverified, purpose, actors } = self;
+        if !channels.is_empty() {
+            caller.insert("channels", value(channels.into_iter().collect::<Array>()));
+        }
+        let words =
+            [("other_channels", other_channels), ("unverified", unverified), ("purpose", purpose)];
+        for (key, word) in words {
+            if let Some(word) = word {
+                caller.insert(key, value(word));
+            }
+        }
+        match &actors[..] {
+            [] => {}
+            [word] if word == "any" || word == "named" => {
+                caller.insert("actors", value(word));
+            }
+            _ => {
+                caller.insert("actors", value(actors.into_iter().collect::<Array>()));
+            }
+        }
+    }
 }
 
 /// What a caller is known by that has no token of ours.
@@ -88,8 +139,9 @@ pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     let out = &mut io::stdout();
     let name = path.display();
     match args.command {
-        Command::Add { name: caller, roles, verifies, expires, known_by } => {
-            let token = file.add(&caller, roles, verifies, expires, known_by)?;
+        Command::Add(args) => {
+            let caller = args.name.clone();
+            let token = file.add(*args)?;
             file.save()?;
             match token {
                 Some(token) => {
@@ -159,14 +211,8 @@ impl CallersFile {
         })
     }
 
-    fn add(
-        &mut self,
-        name: &str,
-        roles: Vec<String>,
-        verifies: Vec<String>,
-        expires: Option<String>,
-        known_by: KnownBy,
-    ) -> Result<Option<String>, Failure> {
+    fn add(&mut self, args: AddArgs) -> Result<Option<String>, Failure> {
+        let AddArgs { name, roles, verifies, expires, bounds, known_by } = args;
         let mut caller = Table::new();
         caller.insert("name", value(name));
         caller.insert("roles", value(roles.into_iter().collect::<Array>()));
@@ -184,6 +230,7 @@ impl CallersFile {
         if !verifies.is_empty() {
             caller.insert("verifies", value(verifies.into_iter().collect::<Array>()));
         }
+        bounds.write(&mut caller);
         self.callers()?.push(caller);
         Ok(token)
     }

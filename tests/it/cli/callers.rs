@@ -71,6 +71,32 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     assert_snapshot!(caller(&folder, &["list"]), @"No callers. `throughline caller add NAME` adds one.");
 }
 
+/// What bounds it is written as the file has it, and refused where the file could not be read.
+#[test]
+fn a_caller_is_bounded() {
+    let folder = TempFolder::new();
+    let bounds =
+        ["--channels", "web,chat", "--other-channels", "masked", "--unverified", "nothing"];
+    let more = ["--purpose", "sales", "--actors", "ans,bo"];
+    caller(&folder, &[&["add", "shop", "--role", "agent"], &bounds[..], &more].concat());
+    let text = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
+    for line in [
+        "channels = [\"web\", \"chat\"]",
+        "other_channels = \"masked\"",
+        "unverified = \"nothing\"",
+        "purpose = \"sales\"",
+        "actors = [\"ans\", \"bo\"]",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    caller(&folder, &["add", "desk", "--role", "agent", "--actors", "named"]);
+    for bad in ["--unverified=some", "--purpose=fraud", "--channels=fax"] {
+        let told = not(&folder, &["add", "other", "--role", "agent", bad]);
+        let key = bad.split_once('=').unwrap().0.trim_start_matches('-');
+        assert!(told.contains(&format!("{key}: must be")), "{told}");
+    }
+}
+
 #[test]
 fn what_a_person_wrote_in_the_file_stays() {
     let folder = TempFolder::new();
