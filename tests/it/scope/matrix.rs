@@ -16,7 +16,7 @@ use throughline::{
     pb::{Purpose, Role},
     server::Settings,
 };
-use tonic::Code;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -36,8 +36,8 @@ const MATRIX: &str = include_str!("matrix.txt");
 /// What is tried: the customer, or the caller.
 const STATES: [&str; 5] = ["own channel", "other channel", "merged", "restricted", "erased"];
 
-/// What the customer said, or somebody of the customer.
-const SAID: [&str; 4] = [WORD, "stays dark", "no picture", "A note of the order"];
+/// What the customer said, or somebody of the customer; the subject of a case is not among it.
+const SAID: [&str; 3] = [WORD, "no picture", "A note of the order"];
 
 /// One caller of each role, and one that makes the world.
 fn callers(state: &str) -> Callers {
@@ -67,27 +67,39 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// What becomes of a call: `yes`, with what was said; `masked`, without it; or the reason.
-async fn outcome(server: &Server, call: &Call, token: &str) -> String {
+/// What becomes of a call: `said`: it is answered with what was said on the channels of others;
+/// `yes`: without; or the reason why not.
+async fn outcome(server: &Server, call: &Call, token: &str, said: &[&str]) -> String {
     let (name, _, request) = call;
     let method = dynamic::method(name);
+    if method.is_server_streaming() {
+        // Of a stream that goes on the first message.
+        let services = server.connect().await;
+        let token = format!("Bearer {token}");
+        let metadata = [("authorization", token.as_str())];
+        return match dynamic::call(&services, name, request.clone(), &metadata).await {
+            Ok(message) => told(message.to_string().as_bytes(), said),
+            Err(status) => reason(&status),
+        };
+    }
     let message = DynamicMessage::deserialize(method.input(), request).unwrap();
     let path = format!("/{}/{name}", method.parent_service().full_name());
     let headers = [("authorization", &*format!("Bearer {token}"))];
     let frame = wire::frame(&message.encode_to_vec());
     match wire::call(server.address, &path, &headers, frame).await {
-        wire::Answer::Status(status, body) if status.code() == Code::Ok => {
-            // Pages are small and not compressed.
-            match SAID.iter().any(|text| holds(&body, text)) {
-                true => "said".to_owned(),
-                false => "yes".to_owned(),
-            }
-        }
-        answer => {
-            let details = answer.status().get_error_details();
-            details.error_info().unwrap().reason.to_lowercase()
-        }
+        // Pages are small and not compressed.
+        wire::Answer::Status(status, body) if status.code() == Code::Ok => told(&body, said),
+        answer => reason(answer.status()),
     }
+}
+
+fn told(answer: &[u8], said: &[&str]) -> String {
+    let was_said = said.iter().any(|text| holds(answer, text));
+    if was_said { "said".to_owned() } else { "yes".to_owned() }
+}
+
+fn reason(status: &Status) -> String {
+    status.get_error_details().error_info().unwrap().reason.to_lowercase()
 }
 
 /// Names the other record of the customer in the place of the canonical one.
@@ -120,8 +132,9 @@ async fn column(database: &Database, state: &str, token: &str) -> BTreeMap<Strin
         _ => {}
     }
     let mut cells: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let said = if state == "other channel" { &SAID[..] } else { &[] };
     for call in &all {
-        let outcome = outcome(&server, call, token).await;
+        let outcome = outcome(&server, call, token, said).await;
         cells.entry(call.0.to_owned()).or_default().insert(outcome);
     }
     server.stop().await;
