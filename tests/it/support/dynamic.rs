@@ -10,9 +10,9 @@ use tonic::{
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     codegen::http::uri::PathAndQuery,
-    transport::Channel,
 };
 
+use super::Services;
 use prost::{
     Message as _,
     bytes::{Buf as _, BufMut as _},
@@ -20,6 +20,11 @@ use prost::{
 
 static CONTRACT: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());
+
+/// The contract.
+pub fn contract() -> &'static DescriptorPool {
+    &CONTRACT
+}
 
 /// All calls of the contract.
 pub fn methods() -> Vec<MethodDescriptor> {
@@ -34,7 +39,7 @@ pub fn method(name: &str) -> MethodDescriptor {
 
 /// Makes a call; of a stream the first message is the answer. `metadata` are names and values.
 pub async fn call(
-    services: &Channel,
+    services: &Services,
     name: &str,
     message: Value,
     metadata: &[(&'static str, &str)],
