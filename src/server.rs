@@ -47,8 +47,8 @@ const MAX_RESPONSE_BYTES: usize = 8 << 20;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// A frame of HTTP/2, in bytes. It bounds how many frames the headers of a call may come in too.
 const MAX_FRAME_BYTES: u32 = 16 << 10;
-/// How many calls of a connection may have been taken back before they were looked at; with one more
-/// it is closed (CVE-2023-44487).
+/// How many calls of a connection may have been taken back before they were looked at; with one
+/// more it is closed (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
 /// How many calls of a connection may have been ended for faults of its client; with one more it is
 /// closed (CVE-2025-8671).

@@ -18,6 +18,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
@@ -86,8 +87,8 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
         assert_eq!(ended(server.address, taken_back).await, Some(ENHANCE_YOUR_CALM));
         // CVE-2025-8671: calls that the server takes back, for faults of the client.
         let faulty = |stream| {
-            let none = [0; 4];
-            let window = frame(8, 0, stream, &none);
+            // The window of the stream grows beyond all bounds.
+            let window = frame(WINDOW_UPDATE, 0, stream, &(u32::MAX >> 1).to_be_bytes());
             [frame(HEADERS, END_HEADERS, stream, CALL), window].concat()
         };
         assert_eq!(ended(server.address, faulty).await, Some(ENHANCE_YOUR_CALM));

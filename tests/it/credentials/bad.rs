@@ -52,7 +52,9 @@ struct Keys {
 fn callers() -> String {
     let token = |name: &str, token: &str, more: &str| {
         let hash = hash(token);
-        format!("[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{hash}'\n{more}\n")
+        format!(
+            "[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{hash}'\n{more}\n"
+        )
     };
     let issuer = |name: &str, more: &str| {
         format!(
@@ -61,7 +63,9 @@ fn callers() -> String {
         )
     };
     let other = |name: &str, known_by: &str| {
-        format!("[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n{known_by}\n")
+        format!(
+            "[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n{known_by}\n"
+        )
     };
     [
         DESK.to_owned(),
@@ -329,8 +333,10 @@ async fn bad_credentials_are_refused_with_the_same_words() {
 
 #[tokio::test]
 async fn a_certificate_of_another_authority_and_none_do_not_get_through() {
-    let shop =
-        format!("[[caller]]\nname = 'shop'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{}'\n", hash(SHOP));
+    let shop = format!(
+        "[[caller]]\nname = 'shop'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{}'\n",
+        hash(SHOP)
+    );
     let server = Secured::start(&[("callers.toml", &shop)], Clock::Fixed(NOW)).await;
     let other = Authority::new().certificate_of(&["till.example.com"]);
     for identity in [Some(other), None] {

@@ -21,11 +21,6 @@ use prost::{
 static CONTRACT: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).unwrap());
 
-/// The contract.
-pub fn contract() -> &'static DescriptorPool {
-    &CONTRACT
-}
-
 /// All calls of the contract.
 pub fn methods() -> Vec<MethodDescriptor> {
     let ours = CONTRACT.services().filter(|it| it.full_name().starts_with("throughline."));

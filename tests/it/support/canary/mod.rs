@@ -1,10 +1,12 @@
-//! Values of people that the tests of this process have sent: no log line and no error may hold one.
+//! Values of people that the tests of this process have sent: no log line and no error may hold
+//! one.
 //!
 //! A canary is a text of a request, in small letters, of at least six characters. No canaries are
 //!
-//! - ids, tokens of pages, names of sources, systems, queues, days and codes such as a currency: the
-//!   fields that `is_personal` leaves out, and the keys of maps,
-//! - the contract's own words, such as `customer`, which tests send as values too.
+//! - ids, tokens of pages, names of sources, systems, queues, days and codes such as a currency:
+//!   the fields that `is_personal` leaves out, and the keys of maps,
+//! - words that the texts of the product have, such as `customer` or `the last`, which tests send
+//!   as values too; what has a digit or a sign in it is always one.
 //!
 //! It stands in a text where no letter or digit is beside it. Of a long value its beginning counts,
 //! so that one that is cut is found, and of a phone number its last digits, however it is written.
@@ -26,6 +28,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::dynamic;
+use crate::architecture::source::Source;
 
 pub use log::{LogScan, start as start_log};
 pub use services::Services;
@@ -101,11 +104,12 @@ impl Scan {
     /// Notes a value of a field.
     pub fn add(&self, value: &str, field: &str) {
         let value = value.trim().to_lowercase();
-        if value.chars().count() < MIN_CHARS || OWN_WORDS.contains(&value) {
+        if value.chars().count() < MIN_CHARS || OWN_TEXTS.have(&value) {
             return;
         }
         self.values.fetch_add(1, Ordering::Relaxed);
-        let is_number = value.chars().all(|it| it.is_ascii_digit() || " +-().".contains(it));
+        let is_number = field == "Identifier.value"
+            && value.chars().all(|it| it.is_ascii_digit() || " +-().".contains(it));
         let digits: String = value.chars().filter(char::is_ascii_digit).collect();
         let digits = digits.trim_start_matches('0');
         if is_number && digits.len() >= MIN_DIGITS {
@@ -152,7 +156,15 @@ impl Scan {
             return;
         }
         self.statuses.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{} {:?}", status.message(), status.get_error_details());
+        let details = status.get_error_details();
+        let mut text = status.message().to_owned();
+        for violation in details.bad_request().map(|it| &it.field_violations).into_iter().flatten()
+        {
+            text += &format!("\n{}\n{}", violation.field, violation.description);
+        }
+        for value in details.error_info().map(|it| it.metadata.values()).into_iter().flatten() {
+            text += &format!("\n{value}");
+        }
         if let Some(field) = self.find(&text) {
             panic!("a {field} is in the error of {path}");
         }
@@ -186,12 +198,14 @@ impl Canary {
 /// Whether the texts of a field can tell of somebody.
 fn is_personal(field: &str) -> bool {
     const ENDS: [&str; 7] = ["id", "_ids", "etag", "token", "_day", "region", "_code"];
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
         "source",
         "source_ref",
         "namespace",
         "language",
+        "time",
         "time_zone",
+        "purpose",
         "media_type",
         "key",
         "sku",
@@ -207,26 +221,37 @@ fn is_personal(field: &str) -> bool {
     !ENDS.iter().any(|end| field.ends_with(end)) && !NAMES.contains(&field)
 }
 
-/// The names of the contract, and the words that they are made of.
-static OWN_WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let mut words = HashSet::new();
-    let mut add = |name: &str| {
-        words.insert(name.to_lowercase());
-        words.extend(name.to_lowercase().split('_').map(str::to_owned));
-    };
-    let contract = dynamic::contract();
-    for message in contract.all_messages() {
-        add(message.name());
-        message.fields().for_each(|field| add(field.name()));
-    }
-    for values in contract.all_enums() {
-        values.values().for_each(|value| add(value.name()));
-    }
-    contract.services().flat_map(|it| it.methods().collect::<Vec<_>>()).for_each(|it| {
-        add(it.name());
-    });
-    words
+/// What the product says of itself: its code and its contract.
+struct OwnTexts {
+    /// In small letters, all that is between letters as one space.
+    text: String,
+    words: HashSet<String>,
+}
+
+static OWN_TEXTS: LazyLock<OwnTexts> = LazyLock::new(|| {
+    // Not those that hold names of people: the demo, and the tables of nicknames.
+    let folders = ["proto", "src/error.rs", "src/api", "src/store"];
+    let files = folders.iter().flat_map(|folder| Source::all_below(folder));
+    let text: Vec<String> = files.map(|file| parted(&file.text)).collect();
+    let text = format!(" {} ", text.join(" "));
+    let words = text.split(' ').map(str::to_owned).collect();
+    OwnTexts { text, words }
 });
+
+impl OwnTexts {
+    fn have(&self, value: &str) -> bool {
+        value.chars().all(|it| it.is_alphabetic() || it == ' ' || it == '_')
+            && parted(value).split(' ').all(|word| self.words.contains(word))
+            && self.text.contains(&format!(" {} ", parted(value)))
+    }
+}
+
+/// The words of a text in small letters, parted by one space.
+fn parted(text: &str) -> String {
+    let text = text.to_lowercase();
+    let words = text.split(|it: char| !it.is_alphabetic()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
