@@ -60,6 +60,8 @@ pub struct Config {
     /// Where the seals of who looked are written down as well.
     pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
+    /// Where erasures are kept outside of the database.
+    pub erasure_ledger: Option<PathBuf>,
     pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
@@ -106,6 +108,7 @@ impl Default for Config {
             callers_file: None,
             audit_seals: None,
             business_calendar: None,
+            erasure_ledger: Some("throughline.erasures".into()),
             retention_file: None,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),

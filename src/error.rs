@@ -10,6 +10,8 @@ pub enum Error {
     Invalid(Vec<Violation>),
     #[error("customer not found")]
     CustomerNotFound,
+    #[error("the customer was erased")]
+    CustomerErased,
     #[error("entry not found")]
     EntryNotFound,
     /// `field` refers to an entry that the customer does not have.

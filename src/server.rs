@@ -91,6 +91,8 @@ pub struct Settings {
     pub matching: Option<Vec<MergeRule>>,
     /// Breaks promises when their time has passed. False: leaves that to others.
     pub promise_clock: bool,
+    /// Finishes erasures. False: leaves that to others.
+    pub finish_erasures: bool,
     /// Removes what is older than these rules keep. Without rules it leaves that to others.
     pub retention: RetentionRules,
     pub callers: Callers,
@@ -124,6 +126,8 @@ where
         settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
     let promises =
         settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
+    let erasures =
+        settings.finish_erasures.then(|| tokio::spawn(store.clone().keep_erasures_finished()));
     let sealing = settings
         .accesses
         .clone()
@@ -132,6 +136,7 @@ where
     let retention = (!rules.is_empty()).then(|| tokio::spawn(store.clone().keep_retention(rules)));
     let end_tasks = || {
         pings.abort();
+        erasures.iter().for_each(tokio::task::JoinHandle::abort);
         retention.iter().for_each(tokio::task::JoinHandle::abort);
         sealing.iter().for_each(tokio::task::JoinHandle::abort);
         promises.iter().for_each(tokio::task::JoinHandle::abort);

@@ -175,6 +175,7 @@ impl Served {
             rules: rules(),
             matching,
             promise_clock: true,
+            finish_erasures: false,
             retention: throughline::model::RetentionRules::default(),
             callers: Callers::default(),
             accesses,

@@ -119,6 +119,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
     match error {
         Error::Invalid(violations) => (Code::InvalidArgument, invalid_reason(violations)),
         Error::CustomerNotFound => (Code::NotFound, ErrorReason::CustomerNotFound),
+        Error::CustomerErased => (Code::FailedPrecondition, ErrorReason::CustomerErased),
         Error::EntryNotFound | Error::ReplyNotFound { .. } => {
             (Code::NotFound, ErrorReason::EntryNotFound)
         }

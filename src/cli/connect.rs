@@ -107,7 +107,15 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let settings = settings(config);
     let rules = Rules { calendar: Some(Arc::new(config.calendar()?)), ..settings.rules };
     let retention = config.retention()?;
-    Ok(Settings { callers, matching, rules, promise_clock: true, retention, ..settings })
+    Ok(Settings {
+        callers,
+        matching,
+        rules,
+        promise_clock: true,
+        finish_erasures: true,
+        retention,
+        ..settings
+    })
 }
 
 /// The same for the services of a single command, which knows no callers, and leaves merge
@@ -133,6 +141,7 @@ pub fn settings(config: &Config) -> Settings {
         rules: rules(config),
         matching: None,
         promise_clock: false,
+        finish_erasures: false,
         retention: RetentionRules::default(),
         callers: Callers::default(),
         accesses: Some(Accesses { seals: config.audit_seals.clone() }),

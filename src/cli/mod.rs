@@ -6,6 +6,7 @@ mod caller;
 pub mod connect;
 mod customer;
 pub mod demo;
+mod erase;
 mod evaluate;
 mod export;
 pub mod failure;
@@ -27,6 +28,7 @@ mod suggestions;
 mod terminal;
 mod timeline;
 pub mod tls;
+mod vacuum;
 mod what;
 mod who;
 
@@ -36,7 +38,13 @@ use clap::{Parser, Subcommand};
 use tracing::Level;
 
 pub use crate::api::json;
-use crate::{clock::Clock, config::Config, store::Store, telemetry};
+use crate::{
+    clock::Clock,
+    config::Config,
+    error::Error,
+    store::{ErasureFile, Store},
+    telemetry,
+};
 use failure::Failure;
 use flags::Flags;
 
@@ -77,6 +85,10 @@ enum Command {
     Suggestions(suggestions::SuggestionsArgs),
     /// Say that two customers are not one person
     Dismiss(suggestions::DismissArgs),
+    /// Erase all that is kept of a customer
+    Erase(erase::EraseArgs),
+    /// Write the database anew, so that its free space holds nothing of what was deleted
+    Vacuum,
     /// Write all that is kept of a customer
     Export(export::ExportArgs),
     /// Remove what is older than the rules of retention keep
@@ -118,6 +130,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Suggest(args) => suggest::run(args, &config).await?,
         Command::Suggestions(args) => suggestions::list(args, &config).await?,
         Command::Dismiss(args) => suggestions::dismiss(args, &config).await?,
+        Command::Erase(args) => erase::run(args, &config).await?,
+        Command::Vacuum => vacuum::run(&config).await?,
         Command::Export(args) => export::run(args, &config).await?,
         Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
@@ -154,9 +168,18 @@ impl Cli {
     }
 }
 
-/// The database of the configuration, with its tables up to date.
+/// The database of the configuration, with its tables up to date. What was erased since a backup
+/// was made that was put back is erased again.
 async fn open(config: &Config) -> Result<Store, Failure> {
-    Store::open(&config.database, config.database_connections, Clock::System)
-        .await
-        .map_err(|error| Failure::of_database(&config.database, &error))
+    let failed = |error: Error| Failure::of_database(&config.database, &error);
+    let opened = Store::open(&config.database, config.database_connections, Clock::System);
+    let mut store = opened.await.map_err(failed)?;
+    if let Some(path) = &config.erasure_ledger {
+        store = store.with_erasure_file(ErasureFile::new(path.clone()));
+        let again = store.erase_again().await.map_err(failed)?;
+        if again > 0 {
+            tracing::warn!(erasures = again, "erasures were done again, of a restored database");
+        }
+    }
+    Ok(store)
 }

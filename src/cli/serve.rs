@@ -22,6 +22,11 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let Prepared { settings, tls, renewing } = prepare(config).await?;
     let is_secure = tls.is_some();
     let store = super::open(config).await?;
+    let told = store.tell_erasures().await;
+    let told = told.map_err(|error| Failure::of_database(&config.database, &error))?;
+    if told > 0 {
+        tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
+    }
     let (address, incoming) = listen::bind(config.listen, config.max_connections, tls)
         .await
         .map_err(|error| listen::advice(config.listen, &error))?;

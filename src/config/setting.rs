@@ -222,6 +222,17 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "erasure_ledger",
+        scope: Scope::Every,
+        about: "the file that keeps which customers were erased, to do it again when a backup is \
+                put back; `none` where something else does so",
+        get: |config| shown_path(config.erasure_ledger.as_deref()),
+        set: |config, text| {
+            config.erasure_ledger = path(text);
+            Ok(())
+        },
+    },
+    Setting {
         key: "retention_file",
         scope: Scope::Every,
         about: "a TOML file with rules of how long entries are kept, by kind and channel; without \

@@ -90,7 +90,8 @@ impl Reject {
             byte_offset: origin.offset,
             field,
             reason,
-            raw: Some(origin.raw.clone()),
+            // What was erased is not kept here either.
+            raw: (*error != Error::CustomerErased).then(|| origin.raw.clone()),
             raw_base64: None,
         }
     }

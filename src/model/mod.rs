@@ -6,6 +6,7 @@ mod calendar;
 mod case;
 mod customer;
 mod entry;
+mod erasure;
 mod identifier;
 mod merge;
 mod page;
@@ -35,6 +36,7 @@ pub use entry::{
     BodyHash, CaseChoice, CaseClue, Channel, EntryKind, NewEntry, ProbableCase, Record, Recorded,
     Target, WriteName,
 };
+pub use erasure::Erasure;
 pub use identifier::{
     Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
 };

@@ -8,7 +8,7 @@ use super::{
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
-    dialect, payload, person,
+    dialect, erasure, payload, person,
     reask_rate::FactRow,
     told::{self, Scene, Told},
     writes::{CustomerRow, Held, held},
@@ -94,9 +94,11 @@ fn refused(fault: CaseFault) -> Error {
 /// Locks one record to change it; a restricted one is refused.
 pub(super) async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<Held, Error> {
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[record]).await?;
-    let row = rows.into_iter().next().ok_or(Error::CustomerNotFound)?;
-    let held = held(row).1;
-    if held.restricted { Err(Error::CustomerRestricted) } else { Ok(held) }
+    match rows.into_iter().next().map(|row| held(row).1) {
+        Some(held) if held.restricted => Err(Error::CustomerRestricted),
+        Some(held) => Ok(held),
+        None => Err(erasure::missing(tx, &[record]).await?),
+    }
 }
 
 /// The case, locked with its record.
@@ -170,7 +172,7 @@ async fn set(tx: &mut Tx, case: &Case) -> Result<(), Error> {
 impl Store {
     /// Opens a case. The same request again gives the same case.
     pub async fn open_case(&self, new: NewCase, asked: Asked) -> Result<Case, Error> {
-        let person = self.records_of(new.customer_id).await?[0];
+        let person = self.person_to_write(new.customer_id).await?;
         self.write_case(person, new.write, asked).await
     }
 

@@ -105,6 +105,8 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .pragma("mmap_size", "1073741824")
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "on")
             .pragma("cache_size", "-32768")
             .row_buffer_size(256)
             .statement_cache_capacity(512);

@@ -11,7 +11,7 @@ use super::{
     change::{Change, earlier},
     claims,
     db::{Tx, on_tx},
-    dialect,
+    dialect, erasure,
     plan::free_slot,
     writes::{ClaimRow, CustomerRow, Held, Writes, held},
 };
@@ -52,7 +52,7 @@ async fn lock(tx: &mut Tx, record: Uuid, key: &str) -> Result<Claimed, Error> {
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
     let held: BTreeMap<Uuid, Held> = rows.into_iter().map(held).collect();
     if !held.contains_key(&record) {
-        return Err(Error::CustomerNotFound);
+        return Err(erasure::missing(tx, &[record]).await?);
     }
     // Under the locks nobody who had it loses it, and no slot is taken twice; but somebody else may
     // have come by it before they were had.

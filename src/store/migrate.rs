@@ -11,7 +11,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 12] = [
+const SQLITE: [Text; 13] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -22,10 +22,11 @@ const SQLITE: [Text; 12] = [
     (8, "quotes", include_str!("../../migrations/sqlite/0008_quotes.sql")),
     (9, "case_passes", include_str!("../../migrations/sqlite/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/sqlite/0010_briefing.sql")),
+    (11, "erasure", include_str!("../../migrations/sqlite/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
     (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
 ];
-const POSTGRES: [Text; 12] = [
+const POSTGRES: [Text; 13] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
@@ -36,6 +37,7 @@ const POSTGRES: [Text; 12] = [
     (8, "quotes", include_str!("../../migrations/postgres/0008_quotes.sql")),
     (9, "case_passes", include_str!("../../migrations/postgres/0009_case_passes.sql")),
     (10, "briefing", include_str!("../../migrations/postgres/0010_briefing.sql")),
+    (11, "erasure", include_str!("../../migrations/postgres/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/postgres/0012_rights.sql")),
     (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
 ];

@@ -14,6 +14,7 @@ mod customer_search;
 mod customers;
 mod db;
 mod dialect;
+mod erasure;
 mod export;
 mod glimpse;
 mod kept_apart;
@@ -55,6 +56,7 @@ pub use case::{CasesOf, NewCase};
 pub use case_pass::{IssuedPass, NewPass};
 pub use claims::NamedBy;
 pub use customers::ProfileChange;
+pub use erasure::ErasureFile;
 pub use export::{Export, Exported};
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
@@ -69,6 +71,7 @@ pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use audit::Auditor;
 use db::{Db, on_db};
+use erasure::Tombstones;
 use recorder::Recorder;
 use restricted::Restricted;
 use signals::Signals;
@@ -78,8 +81,8 @@ use crate::{
     clock::Clock,
     error::Error,
     model::{
-        Candidate, CaseChoice, Conflict, Customer, Identifier, Origin, Profile, Record, Recorded,
-        Target,
+        Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile, Record,
+        Recorded, Target,
     },
 };
 
@@ -99,6 +102,9 @@ pub struct Store {
     restricted: Arc<Restricted>,
     /// Find what other processes write.
     pollers: [AbortHandle; 2],
+    tombstones: Tombstones,
+    /// Where erasures are kept outside of the database.
+    erasure_file: Option<Arc<ErasureFile>>,
 }
 
 /// The customer that a set of identifiers names.
@@ -127,7 +133,8 @@ impl Store {
         let db = Db::open(url, connections).await?;
         migrate::migrate(&db).await?;
         let signals = Signals::default();
-        let recorder = Arc::new(Recorder::start(&db, clock, &signals));
+        let tombstones = Tombstones::load(&db, clock).await?;
+        let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones));
         let auditor = Arc::new(Auditor::start(&db, clock));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
         let restricted = Arc::new(Restricted::default());
@@ -137,8 +144,20 @@ impl Store {
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
         let page_key = Arc::from([]);
-        let mut store =
-            Self { db, clock, recorder, auditor, page_key, searches, signals, restricted, pollers };
+        let erasure_file = None;
+        let mut store = Self {
+            db,
+            clock,
+            recorder,
+            auditor,
+            page_key,
+            searches,
+            signals,
+            restricted,
+            pollers,
+            tombstones,
+            erasure_file,
+        };
         store.page_key = store.load_page_key().await?.into();
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;
@@ -212,7 +231,7 @@ impl Store {
         origin: Origin,
     ) -> Result<Identified, Error> {
         let named = (identifiers.clone(), profile.clone());
-        let item = customer_item(identifiers, profile, origin);
+        let item = customer_item(identifiers, profile, origin, None);
         let done = one(self.recorder.record(vec![item]).await?)?;
         let Done { whom, conflicts, mut candidates, .. } = done;
         candidates.retain(|candidate| !self.is_restricted(candidate.customer_id));
@@ -235,7 +254,10 @@ impl Store {
     ) -> Result<Vec<Result<Imported, Error>>, Error> {
         let commands = customers
             .into_iter()
-            .map(|(identifiers, profile, origin)| vec![customer_item(identifiers, profile, origin)])
+            .map(|(identifiers, profile, origin)| {
+                // A row of a file may be as old as can be.
+                vec![customer_item(identifiers, profile, origin, Some(Micros::MIN))]
+            })
             .collect();
         let answers = self.write_all(commands).await?.into_iter().map(|answer| {
             let done = one(answer?)?;
@@ -247,7 +269,9 @@ impl Store {
     }
 
     async fn write_all(&self, commands: Vec<Vec<Item>>) -> Result<Vec<record::Answer>, Error> {
-        let answers = recorder::record_all(&self.db, self.clock, commands, &self.signals).await;
+        let (signals, tombstones) = (&self.signals, &self.tombstones);
+        let answers =
+            recorder::record_all(&self.db, self.clock, commands, signals, tombstones).await;
         match answers.iter().find(|answer| matches!(answer, Err(Error::Unavailable(_)))) {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(answers),
@@ -345,6 +369,7 @@ impl Store {
         all.extend(export::statements());
         all.extend(retention::statements(kind));
         all.extend(live::statements(kind));
+        all.extend(erasure::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         let pages = timeline::TEXTS[kind as usize].iter();
@@ -361,11 +386,17 @@ impl Store {
 
 fn item(record: Record) -> Item {
     let Record { target, profile, origin, entry, case, names, body } = record;
-    Item { target, profile, origin, entry: Some(NamedEntry { entry, case, names, body }) }
+    let as_of = Some(entry.occurred_at);
+    Item { target, profile, origin, entry: Some(NamedEntry { entry, case, names, body }), as_of }
 }
 
-fn customer_item(identifiers: Vec<Identifier>, profile: Profile, origin: Origin) -> Item {
-    Item { target: Target::Identifiers(identifiers), profile, origin, entry: None }
+fn customer_item(
+    identifiers: Vec<Identifier>,
+    profile: Profile,
+    origin: Origin,
+    as_of: Option<Micros>,
+) -> Item {
+    Item { target: Target::Identifiers(identifiers), profile, origin, entry: None, as_of }
 }
 
 fn one(mut done: Vec<Done>) -> Result<Done, Error> {

@@ -8,6 +8,7 @@ use super::{
     Store,
     db::{Db, Tx, json},
     dialect::{self, Twin},
+    erasure,
     writes::{CustomerRow, Held, held, read_profile},
 };
 use crate::{
@@ -76,8 +77,10 @@ pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
 pub(super) async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
     let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::PERSONS_BY_ID, asked).await?;
     let person_of: HashMap<Uuid, Uuid> = rows.into_iter().collect();
-    if asked.iter().any(|id| !person_of.contains_key(id)) {
-        return Err(Error::CustomerNotFound);
+    let missing: Vec<Uuid> =
+        asked.iter().copied().filter(|id| !person_of.contains_key(id)).collect();
+    if !missing.is_empty() {
+        return Err(erasure::missing(tx, &missing).await?);
     }
     let persons: BTreeSet<Uuid> = person_of.values().copied().collect();
     let ids: Vec<Uuid> = records(tx, persons.clone()).await?.into_values().flatten().collect();

@@ -90,9 +90,7 @@ impl Plan {
             return self.ambiguous(item);
         }
         let existing = choice.record_id;
-        if existing.is_some_and(|id| !self.known.customers.contains_key(&id)) {
-            return Err(Error::CustomerNotFound);
-        }
+        self.check_erased(existing, item)?;
         // What happens is recorded of whomever; anything else is use.
         let restricted = existing.is_some_and(|id| self.known.customers[&id].restricted);
         if restricted && item.entry.is_none() {
@@ -135,6 +133,29 @@ impl Plan {
         Ok(Done { whom: Some(whom), conflicts, candidates: Vec::new(), entry })
     }
 
+    /// Whom an item is about must be there, and must not come back who was erased: nobody has the
+    /// identifiers, and what the item says was so before.
+    fn check_erased(&self, existing: Option<Uuid>, item: &Item) -> Result<(), Error> {
+        match (existing, &item.target) {
+            (Some(id), _) if self.known.customers.contains_key(&id) => Ok(()),
+            (Some(id), _) if self.known.erased_customers.contains(&id) => {
+                Err(Error::CustomerErased)
+            }
+            (None, Target::Identifiers(identifiers)) => {
+                let erased = identifiers.iter().filter_map(|identifier| {
+                    self.known.erased.identifiers.get(&identifier.key()).copied()
+                });
+                match (item.as_of, erased.max()) {
+                    (Some(as_of), Some(erased_at)) if as_of <= erased_at => {
+                        Err(Error::CustomerErased)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Err(Error::CustomerNotFound),
+        }
+    }
+
     /// The answer to an item of whom it is not known whom it is about.
     fn ambiguous(&self, item: &Item) -> Result<Done, Error> {
         let Target::Identifiers(identifiers) = &item.target else {
@@ -152,7 +173,17 @@ impl Plan {
         let mut found = None;
         let mut violations = Vec::new();
         for name in &named.names {
-            let Some(row) = self.known.ledger.get(&name.parts()) else { continue };
+            let name_parts = name.parts();
+            if self.known.erased.names.contains(&name_parts) {
+                return Err(Error::CustomerErased);
+            }
+            let Some(row) = self.known.ledger.get(&name_parts) else { continue };
+            let is_there = self.known.customers.contains_key(&row.customer_id)
+                || self.known.persons.contains_key(&row.customer_id);
+            // A row that was written while the customer was erased: it goes when that is finished.
+            if !is_there && !row.customer_id.is_nil() {
+                return Err(Error::CustomerErased);
+            }
             if row.body == named.body && row.entry_id.is_some() {
                 found = Some(row.clone());
             } else {

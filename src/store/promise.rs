@@ -103,7 +103,7 @@ impl Store {
     /// The record, and the case.
     pub(super) async fn promised_to(&self, to: PromisedTo) -> Result<(Uuid, Option<Uuid>), Error> {
         Ok(match to {
-            PromisedTo::Customer(id) => (self.records_of(id).await?[0], None),
+            PromisedTo::Customer(id) => (self.person_to_write(id).await?, None),
             PromisedTo::Case(id) => (self.record_of_case(id).await?, Some(id)),
         })
     }

@@ -11,6 +11,7 @@ use super::{
     claims, customers,
     db::{Db, Tx},
     dialect,
+    erasure::{self, Tombstones},
     live::{self, EntryRevision},
     person,
     plan::Plan,
@@ -64,9 +65,10 @@ pub async fn record(
     clock: Clock,
     commands: &[Vec<Item>],
     signals: &Signals,
+    tombstones: &Tombstones,
 ) -> Result<Vec<Answer>, Error> {
     let mut tx = db.begin().await?;
-    let known = load(&mut tx, commands).await?;
+    let known = load(&mut tx, commands, tombstones).await?;
     let mut plan = Plan::new(known, clock);
     let answers = commands.iter().map(|items| plan.apply(items)).collect();
     let now = plan.recorded_at();
@@ -85,7 +87,11 @@ pub async fn record(
 /// that stays true until the commit. Who claims what is read before, to know whom to lock: what is
 /// taken from a customer meanwhile shows in the identity's revision, and the batch is run again.
 /// Names and claims that another server adds meanwhile are found by their unique keys.
-async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
+async fn load(
+    tx: &mut Tx,
+    commands: &[Vec<Item>],
+    tombstones: &Tombstones,
+) -> Result<Known, Error> {
     let items = || commands.iter().flatten();
     let mut known = Known::default();
 
@@ -101,6 +107,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     }) {
         return Err(Error::LostRace);
     }
+    load_missing(tx, items().zip(&candidates), &mut known).await?;
 
     let linking = candidates.iter().filter(|found| found.links);
     let counted: BTreeSet<Uuid> = linking.flat_map(|found| &found.records).copied().collect();
@@ -117,7 +124,7 @@ async fn load(tx: &mut Tx, commands: &[Vec<Item>]) -> Result<Known, Error> {
     }
     claims::load_strong(tx, &ids, &mut known).await?;
     claims::load_refused(tx, items(), &candidates, &mut known).await?;
-    load_ledger(tx, items(), &mut known).await?;
+    load_ledger(tx, items(), tombstones, &mut known).await?;
     load_references(tx, items(), &candidates, &mut known).await?;
     cases::load(tx, items(), &candidates, &mut known).await?;
     let records = candidates.iter().map(|found| &found.records);
@@ -145,19 +152,47 @@ async fn load_records(tx: &mut Tx, known: &mut Known) -> Result<(), Error> {
     Ok(())
 }
 
-async fn load_ledger(
+/// Which records that items name by id were erased. One that an identifier named before the locks
+/// were had, and that is gone under them, was erased meanwhile: the identifier names somebody else.
+async fn load_missing<'a>(
     tx: &mut Tx,
-    items: impl Iterator<Item = &Item>,
+    items: impl Iterator<Item = (&'a Item, &'a Candidates)>,
     known: &mut Known,
 ) -> Result<(), Error> {
-    let names: Vec<(String, String)> = items
-        .filter_map(|item| item.entry.as_ref())
-        .flat_map(|named| named.names.iter().map(WriteName::parts))
-        .collect();
-    if names.is_empty() {
+    let mut missing = Vec::new();
+    for (item, found) in items {
+        let gone = found.records.iter().filter(|id| !known.customers.contains_key(*id));
+        match item.target {
+            Target::Customer(_) => missing.extend(gone),
+            Target::Identifiers(_) if gone.count() > 0 => return Err(Error::LostRace),
+            Target::Identifiers(_) => {}
+        }
+    }
+    if !missing.is_empty() {
+        known.erased_customers = erasure::among(tx, &missing).await?;
+    }
+    Ok(())
+}
+
+async fn load_ledger<'a>(
+    tx: &mut Tx,
+    items: impl Iterator<Item = &'a Item>,
+    tombstones: &Tombstones,
+    known: &mut Known,
+) -> Result<(), Error> {
+    let mut names: Vec<(String, String)> = Vec::new();
+    let mut keys = BTreeSet::new();
+    for item in items {
+        let of_entry = item.entry.iter().flat_map(|named| &named.names);
+        names.extend(of_entry.map(WriteName::parts));
+        if item.as_of.is_some() {
+            keys.extend(keys_of(&item.target));
+        }
+    }
+    if names.is_empty() && keys.is_empty() {
         return Ok(());
     }
-    known.ledger = find_writes(tx, &names).await?;
+    (known.ledger, known.erased) = tombstones.find(tx, &names, &keys).await?;
     let repeated = known.ledger.values().map(|row| row.customer_id);
     let unknown = repeated.filter(|id| !known.customers.contains_key(id));
     let unknown: BTreeSet<Uuid> = unknown.collect();

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     attempt::{attempt, lost},
     db::Db,
+    erasure::Tombstones,
     record::{self, Answer},
     signals::Signals,
     writes::{Done, Item},
@@ -39,7 +40,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// `signals` tell others of what was written.
-    pub fn start(db: &Db, clock: Clock, signals: &Signals) -> Self {
+    pub fn start(db: &Db, clock: Clock, signals: &Signals, tombstones: &Tombstones) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
         // While one transaction waits for the disk the next one is on its way. SQLite has one
@@ -51,7 +52,7 @@ impl Recorder {
         let writers = (0..writers)
             .map(|_| {
                 let (commands, signals) = (Arc::clone(&commands), signals.clone());
-                tokio::spawn(work(db.clone(), clock, commands, signals))
+                tokio::spawn(work(db.clone(), clock, commands, signals, tombstones.clone()))
             })
             .collect();
         Self { queue, writers: Mutex::new(writers) }
@@ -87,6 +88,7 @@ async fn work(
     clock: Clock,
     commands: Arc<Mutex<mpsc::Receiver<Command>>>,
     signals: Signals,
+    tombstones: Tombstones,
 ) {
     while let Some(batch) = next_batch(&commands).await {
         // Nobody waits any more for a command whose caller has given up before it began.
@@ -96,7 +98,7 @@ async fn work(
         if items.is_empty() {
             continue;
         }
-        let results = record_all(&db, clock, items, &signals).await;
+        let results = record_all(&db, clock, items, &signals, &tombstones).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.
             let _ = answer.send(result);
@@ -125,9 +127,10 @@ pub async fn record_all(
     clock: Clock,
     commands: Vec<Vec<Item>>,
     signals: &Signals,
+    tombstones: &Tombstones,
 ) -> Vec<Answer> {
     let commands = Arc::new(commands);
-    match in_task(db, clock, Arc::clone(&commands), signals).await {
+    match in_task(db, clock, Arc::clone(&commands), signals, tombstones).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => vec![Err(error); commands.len()],
         Err(error) if commands.len() == 1 => vec![Err(lost(error))],
@@ -135,7 +138,7 @@ pub async fn record_all(
             let mut answers = Vec::with_capacity(commands.len());
             for items in commands.iter() {
                 let one = Arc::new(vec![items.clone()]);
-                answers.push(match in_task(db, clock, one, signals).await {
+                answers.push(match in_task(db, clock, one, signals, tombstones).await {
                     Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(closed())),
                     Err(error) => Err(lost(error)),
                 });
@@ -150,12 +153,13 @@ async fn in_task(
     clock: Clock,
     commands: Arc<Vec<Vec<Item>>>,
     signals: &Signals,
+    tombstones: &Tombstones,
 ) -> Result<Vec<Answer>, Error> {
-    let (db, signals) = (db.clone(), signals.clone());
+    let (db, signals, tombstones) = (db.clone(), signals.clone(), tombstones.clone());
     attempt(move || {
         let (db, commands) = (db.clone(), Arc::clone(&commands));
-        let signals = signals.clone();
-        async move { record::record(&db, clock, &commands, &signals).await }
+        let (signals, tombstones) = (signals.clone(), tombstones.clone());
+        async move { record::record(&db, clock, &commands, &signals, &tombstones).await }
     })
     .await
 }

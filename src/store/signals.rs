@@ -13,6 +13,8 @@ pub struct Signals {
     pub queued: Arc<Notify>,
     /// Told when a promise was made, which may be the next one due.
     pub due: Arc<Notify>,
+    /// Told when a customer was erased, which is to be finished.
+    pub erased: Arc<Notify>,
     /// Told which records have changed.
     pub live: Arc<Hub>,
 }

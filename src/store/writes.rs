@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::purchase::{OrderOf, OrderWrites};
+use super::{
+    erasure::Erased,
+    purchase::{OrderOf, OrderWrites},
+};
 use crate::{
     error::Error,
     model::{
@@ -95,6 +98,9 @@ pub struct Item {
     pub profile: Profile,
     pub origin: Origin,
     pub entry: Option<NamedEntry>,
+    /// When what the item says was so; nothing where that is now. What was so before a customer was
+    /// erased does not make the customer anew.
+    pub as_of: Option<Micros>,
 }
 
 /// An entry with what makes a retry of it harmless.
@@ -155,6 +161,10 @@ pub struct Known {
     pub persons: HashMap<Uuid, Uuid>,
     pub identifier_counts: HashMap<Uuid, usize>,
     pub ledger: HashMap<(String, String), LedgerRow>,
+    /// What is named and was erased.
+    pub erased: Erased,
+    /// Records that are named by id and were erased.
+    pub erased_customers: BTreeSet<Uuid>,
     pub purchases: HashSet<(Uuid, String)>,
     /// What records tell of orders, as far as the batch may add to it.
     pub orders: HashMap<OrderOf, OrderPart>,

@@ -168,8 +168,12 @@ fn a_password_is_not_shown() {
         phone_region: none,
         blocked_identifiers: none,
         allowed_identifiers: none,
+        purpose: none,
+        actor: none,
         callers_file: none,
+        audit_seals: none,
         business_calendar: none,
+        erasure_ledger: throughline.erasures,
         retention_file: none,
         default_deadline_ms: 10000,
         max_deadline_ms: 60000,
@@ -247,7 +251,7 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(problems, @"
     the configuration cannot be used:
       callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
-      callers.toml: caller 2: token: there is no such key; here may be name, roles, token_sha256, expires, verifies, jwt, certificate, certificate_sha256
+      callers.toml: caller 2: token: there is no such key; here may be name, roles, token_sha256, expires, verifies, purpose, actors, channels, other_channels, unverified, jwt, certificate, certificate_sha256
       callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
       callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor, privacy_officer
       callers.toml: caller 2: is known by nothing; give it token_sha256, jwt or certificate

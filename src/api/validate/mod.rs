@@ -39,7 +39,7 @@ pub use identity::{
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
-pub use privacy::{export, restriction};
+pub use privacy::{erasure, export, restriction};
 pub use promise::{promise, promise_page, settlement};
 pub use purchase::{purchase_page, purchase_search};
 pub use quote::{quote, quote_page, withdrawal};

@@ -41,3 +41,24 @@ pub fn restriction(
     checker.line("ticket", &mut ticket, TICKET_CHARS);
     checker.finish((NewRestriction { customer_id, kind, ticket, holds }, asked))
 }
+
+/// A customer to erase. Neither ticket nor reason is part of what a retry is known by: no trace of
+/// their texts is kept.
+pub fn erasure(
+    mut request: pb::EraseCustomerRequest,
+    actor: &Actor,
+) -> Result<(Uuid, Asked), Error> {
+    let mut checker = Checker::default();
+    let request_id = std::mem::take(&mut request.request_id);
+    let mut ticket = std::mem::take(&mut request.ticket);
+    let reason = std::mem::take(&mut request.reason);
+    let body = body::hash_of_call("EraseCustomer", &request);
+    let asked = checker.asked(&request_id, body, reason, Need::May, actor);
+    let customer_id = checker.uuid("customer_id", &request.customer_id);
+    if text::is_blank(&ticket) {
+        checker.fail("ticket", "is required");
+    } else {
+        checker.line("ticket", &mut ticket, TICKET_CHARS);
+    }
+    checker.finish((customer_id, asked))
+}

@@ -18,14 +18,20 @@ pub(super) const GET: &str = "select access_id, at, caller, actor, purpose, call
 
 impl Store {
     /// The accesses to a customer, of merged records to any of them, the last one first, behind
-    /// `after` and at most `limit`.
+    /// `after` and at most `limit`. They stay when the customer is erased, and who did so is one.
     pub async fn list_accesses(
         &self,
         customer_id: Uuid,
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<KeptAccess>, Error> {
-        let records = self.records_of(customer_id).await?;
+        let records = match self.records_even_restricted(customer_id).await {
+            Err(Error::CustomerNotFound) => {
+                let erasure = self.get_erasure(customer_id).await?;
+                erasure.ok_or(Error::CustomerNotFound)?.records
+            }
+            records => records?,
+        };
         let last = Position { occurred_at: i64::MAX, entry_id: Uuid::max() };
         let behind = after.unwrap_or(last);
         let count = i64::try_from(limit).unwrap_or(i64::MAX);

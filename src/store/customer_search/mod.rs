@@ -10,13 +10,15 @@ mod fill;
 mod names;
 mod packed;
 mod rows;
+mod sweep;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 use uuid::Uuid;
 
-pub(super) use rows::{add_parts, change_names};
+pub(super) use rows::{add_parts, change_names, remove_names, remove_parts};
+pub(super) use sweep::Unused;
 
 use dialect::PROFILES_BY_ID;
 
@@ -38,6 +40,9 @@ pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {
     let mut all: Vec<_> = packed.map(|(name, text)| (name, text.on(db).to_owned())).collect();
     all.extend(rows::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
     all.extend(fill::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all.extend(sweep::STATEMENTS.map(|(name, text)| (name, text.to_owned())));
+    all.extend(sweep::TWINS.map(|(name, twin)| (name, twin.on(db.kind()).to_owned())));
+    all.extend(rows::TWINS.map(|(name, twin)| (name, twin.on(db.kind()).to_owned())));
     all.extend(dialect::STATEMENTS.map(|(name, twin)| (name, twin.on(db.kind()).to_owned())));
     all
 }

@@ -10,7 +10,7 @@ use crate::{
     store::{
         bulk::{Batch, Column, Table},
         db::{Tx, on_tx},
-        dialect::READ_CUSTOMERS,
+        dialect::{READ_CUSTOMERS, Twin},
         writes::{CustomerRow, Writes, held, read_profile},
     },
     story::customer_search::{identifier_parts, index_keys, name_rows},
@@ -19,7 +19,26 @@ use crate::{
 const REMOVE_NAME: &str =
     "delete from customer_names where word = $1 and other = $2 and customer_id = $3";
 
+/// Columns: words, other words and ids.
+const REMOVE_NAMES: Twin = Twin {
+    sqlite: "delete from customer_names where (word, other, customer_id) in \
+        (select value ->> 0, value ->> 1, unhex(value ->> 2) from json_each($1))",
+    postgres: "delete from customer_names where (word, other, customer_id) in (select * \
+        from unnest(cast($1 as text[]), cast($2 as text[]), cast($3 as uuid[])))",
+};
+/// Columns: parts and keys.
+const REMOVE_PARTS: Twin = Twin {
+    sqlite: "delete from identifier_parts where (part, key) in \
+        (select value ->> 0, value ->> 1 from json_each($1))",
+    postgres: "delete from identifier_parts where (part, key) in \
+        (select * from unnest(cast($1 as text[]), cast($2 as text[])))",
+};
+
 pub(super) const STATEMENTS: [(&str, &str); 1] = [("customer_search.remove_name", REMOVE_NAME)];
+pub(super) const TWINS: [(&str, Twin); 2] = [
+    ("customer_search.remove_names", REMOVE_NAMES),
+    ("customer_search.remove_parts", REMOVE_PARTS),
+];
 
 static CUSTOMER_NAMES: Table =
     Table { name: "customer_names", columns: &["word", "other", "customer_id"] };
@@ -93,12 +112,39 @@ pub(super) async fn add_names(
     Ok(())
 }
 
+/// Removes the rows of the names of records that are locked, by their profiles as they are stored.
+/// The dictionary keeps its words.
+pub(in crate::store) async fn remove_names<'a>(
+    tx: &mut Tx,
+    profiles: impl Iterator<Item = (Uuid, &'a str)>,
+) -> Result<i64, Error> {
+    let (mut words, mut others, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, profile) in profiles {
+        for (word, other) in name_rows(&read_profile(profile)?.profile) {
+            words.push(word);
+            others.push(other);
+            ids.push(id);
+        }
+    }
+    let columns = vec![Column::Texts(words), Column::Texts(others), Column::Ids(ids)];
+    tx.apply(REMOVE_NAMES, columns).await
+}
+
 /// Adds the parts of identifiers, by their keys.
 pub(in crate::store) fn add_parts(batch: &mut Batch, keys: &[String]) {
+    batch.insert_missing(&IDENTIFIER_PARTS, parts_of(keys));
+}
+
+/// Removes them.
+pub(in crate::store) async fn remove_parts(tx: &mut Tx, keys: &[String]) -> Result<i64, Error> {
+    tx.apply(REMOVE_PARTS, parts_of(keys)).await
+}
+
+fn parts_of(keys: &[String]) -> Vec<Column> {
     let rows: BTreeSet<(String, String)> = keys
         .iter()
         .flat_map(|key| identifier_parts(key).into_iter().map(|part| (part, key.clone())))
         .collect();
     let (parts, keys): (Vec<String>, Vec<String>) = rows.into_iter().unzip();
-    batch.insert_missing(&IDENTIFIER_PARTS, vec![Column::Texts(parts), Column::Texts(keys)]);
+    vec![Column::Texts(parts), Column::Texts(keys)]
 }

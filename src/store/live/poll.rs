@@ -2,7 +2,7 @@
 //! the revisions of the records that somebody waits for here, by their keys. It makes every
 //! wake-up that the writers of this process give a matter of speed alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -29,7 +29,12 @@ pub async fn poll(db: Db, hub: Arc<Hub>) {
         for records in hub.records().chunks(CHUNK) {
             let found: Result<Vec<(Uuid, i64)>, _> = db.by_ids(REVISIONS, records).await;
             match found {
-                Ok(found) => hub.wake(found.into_iter()),
+                Ok(found) => {
+                    let there: HashSet<Uuid> = found.iter().map(|(id, _)| *id).collect();
+                    let gone = records.iter().filter(|id| !there.contains(*id));
+                    hub.wake(gone.map(|id| (*id, i64::MAX)));
+                    hub.wake(found.into_iter());
+                }
                 // Those who wait read for themselves from time to time, and tell their callers.
                 Err(error) => tracing::debug!(%error, "revisions cannot be read"),
             }

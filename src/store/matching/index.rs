@@ -92,7 +92,7 @@ fn pack(numbers: &[i64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<i64>, Error> {
+pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<i64>, Error> {
     let (numbers, []) = bytes.as_chunks() else {
         return Err(Error::Inconsistent { table: "match_records", column: "keys" });
     };

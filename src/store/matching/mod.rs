@@ -22,11 +22,13 @@
 //! - A process ends between the steps. The rows are still on the queue, and each step does the same
 //!   again: the counts go from what each record counted for, which is kept with them.
 //!
-//! No transaction of a batch locks a customer, and none of those that lock customers writes the
-//! tables of matching (they add rows to the queue): neither waits for the other.
+//! No transaction of a batch locks a customer, and of those that lock customers only an erasure
+//! writes the tables of matching (the others add rows to the queue). It takes its turn as the first
+//! thing behind those locks (`forget`): neither waits for the other in a circle.
 
 mod candidates;
 mod compare;
+mod forget;
 mod index;
 mod listed;
 mod people;
@@ -54,6 +56,7 @@ use statements::{QUEUE, REMOVE_SUGGESTIONS, REMOVE_WORK, SET_LISTED, SET_SUGGEST
 pub use whole::{Step, Suggested, TopSuggestion};
 
 pub(super) use compare::{least_rank, probability};
+pub(super) use forget::forget;
 pub(super) use listed::Standing;
 pub(super) use statements::{ADD_WORK, REASONS_OF, TEXTS, TWINS};
 

@@ -45,20 +45,22 @@ impl Db {
 }
 
 impl Tx {
-    /// Runs a statement over lists.
-    pub async fn apply(&mut self, sql: Twin, columns: Vec<Column>) -> Result<(), Error> {
+    /// Runs a statement over lists. Gives the number of the rows that it has written.
+    pub async fn apply(&mut self, sql: Twin, columns: Vec<Column>) -> Result<i64, Error> {
         if columns[0].len() == 0 {
-            return Ok(());
+            return Ok(0);
         }
-        match self {
+        let rows = match self {
             Self::Sqlite(tx) => {
-                sqlx::query(sql.sqlite).bind(json_rows(&columns)).execute(&mut **tx).await?;
+                let query = sqlx::query(sql.sqlite).bind(json_rows(&columns));
+                query.execute(&mut **tx).await?.rows_affected()
             }
             Self::Postgres(tx) => {
-                bind_arrays!(sqlx::query(sql.postgres), columns).execute(&mut **tx).await?;
+                let query = bind_arrays!(sqlx::query(sql.postgres), columns);
+                query.execute(&mut **tx).await?.rows_affected()
             }
-        }
-        Ok(())
+        };
+        Ok(i64::try_from(rows).unwrap_or(i64::MAX))
     }
 }
 

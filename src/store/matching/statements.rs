@@ -13,6 +13,13 @@ pub const STATE: &str =
 pub const ADVANCE: &str = "update match_state set generation = generation + 1, \
     people = people + $2 where id = 1 and generation = $1";
 
+/// Goes on to the next generation, whichever this one is, and keeps others from it until the end of
+/// the transaction.
+pub const TAKE_TURN: &str = "update match_state set generation = generation + 1 where id = 1";
+
+/// Counts so many records less, $1.
+pub const COUNT_LESS: &str = "update match_state set people = people - $1 where id = 1";
+
 /// Takes, or keeps, the sole right to write for $1 until $2. $3: now. Taking it is a generation, so
 /// that whoever is at work begins anew.
 pub const HOLD: &str = "update match_state set held_by = $1, held_until = $2, \
@@ -57,6 +64,13 @@ pub const RECORDS: Twin = Twin {
     sqlite: "select customer_id, keys, terms from match_records \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
     postgres: "select customer_id, keys, terms from match_records where customer_id = any($1)",
+};
+
+/// $1: ids.
+pub const REMOVE_RECORDS: Twin = Twin {
+    sqlite: "delete from match_records \
+        where customer_id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "delete from match_records where customer_id = any($1)",
 };
 
 /// Columns: ids, keys and terms.
@@ -219,7 +233,8 @@ pub const UNDONE_MERGES: Twin = Twin {
 };
 
 /// All of the above that differ, with a name, for the test that prepares them.
-pub const TWINS: [(&str, Twin); 20] = [
+pub const TWINS: [(&str, Twin); 21] = [
+    ("match_records.remove", REMOVE_RECORDS),
     ("match_queue.remove", REMOVE_WORK),
     ("match_queue.add", ADD_WORK),
     ("match_records.list", RECORDS),
@@ -243,7 +258,9 @@ pub const TWINS: [(&str, Twin); 20] = [
 ];
 
 /// Those that are the same on both.
-pub const TEXTS: [(&str, &str); 9] = [
+pub const TEXTS: [(&str, &str); 11] = [
+    ("match_state.take_turn", TAKE_TURN),
+    ("match_state.count_less", COUNT_LESS),
     ("match_queue.list", QUEUE),
     ("match_state.get", STATE),
     ("match_state.advance", ADVANCE),

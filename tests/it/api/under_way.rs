@@ -123,7 +123,6 @@ async fn a_shutdown_lets_calls_under_way_finish() {
             of: Some(throughline::pb::get_reask_rate_request::Of::Everybody(true)),
             from: Some(crate::calls::at(0)),
             before: Some(crate::calls::at(1)),
-            ..Default::default()
         };
         server.cases.clone().get_reask_rate(counts).await.unwrap();
 

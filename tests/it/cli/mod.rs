@@ -1,5 +1,6 @@
 mod arguments;
 mod callers;
+mod erase;
 mod evaluate;
 mod examples;
 mod follow;

@@ -46,7 +46,7 @@ fn an_export_is_a_new_file_of_its_owner_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "what was there stays");
     let nobody = "0190f3c4-7b1a-7cc0-8000-00000000beef";
     let refusal = refused(&folder, &["export", nobody, "--output", "nobody.jsonl", DEMO]);
-    assert_snapshot!(refusal, @"1: throughline: customer not found");
+    assert!(refusal.starts_with("1: throughline: customer not found."), "{refusal}");
     assert!(!folder.path().join("nobody.jsonl").exists(), "nothing half-made is left behind");
 }
 
@@ -68,5 +68,6 @@ fn retention_tells_what_would_go_and_what_went() {
     let done = printed(&folder, &arguments);
     assert_eq!(done, dry_run.replace("would go", "went"));
     assert_eq!(printed(&folder, &arguments), "0 entries went.\n");
-    assert_snapshot!(refused(&folder, &["retention", DEMO]), @"");
+    let none = refused(&folder, &["retention", DEMO]);
+    assert_snapshot!(none, @"2: throughline: there are no rules: retention_file names none, and all is kept");
 }

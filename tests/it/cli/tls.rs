@@ -30,7 +30,8 @@ fn secured(folder: &TempFolder, authority: &Authority, more: &[&str]) -> (Runnin
     let (certificate, key) = authority.certificate();
     let hash = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let callers = format!(
-        "[[caller]]\nname = \"desk\"\nroles = \"agent\"\npurpose = \"service\"\nunverified = \"everything\"\ntoken_sha256 = \"{hash}\"\n"
+        "[[caller]]\nname = \"desk\"\nroles = \"agent\"\npurpose = \"service\"\n\
+         unverified = \"everything\"\ntoken_sha256 = \"{hash}\"\n"
     );
     for (name, text) in [
         ("server.pem", certificate),

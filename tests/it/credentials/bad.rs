@@ -52,9 +52,7 @@ struct Keys {
 fn callers() -> String {
     let token = |name: &str, token: &str, more: &str| {
         let hash = hash(token);
-        format!(
-            "[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{hash}'\n{more}\n"
-        )
+        format!("[[caller]]\nname = '{name}'\n{AGENT}token_sha256 = '{hash}'\n{more}\n")
     };
     let issuer = |name: &str, more: &str| {
         format!(
@@ -62,17 +60,15 @@ fn callers() -> String {
              audience = 'throughline'\nkeys = '{name}.json'\n{more}\n"
         )
     };
-    let other = |name: &str, known_by: &str| {
-        format!(
-            "[[caller]]\nname = '{name}'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n{known_by}\n"
-        )
-    };
+    let other =
+        |name: &str, known_by: &str| format!("[[caller]]\nname = '{name}'\n{AGENT}{known_by}\n");
     [
         DESK.to_owned(),
         issuer("only", "algorithms = 'ES256'"),
         issuer("person", "actor_claim = 'preferred_username'"),
         other("only", "jwt = { issuer = 'only', client = 'the-app' }"),
         other("people", "jwt = { issuer = 'person', client = 'the-app' }"),
+        other("few", "actors = ['karin']\njwt = { issuer = 'person', subject = 'few' }"),
         other("twin", "jwt = { issuer = 'only', subject = 'twin' }"),
         token("shop", SHOP, ""),
         token("leaver", "a-token-of-a-leaver", ""),
@@ -301,6 +297,16 @@ async fn bad_credentials_are_refused_with_the_same_words() {
         ask(&nobody, &headers).await.expect(what);
     }
 
+    // The person that a token names is held to the caller's own people.
+    let few = json!({"iss": "https://person.example.com", "sub": "few"});
+    let of = |name: &str| {
+        let its = changed(few.clone(), json!({"preferred_username": name}));
+        keys.person.token(&claims_with(its))
+    };
+    ask_with(&nobody, &of("karin")).await.unwrap();
+    let status = ask_with(&nobody, &of("amira")).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::PermissionDenied);
+
     // Certificates: alone, and beside a token.
     let till = server.named(&["till.example.com"]).await;
     let bound = server.named(&["bound.example.com"]).await;
@@ -333,10 +339,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
 
 #[tokio::test]
 async fn a_certificate_of_another_authority_and_none_do_not_get_through() {
-    let shop = format!(
-        "[[caller]]\nname = 'shop'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{}'\n",
-        hash(SHOP)
-    );
+    let shop = format!("[[caller]]\nname = 'shop'\n{AGENT}token_sha256 = '{}'\n", hash(SHOP));
     let server = Secured::start(&[("callers.toml", &shop)], Clock::Fixed(NOW)).await;
     let other = Authority::new().certificate_of(&["till.example.com"]);
     for identity in [Some(other), None] {

@@ -107,7 +107,8 @@ async fn a_watch_ends_when_its_token_expires() {
 /// The store has no part in how the certificate gets there: one database is enough.
 #[tokio::test]
 async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
-    let till = "[[caller]]\nname = 'till'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ncertificate = 'till.example.com'\n";
+    let till = format!("[[caller]]\nname = 'till'\n{AGENT}certificate = 'till.example.com'\n");
+    let till = till.as_str();
     let files = [("callers.toml", till)];
     let server = Secured::start(&files, Clock::Fixed(NOW)).await;
     let channel = server.named(&["till.example.com"]).await;

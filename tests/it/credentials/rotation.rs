@@ -112,8 +112,7 @@ async fn a_key_that_goes_before_its_callers_have_another_fails_their_calls() {
 /// Replaces a token by the commands. `in_order`: the old one goes when its caller has the new one.
 async fn replace_token(in_order: bool) -> (u64, u64) {
     const OLD: &str = "the-first-token";
-    let shop =
-        format!("[[caller]]\nname = 'shop'\nroles = 'agent'\npurpose = 'service'\nunverified = 'everything'\ntoken_sha256 = '{}'\n", hash(OLD));
+    let shop = format!("[[caller]]\nname = 'shop'\n{AGENT}token_sha256 = '{}'\n", hash(OLD));
     let server = Secured::start(&[("callers.toml", &shop)], Clock::Fixed(NOW)).await;
     let server = Arc::new(server);
     let command = async |what: &'static str| {

@@ -1,7 +1,7 @@
 //! The rights of customers: export, restriction, hold, retention.
 
 mod export;
-mod restricted;
+pub mod restricted;
 mod retention;
 mod scan;
 
@@ -82,7 +82,6 @@ pub async fn known(server: &Server, database: &Database) -> Known {
         key: "fault".to_owned(),
         channel: pb::Channel::Web.into(),
         request_id: request_id(),
-        ..Default::default()
     };
     server.cases.clone().reask_fact(by_shop(reask)).await.unwrap();
     let pass = server.issued(issuing(&case.id)).await.code;
@@ -172,4 +171,15 @@ pub async fn release(server: &Server, customer_id: &str) -> pb::Restriction {
     };
     let answer = server.privacy.clone().release_hold(by_officer(call)).await.unwrap();
     answer.into_inner().hold.unwrap()
+}
+
+/// Erases a customer for good.
+pub async fn erase(server: &Server, customer_id: &str) {
+    let call = pb::EraseCustomerRequest {
+        customer_id: customer_id.to_owned(),
+        ticket: "GDPR-17".to_owned(),
+        reason: String::new(),
+        request_id: request_id(),
+    };
+    server.privacy.clone().erase_customer(by_officer(call)).await.unwrap();
 }

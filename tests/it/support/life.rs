@@ -31,6 +31,15 @@ impl Life {
         life
     }
 
+    /// Lives it as far as there is a customer with a purchase and an open case.
+    pub async fn begun(services: Services) -> Self {
+        let (anna, other, calls) = (String::new(), String::new(), Vec::new());
+        let mut life = Self { services, metadata: Vec::new(), anna, other, calls, requests: 0 };
+        life.begin().await;
+        life.issue().await;
+        life
+    }
+
     async fn call(&mut self, name: &'static str, mut message: Value) -> Value {
         let has_id = dynamic::method(name).input().get_field_by_name("request_id").is_some();
         if has_id && message.get("request_id").is_none() {
@@ -158,6 +167,8 @@ impl Life {
         self.call("LiftRestriction", why).await;
         self.call("ExportCustomer", anna.clone()).await;
         self.call("ListAccess", anna).await;
+        let erase = json!({"customer_id": self.anna, "ticket": "GDPR-17"});
+        self.call("EraseCustomer", erase).await;
     }
 }
 

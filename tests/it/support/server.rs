@@ -70,6 +70,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        finish_erasures: false,
         accesses: Some(Accesses::default()),
         retention: RetentionRules::default(),
     }
@@ -127,9 +128,14 @@ impl Server {
 
     /// Over the database of a URL.
     pub async fn start_at(url: &str, settings: Settings) -> Self {
+        // Before the store says anything.
         canary::start_log();
-        let clock = settings.rules.clock;
-        let store = Store::open(url, CONNECTIONS, clock).await.unwrap();
+        let store = Store::open(url, CONNECTIONS, settings.rules.clock).await.unwrap();
+        Self::start_over(store, settings).await
+    }
+
+    /// Over a store that is open.
+    pub async fn start_over(store: Store, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -191,6 +191,7 @@ fn of_privacy(known: &Known) -> Vec<Call> {
         ("ExportCustomer", Officer(""), json!({ "customerId": known.id })),
         ("RestrictCustomer", Officer("ALREADY_RESTRICTED"), call()),
         ("HoldCustomer", Officer(""), call()),
+        ("EraseCustomer", Officer("CUSTOMER_HELD"), call()),
         ("ReleaseHold", Officer(""), call()),
         ("ListAccess", Officer(""), json!({ "customerId": known.id })),
         ("LiftRestriction", Officer(""), call()),

@@ -1,6 +1,6 @@
 //! Who is restricted is kept and not used: over every call of the contract, and over processes.
 
-mod calls;
+pub mod calls;
 
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ async fn every_call_refuses_who_is_restricted_or_leaves_them_out() {
 }
 
 /// Somebody else who may be the customer.
-async fn suggestion(server: &Server, database: &Database, id: &str) -> String {
+pub async fn suggestion(server: &Server, database: &Database, id: &str) -> String {
     let other = server.made(vec![account("suggested")]).await.id;
     let (low, high) = if *id < *other { (id, &*other) } else { (&*other, id) };
     let id = |id: &str| match database.name {

@@ -6,7 +6,8 @@
 //! - ids, tokens of pages, names of sources, systems, queues, days and codes such as a currency:
 //!   the fields that `is_personal` leaves out, and the keys of maps,
 //! - words that the texts of the product have, such as `customer` or `the last`, which tests send
-//!   as values too; what has a digit or a sign in it is always one.
+//!   as values too; what has a digit or a sign in it is always one,
+//! - one sign again and again.
 //!
 //! It stands in a text where no letter or digit is beside it. Of a long value its beginning counts,
 //! so that one that is cut is found, and of a phone number its last digits, however it is written.
@@ -104,7 +105,9 @@ impl Scan {
     /// Notes a value of a field.
     pub fn add(&self, value: &str, field: &str) {
         let value = value.trim().to_lowercase();
-        if value.chars().count() < MIN_CHARS || OWN_TEXTS.have(&value) {
+        // Of one sign alone are values that are as long as may be.
+        let is_filling = value.chars().all(|it| value.starts_with(it));
+        if value.chars().count() < MIN_CHARS || is_filling || OWN_TEXTS.have(&value) {
             return;
         }
         self.values.fetch_add(1, Ordering::Relaxed);
@@ -198,14 +201,13 @@ impl Canary {
 /// Whether the texts of a field can tell of somebody.
 fn is_personal(field: &str) -> bool {
     const ENDS: [&str; 7] = ["id", "_ids", "etag", "token", "_day", "region", "_code"];
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 17] = [
         "source",
         "source_ref",
         "namespace",
         "language",
         "time",
         "time_zone",
-        "purpose",
         "media_type",
         "key",
         "sku",

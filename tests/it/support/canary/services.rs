@@ -1,5 +1,5 @@
-//! A connection to a server, for its clients: what goes out is noted, and each error that comes back
-//! is looked at.
+//! A connection to a server, for its clients: what goes out is noted, and each error that comes
+//! back is looked at.
 
 use std::{
     future::Future,

@@ -1,0 +1,66 @@
+//! `throughline erase`: all that is kept of a customer goes, for good.
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+use tonic::Request;
+
+use super::{connect::Client, failure::Failure, json};
+use crate::{clock::Clock, config::Config, pb};
+
+#[derive(Args, Debug)]
+pub struct EraseArgs {
+    /// The id of the customer
+    customer: String,
+    /// By what the erasure was asked for or ordered
+    #[arg(long, value_name = "TEXT")]
+    ticket: String,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// The answer on one line, in the JSON form of the contract
+    #[arg(long)]
+    json: bool,
+    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Erases a customer and shows the certificate.
+pub async fn run(args: EraseArgs, config: &Config) -> Result<(), Failure> {
+    let client = Client::connect(args.server.as_deref(), config).await?;
+    let request = Request::new(pb::EraseCustomerRequest {
+        customer_id: args.customer,
+        ticket: args.ticket,
+        reason: args.reason,
+        request_id: Clock::System.new_id().to_string(),
+    });
+    let answer = client.privacy.clone().erase_customer(request).await;
+    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
+    client.close().await?;
+    if args.server.is_none() {
+        // No server may be there to do it.
+        let failed = |error| Failure::of_database(&config.database, &error);
+        let store = super::open(config).await?;
+        store.finish_erasures().await.map_err(failed)?;
+        store.close().await;
+    }
+    let out = &mut io::stdout().lock();
+    if args.json {
+        return Ok(writeln!(out, "{}", json::to_json("EraseCustomerResponse", &answer)?)?);
+    }
+    let certificate = answer.certificate.unwrap_or_default();
+    writeln!(out, "Erased, by erasure {}.\n\nRecords", certificate.erasure_id)?;
+    for id in certificate.record_ids {
+        writeln!(out, "  {id}")?;
+    }
+    writeln!(out, "\nRows removed")?;
+    for removed in certificate.removed {
+        writeln!(out, "  {:>8}  {}", removed.rows, removed.table)?;
+    }
+    writeln!(out, "\nWhat stays")?;
+    for it in certificate.remains {
+        writeln!(out, "  {}: {}", it.place, it.what)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The second step of an erasure: what cannot be done in one transaction. Each part of it is
+//! short, and does no harm when it is done again.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use uuid::Uuid;
+
+use super::rows;
+use crate::{
+    error::Error,
+    store::{
+        Store,
+        attempt::attempt,
+        customer_search::Unused,
+        db::{Db, Tx, on_db, on_tx},
+    },
+};
+
+const UNFINISHED: &str = "select erasure_id, records from erasures where not is_finished \
+    order by erasure_id limit 100";
+const SET_FINISHED: &str = "update erasures set is_finished = true where erasure_id = $1";
+/// A part of the merge of the index of the search of SQLite, in pages; a negative number begins
+/// one of all that there is. What was deleted leaves the index with it.
+const MERGE_WORDS: &str = "insert into entry_words (entry_words, rank) values ('merge', $1)";
+const CHANGES: &str = "select total_changes()";
+const CHECKPOINT: &str = "pragma wal_checkpoint(truncate)";
+
+pub(super) const TEXTS: [(&str, &str); 2] =
+    [("erasures.unfinished", UNFINISHED), ("erasures.set_finished", SET_FINISHED)];
+
+/// How many pages one transaction merges: some milliseconds of work.
+const PAGES: i64 = 64;
+/// The merge of all may have to end one that was under way before, and another one of what was
+/// written meanwhile.
+const ROUNDS: usize = 3;
+/// Work that other processes leave is looked for so often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+impl Store {
+    /// Finishes the erasures that are not, and gives their number.
+    pub async fn finish_erasures(&self) -> Result<usize, Error> {
+        let rows: Vec<(Uuid, String)> =
+            on_db!(&self.db, |c| sqlx::query_as(UNFINISHED).fetch_all(c).await?);
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut records: Vec<Uuid> = Vec::new();
+        for (_, of_erasure) in &rows {
+            let unreadable = Error::Inconsistent { table: "erasures", column: "records" };
+            let ids: Vec<Uuid> = serde_json::from_str(of_erasure).map_err(|_| unreadable)?;
+            records.extend(ids);
+        }
+        self.remove_strays(records).await?;
+        let mut unused = Unused::default();
+        while unused.remove_next(self).await? {}
+        if matches!(self.db, Db::Sqlite { .. }) {
+            self.merge_words().await?;
+            self.checkpoint().await?;
+        }
+        let ids: Vec<Uuid> = rows.into_iter().map(|(id, _)| id).collect();
+        let finished = ids.len();
+        let store = self.clone();
+        attempt(move || {
+            let (store, ids) = (store.clone(), ids.clone());
+            async move {
+                let mut tx = store.db.begin().await?;
+                for id in ids {
+                    on_tx!(&mut tx, |c| {
+                        sqlx::query(SET_FINISHED).bind(id).execute(c).await?;
+                    });
+                }
+                tx.commit().await
+            }
+        })
+        .await?;
+        Ok(finished)
+    }
+
+    /// Does so whenever there is something to do, until it is dropped. Errors are told in the log,
+    /// and it tries again.
+    pub async fn keep_erasures_finished(self) {
+        loop {
+            match self.finish_erasures().await {
+                Ok(0) => {}
+                Ok(erasures) => tracing::info!(erasures, "erasures are finished"),
+                Err(error) => tracing::warn!(%error, detail = ?error, "erasures not finished"),
+            }
+            // What other servers have done is to be known here too where a backup is put back.
+            if let Err(error) = self.tell_erasures().await {
+                tracing::warn!(%error, detail = ?error, "the file of erasures lacks some");
+            }
+            let erased = self.signals.erased.notified();
+            // An end of the time is no error: other processes may have erased.
+            let _ = tokio::time::timeout(LOOK_EVERY, erased).await;
+        }
+    }
+
+    /// A writer that had read a customer without a lock, such as one that gives an earlier write
+    /// another name, may have left a row that names the record.
+    async fn remove_strays(&self, records: Vec<Uuid>) -> Result<(), Error> {
+        let store = self.clone();
+        attempt(move || {
+            let (store, records) = (store.clone(), records.clone());
+            async move {
+                let mut tx = store.db.begin().await?;
+                rows::remove_by_ids(&mut tx, &records, &mut BTreeMap::new()).await?;
+                tx.commit().await
+            }
+        })
+        .await
+    }
+
+    /// Merges the index of the search, part by part: other writers come in between.
+    async fn merge_words(&self) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            if !self.merge_some_words(-PAGES).await? {
+                break;
+            }
+            while self.merge_some_words(PAGES).await? {}
+        }
+        Ok(())
+    }
+
+    /// Whether there was anything to merge.
+    async fn merge_some_words(&self, pages: i64) -> Result<bool, Error> {
+        let store = self.clone();
+        attempt(move || {
+            let store = store.clone();
+            async move {
+                let mut tx = store.db.begin().await?;
+                let Tx::Sqlite(inner) = &mut tx else { return Ok(false) };
+                let before: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut **inner).await?;
+                sqlx::query(MERGE_WORDS).bind(pages).execute(&mut **inner).await?;
+                let after: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut **inner).await?;
+                tx.commit().await?;
+                // The statement itself counts as one.
+                Ok(after - before > 1)
+            }
+        })
+        .await
+    }
+
+    /// Brings what is in SQLite's log to the file, and empties the log. It waits for whoever reads.
+    pub(super) async fn checkpoint(&self) -> Result<(), Error> {
+        let store = self.clone();
+        attempt(move || {
+            let store = store.clone();
+            async move {
+                let Db::Sqlite { write, .. } = &store.db else { return Ok(()) };
+                let (busy, _, _): (i64, i64, i64) =
+                    sqlx::query_as(CHECKPOINT).fetch_one(write).await?;
+                let busy = busy != 0;
+                if busy {
+                    return Err(Error::Unavailable("the log is being read".to_owned()));
+                }
+                Ok(())
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,58 @@
+//! Writes the whole database anew, so that free space holds nothing of what was deleted.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use crate::{
+    error::Error,
+    store::{Store, db::Db},
+};
+
+const TABLES: &str = "select quote_ident(tablename) from pg_tables \
+    where schemaname = current_schema() order by tablename";
+/// No statement of these may be stopped half-way by the limits of calls.
+const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0";
+/// What `analyze` has learnt of the values before, which are values.
+const VACUUM_STATISTICS: &str = "vacuum full pg_catalog.pg_statistic";
+
+/// Of a table that has become empty `analyze` forgets nothing. It takes a superuser.
+const FORGET_STATISTICS: &str = "delete from pg_catalog.pg_statistic where starelid in \
+    (select oid from pg_catalog.pg_class \
+    where relnamespace = cast(current_schema() as regnamespace))";
+
+impl Store {
+    /// Writes the file of SQLite, or each table of PostgreSQL, anew. Writers wait meanwhile; on
+    /// PostgreSQL readers of the table too. It needs as much room again. On PostgreSQL it takes the
+    /// owner of the database.
+    pub async fn vacuum(&self) -> Result<(), Error> {
+        let store = self.clone();
+        let task = tokio::spawn(async move {
+            match &store.db {
+                Db::Sqlite { write, .. } => {
+                    let mut connection = write.acquire().await?;
+                    connection.execute("vacuum").await?;
+                    drop(connection);
+                    store.checkpoint().await
+                }
+                Db::Postgres(pool) => {
+                    // It leaves the pool, since it has other settings.
+                    let mut connection = pool.acquire().await?.detach();
+                    connection.execute(WITHOUT_LIMITS).await?;
+                    let tables: Vec<String> =
+                        sqlx::query_scalar(TABLES).fetch_all(&mut connection).await?;
+                    if let Err(error) = connection.execute(FORGET_STATISTICS).await {
+                        let error = Error::from(error);
+                        tracing::warn!(%error, "statistics of empty tables keep what they hold");
+                    }
+                    for table in tables {
+                        let text = format!("vacuum (full, analyze) {table}");
+                        connection.execute(AssertSqlSafe(text)).await?;
+                    }
+                    connection.execute(VACUUM_STATISTICS).await?;
+                    connection.close().await?;
+                    Ok(())
+                }
+            }
+        });
+        task.await.map_err(|_| Error::Internal("a vacuum failed".to_owned()))?
+    }
+}

@@ -1,0 +1,153 @@
+//! Every table of the database is known to the erasure, whichever migration made it.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use uuid::Uuid;
+
+use super::{canaries::plant::Planted, store};
+use crate::support::{Database, on_both};
+
+/// Tables from which the rows of a customer go. The planted customer must have some in each, so
+/// that it is seen.
+const ERASED: [&str; 27] = [
+    "case_entries",
+    "case_passes",
+    "cases",
+    "customer_names",
+    "customers",
+    "dismissals",
+    "ended_identifiers",
+    "entries",
+    "entry_revisions",
+    "entry_words",
+    "identifiers",
+    "kept_apart",
+    "ledger",
+    "match_keys",
+    "match_queue",
+    "match_records",
+    "merge_approvals",
+    "merges",
+    "order_entries",
+    "orders",
+    "promises",
+    "purchase_keys",
+    "purchases",
+    "quotes",
+    "refused_claims",
+    "restrictions",
+    "told_facts",
+];
+/// The same, where the planted customer need not have any.
+const ERASED_TOO: [&str; 1] = ["suggestions"];
+/// Tables without a customer's id, and what the erasure does to them.
+const WITHOUT_ID: [(&str, &str); 7] = [
+    ("identifier_parts", "those of keys that nobody else has go"),
+    ("match_state", "counts the records less, and goes on to another generation"),
+    ("match_terms", "counts less"),
+    ("name_variants", "those of words that nobody else has go"),
+    ("name_words", "those that nobody else has go"),
+    ("settings", "holds what all servers share, and no customer"),
+    ("unmerges", "those of its merges go"),
+];
+/// Tables that say who looked at whom, by id: that stays.
+const OF_LOOKS: [&str; 4] = ["audit_heads", "audit_log", "audit_looks", "audit_seals"];
+/// Tables that say that it was done.
+const OF_ERASURES: [&str; 2] = ["erased_customers", "erasures"];
+
+const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
+    and name not glob 'entry_words_*' and name <> '_sqlx_migrations' order by name";
+const POSTGRES_TABLES: &str = "select tablename::text from pg_tables \
+    where schemaname = 'public' and tablename <> '_sqlx_migrations' order by tablename";
+
+/// What a query of texts gives.
+async fn texts(database: &Database, query: &str) -> Vec<String> {
+    let query = AssertSqlSafe(query.to_owned());
+    if database.url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+    } else {
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+    }
+}
+
+async fn tables(database: &Database) -> Vec<String> {
+    let sqlite = database.url.starts_with("sqlite:");
+    texts(database, if sqlite { SQLITE_TABLES } else { POSTGRES_TABLES }).await
+}
+
+/// How an id may stand in a row: its bytes, or one of its texts, in texts or in bytes.
+fn forms(id: &str) -> [String; 4] {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let simple = Uuid::parse_str(id).unwrap().simple().to_string();
+    [simple.clone(), id.to_owned(), hex(&simple), hex(id)]
+}
+
+/// How many rows of each table hold the id of a record in any column.
+pub async fn of_records(database: &Database, records: &[String]) -> BTreeMap<String, usize> {
+    let sqlite = database.url.starts_with("sqlite:");
+    let mut counts = BTreeMap::new();
+    for table in tables(database).await {
+        let rows = if sqlite {
+            let columns = format!("select name from pragma_table_info('{table}')");
+            let columns: Vec<String> = texts(database, &columns)
+                .await
+                .iter()
+                .map(|column| format!("coalesce(hex({column}), '')"))
+                .collect();
+            format!("select lower({}) from {table}", columns.join(" || ' ' || "))
+        } else {
+            format!("select lower(t::text) from {table} t")
+        };
+        let rows = texts(database, &rows).await;
+        let forms: Vec<String> = records.iter().flat_map(|id| forms(id)).collect();
+        let named = rows.iter().filter(|row| forms.iter().any(|form| row.contains(form)));
+        counts.insert(table, named.count());
+    }
+    counts
+}
+
+/// Whether a table names those who were erased on purpose.
+pub fn stays(table: &str) -> bool {
+    OF_ERASURES.contains(&table) || OF_LOOKS.contains(&table)
+}
+
+/// Holds what is left to the lists. `before` is what there was.
+pub async fn check(database: &Database, before: BTreeMap<String, usize>, planted: &Planted) {
+    let unseen: Vec<&str> =
+        ERASED.into_iter().filter(|table| before.get(*table).copied() == Some(0)).collect();
+    assert_eq!(unseen, [""; 0], "the planted customer has no row there");
+    let mut after = of_records(database, &planted.records).await;
+    // Who was kept apart from the customer has an entry of it.
+    let others = after.get_mut("entries").unwrap();
+    assert!(*others <= 1, "{others}");
+    *others = 0;
+    after.retain(|table, rows| *rows > 0 && !stays(table));
+    assert_eq!(after, BTreeMap::new(), "rows that name a record");
+}
+
+/// The records that matching says it counts and those it has, and how often they count for values
+/// by the values and by the records.
+pub async fn matching(database: &Database) -> (String, String, String, String) {
+    let one = async |query: &str| texts(database, query).await.remove(0);
+    (
+        one("select cast(people as text) from match_state").await,
+        one("select cast(count(*) as text) from match_records").await,
+        one("select cast(coalesce(sum(records), 0) as text) from match_terms").await,
+        one("select cast(coalesce(sum(length(terms)), 0) / 8 as text) from match_records").await,
+    )
+}
+
+#[tokio::test]
+async fn every_table_is_known() {
+    on_both(async |database| {
+        store(database).await.close().await;
+        let known = ERASED.into_iter().chain(ERASED_TOO).chain(OF_ERASURES).chain(OF_LOOKS);
+        let mut known: Vec<&str> = known.chain(WITHOUT_ID.map(|(table, _)| table)).collect();
+        known.sort_unstable();
+        assert_eq!(tables(database).await, known, "what does an erasure do to it?");
+    })
+    .await;
+}

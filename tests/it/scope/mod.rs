@@ -1,0 +1,5 @@
+//! How much a caller sees: by its role, its channels, and how sure it is who the customer is.
+
+mod masked;
+mod matrix;
+mod unverified;
