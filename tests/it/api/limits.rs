@@ -25,7 +25,7 @@ pub const NUMBERS: &[u16] = &[114];
 /// Counts, of which nothing is kept: a read that waits for no write.
 fn counts() -> pb::GetReaskRateRequest {
     let (from, before) = (Some(at(0)), Some(at(1)));
-    pb::GetReaskRateRequest { of: Some(Of::Everybody(true)), from, before, ..Default::default() }
+    pb::GetReaskRateRequest { of: Some(Of::Everybody(true)), from, before }
 }
 
 fn refused(reason: &str) -> Refusal {
