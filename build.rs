@@ -52,7 +52,7 @@ fn require_access(contract: &DescriptorPool) -> Result<(), Box<dyn Error>> {
         let options = method.options();
         let option = options.get_extension(&access);
         let given = |field: &str| option.as_message().is_some_and(|it| it.has_field_by_name(field));
-        for field in ["roles", "data", "audited"] {
+        for field in ["roles", "data", "audited", "work"] {
             if !given(field) {
                 let name = method.full_name();
                 return Err(format!("{name}: option (access) has no {field}").into());

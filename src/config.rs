@@ -69,10 +69,14 @@ pub struct Config {
     pub max_connections: u32,
     /// Of all connections together.
     pub max_calls: u32,
+    /// For each caller that shows who it is. None: half of them.
+    pub max_calls_per_caller: Option<u32>,
     /// For each connection.
     pub max_concurrent_streams: u32,
     /// Of all connections together.
     pub max_watches: u32,
+    /// For each caller that shows who it is.
+    pub max_watches_per_caller: u32,
     /// After so long without an event a watch says that there is none.
     pub watch_heartbeat: Duration,
     /// A watch that is not read for so long is cut off.
@@ -111,8 +115,10 @@ impl Default for Config {
             shutdown_grace: Duration::from_secs(10),
             max_connections: 1024,
             max_calls: 1024,
+            max_calls_per_caller: None,
             max_concurrent_streams: 256,
             max_watches: 10_000,
+            max_watches_per_caller: 1000,
             watch_heartbeat: Duration::from_secs(15),
             watch_send_timeout: Duration::from_secs(10),
             auto_merge: Vec::new(),

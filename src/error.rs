@@ -114,6 +114,10 @@ pub enum Error {
     Stopping,
     #[error("the server is busy")]
     Overloaded,
+    #[error("this caller has as many calls under way as it may")]
+    TooManyCallsOfCaller,
+    #[error("this caller has as many watches as it may")]
+    TooManyWatchesOfCaller,
     #[error("the deadline of the call has passed")]
     DeadlinePassed,
     /// The database does not answer; the text is for the log alone.
@@ -125,6 +129,9 @@ pub enum Error {
     /// A stored row that cannot be read.
     #[error("a stored row cannot be read: {table}.{column}")]
     Inconsistent { table: &'static str, column: &'static str },
+    /// A fault of ours of which the log has a line with this id.
+    #[error("internal error")]
+    Panicked(uuid::Uuid),
     /// A fault of ours; the text is for the log alone.
     #[error("internal error")]
     Internal(String),

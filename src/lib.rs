@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod incident;
 pub mod ingest;
 pub mod model;
 pub mod pb;

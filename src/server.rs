@@ -45,6 +45,17 @@ const MAX_REQUEST_BYTES: usize = 4 << 20;
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
 /// All headers of a call together, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
+/// A frame of HTTP/2, in bytes. It bounds how many frames the headers of a call may come in too.
+const MAX_FRAME_BYTES: u32 = 16 << 10;
+/// How many calls of a connection may have been taken back before they were looked at; with one
+/// more it is closed (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 20;
+/// How many calls of a connection may have been ended for faults of its client; with one more it is
+/// closed (CVE-2025-8671).
+const MAX_ERROR_RESETS: usize = 128;
+/// How much of a call, and of a connection, may be on its way and unread, in bytes.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// A connection that has been silent so long is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often health asks the store.
@@ -68,6 +79,8 @@ pub struct Settings {
     pub max_deadline: Duration,
     /// How many calls may be under way at once.
     pub max_calls: usize,
+    /// How many of them may be of one caller that shows who it is.
+    pub max_calls_per_caller: usize,
     /// How many calls one connection may have under way at once.
     pub max_concurrent_streams: u32,
     /// How long calls under way may go on once the server shuts down.
@@ -169,6 +182,7 @@ where
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,
         max_calls: settings.max_calls,
+        max_calls_per_caller: settings.max_calls_per_caller,
     };
 
     // From the outside in: a browser's call becomes a gRPC call, then it is guarded.
@@ -176,7 +190,12 @@ where
         .accept_http1(true)
         .max_concurrent_streams(settings.max_concurrent_streams)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
         .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses))

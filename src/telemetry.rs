@@ -9,7 +9,10 @@ use std::io::{self, IsTerminal as _};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _};
 
-use crate::config::{Config, LogFormat};
+use crate::{
+    config::{Config, LogFormat},
+    incident,
+};
 
 /// Starts logging for the whole process; `usual` is the level where none is configured. Called
 /// again it does nothing.
@@ -26,10 +29,6 @@ pub fn start(config: &Config, usual: Level, colour: bool) {
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     // Whoever was first keeps the log, such as a test.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
-        // The text of a panic may quote a customer's; where it was does not.
-        std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "panic");
-        }));
+        std::panic::set_hook(Box::new(incident::note));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
-use crate::pb::{Access, DESCRIPTORS, DataClass, Role};
+use crate::pb::{Access, DESCRIPTORS, DataClass, Role, Work};
 
 /// What the contract says of a call.
 #[derive(Debug)]
@@ -44,6 +44,11 @@ impl Call {
     /// What it can show or change.
     pub fn data(&self) -> DataClass {
         self.access.data()
+    }
+
+    /// How heavy it is.
+    pub fn work(&self) -> Work {
+        self.access.work()
     }
 
     /// Whether it is kept who made it.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     Api,
-    caller::Right,
+    caller::{Actor, Right},
     json::to_value,
     watch::{QUEUE, Watches},
 };
@@ -43,8 +43,9 @@ impl Api {
         customer_id: Uuid,
         deadline: Option<Instant>,
         right: Option<Right>,
+        actor: &Actor,
     ) -> Result<ExportStream, Error> {
-        let place = self.watches.place()?;
+        let place = self.watches.place(actor)?;
         let export = self.store.export(customer_id).await?;
         let (messages, taken) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();

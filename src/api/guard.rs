@@ -5,32 +5,33 @@
 use std::{
     convert::Infallible,
     future::Future,
-    panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use tracing::{Instrument as _, field::Empty};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{
-    access,
-    caller::{Callers, Peer},
+    access::{self, Call},
+    caller::{Actor, Callers, Peer},
     keeping::Keeping,
     looked::Looked,
     one_message::OneMessage,
+    places::{Full, Place, Places},
     status::refused,
 };
-use crate::{clock::Clock, error::Error, pb::ErrorReason, store::Store};
+use crate::{
+    clock::Clock,
+    error::Error,
+    incident,
+    pb::{ErrorReason, Work},
+    store::Store,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: &str = "grpc-timeout";
@@ -47,6 +48,8 @@ pub struct Bounds {
     pub max_deadline: Duration,
     /// How many calls may be under way at once.
     pub max_calls: usize,
+    /// How many of them may be of one caller that shows who it is.
+    pub max_calls_per_caller: usize,
 }
 
 /// Puts a [`Guard`] around a service.
@@ -55,16 +58,76 @@ pub struct GuardLayer {
     bounds: Bounds,
     clock: Clock,
     callers: Callers,
-    calls: Arc<Semaphore>,
+    places: Places,
     /// Where it is kept who called; nothing: nowhere.
     accesses: Option<Store>,
 }
 
 impl GuardLayer {
     pub fn new(bounds: Bounds, clock: Clock, callers: Callers, accesses: Option<Store>) -> Self {
-        let calls = Arc::new(Semaphore::new(bounds.max_calls));
-        Self { bounds, clock, callers, calls, accesses }
+        let places = Places::new(bounds.max_calls, bounds.max_calls_per_caller);
+        Self { bounds, clock, callers, places, accesses }
     }
+
+    /// Finds out who makes a call, and whether they may; says so in the span that is entered.
+    fn admit(&self, request: &mut Request<Body>, contract: Option<&'static Call>) -> Admitted {
+        let Self { callers, clock, .. } = self;
+        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+        let actor = callers.actor(request.headers(), &peer, clock.now());
+        let audited = contract.filter(|call| call.is_audited());
+        let mut keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
+        let actor = match actor {
+            Ok(actor) => actor,
+            Err(error) => return Admitted { actor: None, refusal: Some(error), keeping },
+        };
+        Span::current().record("caller", actor.caller());
+        let mut refusal = (!actor.may_call(request.uri().path())).then_some(Error::RoleMayNot);
+        if let Some(unsaid) = keeping.take() {
+            keeping = Some(match actor.purpose(request.headers()) {
+                Ok(purpose) => unsaid.for_purpose(purpose),
+                Err(error) => {
+                    refusal = refusal.or(Some(error));
+                    unsaid
+                }
+            });
+        }
+        if contract.is_some_and(|call| call.is_stream) {
+            let path = request.uri().path();
+            let right = callers.right(&actor, request.headers(), &peer, path, *clock);
+            request.extensions_mut().insert(right);
+        }
+        request.extensions_mut().insert(actor.clone());
+        Admitted { actor: Some(actor), refusal, keeping }
+    }
+
+    /// A place for a call. Health needs none, since a server that is merely busy is healthy; and
+    /// whoever is refused as a stranger takes none of others.
+    fn place(
+        &self,
+        path: &str,
+        contract: Option<&'static Call>,
+        admitted: &Admitted,
+    ) -> Result<Option<Place>, Error> {
+        let is_stranger = admitted.actor.is_none() && admitted.refusal.is_some();
+        if path.starts_with(HEALTH) || is_stranger {
+            return Ok(None);
+        }
+        let work = contract.map_or(Work::Unspecified, Call::work);
+        self.places.take(work, admitted.actor.as_ref()).map(Some).map_err(|full| match full {
+            Full::Shared => Error::Overloaded,
+            Full::OfCaller => Error::TooManyCallsOfCaller,
+        })
+    }
+}
+
+/// What is known of a call before it is made.
+#[derive(Default)]
+struct Admitted {
+    /// Nobody: a stranger who is refused, or somebody whose call is anybody's to make.
+    actor: Option<Actor>,
+    refusal: Option<Error>,
+    /// Where it is to be kept.
+    keeping: Option<Keeping>,
 }
 
 impl<S> Layer<S> for GuardLayer {
@@ -111,63 +174,30 @@ where
         if let Ok(Some(wanted)) = wanted {
             request.extensions_mut().insert(CallerDeadline(started + wanted));
         }
-        let mut deadline = wanted.map(|wanted| {
+        let deadline = wanted.map(|wanted| {
             let Bounds { default_deadline, max_deadline, .. } = self.layer.bounds;
             wanted.map_or(default_deadline, |wanted| wanted.min(max_deadline))
         });
         request.headers_mut().remove(TIMEOUT);
-        // The calls of reflection and health are others' to judge, and anybody's.
         let contract = access::call(request.uri().path());
-        let audited = contract.filter(|call| call.is_audited());
-        let mut keeping = None;
+        let mut admitted = Admitted::default();
+        // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
-            let GuardLayer { callers, clock, .. } = &self.layer;
-            let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-            let actor = span.in_scope(|| callers.actor(request.headers(), &peer, clock.now()));
-            keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
-            match actor {
-                Ok(actor) => {
-                    span.record("caller", actor.caller());
-                    if !actor.may_call(request.uri().path()) {
-                        deadline = deadline.and(Err(Error::RoleMayNot.into()));
-                    }
-                    if let Some(unsaid) = keeping.take() {
-                        match actor.purpose(request.headers()) {
-                            Ok(purpose) => keeping = Some(unsaid.for_purpose(purpose)),
-                            Err(error) => {
-                                deadline = deadline.and(Err(error.into()));
-                                keeping = Some(unsaid);
-                            }
-                        }
-                    }
-                    if contract.is_some_and(|call| call.is_stream) {
-                        let path = request.uri().path();
-                        let right = callers.right(&actor, request.headers(), &peer, path, *clock);
-                        request.extensions_mut().insert(right);
-                    }
-                    request.extensions_mut().insert(actor);
-                }
-                Err(error) => deadline = deadline.and(Err(error.into())),
-            }
+            admitted = span.in_scope(|| self.layer.admit(&mut request, contract));
             request = request.map(OneMessage::of);
         }
-        // A server that is merely busy is healthy.
-        let is_health = request.uri().path().starts_with(HEALTH);
-        let permit = Arc::clone(&self.layer.calls).try_acquire_owned();
-        if permit.is_err() {
+        let place = self.layer.place(request.uri().path(), contract, &admitted);
+        let Admitted { refusal, mut keeping, .. } = admitted;
+        if place.is_err() {
             // Nothing is looked at, and there is no room for more work.
             keeping = None;
         }
-        let permit = match permit {
-            Ok(permit) => Ok(Some(permit)),
-            Err(_) if is_health => Ok(None),
-            Err(full) => Err(full),
-        };
-        let call = match (deadline, permit) {
-            (Err(status), _) => Err(status),
-            (Ok(Duration::ZERO), _) => Err(Error::DeadlinePassed.into()),
-            (_, Err(_)) => Err(Error::Overloaded.into()),
-            (Ok(deadline), Ok(permit)) => Ok((self.inner.call(request), deadline, permit)),
+        let (call, place) = match (place, deadline, refusal) {
+            (Err(full), _, _) => (Err(full.into()), None),
+            (Ok(place), Err(status), _) => (Err(status), place),
+            (Ok(place), Ok(_), Some(error)) => (Err(error.into()), place),
+            (Ok(place), Ok(Duration::ZERO), None) => (Err(Error::DeadlinePassed.into()), place),
+            (Ok(place), Ok(deadline), None) => (Ok((self.inner.call(request), deadline)), place),
         };
         let clock = self.layer.clock;
         let accesses = self.layer.accesses.clone();
@@ -175,14 +205,10 @@ where
         let answer = async move {
             let mut response = match call {
                 Err(status) => status.into_http(),
-                Ok((call, deadline, _permit)) => {
-                    let call = AssertUnwindSafe(looked.of(call)).catch_unwind();
-                    match timeout(deadline, call).await {
+                Ok((call, deadline)) => {
+                    match timeout(deadline, incident::caught(looked.of(call))).await {
                         Err(_) => Status::from(Error::DeadlinePassed).into_http(),
-                        // What it says may quote a customer's text.
-                        Ok(Err(_)) => {
-                            Status::from(Error::Internal("a panic".to_owned())).into_http()
-                        }
+                        Ok(Err(panicked)) => Status::from(panicked).into_http(),
                         Ok(Ok(Ok(response))) => explained(response),
                         Ok(Ok(Err(never))) => match never {},
                     }
@@ -190,7 +216,11 @@ where
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
             if let (Some(keeping), Some(store)) = (keeping, accesses) {
-                let kept = async move { keeping.keep(&store, clock, code).await };
+                let kept = async move {
+                    let kept = keeping.keep(&store, clock, code).await;
+                    drop(place);
+                    kept
+                };
                 if code == Code::DeadlineExceeded {
                     // Nobody waits any more, and nothing is told.
                     tokio::spawn(kept);

@@ -19,6 +19,7 @@ mod mask;
 mod one_message;
 pub mod page;
 mod page_token;
+mod places;
 pub mod privacy_service;
 pub mod purchase_service;
 pub mod purpose;

@@ -55,9 +55,10 @@ impl PrivacyService for Api {
     ) -> Result<Response<ExportStream>, Status> {
         let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
         let right = request.extensions().get::<Right>().cloned();
+        let actor = actor(&request);
         let customer_id = validate::export(&request.into_inner())?;
         looked::at(customer_id);
-        Ok(Response::new(self.export(customer_id, deadline, right).await?))
+        Ok(Response::new(self.export(customer_id, deadline, right, &actor).await?))
     }
 
     async fn erase_customer(

@@ -59,7 +59,12 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     }
     if matches!(
         error,
-        Error::Unavailable(_) | Error::Overloaded | Error::TooManyWatches | Error::Stopping
+        Error::Unavailable(_)
+            | Error::Overloaded
+            | Error::TooManyCallsOfCaller
+            | Error::TooManyWatches
+            | Error::TooManyWatchesOfCaller
+            | Error::Stopping
     ) {
         details.set_retry_info(Some(RETRY_AFTER));
     }
@@ -69,6 +74,9 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
         }
         other => other.to_string(),
     };
+    if let Error::Panicked(incident) = error {
+        metadata.insert("incident".to_owned(), incident.to_string());
+    }
     if let Error::MergeInUse(merges) = error {
         let ids: Vec<String> = merges.iter().map(ToString::to_string).collect();
         metadata.insert("merge_ids".to_owned(), ids.join(","));
@@ -162,10 +170,16 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::SlowReader => (Code::Aborted, ErrorReason::SlowReader),
         Error::Stopping => (Code::Unavailable, ErrorReason::ServerStopping),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::TooManyCallsOfCaller => (Code::ResourceExhausted, ErrorReason::TooManyCallsOfCaller),
+        Error::TooManyWatchesOfCaller => {
+            (Code::ResourceExhausted, ErrorReason::TooManyWatchesOfCaller)
+        }
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),
         Error::Inconsistent { .. } => (Code::DataLoss, ErrorReason::DataLoss),
-        Error::LostRace | Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
+        Error::LostRace | Error::Panicked(_) | Error::Internal(_) => {
+            (Code::Internal, ErrorReason::Internal)
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl TimelineService for Api {
             Watched::Customer(_) => None,
         };
         let tokens = WatchTokens::new(self.store.page_key(), &request);
-        let place = self.watches.place()?;
+        let place = self.watches.place(&actor)?;
         let start = match request.resume_token.as_str() {
             "" => {
                 let id = match watched {

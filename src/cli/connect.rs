@@ -125,12 +125,18 @@ pub fn settings(config: &Config) -> Settings {
         default_deadline: config.default_deadline,
         max_deadline: config.max_deadline,
         max_calls: usize::try_from(config.max_calls).unwrap_or(usize::MAX),
+        max_calls_per_caller: usize::try_from(
+            config.max_calls_per_caller.unwrap_or(config.max_calls.div_ceil(2)),
+        )
+        .unwrap_or(usize::MAX),
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
         watches: WatchBounds {
             heartbeat: config.watch_heartbeat,
             send_timeout: config.watch_send_timeout,
             max_watches: usize::try_from(config.max_watches).unwrap_or(usize::MAX),
+            max_watches_per_caller: usize::try_from(config.max_watches_per_caller)
+                .unwrap_or(usize::MAX),
         },
         rules: rules(config),
         matching: None,

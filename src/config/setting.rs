@@ -5,7 +5,8 @@ use tracing::Level;
 use super::{
     Config, Sources,
     texts::{
-        database, is_none, list, millis, one_of, path, region, rules, shown_list, shown_path, whole,
+        database, half_or, is_none, list, millis, one_of, path, region, rules, shown_half,
+        shown_list, shown_path, whole,
     },
 };
 
@@ -278,6 +279,16 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_calls = n),
     },
     Setting {
+        key: "max_calls_per_caller",
+        scope: Scope::Listening,
+        about: "calls at the same time of one caller that shows a token or a certificate; by \
+                default `half` of `max_calls`",
+        get: |config| shown_half(config.max_calls_per_caller),
+        set: |config, text| {
+            half_or(text, 1_000_000).map(|number| config.max_calls_per_caller = number)
+        },
+    },
+    Setting {
         key: "max_concurrent_streams",
         scope: Scope::Listening,
         about: "calls at the same time on one connection",
@@ -290,6 +301,14 @@ pub const SETTINGS: &[Setting] = &[
         about: "timelines that are watched at the same time; more of them are told to try again",
         get: |config| config.max_watches.to_string(),
         set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_watches = n),
+    },
+    Setting {
+        key: "max_watches_per_caller",
+        scope: Scope::Listening,
+        about: "timelines that one caller that shows a token or a certificate watches at the same \
+                time",
+        get: |config| config.max_watches_per_caller.to_string(),
+        set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_watches_per_caller = n),
     },
     Setting {
         key: "watch_heartbeat_ms",

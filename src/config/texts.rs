@@ -7,6 +7,9 @@ use std::{
 
 use crate::model::MergeRule;
 
+/// The word for half of another setting.
+const HALF: &str = "half";
+
 pub(super) fn database(text: &str) -> Result<String, String> {
     let after = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
     if after("sqlite:") || after("postgres://") || after("postgresql://") {
@@ -86,4 +89,16 @@ pub(super) fn millis(text: &str) -> Result<Duration, String> {
 pub(super) fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// A number, or none for half of another setting.
+pub(super) fn half_or(text: &str, most: u32) -> Result<Option<u32>, String> {
+    if text == HALF {
+        return Ok(None);
+    }
+    whole(text, 1, most).map(Some).map_err(|advice| format!("{advice}, or {HALF}"))
+}
+
+pub(super) fn shown_half(number: Option<u32>) -> String {
+    number.map_or_else(|| HALF.to_owned(), |number| number.to_string())
 }

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::timeout;
 
-use crate::error::Error;
+use crate::{error::Error, incident};
 
 /// How long a transaction may take. The database's own limits end a statement earlier; this one is
 /// for a connection whose other side has vanished without a word. It is longer than the wait for a
@@ -21,7 +21,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send,
 {
-    let task = tokio::spawn(async move {
+    incident::spawned(async move {
         for _ in 0..TRIES {
             match timeout(BOUND, write()).await {
                 Ok(Err(Error::LostRace)) => {}
@@ -30,8 +30,8 @@ where
             }
         }
         Err(Error::LostRace)
-    });
-    task.await.map_err(|_| Error::Internal("a write task failed".to_owned()))?
+    })
+    .await
 }
 
 /// What a caller is told whose write lost every race.

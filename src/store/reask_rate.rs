@@ -14,6 +14,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::Error,
+    incident,
     model::{Channel, Micros, ReaskCount},
 };
 
@@ -140,12 +141,12 @@ impl Store {
         let permit = Arc::clone(&self.searches).acquire_owned().await;
         let store = self.clone();
         // A caller that gives up does not stop the statement: the permit stays with it.
-        let task = tokio::spawn(async move {
+        incident::spawned(async move {
             let _permit = permit;
             Ok(on_db!(&store.db, |c| {
                 sqlx::query_as(OF_ALL).bind(from).bind(before).fetch_all(c).await?
             }))
-        });
-        task.await.map_err(|_| Error::Internal("a count failed".to_owned()))?
+        })
+        .await
     }
 }

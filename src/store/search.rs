@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    incident,
     model::{Order, Position},
 };
 
@@ -68,15 +69,15 @@ impl Store {
         // A caller that gives up does not stop the statement: the permit stays with it.
         let permit = Arc::clone(&self.searches).acquire_owned().await;
         let store = self.clone();
-        let task = tokio::spawn(async move {
+        incident::spawned(async move {
             let _permit = permit;
             let (entries, next) = store.search(&[], &words, &request).await?;
             if !store.restricted.is_any() {
                 return Ok((entries, next));
             }
             Ok((entries.without(|record| store.is_restricted(record))?, next))
-        });
-        task.await.map_err(|_| Error::Internal("a search failed".to_owned()))?
+        })
+        .await
     }
 
     /// Within some records, or within all where there are none.

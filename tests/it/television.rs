@@ -31,7 +31,7 @@ async fn tell(database: &Database, briefed: bool) -> (String, pb::ReaskRate) {
     let mut text = Vec::new();
     let stage = Stage {
         store: &store,
-        services: &server.connect().await,
+        services: &server.channel().await,
         moved,
         look: &Look { width: 96, colour: false, zone, full: false },
         pause: Duration::ZERO,

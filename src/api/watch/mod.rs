@@ -13,19 +13,22 @@ pub use event::EncodedEvent;
 pub use stream::WatchStream;
 pub use token::WatchTokens;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch::Receiver},
+    sync::{mpsc, oneshot, watch::Receiver},
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use crate::{
     api::{
-        caller::{Right, Scope},
+        caller::{Actor, Right, Scope},
         mask,
+        places::{Full, Place, Places},
     },
     error::Error,
+    incident,
+    pb::Work,
     store::{Frames, Watch, WatchedEntry},
 };
 use event::Event;
@@ -42,26 +45,31 @@ pub struct WatchBounds {
     pub send_timeout: Duration,
     /// How many watches there may be at once.
     pub max_watches: usize,
+    /// How many of them each caller may have that shows who it is.
+    pub max_watches_per_caller: usize,
 }
 
 /// The watches of a server.
 #[derive(Clone, Debug)]
 pub struct Watches {
     bounds: WatchBounds,
-    places: Arc<Semaphore>,
+    places: Places,
     /// True once the server stops.
     stopping: Receiver<bool>,
 }
 
 impl Watches {
     pub fn new(bounds: WatchBounds, stopping: Receiver<bool>) -> Self {
-        let places = bounds.max_watches.min(Semaphore::MAX_PERMITS);
-        Self { bounds, places: Arc::new(Semaphore::new(places)), stopping }
+        let places = Places::new(bounds.max_watches, bounds.max_watches_per_caller);
+        Self { bounds, places, stopping }
     }
 
-    /// A place for one more.
-    pub fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyWatches)
+    /// A place for one more of a caller.
+    pub fn place(&self, actor: &Actor) -> Result<Place, Error> {
+        self.places.take(Work::Read, Some(actor)).map_err(|full| match full {
+            Full::Shared => Error::TooManyWatches,
+            Full::OfCaller => Error::TooManyWatchesOfCaller,
+        })
     }
 
     /// Follows a watch until the caller, the deadline or the server ends it, or the caller has lost
@@ -72,7 +80,7 @@ impl Watches {
         tokens: WatchTokens,
         deadline: Option<Instant>,
         right: Option<Right>,
-        place: OwnedSemaphorePermit,
+        place: Place,
         scope: Scope,
     ) -> WatchStream {
         let (events, taken) = mpsc::channel(QUEUE);
@@ -110,7 +118,7 @@ impl Watches {
             _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopping),
             () = passed(deadline) => Err(Error::DeadlinePassed),
             error = lost(right) => Err(error),
-            ended = work => ended,
+            ended = incident::caught(work) => ended.flatten(),
         };
         if ended == Err(Error::SlowReader) {
             tracing::info!("a stream was not read in time and is cut off");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -27,8 +27,14 @@ const QUEUE: usize = 8192;
 /// How many accesses one transaction keeps.
 const BATCH: usize = 1024;
 
+/// How many of them may be of callers that are not known: however many calls strangers make, those
+/// of known callers are kept.
+const STRANGERS: usize = QUEUE / 8;
+
 struct Waiting {
     access: Access,
+    /// The place of a stranger, until it is answered.
+    stranger: Option<OwnedSemaphorePermit>,
     answer: oneshot::Sender<Result<(), Error>>,
 }
 
@@ -48,6 +54,7 @@ pub(super) struct Head {
 #[derive(Debug)]
 pub struct Auditor {
     queue: mpsc::Sender<Waiting>,
+    strangers: Arc<Semaphore>,
     /// Nothing until there is a first row, and after a transaction of which nobody knows whether it
     /// was kept: the next row begins another log, and whoever seals looks how far this one came.
     pub(super) head: Arc<Mutex<Option<Head>>>,
@@ -59,7 +66,8 @@ impl Auditor {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let head = Arc::default();
         let writer = tokio::spawn(work(db.clone(), clock, waiting, Arc::clone(&head)));
-        Self { queue, head, writer: Mutex::new(Some(writer)) }
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
+        Self { queue, strangers, head, writer: Mutex::new(Some(writer)) }
     }
 
     /// Stops the writer. What it is in the middle of goes on in a task, and the pools wait for it.
@@ -76,7 +84,10 @@ impl Store {
     /// Keeps an access: it is on disk once this has returned.
     pub async fn keep_access(&self, access: Access) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { access, answer };
+        let is_stranger = access.caller.is_empty();
+        let place = || Arc::clone(&self.auditor.strangers).try_acquire_owned();
+        let stranger = is_stranger.then(place).transpose().map_err(|_| Error::Overloaded)?;
+        let waiting = Waiting { access, stranger, answer };
         self.auditor.queue.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Overloaded,
             mpsc::error::TrySendError::Closed(_) => closed(),
@@ -97,10 +108,12 @@ async fn work(
 ) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let (accesses, answers): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|waiting| (waiting.access, waiting.answer)).unzip();
+        let (accesses, answers): (Vec<_>, Vec<_>) = batch
+            .drain(..)
+            .map(|waiting| (waiting.access, (waiting.answer, waiting.stranger)))
+            .unzip();
         let kept = keep(&db, clock, &head, accesses).await;
-        for answer in answers {
+        for (answer, _stranger) in answers {
             // A caller that has gone away needs no answer.
             let _ = answer.send(kept.clone());
         }

@@ -150,7 +150,7 @@ async fn reflected(channel: &Channel, request: MessageRequest) -> MessageRespons
 async fn reflection_lists_the_public_services_and_knows_their_messages() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        let channel = server.connect().await;
+        let channel = server.channel().await;
         let answer = reflected(&channel, MessageRequest::ListServices(String::new())).await;
         let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
         let names: BTreeSet<_> = list.service.iter().map(|it| it.name.as_str()).collect();
@@ -218,7 +218,7 @@ async fn messages_may_be_compressed() {
     use tonic::codec::CompressionEncoding::Gzip;
     on_both(async |database| {
         let server = Server::start(database).await;
-        let channel = server.connect().await;
+        let channel = server.channel().await;
         let mut timeline = TimelineServiceClient::new(channel.clone())
             .send_compressed(Gzip)
             .accept_compressed(Gzip);

@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 
 use prost_reflect::DescriptorPool;
 use throughline::pb;
-use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
-use crate::support::{ROLES, Server, on_both};
+use crate::support::{ROLES, Server, Services, on_both};
 
 /// The matrix that is wanted.
 const MATRIX: &str = include_str!("roles.txt");
 
 /// Whether whoever shows a token, or none, may make a call. What the call says is wrong anyway.
-async fn may(services: &Channel, path: &str, token: Option<&str>) -> bool {
+async fn may(services: &Services, path: &str, token: Option<&str>) -> bool {
     let mut request = Request::new(());
     if let Some(token) = token {
         let token = format!("Bearer {token}").parse().unwrap();

@@ -92,7 +92,7 @@ async fn one_call_more_than_the_server_can_hold_is_refused() {
 }
 
 async fn watch(server: &Server) -> tonic::Streaming<tonic_health::pb::HealthCheckResponse> {
-    let mut health = HealthClient::new(server.connect().await);
+    let mut health = HealthClient::new(server.channel().await);
     let request = HealthCheckRequest { service: String::new() };
     health.watch(request).await.unwrap().into_inner()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use throughline::{clock::Clock, store::Store};
 use tonic::Code;
 
-use crate::support::{Life, NOW, Server, dynamic, on_both};
+use crate::support::{Life, NOW, Server, Services, dynamic, on_both};
 
 /// All rows of a database: caller, actor, purpose, call and code, in their order.
 pub async fn rows(url: &str) -> Vec<(String, String, String, String, i64)> {
@@ -66,7 +66,7 @@ async fn a_customer_sees_every_call_that_was_about_her() {
     .await;
 }
 
-async fn accesses(services: &tonic::transport::Channel, customer: &str) -> Vec<Value> {
+async fn accesses(services: &Services, customer: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut token = json!("");
     loop {

@@ -15,7 +15,7 @@ use tonic::{Code, transport::Endpoint};
 
 use crate::{
     cli::process::{Running, serve_on},
-    support::{Database, TempFolder, dynamic, on_both},
+    support::{Database, Services, TempFolder, dynamic, on_both},
 };
 
 use super::kept::rows;
@@ -39,6 +39,7 @@ async fn call(
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut answered = Vec::new();
     let Ok(services) = endpoint.tcp_nodelay(true).connect().await else { return answered };
+    let services = Services::new(services);
     let nobody = json!({"customer_id": "018f0000-0000-7000-8000-000000000001"});
     loop {
         let actor = format!("actor-{}", made.fetch_add(1, Ordering::SeqCst));

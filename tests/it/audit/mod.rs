@@ -3,4 +3,5 @@
 mod kept;
 mod killed;
 mod purposes;
+mod strangers;
 mod tampered;

@@ -272,7 +272,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
     ];
     let server = Secured::start(&files, Clock::Fixed(NOW)).await;
     let refusal = refusal();
-    let check = async |channel: &Channel, (what, check, headers): &Row| {
+    let check = async |channel: &Services, (what, check, headers): &Row| {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
         log.take();
         let status = ask(channel, &headers).await.expect_err(what);

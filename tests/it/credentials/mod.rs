@@ -35,12 +35,12 @@ use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use tonic::{
     Request, Status,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
 
 use crate::{
     calls::{account, identify},
-    support::{Authority, NOW, TempFolder},
+    support::{Authority, NOW, Services, TempFolder},
 };
 
 /// The time of the server, in seconds.
@@ -226,17 +226,18 @@ impl Secured {
     async fn connect(
         &self,
         identity: Option<(String, String)>,
-    ) -> Result<Channel, tonic::transport::Error> {
+    ) -> Result<Services, tonic::transport::Error> {
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.ours.pem));
         if let Some((certificate, key)) = identity {
             tls = tls.identity(Identity::from_pem(certificate, key));
         }
         let url = format!("https://localhost:{}", self.address.port());
-        Endpoint::from_shared(url).unwrap().tls_config(tls).unwrap().connect().await
+        let endpoint = Endpoint::from_shared(url).unwrap().tls_config(tls).unwrap();
+        endpoint.connect().await.map(Services::new)
     }
 
     /// A connection that shows a certificate of names.
-    async fn named(&self, names: &[&str]) -> Channel {
+    async fn named(&self, names: &[&str]) -> Services {
         self.connect(Some(self.ours.certificate_of(names))).await.unwrap()
     }
 
@@ -254,7 +255,7 @@ impl Secured {
 }
 
 /// A call that finds nobody, and is so answered where its caller is known.
-async fn ask(channel: &Channel, headers: &[(&'static str, &str)]) -> Result<(), Status> {
+async fn ask(channel: &Services, headers: &[(&'static str, &str)]) -> Result<(), Status> {
     let who = Customer::Identifier(account("who-is-not-there"));
     let mut request = Request::new(GetCustomerRequest { customer: Some(who) });
     for (name, value) in headers {
@@ -269,12 +270,12 @@ async fn ask(channel: &Channel, headers: &[(&'static str, &str)]) -> Result<(), 
 }
 
 /// A call with a token.
-async fn ask_with(channel: &Channel, token: &str) -> Result<(), Status> {
+async fn ask_with(channel: &Services, token: &str) -> Result<(), Status> {
     ask(channel, &[("authorization", &format!("Bearer {token}"))]).await
 }
 
 /// Asks until the answer is as it should be.
-async fn until(channel: &Channel, token: &str, is_known: bool) {
+async fn until(channel: &Services, token: &str, is_known: bool) {
     let begun = Instant::now();
     while ask_with(channel, token).await.is_ok() != is_known {
         assert!(begun.elapsed() < LATE, "the server does not take it over");
@@ -296,7 +297,7 @@ fn refusal() -> Status {
 }
 
 /// A customer, by a caller who may make one.
-async fn customer(channel: &Channel) -> String {
+async fn customer(channel: &Services) -> String {
     let call = identify(vec![account("anna")]);
     let answer = CustomerServiceClient::new(channel.clone()).identify_customer(call).await;
     let customer: pb::Customer = answer.unwrap().into_inner().customer.unwrap();

@@ -16,7 +16,7 @@ use throughline::{
         timeline_service_client::TimelineServiceClient,
     },
 };
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt as _;
 
 use super::{
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     calls::{by, email, list, note, to},
     random::Random,
-    support::{Database, NOW, Server, settings},
+    support::{Database, NOW, Server, Services, settings},
 };
 
 const WORKERS: usize = 12;
@@ -57,7 +57,7 @@ pub type Acknowledged = (String, String);
 
 /// What the workers share.
 struct Race {
-    clients: Vec<(CustomerServiceClient<Channel>, TimelineServiceClient<Channel>)>,
+    clients: Vec<(CustomerServiceClient<Services>, TimelineServiceClient<Services>)>,
     ids: Vec<String>,
     /// How often a call that finds the store busy is made.
     tries: usize,

@@ -18,7 +18,7 @@ use super::{Watching, assert_ended, ids, resume, watch, watch_all};
 use crate::{
     calls::{Refusal, account, note, refusal, said, to},
     identity::with_token,
-    support::{NOW, Server, on_both, settings},
+    support::{NOW, Server, Services, on_both, settings},
 };
 
 const ENDLESS: Duration = Duration::from_secs(3600);
@@ -96,7 +96,8 @@ async fn a_watch_ends_when_its_token_is_taken_away_or_may_not_watch_any_more() {
 async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
     on_both(async |database| {
         let settings = with(|bounds| {
-            *bounds = WatchBounds { heartbeat: SHORT, send_timeout: SHORT, max_watches: 1 };
+            *bounds =
+                WatchBounds { heartbeat: SHORT, send_timeout: SHORT, max_watches: 1, ..*bounds };
         });
         let server = Server::start_with(database, settings).await;
         let anna = server.made(vec![account("anna")]).await;
@@ -104,7 +105,7 @@ async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
         let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
         let small = endpoint.initial_stream_window_size(1 << 16);
         let channel = small.initial_connection_window_size(1 << 16).connect().await.unwrap();
-        let stuck = TimelineServiceClient::new(channel);
+        let stuck = TimelineServiceClient::new(Services::new(channel));
         let mut stuck = Watching::begin(&stuck, watch_all(&anna.id)).await;
         let mut client = server.timeline.clone();
         let too_many = Refusal::new(Code::ResourceExhausted, "TOO_MANY_WATCHES", []);

@@ -18,10 +18,14 @@ use throughline::pb::{
     watch_timeline_response::Event,
 };
 use tokio::time::timeout;
-use tonic::{Code, IntoRequest, Status, Streaming, transport::Channel};
+use tonic::{Code, IntoRequest, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use crate::{calls::Refusal, calls::refusal, support::Server};
+use crate::{
+    calls::Refusal,
+    calls::refusal,
+    support::{Server, Services},
+};
 
 /// A watch from which nothing has come for so long is broken.
 const LATE: Duration = Duration::from_secs(120);
@@ -56,7 +60,7 @@ pub struct Watching {
 impl Watching {
     /// Begins a watch, which must be accepted.
     pub async fn begin(
-        client: &TimelineServiceClient<Channel>,
+        client: &TimelineServiceClient<Services>,
         call: impl IntoRequest<pb::WatchTimelineRequest>,
     ) -> Self {
         let stream = client.clone().watch_timeline(call).await.unwrap().into_inner();

@@ -14,13 +14,13 @@ use throughline::{
     pb::{self, timeline_service_client::TimelineServiceClient, watch_timeline_response::Event},
 };
 use tokio::sync::watch;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 use super::{ids, resume, watch_all};
 use crate::{
     calls::{account, note, to},
     random::Random,
-    support::{Database, Server, on_both, settings},
+    support::{Database, Server, Services, on_both, settings},
 };
 
 const WRITERS: usize = 8;
@@ -46,7 +46,7 @@ struct World {
     is_done: watch::Sender<bool>,
 }
 
-type Client = TimelineServiceClient<Channel>;
+type Client = TimelineServiceClient<Services>;
 
 impl World {
     /// A connection of its own to one of the servers, once one answers.
@@ -55,7 +55,7 @@ impl World {
             let address = self.addresses.lock().unwrap()[random.below(SERVERS)];
             let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
             match endpoint.tcp_nodelay(true).connect().await {
-                Ok(channel) => return TimelineServiceClient::new(channel),
+                Ok(channel) => return TimelineServiceClient::new(Services::new(channel)),
                 Err(_) => tokio::task::yield_now().await,
             }
         }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use throughline::{clock::Clock, config::read_callers, server::Settings};
-use tonic::{Code, transport::Channel};
+use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::support::{Life, NOW, Server, dynamic, on_both, settings};
+use crate::support::{Life, NOW, Server, Services, dynamic, on_both, settings};
 
 /// Of a caller who works on the web, and sees of the phone that something happened there.
 const WEB: &str = "channels = ['web', 'chat']\nother_channels = 'masked'\n";
@@ -28,7 +28,7 @@ pub fn with_callers(more: &[(&str, &str)]) -> Settings {
 }
 
 pub struct As<'a> {
-    pub services: &'a Channel,
+    pub services: &'a Services,
     pub token: &'a str,
 }
 
@@ -114,7 +114,7 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
 }
 
 /// The entries that a watch brings, in the words of Debug.
-async fn watched(services: Channel, customer: &str, token: &str) -> String {
+async fn watched(services: Services, customer: &str, token: &str) -> String {
     use throughline::pb;
     let mut timeline = pb::timeline_service_client::TimelineServiceClient::new(services);
     let call = crate::live::watch_all(customer);

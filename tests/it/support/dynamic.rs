@@ -10,9 +10,9 @@ use tonic::{
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     codegen::http::uri::PathAndQuery,
-    transport::Channel,
 };
 
+use super::Services;
 use prost::{
     Message as _,
     bytes::{Buf as _, BufMut as _},
@@ -34,7 +34,7 @@ pub fn method(name: &str) -> MethodDescriptor {
 
 /// Makes a call; of a stream the first message is the answer. `metadata` are names and values.
 pub async fn call(
-    services: &Channel,
+    services: &Services,
     name: &str,
     message: Value,
     metadata: &[(&'static str, &str)],

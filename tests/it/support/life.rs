@@ -1,13 +1,13 @@
 //! A customer's life in which each call of the contract is made, and answered.
 
 use serde_json::{Value, json};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
-use super::dynamic;
+use super::{Services, dynamic};
 
 /// The calls of a life, in their order, each with its name and what was asked.
 pub struct Life {
-    services: Channel,
+    services: Services,
     metadata: Vec<(&'static str, String)>,
     /// The customer.
     pub anna: String,
@@ -20,7 +20,7 @@ pub struct Life {
 
 impl Life {
     /// Lives it.
-    pub async fn live(services: Channel, metadata: &[(&'static str, &str)]) -> Self {
+    pub async fn live(services: Services, metadata: &[(&'static str, &str)]) -> Self {
         let metadata = metadata.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let (anna, other, calls) = (String::new(), String::new(), Vec::new());
         let mut life = Self { services, metadata, anna, other, calls, requests: 0 };
@@ -32,7 +32,7 @@ impl Life {
     }
 
     /// Lives it as far as there is a customer with a purchase and an open case.
-    pub async fn begun(services: Channel) -> Self {
+    pub async fn begun(services: Services) -> Self {
         let (anna, other, calls) = (String::new(), String::new(), Vec::new());
         let mut life = Self { services, metadata: Vec::new(), anna, other, calls, requests: 0 };
         life.begin().await;

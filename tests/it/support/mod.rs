@@ -1,6 +1,7 @@
 //! What tests stand on: databases of both kinds, folders that go away, the server with clients.
 
 mod authority;
+pub mod canary;
 pub mod dynamic;
 mod folder;
 mod life;
@@ -10,6 +11,7 @@ mod server;
 pub mod wire;
 
 pub use authority::Authority;
+pub use canary::Services;
 pub use folder::TempFolder;
 pub use life::Life;
 pub use rows::RowCounter;

@@ -21,7 +21,7 @@ use throughline::{
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
 
-use super::Database;
+use super::{Database, Services, canary};
 
 /// The time of every server that [`Server::start`] starts: 2026-03-14T12:00:00Z, a Saturday.
 pub const NOW: Micros = 1_773_489_600_000_000;
@@ -41,11 +41,11 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// The real server on a port of its own, and clients of it.
 pub struct Server {
     pub address: SocketAddr,
-    pub customers: CustomerServiceClient<Channel>,
-    pub timeline: TimelineServiceClient<Channel>,
-    pub cases: CaseServiceClient<Channel>,
-    pub purchases: PurchaseServiceClient<Channel>,
-    pub privacy: PrivacyServiceClient<Channel>,
+    pub customers: CustomerServiceClient<Services>,
+    pub timeline: TimelineServiceClient<Services>,
+    pub cases: CaseServiceClient<Services>,
+    pub purchases: PurchaseServiceClient<Services>,
+    pub privacy: PrivacyServiceClient<Services>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -56,12 +56,14 @@ pub fn settings(clock: Clock) -> Settings {
         default_deadline: Duration::from_secs(60),
         max_deadline: Duration::from_secs(120),
         max_calls: 1024,
+        max_calls_per_caller: 512,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
         watches: WatchBounds {
             heartbeat: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),
             max_watches: 1024,
+            max_watches_per_caller: 512,
         },
         rules: Rules::new(clock),
         callers: callers(),
@@ -126,10 +128,8 @@ impl Server {
 
     /// Over the database of a URL.
     pub async fn start_at(url: &str, settings: Settings) -> Self {
-        // What the server has to say is shown with a test that fails.
-        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
-        let _ = log.with_test_writer().without_time().try_init();
-
+        // Before the store says anything.
+        canary::start_log();
         let store = Store::open(url, CONNECTIONS, settings.rules.clock).await.unwrap();
         Self::start_over(store, settings).await
     }
@@ -145,7 +145,7 @@ impl Server {
             let _ = stopped.await;
         }));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = channel.tcp_nodelay(true).connect().await.unwrap();
+        let channel = Services::new(channel.tcp_nodelay(true).connect().await.unwrap());
         Self {
             address,
             customers: CustomerServiceClient::new(channel.clone())
@@ -164,7 +164,12 @@ impl Server {
     }
 
     /// Another connection to the server.
-    pub async fn connect(&self) -> Channel {
+    pub async fn connect(&self) -> Services {
+        Services::new(self.channel().await)
+    }
+
+    /// The same, past the look at what goes over it.
+    pub async fn channel(&self) -> Channel {
         let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
         channel.tcp_nodelay(true).connect().await.unwrap()
     }
@@ -173,5 +178,6 @@ impl Server {
     pub async fn stop(self) {
         let _ = self.stop.send(());
         self.running.await.unwrap().unwrap();
+        canary::scan().assert_no_leak();
     }
 }

@@ -6,6 +6,8 @@ use prost::bytes::Bytes;
 use tokio::net::TcpStream;
 use tonic::Status;
 
+use super::canary::scan;
+
 /// What came back of a call.
 #[derive(Debug)]
 pub enum Answer {
@@ -47,12 +49,19 @@ pub async fn call(
     headers: &[(&'static str, &str)],
     body: Vec<u8>,
 ) -> Answer {
+    if let Some((_, message)) = body.split_at_checked(5) {
+        scan().sent(path, message);
+    }
     let socket = TcpStream::connect(address).await.unwrap();
     let (client, connection) = h2::client::handshake(socket).await.unwrap();
     let connection = tokio::spawn(connection);
     let answer = exchange(client, address, path, headers, body).await;
     connection.abort();
-    answer.unwrap_or(Answer::Reset)
+    let answer = answer.unwrap_or(Answer::Reset);
+    if let Answer::Status(status, _) = &answer {
+        scan().answered(path, status);
+    }
+    answer
 }
 
 async fn exchange(

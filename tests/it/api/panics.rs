@@ -1,0 +1,148 @@
+//! A fault of ours that panics: its call is answered, and the log has where it was.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io::{self, Write},
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use throughline::{
+    api::{
+        caller::Callers,
+        guard::{Bounds, GuardLayer},
+    },
+    clock::Clock,
+    error::Error,
+    incident,
+    pb::{GetEntryRequest, timeline_service_client::TimelineServiceClient},
+};
+use tokio::net::TcpListener;
+use tonic::{
+    Code, Status,
+    body::Body,
+    server::NamedService,
+    transport::{Endpoint, Server, server::TcpIncoming},
+};
+use tonic_types::StatusExt as _;
+use tower::Service;
+use tracing::subscriber::set_default;
+use uuid::Uuid;
+
+use crate::support::{NOW, canary};
+
+/// What a panic says may quote somebody.
+const TEXT: &str = "anna.larsen@example.net";
+
+/// Stands where the services do.
+#[derive(Clone)]
+struct Panics;
+
+impl NamedService for Panics {
+    const NAME: &'static str = "throughline.v1.TimelineService";
+}
+
+impl Service<Request<Body>> for Panics {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        Box::pin(async { panic!("{TEXT}") })
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The line of the log of an incident.
+fn line(log: &Log, incident: Uuid) -> String {
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(!log.contains(TEXT), "{log}");
+    let incident = incident.to_string();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(&incident)).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    lines[0].to_owned()
+}
+
+/// The log of this thread, on which all of its tasks run.
+fn logging() -> (Log, tracing::subscriber::DefaultGuard) {
+    canary::start_log();
+    let log = Log::default();
+    let writer = log.clone();
+    let writing = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    (log, set_default(writing.finish()))
+}
+
+fn incident_of(status: &Status) -> Uuid {
+    assert_eq!((status.code(), status.message()), (Code::Internal, "internal error"));
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap();
+    assert_eq!(info.reason, "INTERNAL");
+    info.metadata["incident"].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of() {
+    let (log, _logging) = logging();
+    let bounds = Bounds {
+        default_deadline: Duration::from_secs(60),
+        max_deadline: Duration::from_secs(60),
+        max_calls: 1,
+        max_calls_per_caller: 1,
+    };
+    let guard = GuardLayer::new(bounds, Clock::Fixed(NOW), Callers::default(), None);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Server::builder().layer(guard).add_service(Panics);
+    let serving = tokio::spawn(router.serve_with_incoming(TcpIncoming::from(listener)));
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let mut client = TimelineServiceClient::new(endpoint.connect().await.unwrap());
+    let mut incidents = Vec::new();
+    // The only place is free again each time.
+    for _ in 0..3 {
+        let status = client.get_entry(GetEntryRequest::default()).await.unwrap_err();
+        assert!(!format!("{status:?}").contains(TEXT));
+        let incident = incident_of(&status);
+        assert!(line(&log, incident).contains("tests/it/api/panics.rs:"));
+        // The line says of which call.
+        let id = status.metadata().get("x-request-id").unwrap().to_str().unwrap();
+        assert!(line(&log, incident).contains(id));
+        incidents.push(incident);
+    }
+    incidents.dedup();
+    assert_eq!(incidents.len(), 3);
+    serving.abort();
+}
+
+/// As writes are done.
+#[tokio::test]
+async fn a_task_that_panics_ends_its_call_in_the_same_way() {
+    let (log, _logging) = logging();
+    let work = async { if TEXT.is_empty() { Ok(()) } else { panic!("{TEXT}") } };
+    let error = incident::spawned(work).await.unwrap_err();
+    let Error::Panicked(incident) = error.clone() else { panic!("{error:?}") };
+    assert!(line(&log, incident).contains("tests/it/api/panics.rs:"));
+    assert_eq!(incident_of(&error.into()), incident);
+}

@@ -1,0 +1,76 @@
+//! However many calls strangers make, it is kept who else called.
+
+use futures_util::FutureExt as _;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use throughline::{clock::Clock, error::Error, model::Access, store::Store};
+
+use super::kept::rows;
+use crate::{
+    blocked::BlockedWrites,
+    support::{NOW, on_both},
+};
+
+/// More than may wait, of callers that are not known.
+const MANY: usize = 10_000;
+
+#[tokio::test]
+async fn strangers_leave_room_for_the_calls_of_others() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
+        let access = |caller: &str| Access {
+            at: NOW,
+            caller: caller.to_owned(),
+            actor: caller.to_owned(),
+            purpose: String::new(),
+            call: "GetCustomer".to_owned(),
+            data: "identity".to_owned(),
+            code: 0,
+            customers: Vec::new(),
+            case_id: None,
+        };
+        // Nothing is kept for a while.
+        let mut lock = None;
+        let mut blocked = None;
+        if database.url.starts_with("sqlite:") {
+            blocked = Some(BlockedWrites::of(database).await);
+        } else {
+            let mut connection = PgConnection::connect(&database.url).await.unwrap();
+            connection.execute("begin").await.unwrap();
+            connection.execute("lock table audit_log in exclusive mode").await.unwrap();
+            lock = Some(connection);
+        }
+        let mut waiting = Vec::new();
+        let mut shed = 0;
+        for _ in 0..MANY {
+            let mut kept = Box::pin(store.keep_access(access("")));
+            match (&mut kept).now_or_never() {
+                None => waiting.push(kept),
+                Some(answer) => {
+                    assert_eq!(answer, Err(Error::Overloaded));
+                    shed += 1;
+                }
+            }
+        }
+        assert!(shed > MANY / 2 && !waiting.is_empty(), "{shed}");
+        let mut known: Vec<_> =
+            (0..4096).map(|_| Box::pin(store.keep_access(access("shop")))).collect();
+        assert!(known.iter_mut().all(|kept| kept.now_or_never().is_none()));
+        if let Some(blocked) = blocked {
+            blocked.release().await;
+        }
+        if let Some(mut connection) = lock {
+            connection.execute("rollback").await.unwrap();
+        }
+        let strangers = waiting.len();
+        for kept in waiting.into_iter().chain(known) {
+            kept.await.unwrap();
+        }
+        // There is room for strangers again.
+        store.keep_access(access("")).await.unwrap();
+        store.close().await;
+        let rows = rows(&database.url).await;
+        let of = |caller: &str| rows.iter().filter(|row| row.0 == caller).count();
+        assert_eq!((of("shop"), of("")), (4096, strangers + 1));
+    })
+    .await;
+}
