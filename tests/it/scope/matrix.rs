@@ -168,10 +168,18 @@ async fn each_cell_of_the_matrix_is_as_it_is_wanted() {
             }
             writeln!(table, "{state}").unwrap();
             for method in dynamic::methods() {
+                // Whose answers are the same stand together; those who may not call are left out.
+                let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
                 for (name, cells) in &columns {
                     let cell = cells.get(method.name());
                     let cell = cell.unwrap_or_else(|| panic!("no call of {}", method.name()));
-                    writeln!(table, "  {:<24} {name:<16} {cell}", method.name()).unwrap();
+                    if cell != "-" {
+                        rows.entry(cell).or_default().push(name);
+                    }
+                }
+                for (cell, names) in rows {
+                    let names = names.join(" ");
+                    writeln!(table, "  {:<24} {names}: {cell}", method.name()).unwrap();
                 }
             }
         }
