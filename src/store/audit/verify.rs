@@ -1,6 +1,6 @@
 //! Whether who looked is what was written: every row and every seal is hashed again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -68,14 +68,16 @@ impl Sum {
 }
 
 impl Store {
-    /// Reads all accesses and seals, and tells what does not fit. `outside` are the seals that were
-    /// written down elsewhere; without them nobody can tell that all was made anew, or that the end
-    /// was cut off.
+    /// Reads all accesses and seals, and tells what does not fit; calls may go on meanwhile.
+    /// `outside` are the seals that were written down elsewhere; without them nobody can tell that
+    /// all was made anew, or that the end was cut off.
     pub async fn verify_accesses(&self, outside: &[Seal]) -> Result<Verified, Error> {
         let mut found = Verified::default();
+        let heads = self.heads().await?;
         let logs = self.verify_seals(outside, &mut found).await?;
-        let looks = self.verify_rows(&logs, &mut found).await?;
-        if self.sum_looks().await? != looks {
+        self.verify_heads(&heads, &logs, &mut found).await?;
+        let (looks, counts) = self.verify_rows(&logs, &mut found).await?;
+        if self.sum_looks(&counts).await? != looks {
             found.wrong("audit_looks does not hold what audit_log holds".to_owned());
         }
         Ok(found)
@@ -118,30 +120,45 @@ impl Store {
         for number in missing {
             found.wrong(format!("seal {number}: is missing, but stands outside of the database"));
         }
-        let heads: Vec<(i64, i64, Vec<u8>)> =
-            on_db!(&self.db, |c| sqlx::query_as(HEADS).fetch_all(c).await?);
-        for (log, sealed, hash) in &heads {
-            let last = logs.get(log).and_then(|sealed| sealed.last_key_value());
-            if last != Some((sealed, &digest(hash))) {
-                found.wrong(format!("log {log:016x}: audit_heads is not what its last seal says"));
-            }
-        }
-        if heads.len() != logs.len() {
-            found.wrong("audit_heads does not hold the logs that are sealed".to_owned());
-        }
         found.logs = logs.len();
         Ok(logs)
     }
 
-    /// The rows of all logs against their seals. Whom they tell of is answered.
+    async fn heads(&self) -> Result<Vec<(i64, i64, Vec<u8>)>, Error> {
+        Ok(on_db!(&self.db, |c| sqlx::query_as(HEADS).fetch_all(c).await?))
+    }
+
+    /// What the work of sealing goes by, as it was before the seals were read: each is a seal, and
+    /// each log that is sealed has one.
+    async fn verify_heads(
+        &self,
+        heads: &[(i64, i64, Vec<u8>)],
+        logs: &HashMap<i64, Sealed>,
+        found: &mut Verified,
+    ) -> Result<(), Error> {
+        for (log, sealed, hash) in heads {
+            let seal = logs.get(log).and_then(|seals| seals.get(sealed));
+            if seal != Some(&digest(hash)) {
+                found.wrong(format!("log {log:016x}: audit_heads is not what a seal says"));
+            }
+        }
+        let known: HashSet<i64> = self.heads().await?.into_iter().map(|(log, ..)| log).collect();
+        if !logs.keys().all(|log| known.contains(log)) {
+            found.wrong("audit_heads does not hold the logs that are sealed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The rows of all logs against their seals. Whom they tell of is answered, and how many rows
+    /// each log has.
     async fn verify_rows(
         &self,
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
-    ) -> Result<Sum, Error> {
+    ) -> Result<(Sum, HashMap<i64, i64>), Error> {
         let mut looks = Sum::default();
         let mut behind = Uuid::nil();
-        let mut begun: Vec<i64> = Vec::new();
+        let mut counts: HashMap<i64, i64> = HashMap::new();
         // The log at hand, how many rows of it were read, and their hash.
         let (mut log, mut count, mut hash) = (0, 0, [0; 32]);
         loop {
@@ -150,11 +167,10 @@ impl Store {
             for row in rows {
                 found.accesses += 1;
                 let (of, number) = audit::place(row.id);
-                if begun.is_empty() || of != log {
-                    if !begun.is_empty() {
+                if counts.is_empty() || of != log {
+                    if !counts.is_empty() {
                         end_log(logs, log, count, found);
                     }
-                    begun.push(of);
                     (log, count, hash) = (of, 0, audit::start(of));
                     if !logs.contains_key(&of) {
                         found.wrong(format!("log {of:016x}: no seal knows it"));
@@ -164,6 +180,7 @@ impl Store {
                     found.wrong(format!("log {log:016x}: access {} is missing", count + 1));
                 }
                 (count, hash) = (number, audit::next(&hash, &row));
+                counts.insert(log, count);
                 let seal = logs.get(&log).and_then(|sealed| sealed.get(&count));
                 if seal.is_some_and(|seal| *seal != hash) {
                     let problem = format!("log {log:016x}: its {count} first accesses are not");
@@ -175,30 +192,46 @@ impl Store {
             }
             behind = newest;
         }
-        if !begun.is_empty() {
+        if !counts.is_empty() {
             end_log(logs, log, count, found);
         }
         for (log, sealed) in logs {
             let last = sealed.last_key_value().map_or(0, |(last, _)| *last);
-            if last > 0 && !begun.contains(log) {
+            if last > 0 && !counts.contains_key(log) {
                 found.wrong(format!("log {log:016x}: all of its {last} accesses are missing"));
             }
         }
-        Ok(looks)
+        Ok((looks, counts))
     }
 
-    async fn sum_looks(&self) -> Result<Sum, Error> {
+    /// The looks at customers, as far as they are of the rows that were read.
+    async fn sum_looks(&self, counts: &HashMap<i64, i64>) -> Result<Sum, Error> {
         let mut sum = Sum::default();
+        let mut others: HashSet<i64> = HashSet::new();
         let mut behind = (Uuid::nil(), i64::MIN, Uuid::nil());
         loop {
             let looks: Vec<(Uuid, i64, Uuid)> = on_db!(&self.db, |c| {
                 let query = sqlx::query_as(LOOKS).bind(behind.0).bind(behind.1).bind(behind.2);
                 query.bind(PAGE).fetch_all(c).await?
             });
-            let Some(last) = looks.last() else { return Ok(sum) };
+            let Some(last) = looks.last() else { break };
             behind = *last;
-            looks.iter().for_each(|(customer, at, access)| sum.add(*customer, *at, *access));
+            for (customer, at, access) in looks {
+                let (log, count) = audit::place(access);
+                match counts.get(&log) {
+                    // One that was kept since.
+                    Some(read) if count > *read => {}
+                    Some(_) => sum.add(customer, at, access),
+                    None => drop(others.insert(log)),
+                }
+            }
         }
+        // A log that began since is known by now; any other look was put in by somebody.
+        let known: HashSet<i64> = self.heads().await?.into_iter().map(|(log, ..)| log).collect();
+        for log in others.difference(&known) {
+            sum.add(Uuid::nil(), *log, Uuid::nil());
+        }
+        Ok(sum)
     }
 }
 

@@ -230,6 +230,11 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
         }
         16 => format!("delete from audit_seals where number = {number}"),
         17 => format!("delete from audit_looks where (customer_id, at, access_id) in {look}"),
+        18 if one % 2 == 0 => format!(
+            "insert into audit_looks (customer_id, at, access_id) \
+             select customer_id, at, {new_id} from audit_looks where \
+             (customer_id, at, access_id) in {look}"
+        ),
         18 => format!(
             "update audit_looks set at = at + 1 where (customer_id, at, access_id) in {look}"
         ),
@@ -311,6 +316,39 @@ async fn every_change_of_what_was_kept_is_found() {
         make_anew(&mut owner, &mut random).await;
         assert_eq!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0]);
         assert_ne!(store.verify_accesses(&outside).await.unwrap().problems, [""; 0]);
+        store.close().await;
+    })
+    .await;
+}
+
+/// Calls that go on while it is verified are no changes.
+#[tokio::test]
+async fn what_is_kept_meanwhile_is_no_change() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
+        let (is_over, mut over) = tokio::sync::watch::channel(false);
+        let keeping = {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut random = Random::new(5);
+                while !*over.borrow_and_update() {
+                    for _ in 0..20 {
+                        store.keep_access(random_access(&mut random)).await.unwrap();
+                    }
+                    store.seal_accesses().await.unwrap();
+                }
+            })
+        };
+        for round in 0..30 {
+            // Another process comes and goes.
+            let other = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+            other.keep_access(random_access(&mut Random::new(round))).await.unwrap();
+            let found = store.verify_accesses(&[]).await.unwrap();
+            assert_eq!(found.problems, [""; 0], "round {round}");
+            other.close().await;
+        }
+        is_over.send_replace(true);
+        keeping.await.unwrap();
         store.close().await;
     })
     .await;
