@@ -230,7 +230,7 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
         }
         16 => format!("delete from audit_seals where number = {number}"),
         17 => format!("delete from audit_looks where (customer_id, at, access_id) in {look}"),
-        18 if one % 2 == 0 => format!(
+        18 if one.is_multiple_of(2) => format!(
             "insert into audit_looks (customer_id, at, access_id) \
              select customer_id, at, {new_id} from audit_looks where \
              (customer_id, at, access_id) in {look}"
