@@ -116,7 +116,7 @@ impl Bounds {
 /// What a caller is known by that has no token of ours.
 #[derive(Args, Debug)]
 struct KnownBy {
-    /// The [[issuer]] of the file that its tokens are of
+    /// The issuer of its tokens, as the file names it
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
     /// The claim sub of its tokens
