@@ -5,7 +5,7 @@
 alter table customers add column restricted boolean not null default false;
 alter table customers add column held boolean not null default false;
 
--- Read each second by every server; almost nobody is in it.
+-- Read twice a second by every server; almost nobody is in it.
 create index customers_restricted on customers (id) where restricted;
 
 -- A restriction, under each record of the person. It holds while `lifted_at` is null; the columns
@@ -24,10 +24,3 @@ create table restrictions (
     lift_reason text not null,
     primary key (customer_id, id)
 );
-
--- An export finds whatever names a record.
-create index if not exists ledger_by_customer on ledger (customer_id);
-create index if not exists merges_by_into on merges (into_id);
-create index if not exists merges_by_asked_into on merges (asked_into_id);
-create index if not exists merges_by_asked_from on merges (asked_from_id);
-create index if not exists merge_approvals_by_other on merge_approvals (other_id);

@@ -1,5 +1,7 @@
 //! Who looked at a customer.
 
+use std::cmp::Reverse;
+
 use uuid::Uuid;
 
 use super::{LogRow, kept};
@@ -10,11 +12,11 @@ use crate::{
 };
 
 /// The looks at one record, the last first.
-pub(super) const LOOKS: &str = "select at, access_id from audit_looks \
-    where customer_id = $1 and (at, access_id) < ($2, $3) \
-    order by at desc, access_id desc limit $4";
-pub(super) const GET: &str = "select access_id, at, caller, actor, purpose, call, data, code, \
-    customers, case_id from audit_log where access_id = $1";
+pub(super) const LOOKS: &str = "select a.access_id, a.at, a.caller, a.actor, a.purpose, a.call, \
+    a.data, a.code, a.customers, a.case_id \
+    from audit_looks l join audit_log a on a.access_id = l.access_id \
+    where l.customer_id = $1 and (l.at, l.access_id) < ($2, $3) \
+    order by l.at desc, l.access_id desc limit $4";
 
 impl Store {
     /// The accesses to a customer, of merged records to any of them, the last one first, behind
@@ -35,24 +37,18 @@ impl Store {
         let last = Position { occurred_at: i64::MAX, entry_id: Uuid::max() };
         let behind = after.unwrap_or(last);
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut looks: Vec<(i64, Uuid)> = Vec::new();
+        let mut accesses: Vec<KeptAccess> = Vec::new();
         for record in &records {
-            let found: Vec<(i64, Uuid)> = on_db!(&self.db, |c| {
+            let found: Vec<LogRow> = on_db!(&self.db, |c| {
                 let query = sqlx::query_as(LOOKS).bind(record).bind(behind.occurred_at);
                 query.bind(behind.entry_id).bind(count).fetch_all(c).await?
             });
-            looks.extend(found);
+            accesses.extend(found.into_iter().map(kept));
         }
-        looks.sort_unstable_by(|one, other| other.cmp(one));
+        accesses.sort_unstable_by_key(|kept| Reverse((kept.access.at, kept.id)));
         // One call may have told of several of the records.
-        looks.dedup();
-        looks.truncate(limit);
-        let mut accesses = Vec::with_capacity(looks.len());
-        for (_, id) in looks {
-            let row: Option<LogRow> =
-                on_db!(&self.db, |c| sqlx::query_as(GET).bind(id).fetch_optional(c).await?);
-            accesses.extend(row.map(kept));
-        }
+        accesses.dedup_by_key(|kept| kept.id);
+        accesses.truncate(limit);
         Ok(accesses)
     }
 }

@@ -36,9 +36,8 @@ static AUDIT_LOOKS: Table =
     Table { name: "audit_looks", columns: &["customer_id", "at", "access_id"] };
 
 /// All statements of this folder, with a name, for the test that prepares them.
-pub(super) const TEXTS: [(&str, &str); 10] = [
+pub(super) const TEXTS: [(&str, &str); 9] = [
     ("audit.looks", list::LOOKS),
-    ("audit.get", list::GET),
     ("audit.rows", seal::ROWS),
     ("audit.last_seal", seal::LAST),
     ("audit.set_head", seal::SET_HEAD),

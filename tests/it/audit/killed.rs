@@ -109,7 +109,7 @@ async fn what_was_answered_is_kept_however_a_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "100,000 calls: a minute or two"]
+#[ignore = "100,000 calls on each database: takes some minutes"]
 async fn many_answers_are_kept_however_a_server_ends() {
     on_both(async |database| check(database, Size { kills: 20, calls: 5000 }).await).await;
 }
