@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Subcommand};
 
 use super::{
-    connect::{Client, refuse_missing_file},
+    connect::{refuse_missing_file, with_client},
     failure::Failure,
     json, render, terminal,
 };
@@ -65,15 +65,16 @@ pub async fn run(args: AuditArgs, config: &Config) -> Result<ExitCode, Failure> 
 
 async fn list(args: ListArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let client = Client::connect(args.server.as_deref(), config).await?;
     let request = pb::ListAccessRequest {
         customer_id: args.customer,
         page_size: args.limit,
         page_token: String::new(),
     };
-    let answer = client.privacy.clone().list_access(request).await;
-    let page = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let page = with_client(args.server.as_deref(), config, async |client| {
+        let answer = client.privacy.list_access(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout().lock();
     if args.json {
         for access in &page.accesses {

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    connect::Client,
+    connect::with_client,
     failure::Failure,
     json, render, terminal,
     who::{Selector, Who},
@@ -45,10 +45,12 @@ pub async fn run(args: BriefingArgs, config: &Config) -> Result<(), Failure> {
         seconds: at.as_second(),
         nanos: at.subsec_nanosecond(),
     });
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
     let request = pb::GetBriefingRequest { customer: Some(customer), as_of };
-    let answer = client.timeline.get_briefing(request).await;
-    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
+    let answer = with_client(args.server.as_deref(), config, async |client| {
+        let answer = client.timeline.get_briefing(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout().lock();
     if args.json {
         writeln!(out, "{}", json::to_json("GetBriefingResponse", &answer)?)?;
@@ -57,5 +59,5 @@ pub async fn run(args: BriefingArgs, config: &Config) -> Result<(), Failure> {
     } else {
         write!(out, "{}", render::candidates(&answer.candidates, &look))?;
     }
-    client.close().await
+    Ok(())
 }

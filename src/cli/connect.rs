@@ -148,9 +148,20 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
+/// Makes calls at the server at a URL, or at the services over the configured database, which are
+/// ended behind them however they went: who looked is sealed then.
+pub async fn with_client<T>(
+    server: Option<&str>,
+    config: &Config,
+    calls: impl AsyncFnOnce(&mut Client) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut client = Client::connect(server, config).await?;
+    let done = calls(&mut client).await;
+    client.end(done).await
+}
+
 impl Client {
-    /// The services of the server at a URL, or of the configured database.
-    pub async fn connect(server: Option<&str>, config: &Config) -> Result<Self, Failure> {
+    async fn connect(server: Option<&str>, config: &Config) -> Result<Self, Failure> {
         if let Some(url) = server {
             return Self::of_server(url, config).await;
         }
@@ -246,15 +257,17 @@ impl Client {
         Failure::of_call(status, self.server.as_deref())
     }
 
-    /// Ends what was started, and waits for it.
-    pub async fn close(self) -> Result<(), Failure> {
+    /// Ends what was started, and waits for it. The first thing that failed is told.
+    pub async fn end<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
         let Self { customers, timeline, privacy, channel, within, .. } = self;
         drop((customers, timeline, privacy, channel));
-        let Some(Within { stop, running }) = within else { return Ok(()) };
+        let Some(Within { stop, running }) = within else { return done };
         // The other end is gone where the services have ended by themselves.
         let _ = stop.send(());
-        running.await.map_err(anyhow::Error::from)??;
-        Ok(())
+        let ended = running.await.map_err(anyhow::Error::from).flatten();
+        let done = done?;
+        ended?;
+        Ok(done)
     }
 }
 

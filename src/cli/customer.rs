@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use super::{
-    connect::Client,
+    connect::with_client,
     failure::Failure,
     json, render, terminal,
     who::{Selector, Who},
@@ -51,12 +51,11 @@ pub struct CustomerArgs {
 pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
     let query = query(&args, config)?;
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
-    let page = match query {
+    let page = with_client(args.server.as_deref(), config, async |client| match query {
         Wanted::Id(id) => {
             let by_id = pb::get_customer_request::Customer::CustomerId(id);
             let customers = vec![client.customer(by_id).await?];
-            pb::SearchCustomersResponse { customers, ..Default::default() }
+            Ok(pb::SearchCustomersResponse { customers, ..Default::default() })
         }
         Wanted::Query(query) => {
             let request = pb::SearchCustomersRequest {
@@ -65,9 +64,10 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
                 page_token: String::new(),
             };
             let answer = client.customers.search_customers(request).await;
-            answer.map_err(|status| client.failure(&status))?.into_inner()
+            Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
         }
-    };
+    })
+    .await?;
     let more = !page.next_page_token.is_empty();
     let as_table = !args.search.is_empty() && !args.json && page.customers.len() > 1;
     let out = &mut io::stdout().lock();
@@ -80,7 +80,6 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
             false => writeln!(out, "{}", render::customer(customer, &look))?,
         }
     }
-    client.close().await?;
     if page.customers.is_empty() {
         return Err(Failure::Failed(
             "no such customer. `throughline search WORDS` looks through all history".to_owned(),

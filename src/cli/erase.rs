@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 use tonic::Request;
 
-use super::{connect::Client, failure::Failure, json};
+use super::{connect::with_client, failure::Failure, json};
 use crate::{clock::Clock, config::Config, pb};
 
 #[derive(Args, Debug)]
@@ -28,16 +28,17 @@ pub struct EraseArgs {
 
 /// Erases a customer and shows the certificate.
 pub async fn run(args: EraseArgs, config: &Config) -> Result<(), Failure> {
-    let client = Client::connect(args.server.as_deref(), config).await?;
     let request = Request::new(pb::EraseCustomerRequest {
         customer_id: args.customer,
         ticket: args.ticket,
         reason: args.reason,
         request_id: Clock::System.new_id().to_string(),
     });
-    let answer = client.privacy.clone().erase_customer(request).await;
-    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let answer = with_client(args.server.as_deref(), config, async |client| {
+        let answer = client.privacy.erase_customer(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     if args.server.is_none() {
         // No server may be there to do it.
         let failed = |error| Failure::of_database(&config.database, &error);

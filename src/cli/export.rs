@@ -11,7 +11,10 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{connect::Client, failure::Failure};
+use super::{
+    connect::{Client, with_client},
+    failure::Failure,
+};
 use crate::{config::Config, pb};
 
 /// Writes all that is kept of a customer, over all records that are the person, as lines of JSON
@@ -33,22 +36,19 @@ pub struct ExportArgs {
 
 /// Exports a customer.
 pub async fn run(args: ExportArgs, config: &Config) -> Result<(), Failure> {
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
-    let done = match &args.output {
-        None => write(&mut client, args.customer, &mut io::stdout(), false).await,
+    with_client(args.server.as_deref(), config, async |client| match &args.output {
+        None => write(client, args.customer, &mut io::stdout(), false).await,
         Some(path) => {
             let mut file = BufWriter::new(private_file(path)?);
-            let done = write(&mut client, args.customer, &mut file, true).await;
+            let done = write(client, args.customer, &mut file, true).await;
             if done.is_err() {
                 // What is not whole is not left behind. The reason it failed is what matters.
                 let _ = fs::remove_file(path);
             }
             done
         }
-    };
-    // Written or not, what was started is ended; the first that failed is told.
-    let closed = client.close().await;
-    done.and(closed)
+    })
+    .await
 }
 
 async fn write(

@@ -6,7 +6,7 @@ use clap::Args;
 use tonic::{Request, metadata::MetadataValue};
 
 use super::{
-    connect::Client,
+    connect::with_client,
     failure::Failure,
     json,
     render::{self, Look, Story},
@@ -86,7 +86,6 @@ impl How {
 /// Merges two customers, or shows what that would be.
 pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let mut client = Client::connect(args.how.server.as_deref(), config).await?;
     let request = args.how.request(pb::MergeCustomersRequest {
         customer_id: args.into,
         other_customer_id: args.from,
@@ -96,9 +95,11 @@ pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
         request_id: Clock::System.new_id().to_string(),
         ..pb::MergeCustomersRequest::default()
     })?;
-    let answer = client.customers.merge_customers(request).await;
-    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let answer = with_client(args.how.server.as_deref(), config, async |client| {
+        let answer = client.customers.merge_customers(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout().lock();
     if args.how.json {
         return Ok(writeln!(out, "{}", json::to_json("MergeCustomersResponse", &answer)?)?);
@@ -122,16 +123,17 @@ pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
 /// Takes a merge back.
 pub async fn unmerge(args: UnmergeArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let mut client = Client::connect(args.how.server.as_deref(), config).await?;
     let request = args.how.request(pb::UnmergeCustomersRequest {
         merge_id: args.merge,
         reason: args.reason,
         keep_apart: args.keep_apart,
         request_id: Clock::System.new_id().to_string(),
     })?;
-    let answer = client.customers.unmerge_customers(request).await;
-    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let answer = with_client(args.how.server.as_deref(), config, async |client| {
+        let answer = client.customers.unmerge_customers(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout().lock();
     if args.how.json {
         return Ok(writeln!(out, "{}", json::to_json("UnmergeCustomersResponse", &answer)?)?);

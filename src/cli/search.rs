@@ -8,10 +8,10 @@ use std::{
 use clap::Args;
 
 use super::{
-    connect::Client,
+    connect::{Client, with_client},
     failure::Failure,
     json,
-    render::{self, Story},
+    render::{self, Look, Story},
     terminal,
     what::What,
     who::Who,
@@ -49,19 +49,30 @@ pub async fn run(args: SearchArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(args.full);
     let who = args.who.selector(config.phone_region.as_deref())?;
     let filter = args.what.filter(&look.zone)?;
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
     let usual = if args.json { usize::MAX } else { USUAL_LIMIT };
     let limit = args.limit.map_or(usual, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut request = pb::SearchTimelineRequest {
+    let request = pb::SearchTimelineRequest {
         query: args.words.join(" "),
         customer: who.map(Into::into),
         filter: Some(filter),
         page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(0),
         page_token: String::new(),
     };
+    with_client(args.server.as_deref(), config, async |client| {
+        show(client, request, limit, Some(&look).filter(|_| !args.json)).await
+    })
+    .await
+}
 
+/// Shows what is found, page by page: for people where there is a look, otherwise one JSON a line.
+async fn show(
+    client: &mut Client,
+    mut request: pb::SearchTimelineRequest,
+    limit: usize,
+    look: Option<&Look>,
+) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
-    let mut story = Story::new(&look);
+    let mut story = look.map(Story::new);
     let mut names = BTreeMap::new();
     let (mut shown, mut more) = (0_usize, true);
     while more && shown < limit {
@@ -73,18 +84,19 @@ pub async fn run(args: SearchArgs, config: &Config) -> Result<(), Failure> {
         more |= page.entries.len() > room;
         for entry in page.entries.into_iter().take(room) {
             shown += 1;
-            if args.json {
-                writeln!(out, "{}", json::to_json("Entry", &entry)?)?;
-            } else {
-                let name = name_of(&mut client, &mut names, &entry.customer_id).await?;
-                write!(out, "{}", story.entry(&entry, Some(&name)))?;
+            match &mut story {
+                None => writeln!(out, "{}", json::to_json("Entry", &entry)?)?,
+                Some(story) => {
+                    let name = name_of(client, &mut names, &entry.customer_id).await?;
+                    write!(out, "{}", story.entry(&entry, Some(&name)))?;
+                }
             }
         }
     }
-    if !args.json {
-        write!(out, "{}", render::end(shown, more, &look))?;
+    if let Some(look) = look {
+        write!(out, "{}", render::end(shown, more, look))?;
     }
-    client.close().await
+    Ok(())
 }
 
 /// The name of the customer that an entry belongs to, asked for once.

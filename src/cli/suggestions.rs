@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::Args;
 
-use super::{connect::Client, failure::Failure, json, merge::How, render, terminal};
+use super::{connect::with_client, failure::Failure, json, merge::How, render, terminal};
 use crate::{clock::Clock, config::Config, pb};
 
 #[derive(Args, Debug)]
@@ -43,16 +43,17 @@ pub struct DismissArgs {
 /// Shows the likeliest suggestions.
 pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
     let request = pb::ListMergeSuggestionsRequest {
         customer_id: args.customer,
         min_probability: args.min_probability,
         page_size: args.limit,
         page_token: String::new(),
     };
-    let answer = client.customers.list_merge_suggestions(request).await;
-    let page = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let page = with_client(args.server.as_deref(), config, async |client| {
+        let answer = client.customers.list_merge_suggestions(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout().lock();
     for suggestion in &page.suggestions {
         match args.json {
@@ -73,16 +74,17 @@ pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure>
 
 /// Says that two customers are not one person.
 pub async fn dismiss(args: DismissArgs, config: &Config) -> Result<(), Failure> {
-    let mut client = Client::connect(args.how.server(), config).await?;
     let request = args.how.request(pb::DismissMergeSuggestionRequest {
         customer_id: args.one,
         other_customer_id: args.other,
         reason: args.reason,
         request_id: Clock::System.new_id().to_string(),
     })?;
-    let answer = client.customers.dismiss_merge_suggestion(request).await;
-    let answer = answer.map_err(|status| client.failure(&status))?.into_inner();
-    client.close().await?;
+    let answer = with_client(args.how.server(), config, async |client| {
+        let answer = client.customers.dismiss_merge_suggestion(request).await;
+        Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
+    })
+    .await?;
     let out = &mut io::stdout();
     match args.how.json() {
         true => writeln!(out, "{}", json::to_json("DismissMergeSuggestionResponse", &answer)?)?,

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use super::{
-    connect::Client,
+    connect::{Client, with_client},
     failure::Failure,
     follow::follow,
     json,
@@ -50,34 +50,31 @@ pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
     let look = terminal::look(args.full);
     let who = args.who.required(config.phone_region.as_deref())?;
     let filter = args.what.filter(&look.zone)?;
-    let mut client = Client::connect(args.server.as_deref(), config).await?;
-    let customer = client.customer(who.into()).await?;
-    if args.follow {
-        follow(&mut client, &customer, Some(&look).filter(|_| !args.json)).await?;
-        return client.close().await;
-    }
     let order = match args.oldest_first {
         true => pb::TimelineOrder::OldestFirst,
         false => pb::TimelineOrder::NewestFirst,
     };
-    let request = pb::ListTimelineRequest {
-        customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
-        filter: Some(filter),
-        order: order.into(),
-        ..pb::ListTimelineRequest::default()
-    };
     let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    if args.json {
-        let limit = limit.unwrap_or(usize::MAX);
+    with_client(args.server.as_deref(), config, async |client| {
+        let customer = client.customer(who.into()).await?;
+        if args.follow {
+            return follow(client, &customer, Some(&look).filter(|_| !args.json)).await;
+        }
+        let request = pb::ListTimelineRequest {
+            customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
+            filter: Some(filter),
+            order: order.into(),
+            ..pb::ListTimelineRequest::default()
+        };
+        if !args.json {
+            let limit = limit.unwrap_or(USUAL_LIMIT);
+            return show(client, &customer, request, limit, &look).await;
+        }
         let out = &mut io::stdout().lock();
-        pages(&mut client, request, limit, |entry| {
-            Ok(writeln!(out, "{}", json::to_json("Entry", &entry)?)?)
-        })
-        .await?;
-    } else {
-        show(&mut client, &customer, request, limit.unwrap_or(USUAL_LIMIT), &look).await?;
-    }
-    client.close().await
+        let line = |entry| Ok(writeln!(out, "{}", json::to_json("Entry", &entry)?)?);
+        pages(client, request, limit.unwrap_or(usize::MAX), line).await.map(drop)
+    })
+    .await
 }
 
 /// Writes a customer and the entries of a request in the human form.

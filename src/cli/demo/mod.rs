@@ -84,7 +84,17 @@ async fn show(config: &Config) -> Result<(), Failure> {
     let look = terminal::look(false);
     let store = cli::open(config).await?;
     let mut client = Client::within(store.clone(), connect::settings(config)).await?;
-    let loaded = world::load(&mut client).await?;
+    let shown = show_world(&mut client, &store, config, &look).await;
+    client.end(shown).await
+}
+
+async fn show_world(
+    client: &mut Client,
+    store: &Store,
+    config: &Config,
+    look: &Look,
+) -> Result<(), Failure> {
+    let loaded = world::load(client).await?;
     writeln!(
         io::stdout(),
         "{} customers with {} entries are in {}.",
@@ -95,11 +105,10 @@ async fn show(config: &Config) -> Result<(), Failure> {
     let named = || Customer::Identifier(television::customer());
     let request = pb::GetCustomerRequest { customer: Some(named()) };
     match client.customers.get_customer(request).await {
-        Err(status) if status.code() == tonic::Code::NotFound => tell(config, &look).await?,
-        _ => retell(&mut client, named(), &look).await?,
+        Err(status) if status.code() == tonic::Code::NotFound => tell(config, look).await?,
+        _ => retell(client, named(), look).await?,
     }
-    one_person::show(&mut client, &store, &look).await?;
-    client.close().await
+    one_person::show(client, store, look).await
 }
 
 /// Tells the story, at its own time.
@@ -119,8 +128,8 @@ async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
         pause: if io::stdout().is_terminal() { PAUSE } else { Duration::ZERO },
         out: &mut io::stdout(),
     };
-    television::tell(stage, true).await?;
-    client.close().await
+    let told = television::tell(stage, true).await;
+    client.end(told.map(drop).map_err(Failure::from)).await
 }
 
 /// Shows what is left of a story that was told before.
