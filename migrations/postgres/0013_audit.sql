@@ -1,30 +1,28 @@
 -- Twin of migrations/sqlite/0013_audit.sql. Who looked at what is kept of customers.
 
 -- One row for each call, answered or refused. Each process that answers calls writes a log of its
--- own: the first 8 bytes of `access_id` name it, the last 8 count its rows, from 1 and without a
--- gap. `customers` holds the ids of those whom the answer told of, 16 bytes each.
+-- own, which counts its rows from 1 and without a gap. `access` is JSON: who called, for what,
+-- which call, the code of its answer, and the ids of the customers that the answer told of.
 create table audit_log (
-    access_id uuid not null primary key,
+    log bigint not null,
+    number bigint not null,
     at bigint not null,
-    caller text collate "C" not null,
-    actor text collate "C" not null,
-    purpose text collate "C" not null,
-    call text collate "C" not null,
-    data text collate "C" not null,
-    code bigint not null,
-    customers bytea not null,
-    case_id uuid
+    access text collate "C" not null,
+    primary key (log, number)
 );
 
--- The same by customer: all of it follows from `audit_log`.
+-- The same by customer, of the rows that are sealed: all of it follows from `audit_log`. Rows are
+-- written with each call, and these many at once and in their order: each goes to another place.
 create table audit_looks (
     customer_id uuid not null,
     at bigint not null,
-    access_id uuid not null,
-    primary key (customer_id, at, access_id)
+    log bigint not null,
+    number bigint not null,
+    primary key (customer_id, at, log, number)
 );
 
--- How far each log is sealed: what the work of sealing goes by. The seals prove what it says.
+-- How far each log is sealed, and how far its looks are written: what the work of sealing goes by.
+-- The seals prove what it says. A log is closed once nothing more will come.
 create table audit_heads (
     log bigint not null primary key,
     sealed bigint not null,

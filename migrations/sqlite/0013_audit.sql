@@ -1,30 +1,28 @@
 -- Twin of migrations/postgres/0013_audit.sql. Who looked at what is kept of customers.
 
 -- One row for each call, answered or refused. Each process that answers calls writes a log of its
--- own: the first 8 bytes of `access_id` name it, the last 8 count its rows, from 1 and without a
--- gap. `customers` holds the ids of those whom the answer told of, 16 bytes each.
+-- own, which counts its rows from 1 and without a gap. `access` is JSON: who called, for what,
+-- which call, the code of its answer, and the ids of the customers that the answer told of.
 create table audit_log (
-    access_id blob not null primary key,
+    log integer not null,
+    number integer not null,
     at integer not null,
-    caller text not null,
-    actor text not null,
-    purpose text not null,
-    call text not null,
-    data text not null,
-    code integer not null,
-    customers blob not null,
-    case_id blob
+    access text not null,
+    primary key (log, number)
 ) without rowid;
 
--- The same by customer: all of it follows from `audit_log`.
+-- The same by customer, of the rows that are sealed: all of it follows from `audit_log`. Rows are
+-- written with each call, and these many at once and in their order: each goes to another place.
 create table audit_looks (
     customer_id blob not null,
     at integer not null,
-    access_id blob not null,
-    primary key (customer_id, at, access_id)
+    log integer not null,
+    number integer not null,
+    primary key (customer_id, at, log, number)
 ) without rowid;
 
--- How far each log is sealed: what the work of sealing goes by. The seals prove what it says.
+-- How far each log is sealed, and how far its looks are written: what the work of sealing goes by.
+-- The seals prove what it says. A log is closed once nothing more will come.
 create table audit_heads (
     log integer not null primary key,
     sealed integer not null,

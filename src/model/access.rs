@@ -1,17 +1,23 @@
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Micros;
 
-/// A call on what is kept of customers, for those who ask who looked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A call on what is kept of customers, for those who ask who looked. It is stored as JSON, with
+/// its time beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// When it was answered.
+    #[serde(skip)]
     pub at: Micros,
     /// The application that called; empty where it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caller: String,
     /// The person who acted through it, or the caller again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub actor: String,
     /// What it was for, as a word; empty where nothing was said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub purpose: String,
     /// The name of the call, such as `GetBriefing`.
     pub call: String,
@@ -20,8 +26,10 @@ pub struct Access {
     /// The gRPC code of the answer; 0: it was answered.
     pub code: i32,
     /// Whom the call was about, or its answer told of; in the order of the ids, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<Uuid>,
     /// The case that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case_id: Option<Uuid>,
 }
 

@@ -4,19 +4,25 @@ use std::cmp::Reverse;
 
 use uuid::Uuid;
 
-use super::{LogRow, kept};
+use super::{Line, LineRow};
 use crate::{
     error::Error,
     model::{KeptAccess, Position},
     store::{Store, db::on_db},
+    story::audit,
 };
 
 /// The looks at one record, the last first.
-pub(super) const LOOKS: &str = "select a.access_id, a.at, a.caller, a.actor, a.purpose, a.call, \
-    a.data, a.code, a.customers, a.case_id \
-    from audit_looks l join audit_log a on a.access_id = l.access_id \
-    where l.customer_id = $1 and (l.at, l.access_id) < ($2, $3) \
-    order by l.at desc, l.access_id desc limit $4";
+pub(super) const LOOKS: &str = "select a.log, a.number, a.at, a.access \
+    from audit_looks l join audit_log a on a.log = l.log and a.number = l.number \
+    where l.customer_id = $1 and (l.at, l.log, l.number) < ($2, $3, $4) \
+    order by l.at desc, l.log desc, l.number desc limit $5";
+
+/// Those of the rows that are not sealed: they are looked through, some ten thousands at most.
+pub(super) const UNSEALED: &str = "select a.log, a.number, a.at, a.access \
+    from audit_heads h join audit_log a on a.log = h.log and a.number > h.sealed \
+    where not h.is_closed and a.access like $1 and (a.at, a.log, a.number) < ($2, $3, $4) \
+    order by a.at desc, a.log desc, a.number desc limit $5";
 
 impl Store {
     /// The accesses to a customer, of merged records to any of them, the last one first, behind
@@ -34,21 +40,44 @@ impl Store {
             }
             records => records?,
         };
-        let last = Position { occurred_at: i64::MAX, entry_id: Uuid::max() };
-        let behind = after.unwrap_or(last);
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut accesses: Vec<KeptAccess> = Vec::new();
-        for record in &records {
-            let found: Vec<LogRow> = on_db!(&self.db, |c| {
-                let query = sqlx::query_as(LOOKS).bind(record).bind(behind.occurred_at);
-                query.bind(behind.entry_id).bind(count).fetch_all(c).await?
-            });
-            accesses.extend(found.into_iter().map(kept));
+        for record in records {
+            accesses.extend(self.accesses_to(record, after, limit).await?);
         }
-        accesses.sort_unstable_by_key(|kept| Reverse((kept.access.at, kept.id)));
-        // One call may have told of several of the records.
-        accesses.dedup_by_key(|kept| kept.id);
-        accesses.truncate(limit);
-        Ok(accesses)
+        Ok(newest(accesses, limit))
     }
+
+    /// The same of one record, which nothing else is known of here.
+    pub(in crate::store) async fn accesses_to(
+        &self,
+        record: Uuid,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<KeptAccess>, Error> {
+        let last = Position { occurred_at: i64::MAX, entry_id: Uuid::max() };
+        let Position { occurred_at, entry_id } = after.unwrap_or(last);
+        let (log, number) = audit::place(entry_id);
+        let count = i64::try_from(limit).unwrap_or(i64::MAX);
+        let text = format!("%\"{record}\"%");
+        // These first: what is sealed meanwhile is in both.
+        let mut found: Vec<LineRow> = on_db!(&self.db, |c| {
+            let query = sqlx::query_as(UNSEALED).bind(text).bind(occurred_at);
+            query.bind(log).bind(number).bind(count).fetch_all(c).await?
+        });
+        found.extend::<Vec<LineRow>>(on_db!(&self.db, |c| {
+            let query = sqlx::query_as(LOOKS).bind(record).bind(occurred_at);
+            query.bind(log).bind(number).bind(count).fetch_all(c).await?
+        }));
+        let about = |kept: &KeptAccess| kept.access.customers.contains(&record);
+        let lines = found.into_iter().map(Line::from);
+        Ok(newest(lines.filter_map(|line| line.read()).filter(about).collect(), limit))
+    }
+}
+
+/// The last ones, each once: a call may have told of several records.
+fn newest(mut accesses: Vec<KeptAccess>, limit: usize) -> Vec<KeptAccess> {
+    accesses.sort_unstable_by_key(|kept| Reverse((kept.access.at, kept.id)));
+    accesses.dedup_by_key(|kept| kept.id);
+    accesses.truncate(limit);
+    accesses
 }

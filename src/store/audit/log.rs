@@ -4,23 +4,25 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
-use super::{AUDIT_LOG, AUDIT_LOOKS, log_columns, looks_columns, seal};
+use super::{Line, seal};
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Access, KeptAccess},
+    model::{Access, Micros},
     store::{
         Store,
         attempt::{attempt, lost},
-        bulk::Batch,
+        bulk::{Batch, Column, Table},
         db::Db,
     },
     story::audit,
 };
+
+static AUDIT_LOG: Table = Table { name: "audit_log", columns: &["log", "number", "at", "access"] };
 
 /// How many accesses may wait; one more is refused as overload.
 const QUEUE: usize = 8192;
@@ -30,6 +32,10 @@ const BATCH: usize = 1024;
 /// How many of them may be of callers that are not known: however many calls strangers make, those
 /// of known callers are kept.
 const STRANGERS: usize = QUEUE / 8;
+
+/// So many accesses are sealed before their minute is over: a look at one that is not sealed is
+/// found by reading all of these.
+const DUE: i64 = 65_536;
 
 struct Waiting {
     access: Access,
@@ -48,6 +54,8 @@ pub(super) struct Head {
     pub hash: [u8; 32],
     /// How many of them are sealed.
     pub sealed: i64,
+    /// When they were.
+    pub sealed_at: Micros,
 }
 
 /// The way into the log.
@@ -58,16 +66,19 @@ pub struct Auditor {
     /// Nothing until there is a first row, and after a transaction of which nobody knows whether it
     /// was kept: the next row begins another log, and whoever seals looks how far this one came.
     pub(super) head: Arc<Mutex<Option<Head>>>,
+    /// Much is to be sealed.
+    pub(super) due: Arc<Notify>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Auditor {
     pub fn start(db: &Db, clock: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let head = Arc::default();
-        let writer = tokio::spawn(work(db.clone(), clock, waiting, Arc::clone(&head)));
+        let (head, due) = (Arc::default(), Arc::default());
+        let log = Log { db: db.clone(), clock, head: Arc::clone(&head), due: Arc::clone(&due) };
+        let writer = Mutex::new(Some(tokio::spawn(log.work(waiting))));
         let strangers = Arc::new(Semaphore::new(STRANGERS));
-        Self { queue, strangers, head, writer: Mutex::new(Some(writer)) }
+        Self { queue, strangers, head, due, writer }
     }
 
     /// Stops the writer. What it is in the middle of goes on in a task, and the pools wait for it.
@@ -100,70 +111,79 @@ fn closed() -> Error {
     Error::Unavailable("the store is closed".to_owned())
 }
 
-async fn work(
+/// What the writer needs.
+struct Log {
     db: Db,
     clock: Clock,
-    mut waiting: mpsc::Receiver<Waiting>,
     head: Arc<Mutex<Option<Head>>>,
-) {
-    let mut batch = Vec::new();
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let (accesses, answers): (Vec<_>, Vec<_>) = batch
-            .drain(..)
-            .map(|waiting| (waiting.access, (waiting.answer, waiting.stranger)))
-            .unzip();
-        let kept = keep(&db, clock, &head, accesses).await;
-        for (answer, _stranger) in answers {
-            // A caller that has gone away needs no answer.
-            let _ = answer.send(kept.clone());
+    due: Arc<Notify>,
+}
+
+impl Log {
+    async fn work(self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut batch = Vec::new();
+        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+            let (accesses, answers): (Vec<_>, Vec<_>) = batch
+                .drain(..)
+                .map(|waiting| (waiting.access, (waiting.answer, waiting.stranger)))
+                .unzip();
+            let kept = self.keep(&accesses).await;
+            for (answer, _stranger) in answers {
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(kept.clone());
+            }
         }
     }
-}
 
-async fn keep(
-    db: &Db,
-    clock: Clock,
-    shared: &Mutex<Option<Head>>,
-    accesses: Vec<Access>,
-) -> Result<(), Error> {
-    let known = shared.lock().await.take();
-    let mut head = match known {
-        Some(head) => head,
-        None => open(db, clock).await?,
-    };
-    let mut rows = Vec::with_capacity(accesses.len());
-    for access in accesses {
-        head.count += 1;
-        let row = KeptAccess { id: audit::access_id(head.log, head.count), access };
-        head.hash = audit::next(&head.hash, &row);
-        rows.push(row);
+    async fn keep(&self, accesses: &[Access]) -> Result<(), Error> {
+        let known = self.head.lock().await.take();
+        let mut head = match known {
+            Some(head) => head,
+            None => self.open().await?,
+        };
+        let mut lines = Vec::with_capacity(accesses.len());
+        for access in accesses {
+            head.count += 1;
+            let line = Line::of(head.log, head.count, access)?;
+            head.hash = line.hash(&head.hash);
+            lines.push(line);
+        }
+        let (db, lines) = (self.db.clone(), Arc::new(lines));
+        attempt(move || write(db.clone(), Arc::clone(&lines))).await.map_err(lost)?;
+        *self.head.lock().await = Some(head);
+        if head.count - head.sealed >= DUE {
+            self.due.notify_one();
+        }
+        Ok(())
     }
-    let (db, rows) = (db.clone(), Arc::new(rows));
-    attempt(move || write(db.clone(), Arc::clone(&rows))).await.map_err(lost)?;
-    *shared.lock().await = Some(head);
-    Ok(())
+
+    /// Begins a log. A seal of none of its rows tells that it is there, so that it cannot be taken
+    /// out as a whole.
+    async fn open(&self) -> Result<Head, Error> {
+        let [a, b, c, d, e, f, g, h, ..] = self.clock.new_key();
+        // Not negative: ids that begin with it are in the same order.
+        let log = i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]);
+        let hash = audit::start(log);
+        let (db, now) = (self.db.clone(), self.clock.now());
+        let open = move || {
+            let db = db.clone();
+            async move { seal::open(&db, log, hash, now).await }
+        };
+        attempt(open).await.map_err(lost)?;
+        Ok(Head { log, count: 0, hash, sealed: 0, sealed_at: now })
+    }
 }
 
-async fn write(db: Db, rows: Arc<Vec<KeptAccess>>) -> Result<(), Error> {
+async fn write(db: Db, lines: Arc<Vec<Line>>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let mut batch = Batch::default();
-    batch.insert(&AUDIT_LOG, log_columns(&rows));
-    batch.insert(&AUDIT_LOOKS, looks_columns(&rows));
+    let columns = vec![
+        Column::Integers(lines.iter().map(|line| line.log).collect()),
+        Column::Integers(lines.iter().map(|line| line.number).collect()),
+        Column::Integers(lines.iter().map(|line| line.at).collect()),
+        Column::Texts(lines.iter().map(|line| line.access.clone()).collect()),
+    ];
+    batch.insert(&AUDIT_LOG, columns);
     batch.write(&mut tx).await?;
     tx.commit().await
-}
-
-/// Begins a log. A seal of none of its rows tells that it is there, so that it cannot be taken out
-/// as a whole.
-async fn open(db: &Db, clock: Clock) -> Result<Head, Error> {
-    let [a, b, c, d, e, f, g, h, ..] = clock.new_key();
-    let log = i64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let hash = audit::start(log);
-    let (db, now) = (db.clone(), clock.now());
-    let open = move || {
-        let db = db.clone();
-        async move { seal::open(&db, log, hash, now).await }
-    };
-    attempt(open).await.map_err(lost)?;
-    Ok(Head { log, count: 0, hash, sealed: 0 })
 }

@@ -3,6 +3,7 @@
 
 mod list;
 mod log;
+mod looks;
 mod outside;
 mod seal;
 mod verify;
@@ -13,32 +14,18 @@ pub use verify::Verified;
 
 use uuid::Uuid;
 
-use super::bulk::{Column, Table};
-use crate::model::{Access, KeptAccess, Seal};
-
-static AUDIT_LOG: Table = Table {
-    name: "audit_log",
-    columns: &[
-        "access_id",
-        "at",
-        "caller",
-        "actor",
-        "purpose",
-        "call",
-        "data",
-        "code",
-        "customers",
-        "case_id",
-    ],
+use super::{Store, db::on_db};
+use crate::{
+    error::Error,
+    model::{Access, KeptAccess, Seal},
+    story::audit,
 };
 
-static AUDIT_LOOKS: Table =
-    Table { name: "audit_looks", columns: &["customer_id", "at", "access_id"] };
-
 /// All statements of this folder, with a name, for the test that prepares them.
-pub(super) const TEXTS: [(&str, &str); 9] = [
+pub(super) const TEXTS: [(&str, &str); 12] = [
+    ("audit.rows", ROWS),
     ("audit.looks", list::LOOKS),
-    ("audit.rows", seal::ROWS),
+    ("audit.unsealed", list::UNSEALED),
     ("audit.last_seal", seal::LAST),
     ("audit.set_head", seal::SET_HEAD),
     ("audit.close_head", seal::CLOSE_HEAD),
@@ -46,54 +33,68 @@ pub(super) const TEXTS: [(&str, &str); 9] = [
     ("audit.seals", seal::SEALS),
     ("audit.all_heads", verify::HEADS),
     ("audit.all_looks", verify::LOOKS),
+    ("audit.all_rows", verify::ROWS),
+    ("audit.last_row", verify::LAST_ROW),
 ];
 
-fn log_columns(rows: &[KeptAccess]) -> Vec<Column> {
-    let texts = |text: fn(&Access) -> &String| {
-        Column::Texts(rows.iter().map(|row| text(&row.access).clone()).collect())
-    };
-    let customers = |row: &KeptAccess| {
-        row.access.customers.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>()
-    };
-    vec![
-        Column::Ids(rows.iter().map(|row| row.id).collect()),
-        Column::Integers(rows.iter().map(|row| row.access.at).collect()),
-        texts(|access| &access.caller),
-        texts(|access| &access.actor),
-        texts(|access| &access.purpose),
-        texts(|access| &access.call),
-        texts(|access| &access.data),
-        Column::Integers(rows.iter().map(|row| row.access.code.into()).collect()),
-        Column::Bytes(rows.iter().map(customers).collect()),
-        Column::OptionalIds(rows.iter().map(|row| row.access.case_id).collect()),
-    ]
+/// The rows of a log behind one and up to another.
+const ROWS: &str = "select log, number, at, access from audit_log \
+    where log = $1 and number > $2 and number <= $3 order by number limit $4";
+
+/// How many rows are read at once.
+const PAGE: i64 = 2000;
+
+/// A row of `audit_log` as it is stored, and hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    log: i64,
+    number: i64,
+    at: i64,
+    access: String,
 }
 
-fn looks_columns(rows: &[KeptAccess]) -> Vec<Column> {
-    let looks: Vec<_> = rows
-        .iter()
-        .flat_map(|row| row.access.customers.iter().map(|id| (*id, row.access.at, row.id)))
-        .collect();
-    vec![
-        Column::Ids(looks.iter().map(|look| look.0).collect()),
-        Column::Integers(looks.iter().map(|look| look.1).collect()),
-        Column::Ids(looks.iter().map(|look| look.2).collect()),
-    ]
+/// The same as it is read.
+type LineRow = (i64, i64, i64, String);
+
+impl From<LineRow> for Line {
+    fn from((log, number, at, access): LineRow) -> Self {
+        Self { log, number, at, access }
+    }
 }
 
-/// A row of `audit_log`.
-type LogRow = (Uuid, i64, String, String, String, String, String, i64, Vec<u8>, Option<Uuid>);
+impl Line {
+    fn of(log: i64, number: i64, access: &Access) -> Result<Self, Error> {
+        let unwritable = |_| Error::Internal("an access that is no JSON".to_owned());
+        let text = serde_json::to_string(access).map_err(unwritable)?;
+        Ok(Self { log, number, at: access.at, access: text })
+    }
 
-fn kept(
-    (id, at, caller, actor, purpose, call, data, code, customers, case_id): LogRow,
-) -> KeptAccess {
-    // What does not fit was put there by somebody else, and does not fit its hash.
-    let customers = customers.chunks(16).map(|id| Uuid::from_slice(id).unwrap_or(Uuid::max()));
-    let customers = customers.collect();
-    let code = i32::try_from(code).unwrap_or(i32::MAX);
-    KeptAccess {
-        id,
-        access: Access { at, caller, actor, purpose, call, data, code, customers, case_id },
+    /// The hash of it and of all rows before it.
+    fn hash(&self, before: &[u8; 32]) -> [u8; 32] {
+        audit::next(before, self.log, self.number, self.at, &self.access)
+    }
+
+    /// Nothing where somebody else has put there what is none; it does not fit its hash.
+    fn read(&self) -> Option<KeptAccess> {
+        let access = serde_json::from_str(&self.access).ok()?;
+        let access = Access { at: self.at, ..access };
+        Some(KeptAccess { id: audit::access_id(self.log, self.number), access })
+    }
+
+    /// Whom it tells of.
+    fn customers(&self) -> Vec<Uuid> {
+        self.read().map(|kept| kept.access.customers).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// The first rows of a log behind one and up to another.
+    async fn log_rows(&self, log: i64, behind: i64, last: i64) -> Result<Vec<Line>, Error> {
+        let rows: Vec<LineRow> = on_db!(&self.db, |c| {
+            let query = sqlx::query_as(ROWS).bind(log).bind(behind).bind(last);
+            query.bind(PAGE).fetch_all(c).await?
+        });
+        Ok(rows.into_iter().map(Line::from).collect())
     }
 }
 

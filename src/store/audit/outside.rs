@@ -18,7 +18,7 @@ use crate::{
     story::audit::{self, hex},
 };
 
-/// How often seals are made.
+/// How often seals are made; where many calls are answered, more often.
 const EVERY: Duration = Duration::from_secs(60);
 /// How many seals are written at once.
 const PAGE: i64 = 1000;
@@ -26,12 +26,15 @@ const PAGE: i64 = 1000;
 const TAIL_BYTES: u64 = 4096;
 
 impl Store {
-    /// Seals accesses each minute, for as long as it is not dropped.
+    /// Seals accesses each minute and where many are due, for as long as it is not dropped.
     pub async fn keep_accesses_sealed(self, file: Option<PathBuf>) {
         let mut outside = file.map(SealsFile::new);
         let mut every = tokio::time::interval(EVERY);
         loop {
-            every.tick().await;
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.auditor.due.notified() => {}
+            }
             let sealed = self.seal_accesses().await;
             self.tell(sealed, outside.as_mut()).await;
         }

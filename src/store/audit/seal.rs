@@ -1,8 +1,6 @@
 //! Seals: what says how far a log had come, and what was in it, at least each minute.
 
-use uuid::Uuid;
-
-use super::{KeptAccess, LogRow, Seal, SealRow, digest, kept, log::Head, sealed};
+use super::{Seal, SealRow, digest, log::Head, looks::Reached, sealed};
 use crate::{
     clock::Clock,
     error::Error,
@@ -16,18 +14,15 @@ use crate::{
     story::audit,
 };
 
-/// The rows of a log behind one and up to another.
-pub(super) const ROWS: &str = "select access_id, at, caller, actor, purpose, call, data, code, \
-    customers, case_id from audit_log where access_id > $1 and access_id <= $2 \
-    order by access_id limit $3";
 pub(super) const LAST: &str = "select number, chain from audit_seals order by number desc limit 1";
 pub(super) const SEALS: &str = "select number, log, sealed, hash, sealed_at, chain \
     from audit_seals where number > $1 order by number limit $2";
-pub(super) const SET_HEAD: &str = "update audit_heads set sealed = $2, hash = $3, sealed_at = $4 \
+pub(super) const SET_HEAD: &str = "update audit_heads \
+    set sealed = $2, hash = $3, sealed_at = $4, is_closed = false \
     where log = $1 and sealed <= $2";
 pub(super) const CLOSE_HEAD: &str = "update audit_heads set is_closed = true where log = $1";
 /// Logs of which nobody has sealed anything since a time.
-pub(super) const OPEN_HEADS: &str = "select log, sealed, hash from audit_heads \
+pub(super) const OPEN_HEADS: &str = "select log, sealed, hash, sealed_at from audit_heads \
     where not is_closed and sealed_at < $1 order by sealed_at, log limit 1000";
 
 static AUDIT_HEADS: Table =
@@ -37,10 +32,12 @@ static AUDIT_SEALS: Table = Table {
     columns: &["number", "log", "sealed", "hash", "sealed_at", "chain"],
 };
 
-/// How many rows are read at once.
-pub(super) const PAGE: i64 = 2000;
 /// A log of which nothing was sealed for so long has lost its process: two minutes.
 const LEFT_ALONE: Micros = 120_000_000;
+/// After an hour without a call a process closes its log, and begins another with the next one.
+const RESTED: Micros = 3_600_000_000;
+/// After a day without a row a log that was left alone is closed: no process comes back to it.
+const GIVEN_UP: Micros = 86_400_000_000;
 
 /// Begins a log.
 pub(super) async fn open(db: &Db, log: i64, hash: [u8; 32], now: Micros) -> Result<(), Error> {
@@ -100,65 +97,49 @@ impl Store {
     pub async fn seal_logs_before(&self, time: Micros) -> Result<Vec<Seal>, Error> {
         let mut seals = Vec::new();
         let own = *self.auditor.head.lock().await;
-        if let Some(head) = own
-            && head.count > head.sealed
-        {
-            seals.push(self.seal(head.log, head.count, head.hash).await?);
-            if let Some(current) = &mut *self.auditor.head.lock().await
-                && current.log == head.log
-            {
-                current.sealed = head.count;
-            }
+        if let Some(head) = own {
+            seals.extend(self.seal_own(head).await?);
         }
-        let heads: Vec<(i64, i64, Vec<u8>)> =
+        let heads: Vec<(i64, i64, Vec<u8>, Micros)> =
             on_db!(&self.db, |c| { sqlx::query_as(OPEN_HEADS).bind(time).fetch_all(c).await? });
-        for (log, count, hash) in heads {
-            if own.is_none_or(|head| head.log != log) {
-                seals.extend(self.seal_behind(log, count, digest(&hash)).await?);
+        for (log, number, hash, sealed_at) in heads {
+            if own.is_some_and(|head| head.log == log) {
+                continue;
+            }
+            // As it is found: what was written is not known here.
+            let sealed = Reached { number, hash: digest(&hash) };
+            let reached = self.write_looks(log, sealed, i64::MAX).await?;
+            if reached.number > number {
+                seals.push(self.seal(log, reached.number, reached.hash).await?);
+            } else if sealed_at < time.saturating_sub(GIVEN_UP) {
+                self.close_head(log).await?;
             }
         }
         Ok(seals)
     }
 
-    /// Seals the rows of a log behind its last seal, as they are found.
-    async fn seal_behind(
-        &self,
-        log: i64,
-        mut count: i64,
-        mut hash: [u8; 32],
-    ) -> Result<Option<Seal>, Error> {
-        let first = count;
-        loop {
-            let rows = self.log_rows(log, count).await?;
-            for row in &rows {
-                hash = audit::next(&hash, row);
-                (_, count) = audit::place(row.id);
+    /// Seals the log of this process as it was written, whatever is found of it. One that rests is
+    /// closed.
+    async fn seal_own(&self, head: Head) -> Result<Option<Seal>, Error> {
+        let Head { log, count, hash, sealed, sealed_at } = head;
+        if count > sealed {
+            // The hashes of what is found are not asked for.
+            self.write_looks(log, Reached { number: sealed, hash }, count).await?;
+            let seal = self.seal(log, count, hash).await?;
+            if let Some(current) = &mut *self.auditor.head.lock().await
+                && current.log == log
+            {
+                (current.sealed, current.sealed_at) = (count, seal.sealed_at);
             }
-            if rows.is_empty() {
-                break;
+            return Ok(Some(seal));
+        }
+        if sealed_at < self.clock.now().saturating_sub(RESTED) {
+            let same = |current: &mut Head| current.log == log && current.count == count;
+            if self.auditor.head.lock().await.take_if(same).is_some() {
+                self.close_head(log).await?;
             }
         }
-        if count == first {
-            return Ok(None);
-        }
-        self.seal(log, count, hash).await.map(Some)
-    }
-
-    /// The next rows of a log behind so many.
-    async fn log_rows(&self, log: i64, count: i64) -> Result<Vec<KeptAccess>, Error> {
-        self.rows_between(audit::access_id(log, count), audit::access_id(log, -1)).await
-    }
-
-    /// The next rows of all logs.
-    pub(super) async fn rows_behind(&self, behind: Uuid) -> Result<Vec<KeptAccess>, Error> {
-        self.rows_between(behind, Uuid::max()).await
-    }
-
-    async fn rows_between(&self, behind: Uuid, last: Uuid) -> Result<Vec<KeptAccess>, Error> {
-        let rows: Vec<LogRow> = on_db!(&self.db, |c| {
-            sqlx::query_as(ROWS).bind(behind).bind(last).bind(PAGE).fetch_all(c).await?
-        });
-        Ok(rows.into_iter().map(kept).collect())
+        Ok(None)
     }
 
     async fn seal(&self, log: i64, count: i64, hash: [u8; 32]) -> Result<Seal, Error> {
@@ -173,13 +154,13 @@ impl Store {
     /// Seals the log of this process for good. No access can be kept any more.
     pub(super) async fn close_log(&self) -> Result<Option<Seal>, Error> {
         self.auditor.close().await;
-        let Some(Head { log, count, sealed, hash }) = self.auditor.head.lock().await.take() else {
-            return Ok(None);
-        };
-        let seal = match count > sealed {
-            true => Some(self.seal(log, count, hash).await?),
-            false => None,
-        };
+        let Some(head) = self.auditor.head.lock().await.take() else { return Ok(None) };
+        let seal = self.seal_own(head).await?;
+        self.close_head(head.log).await?;
+        Ok(seal)
+    }
+
+    async fn close_head(&self, log: i64) -> Result<(), Error> {
         let db = self.db.clone();
         let close = move || {
             let db = db.clone();
@@ -191,8 +172,7 @@ impl Store {
                 tx.commit().await
             }
         };
-        attempt(close).await.map_err(lost)?;
-        Ok(seal)
+        attempt(close).await.map_err(lost)
     }
 
     /// The seals behind a number, the first ones.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Seal, digest, seal::PAGE};
+use super::{Line, LineRow, PAGE, Seal, digest};
 use crate::{
     error::Error,
     store::{Store, db::on_db},
@@ -13,8 +13,13 @@ use crate::{
 };
 
 pub(super) const HEADS: &str = "select log, sealed, hash from audit_heads order by log";
-pub(super) const LOOKS: &str = "select customer_id, at, access_id from audit_looks \
-    where (customer_id, at, access_id) > ($1, $2, $3) order by customer_id, at, access_id limit $4";
+pub(super) const ROWS: &str = "select log, number, at, access from audit_log \
+    where (log, number) > ($1, $2) order by log, number limit $3";
+pub(super) const LAST_ROW: &str =
+    "select number from audit_log where log = $1 order by number desc limit 1";
+pub(super) const LOOKS: &str = "select customer_id, at, log, number from audit_looks \
+    where (customer_id, at, log, number) > ($1, $2, $3, $4) \
+    order by customer_id, at, log, number limit $5";
 
 /// So many problems are told; of more than these the rest is counted.
 const MAX_TOLD: usize = 20;
@@ -49,16 +54,31 @@ impl Verified {
 /// What the seals say of a log: how many rows, and their hash.
 type Sealed = BTreeMap<i64, [u8; 32]>;
 
+/// A row of `audit_looks`: who, when, and which row of `audit_log`.
+type Look = (Uuid, i64, i64, i64);
+
+/// What the rows say of whom they tell.
+#[derive(Default)]
+struct Told {
+    /// The looks of the rows that are sealed, all of which are written.
+    sealed: Sum,
+    /// Those of the other rows, any of which may be.
+    unsealed: HashSet<Look>,
+    /// How many rows of each log were read.
+    counts: HashMap<i64, i64>,
+}
+
 /// A hash of many things in whatever order: the sum of the hashes of each.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sum([u64; 4]);
 
 impl Sum {
-    fn add(&mut self, customer: Uuid, at: i64, access: Uuid) {
+    fn add(&mut self, (customer, at, log, number): Look) {
         let mut hash = Sha256::new();
         hash.update(customer);
-        hash.update(at.to_be_bytes());
-        hash.update(access);
+        for number in [at, log, number] {
+            hash.update(number.to_be_bytes());
+        }
         let hash: [u8; 32] = hash.finalize().into();
         for (sum, bytes) in self.0.iter_mut().zip(hash.chunks_exact(8)) {
             let number = bytes.try_into().map_or(0, u64::from_be_bytes);
@@ -76,8 +96,8 @@ impl Store {
         let heads = self.heads().await?;
         let logs = self.verify_seals(outside, &mut found).await?;
         self.verify_heads(&heads, &logs, &mut found).await?;
-        let (looks, counts) = self.verify_rows(&logs, &mut found).await?;
-        if self.sum_looks(&counts).await? != looks {
+        let told = self.verify_rows(&logs, &mut found).await?;
+        if !self.are_looks_of(&logs, &told).await? {
             found.wrong("audit_looks does not hold what audit_log holds".to_owned());
         }
         Ok(found)
@@ -149,96 +169,112 @@ impl Store {
         Ok(())
     }
 
-    /// The rows of all logs against their seals. Whom they tell of is answered, and how many rows
-    /// each log has.
+    /// The rows of all logs against their seals. Whom they tell of is answered.
     async fn verify_rows(
         &self,
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
-    ) -> Result<(Sum, HashMap<i64, i64>), Error> {
-        let mut looks = Sum::default();
-        let mut behind = Uuid::nil();
-        let mut counts: HashMap<i64, i64> = HashMap::new();
+    ) -> Result<Told, Error> {
+        let mut told = Told::default();
         // The log at hand, how many rows of it were read, and their hash.
         let (mut log, mut count, mut hash) = (0, 0, [0; 32]);
+        let mut behind = (i64::MIN, i64::MIN);
         loop {
-            let rows = self.rows_behind(behind).await?;
-            let Some(newest) = rows.last().map(|row| row.id) else { break };
-            for row in rows {
+            let rows: Vec<LineRow> = on_db!(&self.db, |c| {
+                let query = sqlx::query_as(ROWS).bind(behind.0).bind(behind.1);
+                query.bind(PAGE).fetch_all(c).await?
+            });
+            let Some(newest) = rows.last() else { break };
+            behind = (newest.0, newest.1);
+            for row in rows.into_iter().map(Line::from) {
                 found.accesses += 1;
-                let (of, number) = audit::place(row.id);
-                if counts.is_empty() || of != log {
-                    if !counts.is_empty() {
+                if told.counts.is_empty() || row.log != log {
+                    if !told.counts.is_empty() {
                         end_log(logs, log, count, found);
                     }
-                    (log, count, hash) = (of, 0, audit::start(of));
-                    if !logs.contains_key(&of) {
-                        found.wrong(format!("log {of:016x}: no seal knows it"));
+                    (log, count, hash) = (row.log, 0, audit::start(row.log));
+                    if !logs.contains_key(&log) {
+                        found.wrong(format!("log {log:016x}: no seal knows it"));
                     }
                 }
-                if number != count + 1 {
+                if row.number != count + 1 {
                     found.wrong(format!("log {log:016x}: access {} is missing", count + 1));
                 }
-                (count, hash) = (number, audit::next(&hash, &row));
-                counts.insert(log, count);
+                (count, hash) = (row.number, row.hash(&hash));
+                told.counts.insert(log, count);
                 let seal = logs.get(&log).and_then(|sealed| sealed.get(&count));
                 if seal.is_some_and(|seal| *seal != hash) {
                     let problem = format!("log {log:016x}: its {count} first accesses are not");
                     found.wrong(format!("{problem} what was sealed ({})", hex(&hash)));
                 }
-                for customer in &row.access.customers {
-                    looks.add(*customer, row.access.at, row.id);
+                for customer in row.customers() {
+                    let look = (customer, row.at, log, count);
+                    match count <= last_sealed(logs, log) {
+                        true => told.sealed.add(look),
+                        false => drop(told.unsealed.insert(look)),
+                    }
                 }
             }
-            behind = newest;
         }
-        if !counts.is_empty() {
+        if !told.counts.is_empty() {
             end_log(logs, log, count, found);
         }
-        for (log, sealed) in logs {
-            let last = sealed.last_key_value().map_or(0, |(last, _)| *last);
-            if last > 0 && !counts.contains_key(log) {
+        for log in logs.keys() {
+            let last = last_sealed(logs, *log);
+            if last > 0 && !told.counts.contains_key(log) {
                 found.wrong(format!("log {log:016x}: all of its {last} accesses are missing"));
             }
         }
-        Ok((looks, counts))
+        Ok(told)
     }
 
-    /// The looks at customers, as far as they are of the rows that were read.
-    async fn sum_looks(&self, counts: &HashMap<i64, i64>) -> Result<Sum, Error> {
+    /// Whether the looks are those of the rows: all of what is sealed, and none that no row says.
+    async fn are_looks_of(&self, logs: &HashMap<i64, Sealed>, told: &Told) -> Result<bool, Error> {
         let mut sum = Sum::default();
-        let mut others: HashSet<i64> = HashSet::new();
-        let mut behind = (Uuid::nil(), i64::MIN, Uuid::nil());
+        // The last row of each log that looks name behind those that were read.
+        let mut later: HashMap<i64, i64> = HashMap::new();
+        let mut behind: Look = (Uuid::nil(), i64::MIN, i64::MIN, i64::MIN);
         loop {
-            let looks: Vec<(Uuid, i64, Uuid)> = on_db!(&self.db, |c| {
+            let looks: Vec<Look> = on_db!(&self.db, |c| {
                 let query = sqlx::query_as(LOOKS).bind(behind.0).bind(behind.1).bind(behind.2);
-                query.bind(PAGE).fetch_all(c).await?
+                query.bind(behind.3).bind(PAGE).fetch_all(c).await?
             });
             let Some(last) = looks.last() else { break };
             behind = *last;
-            for (customer, at, access) in looks {
-                let (log, count) = audit::place(access);
-                match counts.get(&log) {
-                    // One that was kept since.
-                    Some(read) if count > *read => {}
-                    Some(_) => sum.add(customer, at, access),
-                    None => drop(others.insert(log)),
+            for look in looks {
+                let (_, _, log, number) = look;
+                if number <= last_sealed(logs, log) {
+                    sum.add(look);
+                } else if number > told.counts.get(&log).copied().unwrap_or(0) {
+                    let last = later.entry(log).or_insert(number);
+                    *last = number.max(*last);
+                } else if !told.unsealed.contains(&look) {
+                    return Ok(false);
                 }
             }
         }
-        // A log that began since is known by now; any other look was put in by somebody.
-        let known: HashSet<i64> = self.heads().await?.into_iter().map(|(log, ..)| log).collect();
-        for log in others.difference(&known) {
-            sum.add(Uuid::nil(), *log, Uuid::nil());
+        // Those were kept since; any other was put in by somebody.
+        for (log, number) in later {
+            let last: Option<i64> = on_db!(&self.db, |c| {
+                sqlx::query_scalar(LAST_ROW).bind(log).fetch_optional(c).await?
+            });
+            if last.is_none_or(|last| last < number) {
+                return Ok(false);
+            }
         }
-        Ok(sum)
+        Ok(sum == told.sealed)
     }
+}
+
+/// How many rows of a log are sealed.
+fn last_sealed(logs: &HashMap<i64, Sealed>, log: i64) -> i64 {
+    let last = logs.get(&log).and_then(|sealed| sealed.last_key_value());
+    last.map_or(0, |(last, _)| *last)
 }
 
 /// What is to be said of a log once all of its rows were read.
 fn end_log(logs: &HashMap<i64, Sealed>, log: i64, count: i64, found: &mut Verified) {
-    let sealed = logs.get(&log).and_then(|sealed| sealed.last_key_value());
-    let sealed = sealed.map_or(0, |(sealed, _)| *sealed);
+    let sealed = last_sealed(logs, log);
     if sealed > count {
         found.wrong(format!("log {log:016x}: its accesses from {} on are missing", count + 1));
     }

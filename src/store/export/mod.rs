@@ -1,13 +1,14 @@
 //! All that is kept of a person, row by row: each table in pages behind a key, so that whoever
 //! reads slowly holds up nothing, and nothing is held in memory but a page.
 
+mod accesses;
 mod parts;
 mod row;
 
 use uuid::Uuid;
 
 use super::{Store, db::on_db};
-use crate::error::Error;
+use crate::{error::Error, model::Position};
 use parts::PARTS;
 pub use row::Exported;
 use row::{Key, Sort, read};
@@ -38,6 +39,8 @@ pub struct Export {
     part: usize,
     record: usize,
     behind: Vec<Key>,
+    /// The last access that was read, once all tables were.
+    after: Option<Position>,
 }
 
 /// Every statement, with a name, for the test that prepares them.
@@ -50,7 +53,7 @@ impl Store {
     pub async fn export(&self, customer_id: Uuid) -> Result<Export, Error> {
         let records = self.records_even_restricted(customer_id).await?;
         let behind = PARTS[0].begin();
-        Ok(Export { store: self.clone(), records, part: 0, record: 0, behind })
+        Ok(Export { store: self.clone(), records, part: 0, record: 0, behind, after: None })
     }
 }
 
@@ -63,7 +66,7 @@ impl Export {
     /// Some rows more; nothing at the end. A page may be empty.
     pub async fn page(&mut self) -> Result<Option<Vec<Exported>>, Error> {
         let Some(part) = PARTS.get(self.part) else {
-            return self.finish().await;
+            return self.accesses().await;
         };
         let record = self.records[self.record];
         let limit = part.rows;

@@ -5,7 +5,7 @@ use super::{Part, Sort::*};
 
 /// The tables, in the order of the export. Each text reads the rows of one record, $1, behind a key
 /// ($2 and on), and its last parameter is how many.
-pub(super) static PARTS: [Part; 20] = [
+pub(super) static PARTS: [Part; 19] = [
     Part {
         table: "customers",
         text: "select id, created_at, profile, revision, identity_revision, person_id, records, \
@@ -299,28 +299,6 @@ pub(super) static PARTS: [Part; 20] = [
         ],
         key: &[0, 1],
         sides: &[0, 1],
-        rows: 200,
-    },
-    // Who looked. Of whom else a call has told is theirs.
-    Part {
-        table: "audit_looks",
-        text: "select l.at, l.access_id, a.caller, a.actor, a.purpose, a.call, a.data, a.code, \
-            a.case_id from audit_looks l join audit_log a on a.access_id = l.access_id \
-            where l.customer_id = $1 and (l.at, l.access_id) > ($2, $3) \
-            order by l.at, l.access_id limit $4",
-        columns: &[
-            ("at", Time),
-            ("access_id", Id),
-            ("caller", Text),
-            ("actor", Text),
-            ("purpose", Text),
-            ("call", Text),
-            ("data", Text),
-            ("code", Number),
-            ("case_id", Id),
-        ],
-        key: &[0, 1],
-        sides: &[],
         rows: 200,
     },
     // The names of entries are their source and source_ref.

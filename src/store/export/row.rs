@@ -117,7 +117,7 @@ where
 }
 
 /// A point in time as RFC 3339 has it.
-fn time(micros: i64) -> Value {
+pub(super) fn time(micros: i64) -> Value {
     // One that no calendar has was never taken.
     Timestamp::from_microsecond(micros).map_or(micros.into(), |time| time.to_string().into())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use throughline::{clock::Clock, store::Store};
 use tonic::Code;
 
@@ -10,15 +11,26 @@ use crate::support::{Life, NOW, Server, Services, dynamic, on_both};
 
 /// All rows of a database: caller, actor, purpose, call and code, in their order.
 pub async fn rows(url: &str) -> Vec<(String, String, String, String, i64)> {
-    let text = "select caller, actor, purpose, call, code from audit_log order by access_id";
-    if let Some(file) = url.strip_prefix("sqlite:") {
-        use sqlx::Connection as _;
-        let mut db = sqlx::SqliteConnection::connect(file).await.unwrap();
-        return sqlx::query_as(text).fetch_all(&mut db).await.unwrap();
-    }
-    use sqlx::Connection as _;
-    let mut db = sqlx::PgConnection::connect(url).await.unwrap();
-    sqlx::query_as(text).fetch_all(&mut db).await.unwrap()
+    let text = "select access from audit_log order by log, number";
+    let rows: Vec<String> = if let Some(file) = url.strip_prefix("sqlite:") {
+        let mut db = SqliteConnection::connect(file).await.unwrap();
+        sqlx::query_scalar(text).fetch_all(&mut db).await.unwrap()
+    } else {
+        let mut db = PgConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(text).fetch_all(&mut db).await.unwrap()
+    };
+    let read = |row: String| {
+        let row: Value = serde_json::from_str(&row).unwrap();
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        (
+            text("caller"),
+            text("actor"),
+            text("purpose"),
+            text("call"),
+            row["code"].as_i64().unwrap(),
+        )
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// In each call of a life something of the customer is told or changed, and she can see it.

@@ -2,6 +2,7 @@
 
 mod kept;
 mod killed;
+mod listed;
 mod purposes;
 mod strangers;
 mod tampered;

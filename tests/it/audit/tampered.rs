@@ -4,7 +4,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
     clock::Clock,
-    model::{Access, KeptAccess, Seal},
+    model::{Access, Seal},
     store::{SealsFile, Store},
     story::audit,
 };
@@ -18,19 +18,17 @@ use crate::{
 /// How many changes are tried on each database.
 const TRIES: usize = 500;
 const TABLES: [&str; 4] = ["audit_log", "audit_looks", "audit_heads", "audit_seals"];
-/// All columns of a row but its id.
-const CONTENT: &str = "at, caller, actor, purpose, call, data, code, customers, case_id";
 
 /// The database as its owner has it.
-enum Owner {
+pub enum Owner {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
-type LogRow = (Uuid, i64, String, String, String, String, String, i64, Vec<u8>, Option<Uuid>);
+type LogRow = (i64, i64, i64, String);
 
 impl Owner {
-    async fn of(database: &Database) -> Self {
+    pub async fn of(database: &Database) -> Self {
         match database.url.strip_prefix("sqlite:") {
             Some(file) => Self::Sqlite(SqliteConnection::connect(file).await.unwrap()),
             None => Self::Postgres(PgConnection::connect(&database.url).await.unwrap()),
@@ -46,7 +44,7 @@ impl Owner {
         }
     }
 
-    async fn count(&mut self, table: &str) -> usize {
+    pub async fn count(&mut self, table: &str) -> usize {
         let text = AssertSqlSafe(format!("select count(*) from {table}"));
         let count: i64 = match self {
             Self::Sqlite(db) => sqlx::query_scalar(text).fetch_one(db).await.unwrap(),
@@ -55,14 +53,12 @@ impl Owner {
         usize::try_from(count).unwrap()
     }
 
-    async fn rows(&mut self) -> Vec<KeptAccess> {
-        let text =
-            AssertSqlSafe(format!("select access_id, {CONTENT} from audit_log order by access_id"));
-        let rows: Vec<LogRow> = match self {
+    async fn rows(&mut self) -> Vec<LogRow> {
+        let text = "select log, number, at, access from audit_log order by log, number";
+        match self {
             Self::Sqlite(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
             Self::Postgres(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
-        };
-        rows.into_iter().map(kept).collect()
+        }
     }
 
     async fn set_seal(&mut self, seal: &Seal) {
@@ -95,23 +91,6 @@ impl Owner {
             .await;
         }
     }
-
-    /// A value that a new row can have as its id.
-    fn new_id(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "randomblob(16)",
-            Self::Postgres(_) => "gen_random_uuid()",
-        }
-    }
-}
-
-fn kept(
-    (id, at, caller, actor, purpose, call, data, code, customers, case_id): LogRow,
-) -> KeptAccess {
-    let customers = customers.chunks(16).map(|id| Uuid::from_slice(id).unwrap()).collect();
-    let code = i32::try_from(code).unwrap();
-    let access = Access { at, caller, actor, purpose, call, data, code, customers, case_id };
-    KeptAccess { id, access }
 }
 
 /// Two logs with some seals each, written down in a file too.
@@ -160,53 +139,69 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
     let rows = owner.count("audit_log").await;
     let seals = owner.count("audit_seals").await;
     let row = |offset: usize| {
-        format!("(select access_id from audit_log order by access_id limit 1 offset {offset})")
+        format!(
+            "(log, number) in (select log, number from audit_log \
+             order by log, number limit 1 offset {offset})"
+        )
     };
     let one = random.below(rows);
     let other = (one + 1 + random.below(rows - 1)) % rows;
     let number = 1 + random.below(seals);
     let look = random.below(owner.count("audit_looks").await);
     let look = format!(
-        "(select customer_id, at, access_id from audit_looks \
-         order by customer_id, at, access_id limit 1 offset {look})"
+        "(customer_id, at, log, number) in (select customer_id, at, log, number from audit_looks \
+         order by customer_id, at, log, number limit 1 offset {look})"
     );
-    let new_id = owner.new_id();
     let text = match random.below(20) {
-        0 => format!("update audit_log set at = at + 1 where access_id = {}", row(one)),
-        1 => {
-            let column = random.pick(&["caller", "actor", "purpose", "call", "data"]);
-            format!("update audit_log set {column} = 'x' where access_id = {}", row(one))
+        0 => format!("update audit_log set at = at + 1 where {}", row(one)),
+        // A part of it becomes another.
+        1 | 2 => {
+            let (from, to) = random.pick(&[
+                ("desk", "task"),
+                ("agent-", "agent-9"),
+                ("\"service\"", "\"complaint\""),
+                ("GetBriefing", "GetCustomer"),
+                ("\"history\"", "\"identity\""),
+                ("\"code\":0", "\"code\":7"),
+            ]);
+            format!(
+                "update audit_log set access = replace(access, '{from}', '{to}') where {}",
+                row(one)
+            )
         }
-        2 => format!("update audit_log set code = 7 where access_id = {}", row(one)),
+        // It tells of nobody any more, or of somebody else.
         3 => format!(
-            // One with nobody gets somebody, any other loses all.
-            "update audit_log set customers = case when length(customers) > 0 \
-             then substr(customers, 1, 0) else (select customers from audit_log \
-             where length(customers) > 0 order by access_id limit 1) end where access_id = {}",
+            "update audit_log set access = case when access like '%\"customers\"%' \
+             then replace(access, '\"customers\"', '\"others\"') \
+             else replace(access, '\"code\":0', '\"code\":0,\"customers\":[]') end where {}",
             row(one)
         ),
         4 => format!(
-            "update audit_log set case_id = case when case_id is null then {new_id} end \
-             where access_id = {}",
+            "update audit_log set access = case when access like '%\"case_id\"%' \
+             then replace(access, '\"case_id\"', '\"other_id\"') \
+             else replace(access, '}}', ' }}') end where {}",
             row(one)
         ),
-        5..=7 => format!("delete from audit_log where access_id = {}", row(one)),
+        5..=7 => format!("delete from audit_log where {}", row(one)),
         8 => format!(
-            "insert into audit_log (access_id, {CONTENT}) \
-             select {new_id}, {CONTENT} from audit_log where access_id = {}",
+            "insert into audit_log (log, number, at, access) \
+             select log, number + 1000, at, access from audit_log where {}",
             row(one)
         ),
         9 | 10 => format!(
-            "create table swap as select * from audit_log where access_id in ({0}, {1}); \
-             delete from audit_log where access_id in (select access_id from swap); \
-             insert into audit_log (access_id, {CONTENT}) \
-             select (select o.access_id from swap o where o.access_id <> s.access_id), {CONTENT} \
-             from swap s; drop table swap",
+            "create table swap as select * from audit_log where {0} or {1}; \
+             delete from audit_log where {0} or {1}; \
+             insert into audit_log (log, number, at, access) \
+             select o.log, o.number, s.at, s.access from swap s join swap o \
+             on o.log <> s.log or o.number <> s.number; drop table swap",
             row(one),
             row(other)
         ),
         // The end is cut off: of the rows, or of the seals too.
-        11 => format!("delete from audit_log where access_id >= {}", row(one)),
+        11 => format!(
+            "delete from audit_log where (log, number) >= \
+             (select log, number from audit_log order by log, number limit 1 offset {one})"
+        ),
         12 => format!(
             "delete from audit_seals where number >= {number}; \
              delete from audit_heads; \
@@ -215,7 +210,7 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
              (select max(number) from audit_seals o where o.log = s.log)"
         ),
         // A whole log.
-        13 => format!("delete from audit_log where access_id <= {}", row(71)),
+        13 => "delete from audit_log where log = (select min(log) from audit_log)".to_owned(),
         14 => {
             let column = random.pick(&["log", "sealed", "sealed_at"]);
             format!("update audit_seals set {column} = {column} + 1 where number = {number}")
@@ -229,15 +224,13 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
             )
         }
         16 => format!("delete from audit_seals where number = {number}"),
-        17 => format!("delete from audit_looks where (customer_id, at, access_id) in {look}"),
+        17 => format!("delete from audit_looks where {look}"),
         18 if one.is_multiple_of(2) => format!(
-            "insert into audit_looks (customer_id, at, access_id) \
-             select customer_id, at, {new_id} from audit_looks where \
-             (customer_id, at, access_id) in {look}"
+            "insert into audit_looks (customer_id, at, log, number) \
+             select customer_id, at, log, number + {} from audit_looks where {look}",
+            random.pick(&["1000", "7"])
         ),
-        18 => format!(
-            "update audit_looks set at = at + 1 where (customer_id, at, access_id) in {look}"
-        ),
+        18 => format!("update audit_looks set at = at + 1 where {look}"),
         _ => return make_anew(owner, random).await,
     };
     owner.run(text.clone()).await;
@@ -248,20 +241,19 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
 async fn make_anew(owner: &mut Owner, random: &mut Random) -> String {
     let offset = random.below(owner.count("audit_log").await);
     let text = format!(
-        "update audit_log set actor = 'somebody else' where access_id = \
-         (select access_id from audit_log order by access_id limit 1 offset {offset})"
+        "update audit_log set access = replace(access, 'agent-', 'nobody-') where (log, number) in \
+         (select log, number from audit_log order by log, number limit 1 offset {offset})"
     );
     owner.run(text.clone()).await;
     let rows = owner.rows().await;
     let mut hashes = std::collections::HashMap::new();
     let (mut log, mut hash) = (None, [0; 32]);
-    for row in &rows {
-        let (of, count) = audit::place(row.id);
-        if log != Some(of) {
-            (log, hash) = (Some(of), audit::start(of));
+    for (of, number, at, access) in &rows {
+        if log != Some(*of) {
+            (log, hash) = (Some(*of), audit::start(*of));
         }
-        hash = audit::next(&hash, row);
-        hashes.insert((of, count), hash);
+        hash = audit::next(&hash, *of, *number, *at, access);
+        hashes.insert((*of, *number), hash);
     }
     let seals: Vec<(i64, i64, i64, i64)> = {
         let text = "select number, log, sealed, sealed_at from audit_seals order by number";

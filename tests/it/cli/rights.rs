@@ -36,7 +36,7 @@ fn an_export_is_a_new_file_of_its_owner_alone() {
     // To the standard output the same, at another time, when the one before was a look at her.
     let shown = printed(&folder, &["export", &id, DEMO]);
     let rows = |text: &str| -> Vec<String> {
-        let lines = text.lines().filter(|line| !line.contains("audit_looks"));
+        let lines = text.lines().filter(|line| !line.contains("audit_log"));
         lines.skip(1).map(str::to_owned).collect()
     };
     assert_eq!(rows(&shown), rows(&text));

@@ -1,0 +1,168 @@
+//! Who looked at a customer is listed alike whether it is sealed or not, page by page.
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use throughline::{
+    clock::{Clock, MovedClock},
+    model::{Access, KeptAccess, Position},
+    server::Settings,
+    store::Store,
+};
+use uuid::Uuid;
+
+use super::tampered::Owner;
+use crate::{
+    calls::account,
+    identity::merge,
+    random::Random,
+    support::{Database, NOW, Server, on_both, settings},
+};
+
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+fn access(at: i64, actor: String, customers: Vec<Uuid>) -> Access {
+    Access {
+        at,
+        caller: "desk".to_owned(),
+        actor,
+        purpose: "service".to_owned(),
+        call: "GetBriefing".to_owned(),
+        data: "history".to_owned(),
+        code: 0,
+        customers,
+        case_id: None,
+    }
+}
+
+/// All accesses to a customer, in pages of some.
+async fn listed(store: &Store, customer: Uuid, limit: usize) -> Vec<KeptAccess> {
+    let mut all: Vec<KeptAccess> = Vec::new();
+    loop {
+        let position =
+            |kept: &KeptAccess| Position { occurred_at: kept.access.at, entry_id: kept.id };
+        let page = store.list_accesses(customer, all.last().map(position), limit).await.unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        assert!(page.len() <= limit);
+        all.extend(page);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_sealed_is_listed_like_what_is() {
+    on_both(async |database| {
+        let unkept = Settings { accesses: None, ..settings(Clock::Fixed(NOW)) };
+        let server = Server::start_with(database, unkept).await;
+        let mut ids = Vec::new();
+        for name in ["anna", "anna.old", "ben"] {
+            let made = server.made(vec![account(name)]).await;
+            ids.push(made.id);
+        }
+        server.customers.clone().merge_customers(merge(&ids[0], &ids[1])).await.unwrap();
+        let customers: Vec<Uuid> = ids.iter().map(|id| id.parse().unwrap()).collect();
+
+        // Three logs, whose rows are of the same times: one that is closed, one that is sealed now
+        // and then, and one of which nothing is.
+        let open = || Store::open(&database.url, 2, Clock::Fixed(NOW));
+        let mut random = Random::new(17);
+        let mut wanted: Vec<(i64, String)> = Vec::new();
+        let mut stores = Vec::new();
+        for log in 0..3 {
+            let store = open().await.unwrap();
+            for n in 0..60 {
+                let mut about = customers.clone();
+                about.retain(|_| random.one_in(2));
+                about.sort_unstable();
+                let actor = format!("agent-{log}-{n}");
+                let at = NOW + random.below(12) as i64;
+                if about.contains(&customers[0]) || about.contains(&customers[1]) {
+                    wanted.push((at, actor.clone()));
+                }
+                store.keep_access(access(at, actor, about)).await.unwrap();
+                if log == 1 && n % 20 == 7 {
+                    assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+                }
+            }
+            match log {
+                0 => store.close().await,
+                _ => stores.push(store),
+            }
+        }
+        wanted.sort_unstable_by_key(|(at, _)| Reverse(*at));
+        let times: Vec<i64> = wanted.iter().map(|(at, _)| *at).collect();
+        let actors: BTreeSet<String> = wanted.into_iter().map(|(_, actor)| actor).collect();
+
+        let first = listed(&stores[0], customers[0], 7).await;
+        let seen: BTreeSet<String> = first.iter().map(|kept| kept.access.actor.clone()).collect();
+        assert_eq!(seen, actors);
+        assert_eq!(first.iter().map(|kept| kept.access.at).collect::<Vec<_>>(), times);
+        // Sealed in the middle of it or afterwards, by themselves or by somebody else, they are the
+        // same in the same order.
+        stores[0].seal_accesses().await.unwrap();
+        assert_eq!(listed(&stores[1], customers[0], 50).await, first);
+        let other = open().await.unwrap();
+        assert_eq!(other.seal_logs_before(i64::MAX).await.unwrap().len(), 1);
+        assert_eq!(listed(&other, customers[1], 13).await, first);
+        for store in stores.into_iter().chain([other]) {
+            store.close().await;
+        }
+        server.stop().await;
+    })
+    .await;
+}
+
+async fn open_logs(database: &Database) -> usize {
+    let mut owner = Owner::of(database).await;
+    owner.count("audit_heads where not is_closed").await
+}
+
+/// A log that nobody writes to is not looked after for ever, and what comes later is sealed too.
+#[tokio::test]
+async fn a_log_that_rests_is_closed() {
+    on_both(async |database| {
+        let clock: &'static MovedClock = Box::leak(Box::default());
+        clock.begin(NOW, 1, 0);
+        let store = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
+        let keep = async |store: &Store, actor: &str| {
+            let access = access(NOW, actor.to_owned(), Vec::new());
+            store.keep_access(access).await.unwrap();
+        };
+        keep(&store, "one").await;
+        assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+        clock.forward(HOUR);
+        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(open_logs(database).await, 1, "an hour is not over");
+        clock.forward(1);
+        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(open_logs(database).await, 0);
+        keep(&store, "two").await;
+        assert_eq!(open_logs(database).await, 1, "another one");
+
+        // A process that ends without a word: the other seals what it left, and gives it up a day
+        // later.
+        let gone = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
+        keep(&gone, "three").await;
+        drop(gone);
+        clock.forward(3 * MINUTE);
+        assert_eq!(store.seal_accesses().await.unwrap().len(), 2);
+        clock.forward(DAY);
+        keep(&store, "four").await;
+        assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+        assert_eq!(open_logs(database).await, 2);
+        clock.forward(3 * MINUTE);
+        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(open_logs(database).await, 1);
+        store.close().await;
+        assert_eq!(open_logs(database).await, 0);
+
+        let store = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
+        let found = store.verify_accesses(&[]).await.unwrap();
+        assert_eq!(found.problems, [""; 0]);
+        assert_eq!((found.accesses, found.logs, found.unsealed), (4, 3, 0));
+        store.close().await;
+    })
+    .await;
+}
