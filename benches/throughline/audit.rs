@@ -1,7 +1,10 @@
 //! What it costs to keep who looked: reads of a server that does against one of the same database
-//! that does not, in turns. What is left to be sealed at the end of a turn is sealed in its time.
+//! that does not, in turns. What a turn leaves to be sealed is sealed in its time.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use throughline::{
     clock::Clock,
@@ -21,7 +24,6 @@ use crate::{
 const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
 const BRIEFING: &str = "/throughline.v1.TimelineService/GetBriefing";
 const ROUNDS: u32 = 5;
-const CALLERS: [usize; 3] = [1, 32, 128];
 
 fn someone(customers: u32, n: u64) -> String {
     let n = 1 + u32::try_from(scatter(n) % u64::from(customers)).unwrap_or(0);
@@ -36,7 +38,7 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
     let not_keeping = Served::start_with(open().await?, None, None).await?;
     let customers = world.customers;
     let mut rows = Vec::new();
-    for callers in CALLERS {
+    for callers in crate::callers() {
         let [mut list, mut brief] = [const { (Vec::new(), Vec::new()) }; 2];
         for _ in 0..ROUNDS {
             for (served, is_kept) in [(&not_keeping, false), (&keeping, true)] {
@@ -52,18 +54,14 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
                     ))),
                     ..Default::default()
                 };
-                let page = load::run(served.address, LIST, callers, plan.time, page).await?;
+                let page = load::run(served.address, LIST, callers, plan.time, page);
+                let brief_run = load::run(served.address, BRIEFING, callers, plan.time, briefing);
                 if is_kept {
-                    list.1.push(with_seal(page, &kept, plan.time).await?);
+                    list.1.push(sealed(page, &kept, plan.time).await?);
+                    brief.1.push(sealed(brief_run, &kept, plan.time).await?);
                 } else {
-                    list.0.push(page);
-                }
-                let briefing =
-                    load::run(served.address, BRIEFING, callers, plan.time, briefing).await?;
-                if is_kept {
-                    brief.1.push(with_seal(briefing, &kept, plan.time).await?);
-                } else {
-                    brief.0.push(briefing);
+                    list.0.push(page.await?);
+                    brief.0.push(brief_run.await?);
                 }
             }
         }
@@ -77,12 +75,18 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A turn of so long and what it left to do, as if nothing was answered meanwhile.
-async fn with_seal(turn: Measured, store: &Store, time: Duration) -> anyhow::Result<Measured> {
-    let started = Instant::now();
+/// A turn of so long with all of the sealing that it asks for. What the server has not done beside
+/// the calls counts as time in which nothing is answered.
+async fn sealed(
+    turn: impl Future<Output = anyhow::Result<Measured>>,
+    store: &Store,
+    time: Duration,
+) -> anyhow::Result<Measured> {
+    let measured = turn.await?;
+    let ended = Instant::now();
     store.seal_accesses().await?;
-    let share = time.as_secs_f64() / (time + started.elapsed()).as_secs_f64();
-    Ok(Measured { calls_a_second: turn.calls_a_second * share, ..turn })
+    let share = time.as_secs_f64() / (time + ended.elapsed()).as_secs_f64();
+    Ok(Measured { calls_a_second: measured.calls_a_second * share, ..measured })
 }
 
 fn pair(

@@ -9,7 +9,10 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{db::Tx, dialect::SET_REVISIONS};
+use super::{
+    db::{Db, Tx},
+    dialect::SET_REVISIONS,
+};
 use crate::error::Error;
 
 /// How many rows one statement of SQLite inserts at most; each smaller number has a statement of
@@ -99,6 +102,25 @@ impl Batch {
         match tx {
             Tx::Postgres(tx) => self.write_postgres(tx).await,
             Tx::Sqlite(tx) => self.write_sqlite(tx).await,
+        }
+    }
+
+    /// Writes in a transaction of its own, with one message to the database where one statement
+    /// takes all of it. For keys that nobody else makes: on PostgreSQL the rows beside one whose
+    /// key is taken are written.
+    pub async fn write_alone(self, db: &Db) -> Result<(), Error> {
+        let is_small = |insert: &Insert| insert.columns[0].len() <= ROWS;
+        let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
+        match db {
+            Db::Postgres(pool) => self.write_postgres(&mut *pool.acquire().await?).await,
+            Db::Sqlite { write, .. } if statements == 1 && self.inserts.iter().all(is_small) => {
+                self.write_sqlite(&mut *write.acquire().await?).await
+            }
+            Db::Sqlite { .. } => {
+                let mut tx = db.begin().await?;
+                self.write(&mut tx).await?;
+                tx.commit().await
+            }
         }
     }
 

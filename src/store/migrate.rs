@@ -1,4 +1,5 @@
-//! The tables, brought up to date at start. The two lists have the same numbers.
+//! The tables, brought up to date at start. The lists have the same numbers; on SQLite who
+//! looked has a file of its own.
 
 use sqlx::{
     SqlSafeStr as _,
@@ -11,7 +12,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 13] = [
+const SQLITE: [Text; 12] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -24,8 +25,9 @@ const SQLITE: [Text; 13] = [
     (10, "briefing", include_str!("../../migrations/sqlite/0010_briefing.sql")),
     (11, "erasure", include_str!("../../migrations/sqlite/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
-    (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
 ];
+const SQLITE_AUDIT: [Text; 1] =
+    [(13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql"))];
 const POSTGRES: [Text; 13] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
@@ -43,18 +45,21 @@ const POSTGRES: [Text; 13] = [
 ];
 
 /// Runs what has not run yet. Several servers may do so at the same time.
-pub async fn migrate(db: &Db) -> Result<(), Error> {
-    match db {
-        // The migrator takes no lock on SQLite: one transaction around all of it does. Who comes
-        // second waits and finds nothing left to do.
-        Db::Sqlite { write, .. } => {
-            let mut tx = write.begin_with("begin immediate").await?;
-            migrator(&SQLITE).run_direct(None, &mut *tx, false).await?;
-            tx.commit().await?;
-        }
-        Db::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
+pub async fn migrate(db: &Db, audit: &Db) -> Result<(), Error> {
+    if let Db::Postgres(pool) = db {
+        return Ok(migrator(&POSTGRES).run(pool).await?);
     }
-    Ok(())
+    migrate_sqlite(db, &SQLITE).await?;
+    migrate_sqlite(audit, &SQLITE_AUDIT).await
+}
+
+/// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second
+/// waits and finds nothing left to do.
+async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), Error> {
+    let Db::Sqlite { write, .. } = db else { return Ok(()) };
+    let mut tx = write.begin_with("begin immediate").await?;
+    migrator(texts).run_direct(None, &mut *tx, false).await?;
+    Ok(tx.commit().await?)
 }
 
 fn migrator(texts: &[Text]) -> Migrator {

@@ -92,6 +92,8 @@ const PING: &str = "select 1";
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    /// Where it is kept who looked.
+    audit: Db,
     clock: Clock,
     recorder: Arc<Recorder>,
     auditor: Arc<Auditor>,
@@ -131,11 +133,12 @@ impl Store {
     /// date. `connections` is the size of the pool.
     pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, Error> {
         let db = Db::open(url, connections).await?;
-        migrate::migrate(&db).await?;
+        let audit = audit::open(&db, url).await?;
+        migrate::migrate(&db, &audit).await?;
         let signals = Signals::default();
         let tombstones = Tombstones::load(&db, clock).await?;
         let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones));
-        let auditor = Arc::new(Auditor::start(&db, clock));
+        let auditor = Arc::new(Auditor::start(&audit, clock));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
         let restricted = Arc::new(Restricted::default());
         restricted.load(&db).await?;
@@ -147,6 +150,7 @@ impl Store {
         let erasure_file = None;
         let mut store = Self {
             db,
+            audit,
             clock,
             recorder,
             auditor,
@@ -189,6 +193,7 @@ impl Store {
         self.pollers.iter().for_each(AbortHandle::abort);
         self.recorder.close().await;
         self.auditor.close().await;
+        self.audit.close().await;
         self.db.close().await;
     }
 
@@ -283,12 +288,13 @@ impl Store {
     pub async fn prepare_all(&self) -> Result<Vec<&'static str>, Error> {
         use sqlx::Executor as _;
         let mut names = Vec::new();
-        for (name, text) in self.statements() {
+        let audit =
+            audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned(), &self.audit));
+        let others = self.statements().into_iter().map(|(name, text)| (name, text, &self.db));
+        for (name, text, db) in audit.chain(others) {
             let text = AssertSqlSafe(text);
-            let prepared = on_db!(&self.db, |c| c
-                .prepare(sqlx::SqlSafeStr::into_sql_str(text))
-                .await
-                .map(drop));
+            let prepared =
+                on_db!(db, |c| c.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await.map(drop));
             prepared.map_err(|error| Error::Internal(format!("{name}: {error}")))?;
             names.push(name);
         }
@@ -363,7 +369,6 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
-        all.extend(audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(export::statements());

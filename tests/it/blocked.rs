@@ -1,6 +1,6 @@
 //! Writes that do not come to an end, so that a test has a call under way for as long as it likes.
 
-use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::support::Database;
 
@@ -13,14 +13,24 @@ pub enum BlockedWrites {
 impl BlockedWrites {
     /// Of a database whose tables stand.
     pub async fn of(database: &Database) -> Self {
-        if database.url.starts_with("sqlite:") {
-            let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        Self::to(&database.url, "customers").await
+    }
+
+    /// Of who looked.
+    pub async fn of_audit(database: &Database) -> Self {
+        Self::to(&database.audit_url(), "audit_log").await
+    }
+
+    async fn to(url: &str, table: &str) -> Self {
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.unwrap();
             connection.execute("begin immediate").await.unwrap();
             Self::Sqlite(connection)
         } else {
-            let mut connection = PgConnection::connect(&database.url).await.unwrap();
+            let mut connection = PgConnection::connect(url).await.unwrap();
             connection.execute("begin").await.unwrap();
-            connection.execute("lock table customers in exclusive mode").await.unwrap();
+            let lock = AssertSqlSafe(format!("lock table {table} in exclusive mode"));
+            connection.execute(lock).await.unwrap();
             Self::Postgres(connection)
         }
     }

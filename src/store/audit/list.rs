@@ -60,11 +60,11 @@ impl Store {
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
         let text = format!("%\"{record}\"%");
         // These first: what is sealed meanwhile is in both.
-        let mut found: Vec<LineRow> = on_db!(&self.db, |c| {
+        let mut found: Vec<LineRow> = on_db!(&self.audit, |c| {
             let query = sqlx::query_as(UNSEALED).bind(text).bind(occurred_at);
             query.bind(log).bind(number).bind(count).fetch_all(c).await?
         });
-        found.extend::<Vec<LineRow>>(on_db!(&self.db, |c| {
+        found.extend::<Vec<LineRow>>(on_db!(&self.audit, |c| {
             let query = sqlx::query_as(LOOKS).bind(record).bind(occurred_at);
             query.bind(log).bind(number).bind(count).fetch_all(c).await?
         }));

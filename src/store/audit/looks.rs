@@ -21,7 +21,7 @@ static AUDIT_LOOKS: Table =
 /// How many looks are put in order at once.
 const SORTED: usize = 65_536;
 /// How many of them one transaction writes: calls wait for it on SQLite.
-const WRITTEN: usize = 1024;
+const WRITTEN: usize = 2048;
 
 /// A look at a customer: who, when, and the number of the row.
 type Look = (Uuid, i64, i64);
@@ -61,7 +61,7 @@ impl Store {
     async fn write_sorted(&self, log: i64, mut looks: Vec<Look>) -> Result<(), Error> {
         looks.sort_unstable();
         for some in looks.chunks(WRITTEN) {
-            let (db, some) = (self.db.clone(), Arc::new(some.to_vec()));
+            let (db, some) = (self.audit.clone(), Arc::new(some.to_vec()));
             attempt(move || write(db.clone(), log, Arc::clone(&some))).await.map_err(lost)?;
         }
         Ok(())
@@ -69,7 +69,6 @@ impl Store {
 }
 
 async fn write(db: Db, log: i64, looks: Arc<Vec<Look>>) -> Result<(), Error> {
-    let mut tx = db.begin().await?;
     let mut batch = Batch::default();
     let columns = vec![
         Column::Ids(looks.iter().map(|look| look.0).collect()),
@@ -78,6 +77,5 @@ async fn write(db: Db, log: i64, looks: Arc<Vec<Look>>) -> Result<(), Error> {
         Column::Integers(looks.iter().map(|look| look.2).collect()),
     ];
     batch.insert_missing(&AUDIT_LOOKS, columns);
-    batch.write(&mut tx).await?;
-    tx.commit().await
+    batch.write_alone(&db).await
 }

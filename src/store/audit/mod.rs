@@ -14,7 +14,10 @@ pub use verify::Verified;
 
 use uuid::Uuid;
 
-use super::{Store, db::on_db};
+use super::{
+    Store,
+    db::{Db, on_db},
+};
 use crate::{
     error::Error,
     model::{Access, KeptAccess, Seal},
@@ -36,6 +39,16 @@ pub(super) const TEXTS: [(&str, &str); 12] = [
     ("audit.all_rows", verify::ROWS),
     ("audit.last_row", verify::LAST_ROW),
 ];
+
+/// Where who looked is kept: in the database of PostgreSQL, in a file beside the one of SQLite.
+/// There each write to a file makes all of its readers read their pages again, and here each read
+/// writes.
+pub(super) async fn open(db: &Db, url: &str) -> Result<Db, Error> {
+    match db {
+        Db::Sqlite { .. } => Db::open(&format!("{url}-audit"), 2).await,
+        Db::Postgres(pool) => Ok(Db::Postgres(pool.clone())),
+    }
+}
 
 /// The rows of a log behind one and up to another.
 const ROWS: &str = "select log, number, at, access from audit_log \
@@ -90,7 +103,7 @@ impl Line {
 impl Store {
     /// The first rows of a log behind one and up to another.
     async fn log_rows(&self, log: i64, behind: i64, last: i64) -> Result<Vec<Line>, Error> {
-        let rows: Vec<LineRow> = on_db!(&self.db, |c| {
+        let rows: Vec<LineRow> = on_db!(&self.audit, |c| {
             let query = sqlx::query_as(ROWS).bind(log).bind(behind).bind(last);
             query.bind(PAGE).fetch_all(c).await?
         });

@@ -101,7 +101,7 @@ impl Store {
             seals.extend(self.seal_own(head).await?);
         }
         let heads: Vec<(i64, i64, Vec<u8>, Micros)> =
-            on_db!(&self.db, |c| { sqlx::query_as(OPEN_HEADS).bind(time).fetch_all(c).await? });
+            on_db!(&self.audit, |c| { sqlx::query_as(OPEN_HEADS).bind(time).fetch_all(c).await? });
         for (log, number, hash, sealed_at) in heads {
             if own.is_some_and(|head| head.log == log) {
                 continue;
@@ -143,7 +143,7 @@ impl Store {
     }
 
     async fn seal(&self, log: i64, count: i64, hash: [u8; 32]) -> Result<Seal, Error> {
-        let (db, clock) = (self.db.clone(), self.clock);
+        let (db, clock) = (self.audit.clone(), self.clock);
         let seal = move || {
             let db = db.clone();
             async move { try_seal(&db, clock, log, count, hash).await }
@@ -161,7 +161,7 @@ impl Store {
     }
 
     async fn close_head(&self, log: i64) -> Result<(), Error> {
-        let db = self.db.clone();
+        let db = self.audit.clone();
         let close = move || {
             let db = db.clone();
             async move {
@@ -177,7 +177,7 @@ impl Store {
 
     /// The seals behind a number, the first ones.
     pub async fn seals_behind(&self, number: i64, limit: i64) -> Result<Vec<Seal>, Error> {
-        let rows: Vec<SealRow> = on_db!(&self.db, |c| {
+        let rows: Vec<SealRow> = on_db!(&self.audit, |c| {
             sqlx::query_as(SEALS).bind(number).bind(limit).fetch_all(c).await?
         });
         Ok(rows.into_iter().map(sealed).collect())

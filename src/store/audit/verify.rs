@@ -145,7 +145,7 @@ impl Store {
     }
 
     async fn heads(&self) -> Result<Vec<(i64, i64, Vec<u8>)>, Error> {
-        Ok(on_db!(&self.db, |c| sqlx::query_as(HEADS).fetch_all(c).await?))
+        Ok(on_db!(&self.audit, |c| sqlx::query_as(HEADS).fetch_all(c).await?))
     }
 
     /// What the work of sealing goes by, as it was before the seals were read: each is a seal, and
@@ -180,7 +180,7 @@ impl Store {
         let (mut log, mut count, mut hash) = (0, 0, [0; 32]);
         let mut behind = (i64::MIN, i64::MIN);
         loop {
-            let rows: Vec<LineRow> = on_db!(&self.db, |c| {
+            let rows: Vec<LineRow> = on_db!(&self.audit, |c| {
                 let query = sqlx::query_as(ROWS).bind(behind.0).bind(behind.1);
                 query.bind(PAGE).fetch_all(c).await?
             });
@@ -235,7 +235,7 @@ impl Store {
         let mut later: HashMap<i64, i64> = HashMap::new();
         let mut behind: Look = (Uuid::nil(), i64::MIN, i64::MIN, i64::MIN);
         loop {
-            let looks: Vec<Look> = on_db!(&self.db, |c| {
+            let looks: Vec<Look> = on_db!(&self.audit, |c| {
                 let query = sqlx::query_as(LOOKS).bind(behind.0).bind(behind.1).bind(behind.2);
                 query.bind(behind.3).bind(PAGE).fetch_all(c).await?
             });
@@ -255,7 +255,7 @@ impl Store {
         }
         // Those were kept since; any other was put in by somebody.
         for (log, number) in later {
-            let last: Option<i64> = on_db!(&self.db, |c| {
+            let last: Option<i64> = on_db!(&self.audit, |c| {
                 sqlx::query_scalar(LAST_ROW).bind(log).fetch_optional(c).await?
             });
             if last.is_none_or(|last| last < number) {

@@ -7,16 +7,16 @@ use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use throughline::{clock::Clock, store::Store};
 use tonic::Code;
 
-use crate::support::{Life, NOW, Server, Services, dynamic, on_both};
+use crate::support::{Database, Life, NOW, Server, Services, dynamic, on_both};
 
 /// All rows of a database: caller, actor, purpose, call and code, in their order.
-pub async fn rows(url: &str) -> Vec<(String, String, String, String, i64)> {
+pub async fn rows(database: &Database) -> Vec<(String, String, String, String, i64)> {
     let text = "select access from audit_log order by log, number";
-    let rows: Vec<String> = if let Some(file) = url.strip_prefix("sqlite:") {
-        let mut db = SqliteConnection::connect(file).await.unwrap();
+    let rows: Vec<String> = if database.url.starts_with("sqlite:") {
+        let mut db = SqliteConnection::connect(&database.audit_url()).await.unwrap();
         sqlx::query_scalar(text).fetch_all(&mut db).await.unwrap()
     } else {
-        let mut db = PgConnection::connect(url).await.unwrap();
+        let mut db = PgConnection::connect(&database.url).await.unwrap();
         sqlx::query_scalar(text).fetch_all(&mut db).await.unwrap()
     };
     let read = |row: String| {
@@ -132,10 +132,10 @@ async fn what_is_refused_is_kept_too() {
         let _ = dynamic::call(&services, "GetReaskRate", everybody, &strangers).await;
 
         // The one whose deadline had passed was not waited for.
-        let mut kept = rows(&database.url).await;
+        let mut kept = rows(database).await;
         while kept.len() < wanted.len() {
             tokio::task::yield_now().await;
-            kept = rows(&database.url).await;
+            kept = rows(database).await;
         }
         assert_eq!(kept, wanted);
         server.stop().await;

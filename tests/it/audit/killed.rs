@@ -76,7 +76,7 @@ async fn check(database: &Database, size: Size) {
         }
     }
     let mut kept: BTreeMap<String, usize> = BTreeMap::new();
-    for (_, actor, ..) in rows(&database.url).await {
+    for (_, actor, ..) in rows(database).await {
         *kept.entry(actor).or_default() += 1;
     }
     let missing: Vec<_> = answered.iter().filter(|actor| !kept.contains_key(*actor)).collect();

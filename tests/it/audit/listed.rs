@@ -87,7 +87,10 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
                 }
             }
             match log {
-                0 => store.close().await,
+                0 => {
+                    store.seal_last_accesses(None).await;
+                    store.close().await;
+                }
                 _ => stores.push(store),
             }
         }
@@ -155,6 +158,7 @@ async fn a_log_that_rests_is_closed() {
         clock.forward(3 * MINUTE);
         assert_eq!(store.seal_accesses().await.unwrap(), []);
         assert_eq!(open_logs(database).await, 1);
+        store.seal_last_accesses(None).await;
         store.close().await;
         assert_eq!(open_logs(database).await, 0);
 

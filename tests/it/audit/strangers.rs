@@ -1,7 +1,6 @@
 //! However many calls strangers make, it is kept who else called.
 
 use futures_util::FutureExt as _;
-use sqlx::{Connection as _, Executor as _, PgConnection};
 use throughline::{clock::Clock, error::Error, model::Access, store::Store};
 
 use super::kept::rows;
@@ -29,16 +28,7 @@ async fn strangers_leave_room_for_the_calls_of_others() {
             case_id: None,
         };
         // Nothing is kept for a while.
-        let mut lock = None;
-        let mut blocked = None;
-        if database.url.starts_with("sqlite:") {
-            blocked = Some(BlockedWrites::of(database).await);
-        } else {
-            let mut connection = PgConnection::connect(&database.url).await.unwrap();
-            connection.execute("begin").await.unwrap();
-            connection.execute("lock table audit_log in exclusive mode").await.unwrap();
-            lock = Some(connection);
-        }
+        let blocked = BlockedWrites::of_audit(database).await;
         let mut waiting = Vec::new();
         let mut shed = 0;
         for _ in 0..MANY {
@@ -55,12 +45,7 @@ async fn strangers_leave_room_for_the_calls_of_others() {
         let mut known: Vec<_> =
             (0..4096).map(|_| Box::pin(store.keep_access(access("shop")))).collect();
         assert!(known.iter_mut().all(|kept| kept.now_or_never().is_none()));
-        if let Some(blocked) = blocked {
-            blocked.release().await;
-        }
-        if let Some(mut connection) = lock {
-            connection.execute("rollback").await.unwrap();
-        }
+        blocked.release().await;
         let strangers = waiting.len();
         for kept in waiting.into_iter().chain(known) {
             kept.await.unwrap();
@@ -68,7 +53,7 @@ async fn strangers_leave_room_for_the_calls_of_others() {
         // There is room for strangers again.
         store.keep_access(access("")).await.unwrap();
         store.close().await;
-        let rows = rows(&database.url).await;
+        let rows = rows(database).await;
         let of = |caller: &str| rows.iter().filter(|row| row.0 == caller).count();
         assert_eq!((of("shop"), of("")), (4096, strangers + 1));
     })

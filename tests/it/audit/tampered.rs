@@ -29,9 +29,10 @@ type LogRow = (i64, i64, i64, String);
 
 impl Owner {
     pub async fn of(database: &Database) -> Self {
-        match database.url.strip_prefix("sqlite:") {
-            Some(file) => Self::Sqlite(SqliteConnection::connect(file).await.unwrap()),
-            None => Self::Postgres(PgConnection::connect(&database.url).await.unwrap()),
+        let url = database.audit_url();
+        match url.starts_with("sqlite:") {
+            true => Self::Sqlite(SqliteConnection::connect(&url).await.unwrap()),
+            false => Self::Postgres(PgConnection::connect(&url).await.unwrap()),
         }
     }
 

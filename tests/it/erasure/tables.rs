@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::{canaries::plant::Planted, store};
@@ -57,7 +57,9 @@ const OF_LOOKS: [&str; 4] = ["audit_heads", "audit_log", "audit_looks", "audit_s
 const OF_ERASURES: [&str; 2] = ["erased_customers", "erasures"];
 
 const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
-    and name not glob 'entry_words_*' and name <> '_sqlx_migrations' order by name";
+    and name not glob 'entry_words_*' and name <> '_sqlx_migrations' \
+    union select name from audit.sqlite_schema where type = 'table' \
+    and name <> '_sqlx_migrations' order by name";
 const POSTGRES_TABLES: &str = "select tablename::text from pg_tables \
     where schemaname = 'public' and tablename <> '_sqlx_migrations' order by tablename";
 
@@ -65,7 +67,7 @@ const POSTGRES_TABLES: &str = "select tablename::text from pg_tables \
 async fn texts(database: &Database, query: &str) -> Vec<String> {
     let query = AssertSqlSafe(query.to_owned());
     if database.url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        let mut connection = database.connect_sqlite().await;
         sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
     } else {
         let mut connection = PgConnection::connect(&database.url).await.unwrap();

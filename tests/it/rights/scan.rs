@@ -9,7 +9,9 @@ use crate::support::Database;
 
 const SQLITE_COLUMNS: &str = "select m.name, p.name from sqlite_schema m \
     join pragma_table_info(m.name) p where m.type = 'table' \
-    and m.name not glob 'entry_words_*' and m.name not glob 'sqlite_*'";
+    and m.name not glob 'entry_words_*' and m.name not glob 'sqlite_*' \
+    union select m.name, p.name from audit.sqlite_schema m \
+    join pragma_table_info(m.name, 'audit') p where m.type = 'table'";
 const POSTGRES_COLUMNS: &str = "select table_name::text, column_name::text \
     from information_schema.columns where table_schema = 'public'";
 
@@ -24,7 +26,7 @@ pub enum Scan {
 impl Scan {
     pub async fn of(database: &Database) -> Self {
         match database.url.starts_with("sqlite:") {
-            true => Self::Sqlite(SqliteConnection::connect(&database.url).await.unwrap()),
+            true => Self::Sqlite(database.connect_sqlite().await),
             false => Self::Postgres(PgConnection::connect(&database.url).await.unwrap()),
         }
     }

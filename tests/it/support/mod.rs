@@ -10,6 +10,8 @@ mod rows;
 mod server;
 pub mod wire;
 
+use sqlx::{Connection as _, SqliteConnection};
+
 pub use authority::Authority;
 pub use canary::Services;
 pub use folder::TempFolder;
@@ -33,6 +35,23 @@ impl Database {
         let folder = TempFolder::new();
         let url = format!("sqlite:{}", folder.path().join("throughline.db").display());
         Self { name: "SQLite", url, _folder: Some(folder) }
+    }
+
+    /// Where it is kept who looked.
+    pub fn audit_url(&self) -> String {
+        match self.url.starts_with("sqlite:") {
+            true => format!("{}-audit", self.url),
+            false => self.url.clone(),
+        }
+    }
+
+    /// All tables of an SQLite database, in one connection.
+    pub async fn connect_sqlite(&self) -> SqliteConnection {
+        let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+        let file = self.audit_url().trim_start_matches("sqlite:").to_owned();
+        let attach = sqlx::query("attach database $1 as audit").bind(file);
+        attach.execute(&mut connection).await.unwrap();
+        connection
     }
 
     /// A new PostgreSQL database. None where there is no PostgreSQL, which has been told.

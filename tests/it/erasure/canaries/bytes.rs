@@ -14,10 +14,13 @@ use crate::support::Database;
 /// The files that hold the tables of a database, after a checkpoint.
 pub async fn files(database: &Database) -> Vec<PathBuf> {
     if let Some(file) = database.url.strip_prefix("sqlite:") {
-        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
-        connection.execute("pragma wal_checkpoint(truncate)").await.unwrap();
-        connection.close().await.unwrap();
-        return ["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{file}{end}"))).into();
+        for url in [database.url.clone(), database.audit_url()] {
+            let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            connection.execute("pragma wal_checkpoint(truncate)").await.unwrap();
+            connection.close().await.unwrap();
+        }
+        let ends = ["", "-wal", "-shm", "-audit", "-audit-wal", "-audit-shm"];
+        return ends.map(|end| PathBuf::from(format!("{file}{end}"))).into();
     }
     let mut connection = PgConnection::connect(&database.url).await.unwrap();
     connection.execute("checkpoint").await.unwrap();
