@@ -157,8 +157,9 @@ impl Log {
     }
 
     async fn keep(&self, accesses: &[Access]) -> Result<(), Error> {
-        let known = self.head.lock().await.take();
-        let mut head = match known {
+        // Whoever seals waits for this, and sees what is on disk.
+        let mut shared = self.head.lock().await;
+        let mut head = match shared.take() {
             Some(head) => head,
             None => self.open().await?,
         };
@@ -171,7 +172,7 @@ impl Log {
         }
         let (db, lines) = (self.db.clone(), Arc::new(lines));
         attempt(move || write(db.clone(), Arc::clone(&lines))).await.map_err(lost)?;
-        *self.head.lock().await = Some(head);
+        *shared = Some(head);
         if head.count - head.sealed >= DUE {
             self.due.notify_one();
         }

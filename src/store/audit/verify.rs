@@ -131,7 +131,10 @@ impl Store {
                     found.wrong(format!("seal {number}: is another one outside of the database"));
                 }
                 (last, chain) = (number, seal.chain);
-                logs.entry(seal.log).or_default().insert(seal.sealed, seal.hash);
+                let other = logs.entry(seal.log).or_default().insert(seal.sealed, seal.hash);
+                if other.is_some_and(|other| other != seal.hash) {
+                    found.wrong(format!("seal {number}: another one of the same rows differs"));
+                }
             }
             last = newest;
         }

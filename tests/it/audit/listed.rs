@@ -1,6 +1,13 @@
 //! Who looked at a customer is listed alike whether it is sealed or not, page by page.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use throughline::{
     clock::{Clock, MovedClock},
@@ -76,12 +83,18 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
                 let mut about = customers.clone();
                 about.retain(|_| random.one_in(2));
                 about.sort_unstable();
-                let actor = format!("agent-{log}-{n}");
+                let call = format!("GetBriefing-{log}-{n}");
+                // Some who act are called like the customer.
+                let actor = match n % 3 {
+                    0 => customers[0].to_string(),
+                    _ => "agent-7".to_owned(),
+                };
                 let at = NOW + random.below(12) as i64;
                 if about.contains(&customers[0]) || about.contains(&customers[1]) {
-                    wanted.push((at, actor.clone()));
+                    wanted.push((at, call.clone()));
                 }
-                store.keep_access(access(at, actor, about)).await.unwrap();
+                let access = Access { call, ..access(at, actor, about) };
+                store.keep_access(access).await.unwrap();
                 if log == 1 && n % 20 == 7 {
                     assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
                 }
@@ -96,11 +109,11 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
         }
         wanted.sort_unstable_by_key(|(at, _)| Reverse(*at));
         let times: Vec<i64> = wanted.iter().map(|(at, _)| *at).collect();
-        let actors: BTreeSet<String> = wanted.into_iter().map(|(_, actor)| actor).collect();
+        let calls: BTreeSet<String> = wanted.into_iter().map(|(_, call)| call).collect();
 
         let first = listed(&stores[0], customers[0], 7).await;
-        let seen: BTreeSet<String> = first.iter().map(|kept| kept.access.actor.clone()).collect();
-        assert_eq!(seen, actors);
+        let seen: BTreeSet<String> = first.iter().map(|kept| kept.access.call.clone()).collect();
+        assert_eq!(seen, calls);
         assert_eq!(first.iter().map(|kept| kept.access.at).collect::<Vec<_>>(), times);
         // Sealed in the middle of it or afterwards, by themselves or by somebody else, they are the
         // same in the same order.
@@ -113,6 +126,46 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
             store.close().await;
         }
         server.stop().await;
+    })
+    .await;
+}
+
+/// However busy the log is: what is on disk when it is sealed is in the seal.
+#[tokio::test]
+async fn a_log_is_sealed_while_more_comes() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let busy: Vec<_> = (0..8)
+            .map(|n| {
+                let (store, is_over) = (store.clone(), Arc::clone(&is_over));
+                tokio::spawn(async move {
+                    while !is_over.load(Ordering::SeqCst) {
+                        let access = access(NOW, format!("agent-{n}"), vec![Uuid::from_u128(n)]);
+                        store.keep_access(access).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut last = 0;
+        for _ in 0..20 {
+            let kept = access(NOW, "ours".to_owned(), Vec::new());
+            store.keep_access(kept).await.unwrap();
+            let seals = store.seal_accesses().await.unwrap();
+            assert_eq!(seals.len(), 1);
+            assert!(seals[0].sealed > last, "{} follows {last}", seals[0].sealed);
+            last = seals[0].sealed;
+        }
+        is_over.store(true, Ordering::SeqCst);
+        for task in busy {
+            task.await.unwrap();
+        }
+        store.seal_last_accesses(None).await;
+        store.close().await;
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        let found = store.verify_accesses(&[]).await.unwrap();
+        assert_eq!((found.problems, found.logs, found.unsealed), (Vec::new(), 1, 0));
+        store.close().await;
     })
     .await;
 }

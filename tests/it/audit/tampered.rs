@@ -316,6 +316,14 @@ async fn every_change_of_what_was_kept_is_found() {
             assert_ne!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0], "{text}");
             owner.restore().await;
         }
+        // Whoever came later sealed the same rows, and found others.
+        let text = "insert into audit_seals (number, log, sealed, hash, sealed_at, chain) \
+             select 15, log, sealed, chain, sealed_at, chain from audit_seals where number = 14";
+        owner.run(text).await;
+        let found = store.verify_accesses(&outside).await.unwrap();
+        let told = "seal 15: another one of the same rows differs".to_owned();
+        assert!(found.problems.contains(&told), "{:?}", found.problems);
+        owner.restore().await;
         // Why they are written down elsewhere: without them this cannot be seen.
         make_anew(&mut owner, &mut random).await;
         assert_eq!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0]);
