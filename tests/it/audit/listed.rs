@@ -131,7 +131,7 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
 }
 
 /// However busy the log is: what is on disk when it is sealed is in the seal.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_sealed_while_more_comes() {
     on_both(async |database| {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
@@ -148,9 +148,13 @@ async fn a_log_is_sealed_while_more_comes() {
             })
             .collect();
         let mut last = 0;
-        for _ in 0..20 {
+        for round in 0..40 {
             let kept = access(NOW, "ours".to_owned(), Vec::new());
             store.keep_access(kept).await.unwrap();
+            // Somewhere in the middle of another write.
+            for _ in 0..round * 10 {
+                tokio::task::yield_now().await;
+            }
             let seals = store.seal_accesses().await.unwrap();
             assert_eq!(seals.len(), 1);
             assert!(seals[0].sealed > last, "{} follows {last}", seals[0].sealed);

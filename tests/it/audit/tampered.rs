@@ -333,6 +333,33 @@ async fn every_change_of_what_was_kept_is_found() {
     .await;
 }
 
+/// Before it is sealed too: a look may be there already, and one that no row says may not.
+#[tokio::test]
+async fn a_look_at_somebody_else_is_found() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let access = Access { customers: vec![one], ..random_access(&mut Random::new(1)) };
+        store.keep_access(access).await.unwrap();
+        let mut owner = Owner::of(database).await;
+        for (customer, is_found) in [(one, false), (other, true)] {
+            let id = match database.url.starts_with("sqlite:") {
+                true => format!("x'{}'", customer.simple()),
+                false => format!("'{customer}'::uuid"),
+            };
+            let look = format!(
+                "insert into audit_looks (customer_id, at, log, number) \
+                 select {id}, at, log, number from audit_log"
+            );
+            owner.run(look).await;
+            let found = store.verify_accesses(&[]).await.unwrap();
+            assert_eq!(!found.problems.is_empty(), is_found, "{:?}", found.problems);
+        }
+        store.close().await;
+    })
+    .await;
+}
+
 /// Calls that go on while it is verified are no changes.
 #[tokio::test]
 async fn what_is_kept_meanwhile_is_no_change() {
