@@ -232,8 +232,10 @@ where
         }
     };
     end_tasks();
-    if let Some(Accesses { seals }) = settings.accesses {
-        store.seal_last_accesses(seals).await;
+    if let Some(Accesses { seals }) = settings.accesses
+        && timeout(settings.shutdown_grace, store.seal_last_accesses(seals)).await.is_err()
+    {
+        tracing::warn!("who looked is not sealed: the next server does so");
     }
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");

@@ -19,7 +19,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{
     access::{self, Call},
     caller::{Actor, Callers, Peer},
-    keeping::Keeping,
+    keeping::{Keeping, Kept},
     looked::Looked,
     one_message::OneMessage,
     places::{Full, Place, Places},
@@ -199,9 +199,8 @@ where
             (Ok(place), Ok(Duration::ZERO), None) => (Err(Error::DeadlinePassed.into()), place),
             (Ok(place), Ok(deadline), None) => (Ok((self.inner.call(request), deadline)), place),
         };
-        let clock = self.layer.clock;
-        let accesses = self.layer.accesses.clone();
         let looked = keeping.as_ref().map_or_else(Looked::default, |kept| kept.looked.clone());
+        let kept = Kept::new(keeping, self.layer.accesses.clone(), self.layer.clock, place);
         let answer = async move {
             let mut response = match call {
                 Err(status) => status.into_http(),
@@ -215,18 +214,11 @@ where
                 }
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-            if let (Some(keeping), Some(store)) = (keeping, accesses) {
-                let kept = async move {
-                    let kept = keeping.keep(&store, clock, code).await;
-                    drop(place);
-                    kept
-                };
-                if code == Code::DeadlineExceeded {
-                    // Nobody waits any more, and nothing is told.
-                    tokio::spawn(kept);
-                } else if let Err(error) = kept.await {
-                    response = Status::from(error).into_http();
-                }
+            if code == Code::DeadlineExceeded {
+                // Nobody waits any more, and nothing is told.
+                kept.later(code);
+            } else if let Err(error) = kept.now(code).await {
+                response = Status::from(error).into_http();
             }
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::debug!(?code, micros, "answered");

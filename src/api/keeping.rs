@@ -1,14 +1,15 @@
-//! Keeps who made a call, before its answer goes out.
+//! Keeps who made a call, before its answer goes out, and where nobody waits for that any more.
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use tonic::Code;
 
 use super::{
     access::{self, Call},
     caller::Actor,
     looked::Looked,
+    places::Place,
     purpose,
 };
 use crate::{clock::Clock, error::Error, model::Access, pb::Purpose, store::Store};
@@ -60,5 +61,56 @@ impl Keeping {
         };
         let late = || Error::Unavailable("an access could not be kept in time".to_owned());
         timeout(BOUND, store.keep_access(access)).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// What is left to do for a call that is under way: it is kept, and then gives back its place. One
+/// whose caller goes away is kept as cancelled: what it has begun may take effect.
+#[derive(Debug)]
+pub struct Kept {
+    /// Nothing where it is not to be kept, or is.
+    due: Option<(Keeping, Store)>,
+    clock: Clock,
+    place: Option<Place>,
+}
+
+impl Kept {
+    pub fn new(
+        keeping: Option<Keeping>,
+        store: Option<Store>,
+        clock: Clock,
+        place: Option<Place>,
+    ) -> Self {
+        Self { due: keeping.zip(store), clock, place }
+    }
+
+    /// Keeps it. An error means that the answer must not go out.
+    pub async fn now(mut self, code: Code) -> Result<(), Error> {
+        let Some((keeping, store)) = self.due.take() else { return Ok(()) };
+        keeping.keep(&store, self.clock, code).await
+    }
+
+    /// Keeps it while nobody waits.
+    pub fn later(mut self, code: Code) {
+        self.spawn(code);
+    }
+
+    fn spawn(&mut self, code: Code) {
+        // There is no runtime any more where a process ends.
+        let (Some((keeping, store)), Ok(runtime)) = (self.due.take(), Handle::try_current()) else {
+            return;
+        };
+        let (clock, place) = (self.clock, self.place.take());
+        runtime.spawn(async move {
+            // What cannot be kept is told by whoever keeps.
+            let _ = keeping.keep(&store, clock, code).await;
+            drop(place);
+        });
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.spawn(Code::Cancelled);
     }
 }

@@ -109,7 +109,10 @@ impl Batch {
     /// takes all of it. For keys that nobody else makes: on PostgreSQL the rows beside one whose
     /// key is taken are written.
     pub async fn write_alone(self, db: &Db) -> Result<(), Error> {
-        let is_small = |insert: &Insert| insert.columns[0].len() <= ROWS;
+        let is_small = |insert: &Insert| {
+            let rows = insert.columns[0].len();
+            sqlite_rows(rows, insert.may_exist) == rows
+        };
         let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
         match db {
             Db::Postgres(pool) => self.write_postgres(&mut *pool.acquire().await?).await,

@@ -1,11 +1,12 @@
 //! The log of this process: what waits at the same time is kept in one transaction, and each call
 //! has its answer after the commit.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::{self, JoinHandle},
+    time::timeout,
 };
 
 use super::{Line, seal};
@@ -32,6 +33,12 @@ const BATCH: usize = 1024;
 /// How often the writer lets others run first, as long as each time there are more: a transaction
 /// costs as much as many rows do. It makes nobody wait where there is nothing else to run.
 const ROUNDS: usize = 2;
+
+/// After an hour without a seal, since there was no call or the process was held up, the next call
+/// begins another log: what rests may have been closed.
+pub(super) const RESTED: Micros = 3_600_000_000;
+/// How long the end waits for what is to be kept.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// How many of them may be of callers that are not known: however many calls strangers make, those
 /// of known callers are kept.
@@ -73,24 +80,30 @@ pub struct Auditor {
     /// Much is to be sealed.
     pub(super) due: Arc<Notify>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Nothing more comes.
+    stop: Arc<Notify>,
 }
 
 impl Auditor {
     pub fn start(db: &Db, clock: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let (head, due) = (Arc::default(), Arc::default());
+        let (head, due, stop) = (Arc::default(), Arc::default(), Arc::default());
         let log = Log { db: db.clone(), clock, head: Arc::clone(&head), due: Arc::clone(&due) };
-        let writer = Mutex::new(Some(tokio::spawn(log.work(waiting))));
+        let writer = Mutex::new(Some(tokio::spawn(log.work(waiting, Arc::clone(&stop)))));
         let strangers = Arc::new(Semaphore::new(STRANGERS));
-        Self { queue, strangers, head, due, writer }
+        Self { queue, strangers, head, due, writer, stop }
     }
 
-    /// Stops the writer. What it is in the middle of goes on in a task, and the pools wait for it.
+    /// Stops the writer once it has kept what waits. Where the database does not answer, what it is
+    /// in the middle of goes on in a task.
     pub async fn close(&self) {
-        if let Some(writer) = self.writer.lock().await.take() {
-            writer.abort();
-            // It answers that it was cancelled.
-            let _ = writer.await;
+        if let Some(mut writer) = self.writer.lock().await.take() {
+            self.stop.notify_one();
+            if timeout(STOPPING, &mut writer).await.is_err() {
+                writer.abort();
+                // It answers that it was cancelled.
+                let _ = writer.await;
+            }
         }
     }
 }
@@ -124,9 +137,21 @@ struct Log {
 }
 
 impl Log {
-    async fn work(self, mut waiting: mpsc::Receiver<Waiting>) {
+    async fn work(self, mut waiting: mpsc::Receiver<Waiting>, stop: Arc<Notify>) {
         let mut batch = Vec::new();
-        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        loop {
+            tokio::select! {
+                biased;
+                some = waiting.recv_many(&mut batch, BATCH) => {
+                    if some == 0 {
+                        return;
+                    }
+                }
+                () = stop.notified() => {
+                    waiting.close();
+                    continue;
+                }
+            }
             self.gather(&mut waiting, &mut batch).await;
             let (accesses, answers): (Vec<_>, Vec<_>) = batch
                 .drain(..)
@@ -160,8 +185,9 @@ impl Log {
         // Whoever seals waits for this, and sees what is on disk.
         let mut shared = self.head.lock().await;
         let mut head = match shared.take() {
-            Some(head) => head,
-            None => self.open().await?,
+            Some(head) if head.sealed_at >= self.clock.now().saturating_sub(RESTED) => head,
+            // Whoever seals finds what another one has.
+            _ => self.open().await?,
         };
         let mut lines = Vec::with_capacity(accesses.len());
         for access in accesses {

@@ -30,13 +30,14 @@ impl Store {
     pub async fn keep_accesses_sealed(self, file: Option<PathBuf>) {
         let mut outside = file.map(SealsFile::new);
         let mut every = tokio::time::interval(EVERY);
+        let mut goes_well = true;
         loop {
             tokio::select! {
                 _ = every.tick() => {}
-                () = self.auditor.due.notified() => {}
+                () = self.auditor.due.notified(), if goes_well => {}
             }
             let sealed = self.seal_accesses().await;
-            self.tell(sealed, outside.as_mut()).await;
+            goes_well = self.tell(sealed, outside.as_mut()).await;
         }
     }
 
@@ -46,24 +47,30 @@ impl Store {
         self.tell(sealed, file.map(SealsFile::new).as_mut()).await;
     }
 
-    /// Writes seals down outside of the database: into the log always.
-    async fn tell(&self, sealed: Result<Vec<Seal>, Error>, outside: Option<&mut SealsFile>) {
-        let written = match sealed {
-            Err(error) => Err(error),
+    /// Writes seals down outside of the database: into the log always. Whether all went well.
+    async fn tell(
+        &self,
+        sealed: Result<Vec<Seal>, Error>,
+        outside: Option<&mut SealsFile>,
+    ) -> bool {
+        let is_sealed = sealed.is_ok();
+        match sealed {
+            // What is not sealed now is sealed next time.
+            Err(error) => tracing::warn!(cause = error.cause(), "who looked is not sealed"),
             Ok(seals) => {
                 for seal in seals {
                     let (number, chain) = (seal.number, hex(&seal.chain));
                     tracing::info!(number, %chain, "sealed who looked");
                 }
-                match outside {
-                    Some(file) => file.add_missing(self).await,
-                    None => Ok(()),
-                }
             }
-        };
-        if let Err(error) = written {
-            // What is not sealed now is sealed next time.
-            tracing::warn!(cause = error.cause(), "who looked is not sealed");
+        }
+        let Some(file) = outside else { return is_sealed };
+        match file.add_missing(self).await {
+            Ok(()) => is_sealed,
+            Err(error) => {
+                tracing::warn!(cause = error.cause(), "seals are not written outside");
+                false
+            }
         }
     }
 }
@@ -86,7 +93,10 @@ impl SealsFile {
         loop {
             let last = match self.last {
                 Some(last) => last,
-                None => self.find_last().await.map_err(|error| self.failed(&error))?,
+                None => {
+                    let last = self.find_last().await.map_err(|error| self.failed(&error))?;
+                    self.follows(store, last).await?
+                }
             };
             let seals = store.seals_behind(last, PAGE).await?;
             let Some(newest) = seals.last().map(|seal| seal.number) else { return Ok(()) };
@@ -101,8 +111,23 @@ impl SealsFile {
         Error::Unavailable(format!("{}: {error}; see audit_seals", self.path.display()))
     }
 
-    /// The number of the last whole line; a line that was cut off is ended.
-    async fn find_last(&self) -> io::Result<i64> {
+    /// The number of a seal of the file, which is to be one of the database: where an older state
+    /// of this was put back, what comes would not follow.
+    async fn follows(&self, store: &Store, last: Option<Seal>) -> Result<i64, Error> {
+        let Some(last) = last else { return Ok(0) };
+        let same = store.seals_behind(last.number.saturating_sub(1), 1).await?;
+        if same.first() == Some(&last) {
+            return Ok(last.number);
+        }
+        let (file, number) = (self.path.display(), last.number);
+        Err(Error::Unavailable(format!(
+            "{file}: its last seal, {number}, is none of the database; name another file in \
+             audit_seals, and keep this one to verify by"
+        )))
+    }
+
+    /// The last whole line; a line that was cut off is ended.
+    async fn find_last(&self) -> io::Result<Option<Seal>> {
         let mut file = self.open().await?;
         let bytes = file.metadata().await?.len();
         file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES))).await?;
@@ -112,8 +137,7 @@ impl SealsFile {
             file.write_all(b"\n").await?;
             file.sync_data().await?;
         }
-        let last = tail.lines().rev().find_map(audit::read_line);
-        Ok(last.map_or(0, |seal| seal.number))
+        Ok(tail.lines().rev().find_map(audit::read_line))
     }
 
     async fn append(&self, seals: &[Seal]) -> io::Result<()> {

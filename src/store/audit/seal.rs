@@ -1,6 +1,11 @@
 //! Seals: what says how far a log had come, and what was in it, at least each minute.
 
-use super::{Seal, SealRow, digest, log::Head, looks::Reached, sealed};
+use super::{
+    Seal, SealRow, digest,
+    log::{Head, RESTED},
+    looks::Reached,
+    sealed,
+};
 use crate::{
     clock::Clock,
     error::Error,
@@ -18,7 +23,7 @@ pub(super) const LAST: &str = "select number, chain from audit_seals order by nu
 pub(super) const SEALS: &str = "select number, log, sealed, hash, sealed_at, chain \
     from audit_seals where number > $1 order by number limit $2";
 pub(super) const SET_HEAD: &str = "update audit_heads \
-    set sealed = $2, hash = $3, sealed_at = $4, is_closed = false \
+    set sealed = $2, hash = $3, sealed_at = $4 \
     where log = $1 and sealed <= $2";
 pub(super) const CLOSE_HEAD: &str = "update audit_heads set is_closed = true where log = $1";
 /// Logs of which nobody has sealed anything since a time.
@@ -34,9 +39,7 @@ static AUDIT_SEALS: Table = Table {
 
 /// A log of which nothing was sealed for so long has lost its process: two minutes.
 const LEFT_ALONE: Micros = 120_000_000;
-/// After an hour without a call a process closes its log, and begins another with the next one.
-const RESTED: Micros = 3_600_000_000;
-/// After a day without a row a log that was left alone is closed: no process comes back to it.
+/// After a day without a row a log that was left alone is closed.
 const GIVEN_UP: Micros = 86_400_000_000;
 
 /// Begins a log.
@@ -106,16 +109,34 @@ impl Store {
             if own.is_some_and(|head| head.log == log) {
                 continue;
             }
-            // As it is found: what was written is not known here.
             let sealed = Reached { number, hash: digest(&hash) };
-            let reached = self.write_looks(log, sealed, i64::MAX).await?;
-            if reached.number > number {
-                seals.push(self.seal(log, reached.number, reached.hash).await?);
-            } else if sealed_at < time.saturating_sub(GIVEN_UP) {
-                self.close_head(log).await?;
+            let is_given_up = sealed_at < time.saturating_sub(GIVEN_UP);
+            match self.seal_left(log, sealed, is_given_up).await {
+                Ok(seal) => seals.extend(seal),
+                // The others can be sealed all the same.
+                Err(error) => {
+                    tracing::warn!(log, cause = error.cause(), "a log is not sealed");
+                }
             }
         }
         Ok(seals)
+    }
+
+    /// Seals the log of another process, as it is found: what was written is not known here.
+    async fn seal_left(
+        &self,
+        log: i64,
+        sealed: Reached,
+        is_given_up: bool,
+    ) -> Result<Option<Seal>, Error> {
+        let reached = self.write_looks(log, sealed, i64::MAX).await?;
+        if reached.number > sealed.number {
+            return self.seal(log, reached.number, reached.hash).await.map(Some);
+        }
+        if is_given_up {
+            self.close_head(log).await?;
+        }
+        Ok(None)
     }
 
     /// Seals the log of this process as it was written, whatever is found of it. One that rests is

@@ -12,7 +12,8 @@ use crate::{
     story::audit::{self, hex},
 };
 
-pub(super) const HEADS: &str = "select log, sealed, hash from audit_heads order by log";
+pub(super) const HEADS: &str =
+    "select log, sealed, hash, sealed_at, is_closed from audit_heads order by log";
 pub(super) const ROWS: &str = "select log, number, at, access from audit_log \
     where (log, number) > ($1, $2) order by log, number limit $3";
 pub(super) const LAST_ROW: &str =
@@ -51,14 +52,17 @@ impl Verified {
     }
 }
 
-/// What the seals say of a log: how many rows, and their hash.
-type Sealed = BTreeMap<i64, [u8; 32]>;
+/// A row of `audit_heads`.
+type Head = (i64, i64, Vec<u8>, i64, bool);
+
+/// What the seals say of a log: of how many rows, their hash, and when it was sealed. Two servers
+/// may have done so.
+type Sealed = BTreeMap<i64, ([u8; 32], Vec<i64>)>;
 
 /// A row of `audit_looks`: who, when, and which row of `audit_log`.
 type Look = (Uuid, i64, i64, i64);
 
 /// What the rows say of whom they tell.
-#[derive(Default)]
 struct Told {
     /// The looks of the rows that are sealed, all of which are written.
     sealed: Sum,
@@ -68,19 +72,28 @@ struct Told {
     counts: HashMap<i64, i64>,
 }
 
-/// A hash of many things in whatever order: the sum of the hashes of each.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Sum([u64; 4]);
+/// A hash of many things in whatever order: the sum of the hashes of each. The key is another one
+/// each time, so that nobody finds things beforehand whose sum is that of others.
+#[derive(Debug, PartialEq, Eq)]
+struct Sum {
+    key: [u8; 32],
+    sum: [u64; 4],
+}
 
 impl Sum {
+    fn of_nothing(key: [u8; 32]) -> Self {
+        Self { key, sum: [0; 4] }
+    }
+
     fn add(&mut self, (customer, at, log, number): Look) {
         let mut hash = Sha256::new();
+        hash.update(self.key);
         hash.update(customer);
         for number in [at, log, number] {
             hash.update(number.to_be_bytes());
         }
         let hash: [u8; 32] = hash.finalize().into();
-        for (sum, bytes) in self.0.iter_mut().zip(hash.chunks_exact(8)) {
+        for (sum, bytes) in self.sum.iter_mut().zip(hash.chunks_exact(8)) {
             let number = bytes.try_into().map_or(0, u64::from_be_bytes);
             *sum = sum.wrapping_add(number);
         }
@@ -97,6 +110,7 @@ impl Store {
         let logs = self.verify_seals(outside, &mut found).await?;
         self.verify_heads(&heads, &logs, &mut found).await?;
         let told = self.verify_rows(&logs, &mut found).await?;
+        self.verify_ends(&heads, &logs, &told, &mut found).await?;
         if !self.are_looks_of(&logs, &told).await? {
             found.wrong("audit_looks does not hold what audit_log holds".to_owned());
         }
@@ -131,8 +145,10 @@ impl Store {
                     found.wrong(format!("seal {number}: is another one outside of the database"));
                 }
                 (last, chain) = (number, seal.chain);
-                let other = logs.entry(seal.log).or_default().insert(seal.sealed, seal.hash);
-                if other.is_some_and(|other| other != seal.hash) {
+                let rows = logs.entry(seal.log).or_default().entry(seal.sealed);
+                let (hash, times) = rows.or_insert_with(|| (seal.hash, Vec::new()));
+                times.push(seal.sealed_at);
+                if *hash != seal.hash {
                     found.wrong(format!("seal {number}: another one of the same rows differs"));
                 }
             }
@@ -147,7 +163,7 @@ impl Store {
         Ok(logs)
     }
 
-    async fn heads(&self) -> Result<Vec<(i64, i64, Vec<u8>)>, Error> {
+    async fn heads(&self) -> Result<Vec<Head>, Error> {
         Ok(on_db!(&self.audit, |c| sqlx::query_as(HEADS).fetch_all(c).await?))
     }
 
@@ -155,13 +171,13 @@ impl Store {
     /// each log that is sealed has one.
     async fn verify_heads(
         &self,
-        heads: &[(i64, i64, Vec<u8>)],
+        heads: &[Head],
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
     ) -> Result<(), Error> {
-        for (log, sealed, hash) in heads {
+        for (log, sealed, hash, sealed_at, _) in heads {
             let seal = logs.get(log).and_then(|seals| seals.get(sealed));
-            if seal != Some(&digest(hash)) {
+            if seal.is_none_or(|(of, times)| *of != digest(hash) || !times.contains(sealed_at)) {
                 found.wrong(format!("log {log:016x}: audit_heads is not what a seal says"));
             }
         }
@@ -178,7 +194,11 @@ impl Store {
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
     ) -> Result<Told, Error> {
-        let mut told = Told::default();
+        let mut told = Told {
+            sealed: Sum::of_nothing(self.clock.new_key()),
+            unsealed: HashSet::new(),
+            counts: HashMap::new(),
+        };
         // The log at hand, how many rows of it were read, and their hash.
         let (mut log, mut count, mut hash) = (0, 0, [0; 32]);
         let mut behind = (i64::MIN, i64::MIN);
@@ -196,9 +216,6 @@ impl Store {
                         end_log(logs, log, count, found);
                     }
                     (log, count, hash) = (row.log, 0, audit::start(row.log));
-                    if !logs.contains_key(&log) {
-                        found.wrong(format!("log {log:016x}: no seal knows it"));
-                    }
                 }
                 if row.number != count + 1 {
                     found.wrong(format!("log {log:016x}: access {} is missing", count + 1));
@@ -206,7 +223,7 @@ impl Store {
                 (count, hash) = (row.number, row.hash(&hash));
                 told.counts.insert(log, count);
                 let seal = logs.get(&log).and_then(|sealed| sealed.get(&count));
-                if seal.is_some_and(|seal| *seal != hash) {
+                if seal.is_some_and(|(seal, _)| *seal != hash) {
                     let problem = format!("log {log:016x}: its {count} first accesses are not");
                     found.wrong(format!("{problem} what was sealed ({})", hex(&hash)));
                 }
@@ -231,9 +248,39 @@ impl Store {
         Ok(told)
     }
 
+    /// The logs against what has become of them: each begins with a seal, and one that is closed
+    /// ends with one.
+    async fn verify_ends(
+        &self,
+        heads: &[Head],
+        logs: &HashMap<i64, Sealed>,
+        told: &Told,
+        found: &mut Verified,
+    ) -> Result<(), Error> {
+        let mut unknown: HashSet<i64> = told.counts.keys().copied().collect();
+        unknown.retain(|log| !logs.contains_key(log));
+        // One that has begun since the seals were read has one by now.
+        let mut last = i64::try_from(found.seals).unwrap_or(i64::MAX);
+        while !unknown.is_empty() {
+            let seals = self.seals_behind(last, PAGE).await?;
+            let Some(newest) = seals.last() else { break };
+            last = newest.number;
+            unknown.retain(|log| !seals.iter().any(|seal| seal.log == *log));
+        }
+        for log in unknown {
+            found.wrong(format!("log {log:016x}: no seal knows it"));
+        }
+        for (log, sealed, _, _, is_closed) in heads {
+            if *is_closed && told.counts.get(log).is_some_and(|count| count > sealed) {
+                found.wrong(format!("log {log:016x}: has accesses behind its end"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the looks are those of the rows: all of what is sealed, and none that no row says.
     async fn are_looks_of(&self, logs: &HashMap<i64, Sealed>, told: &Told) -> Result<bool, Error> {
-        let mut sum = Sum::default();
+        let mut sum = Sum::of_nothing(told.sealed.key);
         // The last row of each log that looks name behind those that were read.
         let mut later: HashMap<i64, i64> = HashMap::new();
         let mut behind: Look = (Uuid::nil(), i64::MIN, i64::MIN, i64::MIN);

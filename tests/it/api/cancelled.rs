@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, future::Future};
 use throughline::pb::timeline_service_client::TimelineServiceClient;
 
 use crate::{
+    audit::kept::rows,
     calls::{account, by, list, note},
     random::Random,
     support::{Server, on_both},
@@ -60,6 +61,8 @@ async fn calls_that_are_given_up_cost_nobody_anything() {
 
         let entries = server.timeline_of(&anna).await;
         let there: BTreeSet<_> = entries.into_iter().map(|entry| entry.id).collect();
+        // Each that took effect is kept, and each of those that follow.
+        let made = there.len() + given_up.len();
         for recorded in &acknowledged {
             assert!(there.contains(&recorded.entry_id), "an acknowledged entry is lost");
         }
@@ -71,6 +74,8 @@ async fn calls_that_are_given_up_cost_nobody_anything() {
         let customer = server.customer(&anna).await;
         assert_eq!(usize::try_from(customer.revision).unwrap(), 1 + calls);
         server.stop().await;
+        let kept = rows(database).await.into_iter().filter(|row| row.3 == "RecordEntry").count();
+        assert!(kept >= made, "{kept} of {made} are kept");
     })
     .await;
 }

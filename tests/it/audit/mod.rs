@@ -1,6 +1,6 @@
 //! Who looked: a row for each call, and whether that can be changed unseen.
 
-mod kept;
+pub mod kept;
 mod killed;
 mod listed;
 mod purposes;

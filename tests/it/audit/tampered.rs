@@ -310,6 +310,10 @@ async fn every_change_of_what_was_kept_is_found() {
         for text in [
             "update audit_seals set sealed_at = sealed_at + 1 where number = 5",
             "update audit_heads set sealed = sealed - 1",
+            "update audit_heads set sealed_at = sealed_at + 1",
+            "update audit_heads set is_closed = true; \
+             insert into audit_log (log, number, at, access) \
+             select log, number + 1, at, access from audit_log where number = 72",
             "delete from audit_heads",
         ] {
             owner.run(text).await;
@@ -328,6 +332,26 @@ async fn every_change_of_what_was_kept_is_found() {
         make_anew(&mut owner, &mut random).await;
         assert_eq!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0]);
         assert_ne!(store.verify_accesses(&outside).await.unwrap().problems, [""; 0]);
+        store.close().await;
+    })
+    .await;
+}
+
+/// The seals outside of a database that was put back are not gone on with unseen.
+#[tokio::test]
+async fn seals_of_another_state_are_not_added_to() {
+    on_both(async |database| {
+        let folder = TempFolder::new();
+        let path = folder.path().join("seals");
+        let elsewhere = Database::sqlite();
+        fill(&elsewhere, &path).await;
+        let before = std::fs::read_to_string(&path).unwrap();
+        let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
+        store.keep_access(random_access(&mut Random::new(1))).await.unwrap();
+        store.seal_accesses().await.unwrap();
+        let told = SealsFile::new(path.clone()).add_missing(&store).await.unwrap_err();
+        assert!(told.cause().contains("its last seal, 14, is none of the database"), "{told:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
         store.close().await;
     })
     .await;
@@ -367,7 +391,7 @@ async fn what_is_kept_meanwhile_is_no_change() {
         let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
         let (is_over, mut over) = tokio::sync::watch::channel(false);
         let keeping = {
-            let store = store.clone();
+            let (store, url) = (store.clone(), database.url.clone());
             tokio::spawn(async move {
                 let mut random = Random::new(5);
                 while !*over.borrow_and_update() {
@@ -375,16 +399,16 @@ async fn what_is_kept_meanwhile_is_no_change() {
                         store.keep_access(random_access(&mut random)).await.unwrap();
                     }
                     store.seal_accesses().await.unwrap();
+                    // Another process comes and goes.
+                    let other = Store::open(&url, 2, Clock::Fixed(NOW)).await.unwrap();
+                    other.keep_access(random_access(&mut random)).await.unwrap();
+                    other.close().await;
                 }
             })
         };
         for round in 0..30 {
-            // Another process comes and goes.
-            let other = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-            other.keep_access(random_access(&mut Random::new(round))).await.unwrap();
             let found = store.verify_accesses(&[]).await.unwrap();
             assert_eq!(found.problems, [""; 0], "round {round}");
-            other.close().await;
         }
         is_over.send_replace(true);
         keeping.await.unwrap();
