@@ -11,8 +11,9 @@ create table audit_log (
     primary key (log, number)
 ) without rowid;
 
--- The same by customer, of the rows that are sealed: all of it follows from `audit_log`. Rows are
--- written with each call, and these many at once and in their order: each goes to another place.
+-- The same by customer, of the rows that are sealed or are about to be: all of it follows from
+-- `audit_log`. Rows are written with each call, and these many at once and in their order: each
+-- goes to another place.
 create table audit_looks (
     customer_id blob not null,
     at integer not null,

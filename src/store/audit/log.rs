@@ -141,16 +141,14 @@ impl Log {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
+                // What waits is kept before the end.
                 biased;
                 some = waiting.recv_many(&mut batch, BATCH) => {
                     if some == 0 {
                         return;
                     }
                 }
-                () = stop.notified() => {
-                    waiting.close();
-                    continue;
-                }
+                () = stop.notified() => return,
             }
             self.gather(&mut waiting, &mut batch).await;
             let (accesses, answers): (Vec<_>, Vec<_>) = batch

@@ -1,4 +1,4 @@
-//! However many calls strangers make, it is kept who else called.
+//! However many calls strangers make, it is kept who else called, and whatever waits at the end.
 
 use futures_util::FutureExt as _;
 use throughline::{clock::Clock, error::Error, model::Access, store::Store};
@@ -13,20 +13,50 @@ use crate::{
 const MANY: usize = 10_000;
 
 #[tokio::test]
+async fn what_waits_is_kept_before_the_end() {
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
+        let blocked = BlockedWrites::of_audit(database).await;
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            let mut kept = Box::pin(store.keep_access(access("shop")));
+            assert!((&mut kept).now_or_never().is_none());
+            waiting.push(kept);
+            // The writer takes the first one, and is held up.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut closing = Box::pin(store.close());
+        assert!((&mut closing).now_or_never().is_none());
+        blocked.release().await;
+        closing.await;
+        for kept in waiting {
+            kept.await.unwrap();
+        }
+        assert_eq!(rows(database).await.len(), 3);
+    })
+    .await;
+}
+
+fn access(caller: &str) -> Access {
+    Access {
+        at: NOW,
+        caller: caller.to_owned(),
+        actor: caller.to_owned(),
+        purpose: String::new(),
+        call: "GetCustomer".to_owned(),
+        data: "identity".to_owned(),
+        code: 0,
+        customers: Vec::new(),
+        case_id: None,
+    }
+}
+
+#[tokio::test]
 async fn strangers_leave_room_for_the_calls_of_others() {
     on_both(async |database| {
         let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
-        let access = |caller: &str| Access {
-            at: NOW,
-            caller: caller.to_owned(),
-            actor: caller.to_owned(),
-            purpose: String::new(),
-            call: "GetCustomer".to_owned(),
-            data: "identity".to_owned(),
-            code: 0,
-            customers: Vec::new(),
-            case_id: None,
-        };
         // Nothing is kept for a while.
         let blocked = BlockedWrites::of_audit(database).await;
         let mut waiting = Vec::new();
