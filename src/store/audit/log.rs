@@ -27,9 +27,12 @@ static AUDIT_LOG: Table = Table { name: "audit_log", columns: &["log", "number",
 
 /// How many accesses may wait; one more is refused as overload.
 const QUEUE: usize = 8192;
+/// How many of them may be of callers that are not known: however many calls strangers make, those
+/// of known callers are kept.
+const STRANGERS: usize = QUEUE / 8;
+
 /// How many accesses one transaction keeps.
 const BATCH: usize = 1024;
-
 /// How often the writer lets others run first, as long as each time there are more: a transaction
 /// costs as much as many rows do. It makes nobody wait where there is nothing else to run.
 const ROUNDS: usize = 2;
@@ -39,10 +42,6 @@ const ROUNDS: usize = 2;
 pub(super) const RESTED: Micros = 3_600_000_000;
 /// How long the end waits for what is to be kept.
 const STOPPING: Duration = Duration::from_secs(5);
-
-/// How many of them may be of callers that are not known: however many calls strangers make, those
-/// of known callers are kept.
-const STRANGERS: usize = QUEUE / 8;
 
 /// So many accesses are sealed before their minute is over: a look at one that is not sealed is
 /// found by reading all of these.

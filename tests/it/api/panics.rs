@@ -3,9 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
-    io::{self, Write},
     pin::Pin,
-    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -30,10 +28,9 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 use tower::Service;
-use tracing::subscriber::set_default;
 use uuid::Uuid;
 
-use crate::support::{NOW, canary};
+use crate::support::{Log, NOW};
 
 /// What a panic says may quote somebody.
 const TEXT: &str = "anna.larsen@example.net";
@@ -60,39 +57,14 @@ impl Service<Request<Body>> for Panics {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The line of the log of an incident.
 fn line(log: &Log, incident: Uuid) -> String {
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(!log.contains(TEXT), "{log}");
     let incident = incident.to_string();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(&incident)).collect();
     assert_eq!(lines.len(), 1, "{log}");
     lines[0].to_owned()
-}
-
-/// The log of this thread, on which all of its tasks run.
-fn logging() -> (Log, tracing::subscriber::DefaultGuard) {
-    canary::start_log();
-    let log = Log::default();
-    let writer = log.clone();
-    let writing = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    (log, set_default(writing.finish()))
 }
 
 fn incident_of(status: &Status) -> Uuid {
@@ -105,7 +77,7 @@ fn incident_of(status: &Status) -> Uuid {
 
 #[tokio::test]
 async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of() {
-    let (log, _logging) = logging();
+    let (log, _logging) = Log::of_this_thread();
     let bounds = Bounds {
         default_deadline: Duration::from_secs(60),
         max_deadline: Duration::from_secs(60),
@@ -139,7 +111,7 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
 /// As writes are done.
 #[tokio::test]
 async fn a_task_that_panics_ends_its_call_in_the_same_way() {
-    let (log, _logging) = logging();
+    let (log, _logging) = Log::of_this_thread();
     let work = async { if TEXT.is_empty() { Ok(()) } else { panic!("{TEXT}") } };
     let error = incident::spawned(work).await.unwrap_err();
     let Error::Panicked(incident) = error.clone() else { panic!("{error:?}") };

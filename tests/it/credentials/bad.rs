@@ -3,40 +3,13 @@
 //!
 //! The store has no part in it: one database is enough.
 
-use std::{
-    io::{self, Write},
-    mem::take,
-    sync::{Arc, Mutex},
-};
-
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use tracing::{Level, subscriber::set_default};
 
 use super::*;
+use crate::support::Log;
 
 const SHOP: &str = "0c5d8f0b6a4b4a0f8f5f5b9a1c5d8f0b6a4b4a0f8f5f5b9a1c5d8f0b6a4b4a0f";
-
-/// What the server writes into its log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Everything since the last time.
-    fn take(&self) -> String {
-        String::from_utf8(take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
 
 /// The keys of the issuers.
 struct Keys {
@@ -255,15 +228,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
         person: Signer::new("person"),
         strange: Signer::new("first"),
     };
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // This test's server runs on this thread alone.
-    let _logging = set_default(subscriber);
+    let (log, _logging) = Log::of_this_thread();
     let files = [
         ("callers.toml", &*callers()),
         ("company.json", &key_set(&[&keys.ec, &keys.rsa])),

@@ -5,6 +5,7 @@ pub mod canary;
 pub mod dynamic;
 mod folder;
 mod life;
+mod log;
 pub mod postgres;
 mod rows;
 mod server;
@@ -16,6 +17,7 @@ pub use authority::Authority;
 pub use canary::Services;
 pub use folder::TempFolder;
 pub use life::Life;
+pub use log::Log;
 pub use rows::RowCounter;
 pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
 
