@@ -115,6 +115,14 @@ impl Store {
         for _ in 0..MAX_DRAWS {
             let pass_id = self.clock.new_id();
             let code = (new.draw)(seed(&self.page_key, pass_id));
+            // Looked for first: an insert that meets a pass locks it, though it writes nothing, and
+            // calls that held what they had met would wait for each other.
+            let taken: Option<Uuid> = on_tx!(&mut *tx, |c| {
+                sqlx::query_scalar(FIND).bind(code.locator()).bind(now).fetch_optional(c).await?
+            });
+            if taken.is_some() {
+                continue;
+            }
             let added = on_tx!(&mut *tx, |c| {
                 let query = sqlx::query(ADD)
                     .bind(code.locator())
