@@ -9,7 +9,7 @@ use std::{
 use throughline::{
     clock::Clock,
     pb::{self, get_briefing_request, list_timeline_request},
-    server::Accesses,
+    server::Settings,
     store::Store,
 };
 
@@ -18,7 +18,7 @@ use crate::{
     load::{self, Measured, scatter},
     reads::{median, micros},
     table,
-    world::{Served, World, customer_id},
+    world::{Served, World, customer_id, settings},
 };
 
 const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
@@ -34,8 +34,9 @@ fn someone(customers: u32, n: u64) -> String {
 pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()> {
     let open = || Store::open(url, 8, Clock::System);
     let kept = open().await?;
-    let keeping = Served::start_with(kept.clone(), None, Some(Accesses::default())).await?;
-    let not_keeping = Served::start_with(open().await?, None, None).await?;
+    let keeping = Served::start(kept.clone(), settings()).await?;
+    let not_keeping =
+        Served::start(open().await?, Settings { accesses: None, ..settings() }).await?;
     let customers = world.customers;
     let mut rows = Vec::new();
     for callers in crate::callers() {

@@ -3,7 +3,7 @@
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
 //! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing,
-//! audit,live).
+//! audit,live,withheld).
 
 mod audit;
 mod briefing;
@@ -19,6 +19,7 @@ mod postgres;
 mod reads;
 mod search;
 mod table;
+mod withheld;
 mod world;
 mod writes;
 
@@ -56,9 +57,11 @@ pub fn callers() -> Vec<usize> {
     if wanted.is_empty() { vec![1, 32, 64, 128] } else { wanted }
 }
 
-/// The last two have worlds of their own.
-const PARTS: [&str; 9] =
-    ["import", "reads", "sizes", "writes", "merge", "briefing", "audit", "search", "live"];
+/// The last three have worlds of their own.
+const PARTS: [&str; 10] = [
+    "import", "reads", "sizes", "writes", "merge", "briefing", "audit", "search", "live",
+    "withheld",
+];
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: u64| {
@@ -98,6 +101,9 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     if plan.wants("live") {
         live::measure("postgres", &cluster.new_database().await, 2, plan).await?;
     }
+    if plan.wants("withheld") {
+        withheld::compare("postgres", &cluster.new_database().await, plan).await?;
+    }
     if !plan.has_world() {
         return Ok(());
     }
@@ -135,6 +141,9 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     }
     if plan.wants("live") {
         live::measure("sqlite", &url("live.db"), 1, plan).await?;
+    }
+    if plan.wants("withheld") {
+        withheld::compare("sqlite", &url("withheld.db"), plan).await?;
     }
     if !plan.has_world() {
         std::fs::remove_dir_all(&folder)?;

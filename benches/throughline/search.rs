@@ -17,7 +17,7 @@ use crate::{
     load::{self, scatter},
     people::{People, Person},
     table,
-    world::{Served, analyze, rules},
+    world::{Served, analyze, rules, settings},
 };
 
 const PATH: &str = "/throughline.v1.CustomerService/SearchCustomers";
@@ -73,7 +73,7 @@ pub async fn measure(name: &'static str, url: &str, plan: Plan) -> anyhow::Resul
     let rate = fill(&store, &people, u64::from(plan.customers), name).await?;
     analyze(url).await?;
     let bytes = bytes(url).await? / i64::from(plan.customers);
-    let served = Served::start(store, None).await?;
+    let served = Served::start(store, settings()).await?;
 
     let customers = u64::from(plan.customers);
     let request = |kind: Option<usize>| {

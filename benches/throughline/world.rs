@@ -13,7 +13,6 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
-    model::MergeRule,
     pb,
     server::{self, Accesses, Settings},
     store::Store,
@@ -134,7 +133,8 @@ impl World {
         let import_rate = total as f64 / started.elapsed().as_secs_f64();
         analyze(url).await?;
 
-        let served = Served::start(store, Some(Vec::new())).await?;
+        let served =
+            Served::start(store, Settings { matching: Some(Vec::new()), ..settings() }).await?;
         std::io::stderr().flush()?;
         Ok(Self { name, customers, address: served.address, import_rate, served })
     }
@@ -144,42 +144,36 @@ impl World {
     }
 }
 
-impl Served {
-    /// `matching`: by which rules customers are compared meanwhile; none: they are not.
-    pub async fn start(store: Store, matching: Option<Vec<MergeRule>>) -> anyhow::Result<Self> {
-        Self::start_with(store, matching, Some(Accesses::default())).await
+/// Of a server that keeps who called, and compares nobody meanwhile.
+pub fn settings() -> Settings {
+    Settings {
+        default_deadline: Duration::from_secs(10),
+        max_deadline: Duration::from_secs(60),
+        max_calls: 4096,
+        max_calls_per_caller: 4096,
+        max_concurrent_streams: 256,
+        shutdown_grace: Duration::from_secs(5),
+        watches: WatchBounds {
+            heartbeat: Duration::from_secs(15),
+            send_timeout: Duration::from_secs(10),
+            max_watches: 4096,
+            max_watches_per_caller: 4096,
+        },
+        rules: rules(),
+        matching: None,
+        promise_clock: true,
+        finish_erasures: false,
+        retention: throughline::model::RetentionRules::default(),
+        callers: Callers::default(),
+        accesses: Some(Accesses::default()),
     }
+}
 
-    /// The same, where it is kept who called or not.
-    pub async fn start_with(
-        store: Store,
-        matching: Option<Vec<MergeRule>>,
-        accesses: Option<Accesses>,
-    ) -> anyhow::Result<Self> {
+impl Served {
+    pub async fn start(store: Store, settings: Settings) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let settings = Settings {
-            default_deadline: Duration::from_secs(10),
-            max_deadline: Duration::from_secs(60),
-            max_calls: 4096,
-            max_calls_per_caller: 4096,
-            max_concurrent_streams: 256,
-            shutdown_grace: Duration::from_secs(5),
-            watches: WatchBounds {
-                heartbeat: Duration::from_secs(15),
-                send_timeout: Duration::from_secs(10),
-                max_watches: 4096,
-                max_watches_per_caller: 4096,
-            },
-            rules: rules(),
-            matching,
-            promise_clock: true,
-            finish_erasures: false,
-            retention: throughline::model::RetentionRules::default(),
-            callers: Callers::default(),
-            accesses,
-        };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;

@@ -1,16 +1,10 @@
 //! GetBriefing: whom it is about, what is known, and what of it comes first.
 
-use super::{
-    Api,
-    caller::{Actor, Unverified},
-    convert, mask,
-    validate::Who,
-};
+use super::{Api, caller::Actor, convert, evidence::Seen, mask, validate::Who};
 use crate::{
     error::Error,
     model::{Micros, PurchaseState, Sureness},
     pb,
-    store::NamedBy,
     story::briefing::{brief, cut},
 };
 
@@ -25,21 +19,16 @@ impl Api {
         as_of: Option<Micros>,
         actor: &Actor,
     ) -> Result<pb::GetBriefingResponse, Error> {
-        let everything = actor.scope().unverified == Unverified::Everything;
         let (id, sureness) = match who {
             Who::Id(id) => (id, Sureness::ById),
-            Who::Identifier(identifier) => match self.store.named_by(&identifier).await? {
-                NamedBy::Nobody => return Err(Error::CustomerNotFound),
-                NamedBy::One { person_id, is_verified: true } => (person_id, Sureness::Verified),
-                NamedBy::One { person_id, is_verified: false } if everything => {
-                    (person_id, Sureness::Claimed)
-                }
-                NamedBy::One { person_id, is_verified: false } => {
-                    let cases = self.open_cases(person_id, actor).await?;
+            Who::Identifier(identifier) => match self.seen_by(&identifier, actor).await? {
+                Seen::One { person_id, is_verified: true } => (person_id, Sureness::Verified),
+                Seen::One { person_id, is_verified: false } => (person_id, Sureness::Claimed),
+                Seen::Withheld(whose) => {
+                    let cases = self.open_cases(whose, actor).await?;
                     return Ok(limited(cases, as_of.unwrap_or(self.rules.clock.now())));
                 }
-                NamedBy::Several(_) if !everything => return Err(Error::CustomerNotFound),
-                NamedBy::Several(candidates) => {
+                Seen::Several(candidates) => {
                     let candidates = convert::candidates(candidates);
                     return Ok(pb::GetBriefingResponse { briefing: None, candidates });
                 }

@@ -5,7 +5,9 @@ use tonic::{Request, Response, Status};
 use super::{
     Api, actor,
     caller::Actor,
-    convert, looked, mask,
+    convert,
+    evidence::Seen,
+    looked, mask,
     page_token::PageTokens,
     validate::{self, Reasks, Who, WhoseCases, WhoseReasks},
 };
@@ -54,19 +56,23 @@ impl CaseService for Api {
         let after = tokens.read(&token)?;
         let of = match whose {
             WhoseCases::These(of) => of,
-            WhoseCases::Of(Who::Identifier(identifier))
-                if let Some(person_id) = self.unverified(&identifier, &actor).await? =>
-            {
-                let cases = self.open_cases(person_id, &actor).await?;
-                let next_page_token = String::new();
-                return Ok(Response::new(pb::ListCasesResponse {
-                    cases,
-                    next_page_token,
-                    limited: true,
-                }));
-            }
             WhoseCases::Of(who) => {
-                let customer_id = self.find(who, &actor).await?;
+                let customer_id = match who {
+                    Who::Id(id) => id,
+                    Who::Identifier(identifier) => match self.seen_by(&identifier, &actor).await? {
+                        Seen::One { person_id, .. } => person_id,
+                        Seen::Withheld(whose) => {
+                            let cases = self.open_cases(whose, &actor).await?;
+                            return Ok(Response::new(pb::ListCasesResponse {
+                                cases,
+                                limited: true,
+                                ..pb::ListCasesResponse::default()
+                            }));
+                        }
+                        Seen::Several(_) => return Err(Error::IdentifierAmbiguous.into()),
+                    },
+                };
+                looked::at(customer_id);
                 CasesOf::Customer { customer_id, open_only: request.open_only }
             }
         };

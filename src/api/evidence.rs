@@ -1,7 +1,8 @@
 //! Evidence decides disclosure: what a caller is shown of a customer whom nothing names but an
 //! identifier that nobody has verified. A stranger may have claimed it.
 //!
-//! What may not be shown is answered as what is not there, after the same look-up.
+//! What may not be shown is answered as what is not there, after the same statements; whom such a
+//! call was about is kept all the same, where somebody is.
 
 use uuid::Uuid;
 
@@ -12,13 +13,25 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::Identifier,
+    model::{Candidate, Identifier},
     pb,
-    store::{CasesOf, NamedBy},
+    store::NamedBy,
 };
 
 /// How many open cases are told of.
 const MAX_CASES: usize = 20;
+
+/// What evidence leaves of whom an identifier names.
+pub(super) enum Seen {
+    One {
+        person_id: Uuid,
+        is_verified: bool,
+    },
+    /// Whom it may mean.
+    Several(Vec<Candidate>),
+    /// Somebody whom the caller is not shown, or nobody.
+    Withheld(Option<Uuid>),
+}
 
 impl Api {
     /// Whom an identifier names, to a caller who may see that.
@@ -27,26 +40,31 @@ impl Api {
         identifier: &Identifier,
         actor: &Actor,
     ) -> Result<Uuid, Error> {
-        let everything = actor.scope().unverified == Unverified::Everything;
-        match self.store.named_by(identifier).await? {
-            NamedBy::One { person_id, is_verified } if is_verified || everything => Ok(person_id),
-            NamedBy::Several(_) if everything => Err(Error::IdentifierAmbiguous),
-            _ => Err(Error::CustomerNotFound),
+        match self.seen_by(identifier, actor).await? {
+            Seen::One { person_id, .. } => Ok(person_id),
+            Seen::Several(_) => Err(Error::IdentifierAmbiguous),
+            Seen::Withheld(_) => Err(Error::CustomerNotFound),
         }
     }
 
-    /// Whom an identifier names that nobody has verified, where the caller sees less by such a one.
-    pub(super) async fn unverified(
+    /// The same where more can be answered than a customer.
+    pub(super) async fn seen_by(
         &self,
         identifier: &Identifier,
         actor: &Actor,
-    ) -> Result<Option<Uuid>, Error> {
-        if actor.scope().unverified == Unverified::Everything {
-            return Ok(None);
-        }
+    ) -> Result<Seen, Error> {
+        let everything = actor.scope().unverified == Unverified::Everything;
         Ok(match self.store.named_by(identifier).await? {
-            NamedBy::One { person_id, is_verified: false } => Some(person_id),
-            _ => None,
+            NamedBy::One { person_id, is_verified } => {
+                looked::at(person_id);
+                if is_verified || everything {
+                    Seen::One { person_id, is_verified }
+                } else {
+                    Seen::Withheld(Some(person_id))
+                }
+            }
+            NamedBy::Several(candidates) if everything => Seen::Several(candidates),
+            NamedBy::Several(_) | NamedBy::Nobody => Seen::Withheld(None),
         })
     }
 
@@ -71,26 +89,20 @@ impl Api {
         Ok(true)
     }
 
-    /// What is shown of a customer whom an identifier names that is not verified: that cases are
-    /// open. Not found where there are none, or they may not be shown.
+    /// What is shown of a customer whom an identifier names that is not verified, or of nobody: that
+    /// cases are open. Not found where there are none, or they may not be shown.
     pub(super) async fn open_cases(
         &self,
-        person_id: Uuid,
+        whose: Option<Uuid>,
         actor: &Actor,
     ) -> Result<Vec<pb::Case>, Error> {
-        if actor.scope().unverified == Unverified::Nothing {
+        if actor.scope().unverified != Unverified::OpenCases {
             return Err(Error::CustomerNotFound);
         }
-        let of = CasesOf::Customer { customer_id: person_id, open_only: true };
-        let cases = match self.store.list_cases(&of, None, MAX_CASES).await {
-            // That there is somebody who is restricted is more than may be shown.
-            Err(Error::CustomerRestricted) => return Err(Error::CustomerNotFound),
-            cases => cases?,
-        };
+        let cases = self.store.open_cases_of(whose, MAX_CASES).await?;
         if cases.is_empty() {
             return Err(Error::CustomerNotFound);
         }
-        looked::at(person_id);
         let shown = cases.into_iter().map(convert::case).map(|case| pb::Case {
             subject: case.subject,
             state: case.state,

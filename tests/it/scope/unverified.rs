@@ -9,7 +9,7 @@ use crate::{
     support::{Server, on_both},
 };
 
-fn email(value: &str) -> Value {
+pub fn email(value: &str) -> Value {
     json!({"kind": "IDENTIFIER_KIND_EMAIL", "value": value})
 }
 
@@ -20,7 +20,7 @@ fn note(identifier: &Value, text: &str) -> Value {
 }
 
 /// A history under a claimed address, and one under a verified one; each with an open case.
-async fn world(desk: &As<'_>) -> Vec<(Value, String)> {
+pub async fn world(desk: &As<'_>) -> Vec<(Value, String)> {
     let mut known = Vec::new();
     for (address, verified) in [("claimed@example.net", false), ("sure@example.net", true)] {
         let mut identifier = email(address);
@@ -42,7 +42,7 @@ async fn world(desk: &As<'_>) -> Vec<(Value, String)> {
 }
 
 /// Every read that can name a customer by an identifier.
-fn reads(identifier: &Value) -> Vec<(&'static str, Value)> {
+pub fn reads(identifier: &Value) -> Vec<(&'static str, Value)> {
     let by = json!({"identifier": identifier});
     let mut search = by.clone();
     search["query"] = json!("secret");
