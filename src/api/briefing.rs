@@ -24,8 +24,8 @@ impl Api {
             Who::Identifier(identifier) => match self.seen_by(&identifier, actor).await? {
                 Seen::One { person_id, is_verified: true } => (person_id, Sureness::Verified),
                 Seen::One { person_id, is_verified: false } => (person_id, Sureness::Claimed),
-                Seen::Withheld(whose) => {
-                    let cases = self.open_cases(whose, actor).await?;
+                Seen::Withheld(withheld) => {
+                    let cases = self.open_cases(withheld, actor).await?;
                     return Ok(limited(cases, as_of.unwrap_or(self.rules.clock.now())));
                 }
                 Seen::Several(candidates) => {

@@ -61,8 +61,8 @@ impl CaseService for Api {
                     Who::Id(id) => id,
                     Who::Identifier(identifier) => match self.seen_by(&identifier, &actor).await? {
                         Seen::One { person_id, .. } => person_id,
-                        Seen::Withheld(whose) => {
-                            let cases = self.open_cases(whose, &actor).await?;
+                        Seen::Withheld(withheld) => {
+                            let cases = self.open_cases(withheld, &actor).await?;
                             return Ok(Response::new(pb::ListCasesResponse {
                                 cases,
                                 limited: true,
