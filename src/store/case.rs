@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, Case, CaseChange, CaseWrite, Line, Micros, Position},
+    model::{Asked, Case, CaseChange, CaseWrite, Line, Micros},
     story::{
         case::{CaseFault, apply, is_known},
         order::order_key,
@@ -32,10 +32,6 @@ pub(super) const SET: &str = "insert into cases \
     on conflict (customer_id, case_id) do update set is_open = excluded.is_open, \
     queue = excluded.queue, owner = excluded.owner, changed_at = excluded.changed_at, \
     content = excluded.content";
-pub(super) const LIST_OF_QUEUE: &str = "select content from cases where queue = $1 and queue <> '' \
-    and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
-pub(super) const LIST_OF_OWNER: &str = "select content from cases where owner = $1 and owner <> '' \
-    and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
 /// Entries of a case in its own record, in the order of their ids. $3: the id before.
 pub(super) const ENTRIES: &str = "select e.payload from case_entries c join entries e \
     on e.customer_id = c.customer_id and e.occurred_at = c.occurred_at \
@@ -50,14 +46,6 @@ pub(super) const COUNT_OPEN: &str = "update customers set open_cases = \
 const MAX_OPEN: i64 = 200;
 /// How many entries a case is told again from.
 const MAX_RETOLD: i64 = 10_000;
-
-/// Which cases to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CasesOf {
-    Customer { customer_id: Uuid, open_only: bool },
-    Queue(String),
-    Owner(String),
-}
 
 /// A case to be opened for a customer. The change of `write` is [`CaseChange::Opened`].
 #[derive(Clone, Debug)]
@@ -282,67 +270,6 @@ impl Store {
         let case = read(&content.ok_or(Error::CaseNotFound)?)?;
         self.refuse_restricted(case.record_id)?;
         Ok(case)
-    }
-
-    /// Cases behind `after`, the last changed first, at most `limit`.
-    pub async fn list_cases(
-        &self,
-        of: &CasesOf,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Case>, Error> {
-        let mut after = after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (sql, value) = match of {
-            CasesOf::Customer { customer_id, open_only } => {
-                let records = self.records_of(*customer_id).await?;
-                let sql = dialect::CASES_OF_RECORDS;
-                let rows: Vec<(String,)> =
-                    self.db.page_of_records(sql, &records, *open_only, after, count).await?;
-                return rows.iter().map(|(content,)| read(content)).collect();
-            }
-            CasesOf::Queue(queue) => (LIST_OF_QUEUE, queue),
-            CasesOf::Owner(owner) => (LIST_OF_OWNER, owner),
-        };
-        let mut cases = Vec::new();
-        loop {
-            let (at, id) = after;
-            let rows: Vec<(String,)> = on_db!(&self.db, |c| {
-                sqlx::query_as(sql).bind(value).bind(at).bind(id).bind(count).fetch_all(c).await?
-            });
-            for (content,) in &rows {
-                let case = read(content)?;
-                after = (case.changed_at, case.id);
-                if !self.is_restricted(case.record_id) {
-                    cases.push(case);
-                }
-            }
-            // Those who are left out are few: the next page makes up for them.
-            if rows.len() < limit || cases.len() >= limit {
-                cases.truncate(limit);
-                return Ok(cases);
-            }
-        }
-    }
-
-    /// The cases that are open of a person, by the canonical record, the last changed first, at most
-    /// `limit`; of nobody and of those who are restricted there are none. The statements are the
-    /// same for all three, so that they do not tell by their time who is there.
-    pub async fn open_cases_of(
-        &self,
-        person_id: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Case>, Error> {
-        let person = person_id.filter(|id| !self.is_restricted(*id)).unwrap_or_default();
-        let rows: Vec<(Uuid, Uuid)> = self.by_ids(dialect::RECORDS_BY_PERSON, &[person]).await?;
-        let mut records = vec![person];
-        records.extend(rows.into_iter().map(|(_, record)| record));
-        let last = (i64::MAX, Uuid::max());
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = dialect::CASES_OF_RECORDS;
-        let rows: Vec<(String,)> =
-            self.db.page_of_records(sql, &records, true, last, count).await?;
-        rows.iter().map(|(content,)| read(content)).collect()
     }
 
     /// A case as its entries that were recorded by some time add up, without the row that is kept

@@ -7,6 +7,7 @@ mod audit;
 mod briefing;
 mod bulk;
 mod case;
+mod case_list;
 mod case_pass;
 mod change;
 mod claims;
@@ -52,7 +53,8 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
 pub use audit::{SealsFile, Verified};
-pub use case::{CasesOf, NewCase};
+pub use case::NewCase;
+pub use case_list::CasesOf;
 pub use case_pass::{IssuedPass, NewPass};
 pub use claims::NamedBy;
 pub use customers::ProfileChange;
@@ -332,8 +334,8 @@ impl Store {
             ("cases.load", case::LOAD.to_owned()),
             ("cases.set", case::SET.to_owned()),
             ("customers.count_open_cases", case::COUNT_OPEN.to_owned()),
-            ("cases.of_queue", case::LIST_OF_QUEUE.to_owned()),
-            ("cases.of_owner", case::LIST_OF_OWNER.to_owned()),
+            ("cases.of_queue", case_list::LIST_OF_QUEUE.to_owned()),
+            ("cases.of_owner", case_list::LIST_OF_OWNER.to_owned()),
             ("cases.entries", case::ENTRIES.to_owned()),
             ("case_passes.remove", case_pass::REMOVE.to_owned()),
             ("case_passes.add", case_pass::ADD.to_owned()),
