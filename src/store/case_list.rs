@@ -63,9 +63,9 @@ impl Store {
         }
     }
 
-    /// The open cases of a person, by the canonical record, the last changed first, at most `limit`;
-    /// of nobody and of those who are restricted there are none. The statements are the same for all
-    /// three, so that they do not tell by their time who is there.
+    /// The open cases of a person, by the canonical record, the last changed first, at most
+    /// `limit`; of nobody and of those who are restricted there are none. The statements are the
+    /// same for all three, so that they do not tell by their time who is there.
     pub async fn open_cases_of(
         &self,
         person_id: Option<Uuid>,

@@ -44,13 +44,30 @@ const POSTGRES: [Text; 13] = [
     (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
 ];
 
+/// Of SQLite alone.
+const HAS_TABLE: &str =
+    "select exists (select 1 from sqlite_master where type = 'table' and name = $1)";
+
 /// Runs what has not run yet. Several servers may do so at the same time.
 pub async fn migrate(db: &Db, audit: &Db) -> Result<(), Error> {
     if let Db::Postgres(pool) = db {
         return Ok(migrator(&POSTGRES).run(pool).await?);
     }
-    migrate_sqlite(db, &SQLITE).await?;
-    migrate_sqlite(audit, &SQLITE_AUDIT).await
+    if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
+        // Begun anew all the same: a lost disk is no reason to answer nobody.
+        tracing::warn!(
+            "who looked so far is not there: the file beside the database whose name ends in \
+             -audit is new. If a backup has it, stop, put it back, and start again"
+        );
+    }
+    // In this order: tables of the database say that the other file was there.
+    migrate_sqlite(audit, &SQLITE_AUDIT).await?;
+    migrate_sqlite(db, &SQLITE).await
+}
+
+async fn has_table(db: &Db, name: &str) -> Result<bool, Error> {
+    let Db::Sqlite { write, .. } = db else { return Ok(false) };
+    Ok(sqlx::query_scalar(HAS_TABLE).bind(name).fetch_one(write).await?)
 }
 
 /// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second

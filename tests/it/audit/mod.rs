@@ -3,6 +3,7 @@
 pub mod kept;
 mod killed;
 mod listed;
+mod lost;
 mod purposes;
 mod strangers;
 mod tampered;

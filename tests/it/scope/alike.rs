@@ -44,8 +44,8 @@ async fn whom_a_caller_is_not_shown_is_looked_for_as_nobody_is() {
         // Two records of one person.
         let merged = known(&desk, "merged@example.net", false).await;
         let other = known(&desk, "other@example.net", true).await;
-        let merge = json!({"customer_id": merged, "other_customer_id": other, "reason": "same card", "evidence": ["shown"],
-            "request_id": request_id()});
+        let merge = json!({"customer_id": merged, "other_customer_id": other,
+            "reason": "same card", "evidence": ["shown"], "request_id": request_id()});
         desk.call("MergeCustomers", merge).await.unwrap();
 
         for token in ["silent", "bot"] {
