@@ -6,6 +6,7 @@ pub mod body;
 mod briefing;
 pub mod caller;
 pub mod case_service;
+pub mod connection;
 pub mod convert;
 pub mod customer_service;
 mod evidence;

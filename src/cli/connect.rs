@@ -17,7 +17,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
 };
 
-use super::{failure::Failure, tls};
+use super::failure::Failure;
 use crate::{
     api::{
         caller::{ACTOR, Callers},
@@ -33,7 +33,7 @@ use crate::{
         privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings},
+    server::{self, Accesses, Settings, tls},
     store::Store,
 };
 

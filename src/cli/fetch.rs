@@ -17,7 +17,7 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 
-use super::tls;
+use crate::server::tls::certificates;
 
 /// The largest document, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -54,7 +54,7 @@ fn tls_config(authority: Option<&Path>) -> Result<ClientConfig, String> {
         Some(path) => {
             let unfit = |why: String| format!("{} {why}", path.display());
             let pem = fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
-            for certificate in tls::certificates(&pem).map_err(unfit)? {
+            for certificate in certificates(&pem).map_err(unfit)? {
                 roots.add(certificate).map_err(|error| unfit(error.to_string()))?;
             }
         }

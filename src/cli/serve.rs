@@ -1,5 +1,7 @@
 //! `throughline serve`: the server, until it is told to stop.
 
+use std::{io, net::SocketAddr};
+
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -7,13 +9,14 @@ use super::{
     connect,
     failure::Failure,
     issuer_keys::{self, Fetched, Pace},
-    listen,
     renew::{self, Renewing},
-    tls::{Certificates, Current},
 };
 use crate::{
     config::{Config, redacted_url},
-    server::{self, Settings},
+    server::{
+        self, Settings, listener,
+        tls::{Certificates, Current},
+    },
 };
 
 /// Serves the configured database.
@@ -27,9 +30,9 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     if told > 0 {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
-    let (address, incoming) = listen::bind(config.listen, config.max_connections, tls)
+    let (address, incoming) = listener::bind(config.listen, config.max_connections, tls)
         .await
-        .map_err(|error| listen::advice(config.listen, &error))?;
+        .map_err(|error| listen_advice(config.listen, &error))?;
     tracing::info!(
         %address,
         database = %redacted_url(&config.database),
@@ -57,7 +60,7 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     // Read before the callers are: what changes in between is seen as a change.
     let callers_text = config.callers_text()?;
     let settings = connect::serving(config)?;
-    let certificates = Certificates::of(config)?;
+    let certificates = Certificates::of(config).map_err(Failure::Usage)?;
     let tls = certificates.as_ref().map(Certificates::current);
     let mut key_files = issuer_keys::files(settings.callers.clone());
     key_files().map_err(Failure::Usage)?;
@@ -72,6 +75,16 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
         renewing.keep("the TLS certificates", move || certificates.renew());
     }
     Ok(Prepared { settings, tls, renewing })
+}
+
+/// What to do about an address that cannot be listened on.
+pub fn listen_advice(address: SocketAddr, error: &io::Error) -> Failure {
+    let what = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it: stop that, or choose another port",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are not for everybody: choose another",
+        _ => "choose another address",
+    };
+    Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --listen"))
 }
 
 /// Ends when Ctrl-C is pressed or the process is asked to stop.

@@ -7,10 +7,13 @@ use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
+use crate::api::connection::ConnectionHandle;
+
 /// The other end of a connection. The listener says who it is.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     pub certificate: Option<Arc<Certificate>>,
+    pub connection: ConnectionHandle,
 }
 
 /// What callers are known by in a certificate.

@@ -25,16 +25,14 @@ use crate::{
         connect::{self, Client},
         failure::Failure,
         flags::Flags,
-        listen,
         render::Look,
-        serve::{self, Prepared},
+        serve::{self, Prepared, listen_advice},
         terminal, timeline,
-        tls::Current,
     },
     clock::{Clock, MovedClock},
     config::{Config, redacted_url},
     pb::{self, get_customer_request::Customer},
-    server::{self, Settings},
+    server::{self, Settings, listener, tls::Current},
     store::Store,
 };
 use telling::Stage;
@@ -143,7 +141,7 @@ async fn retell(client: &mut Client, whose: Customer, look: &Look) -> Result<(),
     timeline::show(client, &customer, request, 50, look).await
 }
 
-type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listen::Connection>>;
+type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listener::Connection>>;
 
 /// Listens on the address, or on one of the next ports where another program has it.
 async fn bind_near(
@@ -154,13 +152,13 @@ async fn bind_near(
     let mut address = wanted;
     for step in 0..PORTS {
         address.set_port(wanted.port().saturating_add(step));
-        match listen::bind(address, places, tls.clone()).await {
+        match listener::bind(address, places, tls.clone()).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(listen::advice(address, &error)),
+            Err(error) => return Err(listen_advice(address, &error)),
             Ok(bound) => return Ok(bound),
         }
     }
-    Err(listen::advice(wanted, &io::ErrorKind::AddrInUse.into()))
+    Err(listen_advice(wanted, &io::ErrorKind::AddrInUse.into()))
 }
 
 /// A folder that goes when the demo ends.

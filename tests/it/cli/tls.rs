@@ -4,13 +4,19 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use rcgen::generate_simple_self_signed;
 use sha2::{Digest as _, Sha256};
-use throughline::pb::{
-    self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
-    get_customer_request::Customer,
+use throughline::{
+    config::Config,
+    pb::{
+        self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
+        get_customer_request::Customer,
+    },
+    server::tls::Certificates,
 };
 use tonic::{
     Code,
@@ -147,4 +153,44 @@ fn files_that_cannot_be_used_are_told_before_anything_listens() {
     assert_eq!(empty, "2: throughline: empty.pem holds no certificate in PEM");
     let half = serve(&["--tls-key", "empty.pem"]);
     assert!(half.contains("--tls-key: tls_certificate and tls_key go together"), "{half}");
+}
+
+/// Writes a new certificate and its key to the files of a configuration.
+fn write_pair(config: &Config) {
+    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(config.tls_certificate.as_ref().unwrap(), made.cert.pem()).unwrap();
+    fs::write(config.tls_key.as_ref().unwrap(), made.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_is_renewed_and_a_broken_one_is_not_taken() {
+    let folder = TempFolder::new();
+    let folder = folder.path();
+    let config = Config {
+        tls_certificate: Some(folder.join("server.pem")),
+        tls_key: Some(folder.join("server.key")),
+        ..Config::default()
+    };
+    write_pair(&config);
+    let mut certificates = Certificates::of(&config).unwrap().unwrap();
+    let current = certificates.current();
+    let first = Arc::clone(&current.borrow());
+    assert_eq!(certificates.renew(), Ok(false));
+    assert!(Arc::ptr_eq(&first, &current.borrow()));
+
+    write_pair(&config);
+    assert_eq!(certificates.renew(), Ok(true));
+    let second = Arc::clone(&current.borrow());
+    assert!(!Arc::ptr_eq(&first, &second));
+
+    // The key of another certificate, nothing at all, and then a good pair again.
+    let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("server.key"), other.signing_key.serialize_pem()).unwrap();
+    assert!(certificates.renew().unwrap_err().contains("do not go together"));
+    assert_eq!(certificates.renew(), Ok(false));
+    fs::write(folder.join("server.pem"), "").unwrap();
+    assert!(certificates.renew().unwrap_err().ends_with("holds no certificate in PEM"));
+    assert!(Arc::ptr_eq(&second, &current.borrow()));
+    write_pair(&config);
+    assert_eq!(certificates.renew(), Ok(true));
 }

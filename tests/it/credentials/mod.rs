@@ -18,7 +18,6 @@ use ring::{
 use serde_json::{Value, json};
 use throughline::{
     cli::{
-        listen,
         renew::Renewing,
         serve::{self, Prepared},
     },
@@ -28,7 +27,7 @@ use throughline::{
         self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
         get_customer_request::Customer,
     },
-    server,
+    server::{self, listener},
     store::Store,
 };
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
@@ -214,7 +213,7 @@ impl Secured {
         settings.callers = settings.callers.alone();
         settings.rules.clock = clock;
         let store = Store::open(&config.database, 4, clock).await.unwrap();
-        let (address, incoming) = listen::bind(config.listen, 64, tls).await.unwrap();
+        let (address, incoming) = listener::bind(config.listen, 64, tls).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;

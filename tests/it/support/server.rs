@@ -15,11 +15,11 @@ use throughline::{
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings},
+    server::{self, Accesses, Settings, listener},
     store::Store,
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::transport::{Channel, Endpoint};
 
 use super::{Database, Services, canary};
 
@@ -136,9 +136,8 @@ impl Server {
 
     /// Over a store that is open.
     pub async fn start_over(store: Store, settings: Settings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (address, incoming) = listener::bind(any_port, 1024, None).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
             // A test that has failed drops the other end, which is a stop too.

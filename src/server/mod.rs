@@ -1,6 +1,11 @@
 //! The server: connections and a shutdown come in, services and layers are put together here, in
 //! one place and in their order.
 
+mod health;
+mod jobs;
+pub mod listener;
+pub mod tls;
+
 use std::{future::Future, io, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
@@ -14,7 +19,6 @@ use tonic::{
     codec::CompressionEncoding,
     transport::server::{Connected, Server},
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
 use crate::{
@@ -29,15 +33,16 @@ use crate::{
     pb::{
         DESCRIPTORS,
         services::{
-            case_service_server::{self, CaseServiceServer},
-            customer_service_server::{self, CustomerServiceServer},
-            privacy_service_server::{self, PrivacyServiceServer},
-            purchase_service_server::{self, PurchaseServiceServer},
-            timeline_service_server::{self, TimelineServiceServer},
+            case_service_server::CaseServiceServer, customer_service_server::CustomerServiceServer,
+            privacy_service_server::PrivacyServiceServer,
+            purchase_service_server::PurchaseServiceServer,
+            timeline_service_server::TimelineServiceServer,
         },
     },
     store::Store,
 };
+use health::Health;
+use jobs::Jobs;
 
 /// The largest message that is taken, in bytes, as sent and when decompressed.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -58,18 +63,6 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// A connection that has been silent so long is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How often health asks the store.
-const PING_EVERY: Duration = Duration::from_secs(2);
-/// What health speaks for: the server as a whole, and each service.
-const HEALTH_OF: [&str; 6] = [
-    "",
-    customer_service_server::SERVICE_NAME,
-    timeline_service_server::SERVICE_NAME,
-    case_service_server::SERVICE_NAME,
-    purchase_service_server::SERVICE_NAME,
-    privacy_service_server::SERVICE_NAME,
-];
-
 /// How the server behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -107,6 +100,17 @@ pub struct Accesses {
     pub seals: Option<PathBuf>,
 }
 
+/// A service within the bounds of messages. The services share no trait that has these methods.
+macro_rules! bounded {
+    ($service:expr) => {
+        $service
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_RESPONSE_BYTES)
+    };
+}
+
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
 /// closes the store.
 pub async fn run<S, IO>(
@@ -120,29 +124,8 @@ where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let (health, health_service) = tonic_health::server::health_reporter();
-    report(&health, store.ping().await.is_ok()).await;
-    let pings = tokio::spawn(watch_store(store.clone(), health.clone()));
-    let matching =
-        settings.matching.clone().map(|rules| tokio::spawn(store.clone().keep_matched(rules)));
-    let promises =
-        settings.promise_clock.then(|| tokio::spawn(store.clone().keep_promises_timed()));
-    let erasures =
-        settings.finish_erasures.then(|| tokio::spawn(store.clone().keep_erasures_finished()));
-    let sealing = settings
-        .accesses
-        .clone()
-        .map(|accesses| tokio::spawn(store.clone().keep_accesses_sealed(accesses.seals)));
-    let rules = settings.retention.clone();
-    let retention = (!rules.is_empty()).then(|| tokio::spawn(store.clone().keep_retention(rules)));
-    let end_tasks = || {
-        pings.abort();
-        erasures.iter().for_each(tokio::task::JoinHandle::abort);
-        retention.iter().for_each(tokio::task::JoinHandle::abort);
-        sealing.iter().for_each(tokio::task::JoinHandle::abort);
-        promises.iter().for_each(tokio::task::JoinHandle::abort);
-        // What it is in the middle of goes on in a task of its own, and the store waits for it.
-        matching.iter().for_each(tokio::task::JoinHandle::abort);
-    };
+    let health = Health::start(health, &store).await;
+    let jobs = Jobs::start(&store, &settings);
 
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -152,31 +135,6 @@ where
     let (stop_watches, stopping) = watch::channel(false);
     let watches = Watches::new(settings.watches, stopping);
     let api = Api::new(store.clone(), settings.rules.clone(), watches);
-    let customers = CustomerServiceServer::new(api.clone())
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let cases = CaseServiceServer::new(api.clone())
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let purchases = PurchaseServiceServer::new(api.clone())
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let privacy = PrivacyServiceServer::new(api.clone())
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let timelines = TimelineServiceServer::new(api)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let accesses = settings.accesses.as_ref().map(|_| store.clone());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
@@ -199,11 +157,11 @@ where
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
         .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses))
-        .add_service(customers)
-        .add_service(timelines)
-        .add_service(cases)
-        .add_service(purchases)
-        .add_service(privacy)
+        .add_service(bounded!(CustomerServiceServer::new(api.clone())))
+        .add_service(bounded!(TimelineServiceServer::new(api.clone())))
+        .add_service(bounded!(CaseServiceServer::new(api.clone())))
+        .add_service(bounded!(PurchaseServiceServer::new(api.clone())))
+        .add_service(bounded!(PrivacyServiceServer::new(api)))
         .add_service(health_service)
         .add_service(reflection);
 
@@ -216,8 +174,8 @@ where
     let ended = tokio::select! {
         ended = &mut serving => ended.context("the listener"),
         () = shutdown => {
-            end_tasks();
-            report(&health, false).await;
+            jobs.end();
+            health.end().await;
             drop(stop);
             // They end with a word of it, and the token to go on with elsewhere.
             stop_watches.send_replace(true);
@@ -231,7 +189,7 @@ where
             }
         }
     };
-    end_tasks();
+    jobs.end();
     if let Some(Accesses { seals }) = settings.accesses
         && timeout(settings.shutdown_grace, store.seal_last_accesses(seals)).await.is_err()
     {
@@ -241,21 +199,4 @@ where
         tracing::warn!("the database did not let go of its connections");
     }
     ended
-}
-
-/// Keeps health true.
-async fn watch_store(store: Store, health: HealthReporter) {
-    let mut every = tokio::time::interval(PING_EVERY);
-    loop {
-        every.tick().await;
-        let answers = timeout(PING_EVERY, store.ping()).await;
-        report(&health, matches!(answers, Ok(Ok(())))).await;
-    }
-}
-
-async fn report(health: &HealthReporter, serving: bool) {
-    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for service in HEALTH_OF {
-        health.set_service_status(service, status).await;
-    }
 }

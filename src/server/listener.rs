@@ -20,8 +20,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-use super::{failure::Failure, tls::Current};
-use crate::api::caller::{Certificate, Peer};
+use super::tls::Current;
+use crate::api::{
+    caller::{Certificate, Peer},
+    connection::ConnectionHandle,
+};
 
 /// How long to wait after a connection could not be taken, as when the process has no file
 /// descriptor left.
@@ -40,6 +43,8 @@ pub struct Connection {
     stream: Stream,
     /// Until when it must have said how much more.
     greeting: Option<(Pin<Box<Sleep>>, usize)>,
+    /// By which its calls can cut it.
+    handle: ConnectionHandle,
     _place: OwnedSemaphorePermit,
 }
 
@@ -47,7 +52,7 @@ impl Connection {
     /// `patience` is how long it may take to say which HTTP it speaks.
     fn new(stream: Stream, place: OwnedSemaphorePermit, patience: Duration) -> Self {
         let greeting = Some((Box::pin(sleep(patience)), GREETING_BYTES));
-        Self { stream, greeting, _place: place }
+        Self { stream, greeting, handle: ConnectionHandle::default(), _place: place }
     }
 }
 
@@ -136,24 +141,20 @@ async fn secure(
     }
 }
 
-/// What to do about an address that cannot be listened on.
-pub fn advice(address: SocketAddr, error: &io::Error) -> Failure {
-    let what = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program has it: stop that, or choose another port",
-        io::ErrorKind::PermissionDenied => "ports below 1024 are not for everybody: choose another",
-        _ => "choose another address",
-    };
-    Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --listen"))
-}
-
-/// Each call of the connection has it with it.
+/// Every request of the connection carries its peer.
 impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        let Stream::Tls(stream) = &self.stream else { return Peer::default() };
-        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        Peer { certificate: shown.map(|der| Arc::new(Certificate::of(der))) }
+        let shown = match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates(),
+        };
+        let certificate = shown.and_then(|chain| chain.first());
+        Peer {
+            certificate: certificate.map(|der| Arc::new(Certificate::of(der))),
+            connection: self.handle.clone(),
+        }
     }
 }
 
@@ -163,6 +164,9 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.handle.poll_cut(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let before = into.filled().len();
         let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
@@ -249,6 +253,16 @@ mod tests {
         let ended = connection.read_to_end(&mut bytes).await;
         assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(bytes, b"PRI");
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_when_it_is_cut() {
+        let (_caller, mut connection) = pair(GREETING).await;
+        let handle = connection.connect_info().connection;
+        let reading = tokio::spawn(async move { connection.read_u8().await });
+        tokio::task::yield_now().await;
+        handle.cut();
+        assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]

@@ -11,7 +11,6 @@ use tokio_rustls::rustls::{
     server::WebPkiClientVerifier,
 };
 
-use super::failure::Failure;
 use crate::config::Config;
 
 /// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
@@ -40,7 +39,7 @@ pub struct Certificates {
 
 impl Certificates {
     /// Those of the configuration, where it has any.
-    pub fn of(config: &Config) -> Result<Option<Self>, Failure> {
+    pub fn of(config: &Config) -> Result<Option<Self>, String> {
         let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
             return Ok(None);
         };
@@ -49,8 +48,8 @@ impl Certificates {
             key: key.clone(),
             client_authority: config.tls_client_authority.clone(),
         };
-        let read = files.read().map_err(Failure::Usage)?;
-        let first = files.config(&read).map_err(Failure::Usage)?;
+        let read = files.read()?;
+        let first = files.config(&read)?;
         Ok(Some(Self { files, read, current: watch::Sender::new(Arc::new(first)) }))
     }
 
@@ -121,52 +120,5 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err("holds no certificate in PEM".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rcgen::generate_simple_self_signed;
-
-    use super::*;
-
-    fn write(config: &Config) {
-        let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(config.tls_certificate.as_ref().unwrap(), made.cert.pem()).unwrap();
-        fs::write(config.tls_key.as_ref().unwrap(), made.signing_key.serialize_pem()).unwrap();
-    }
-
-    #[test]
-    fn a_certificate_is_renewed_and_a_broken_one_is_not_taken() {
-        let folder = std::env::temp_dir().join(format!("throughline-tls-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        let config = Config {
-            tls_certificate: Some(folder.join("server.pem")),
-            tls_key: Some(folder.join("server.key")),
-            ..Config::default()
-        };
-        write(&config);
-        let mut certificates = Certificates::of(&config).unwrap().unwrap();
-        let current = certificates.current();
-        let first = Arc::clone(&current.borrow());
-        assert_eq!(certificates.renew(), Ok(false));
-        assert!(Arc::ptr_eq(&first, &current.borrow()));
-
-        write(&config);
-        assert_eq!(certificates.renew(), Ok(true));
-        let second = Arc::clone(&current.borrow());
-        assert!(!Arc::ptr_eq(&first, &second));
-
-        // The key of another certificate, nothing at all, and then a good pair again.
-        let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(folder.join("server.key"), other.signing_key.serialize_pem()).unwrap();
-        assert!(certificates.renew().unwrap_err().contains("do not go together"));
-        assert_eq!(certificates.renew(), Ok(false));
-        fs::write(folder.join("server.pem"), "").unwrap();
-        assert!(certificates.renew().unwrap_err().ends_with("holds no certificate in PEM"));
-        assert!(Arc::ptr_eq(&second, &current.borrow()));
-        write(&config);
-        assert_eq!(certificates.renew(), Ok(true));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

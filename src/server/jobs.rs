@@ -1,0 +1,49 @@
+//! What a server does without being called: it keeps suggestions up to date, breaks promises whose
+//! time has passed, finishes erasures, seals the audit log, and applies the rules of retention.
+
+use tokio::task::JoinHandle;
+
+use super::Settings;
+use crate::store::Store;
+
+/// The background jobs of a server. They end with it.
+pub(super) struct Jobs(Vec<JoinHandle<()>>);
+
+impl Jobs {
+    /// Starts those that the settings ask for.
+    pub(super) fn start(store: &Store, settings: &Settings) -> Self {
+        let mut jobs = Self(Vec::new());
+        if let Some(rules) = settings.matching.clone() {
+            jobs.add(store.clone().keep_matched(rules));
+        }
+        if settings.promise_clock {
+            jobs.add(store.clone().keep_promises_timed());
+        }
+        if settings.finish_erasures {
+            jobs.add(store.clone().keep_erasures_finished());
+        }
+        if let Some(accesses) = settings.accesses.clone() {
+            jobs.add(store.clone().keep_accesses_sealed(accesses.seals));
+        }
+        if !settings.retention.is_empty() {
+            jobs.add(store.clone().keep_retention(settings.retention.clone()));
+        }
+        jobs
+    }
+
+    fn add(&mut self, job: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(tokio::spawn(job));
+    }
+
+    /// Ends all of them. A transaction that one is in the middle of goes on in a task of its own,
+    /// and closing the store waits for it.
+    pub(super) fn end(&self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
