@@ -1,12 +1,19 @@
-//! The tables, brought up to date at start. The lists have the same numbers; on SQLite who
-//! looked has a file of its own.
+//! The tables, brought up to date at start. The lists have the same numbers; on SQLite the audit
+//! log has a file of its own.
+//!
+//! Servers of two versions may share a database while one takes the place of the other. So a
+//! release first adds (expand), and only a later one takes away what the one before still uses
+//! (contract), which raises [`OLDEST_PROGRAM`].
 
 use sqlx::{
     SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},
 };
 
-use super::db::Db;
+use super::{
+    db::{Db, on_db, on_tx},
+    settings,
+};
 use crate::error::Error;
 
 /// Number, name and text of a migration.
@@ -44,19 +51,64 @@ const POSTGRES: [Text; 13] = [
     (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
 ];
 
+/// The newest migration that a program has to know to work on these tables.
+const OLDEST_PROGRAM: i64 = 13;
+/// The setting of the database that says so: the largest number that any program has written.
+const OLDEST_PROGRAM_KEY: &str = "oldest_program";
+/// Raises a number in 8 bytes, which are compared as they are: none of them is negative.
+pub(super) const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
+    on conflict (name) do update set value = excluded.value where settings.value < excluded.value";
+
 /// Of SQLite alone.
 const HAS_TABLE: &str =
     "select exists (select 1 from sqlite_master where type = 'table' and name = $1)";
 
 /// Runs what has not run yet. Several servers may do so at the same time.
 pub async fn migrate(db: &Db, audit: &Db) -> Result<(), Error> {
+    migrate_tables(db, audit).await?;
+    let oldest = oldest_program(db).await?;
+    let newest = newest();
+    if oldest > newest {
+        return Err(Error::Unavailable(format!(
+            "a newer version has changed the tables so that this one cannot use them: they need \
+             migration {oldest}, and this version knows up to {newest}"
+        )));
+    }
+    if oldest < OLDEST_PROGRAM { raise(db, OLDEST_PROGRAM).await } else { Ok(()) }
+}
+
+/// The newest migration that this program knows.
+fn newest() -> i64 {
+    POSTGRES.iter().map(|(number, ..)| *number).max().unwrap_or(0)
+}
+
+async fn oldest_program(db: &Db) -> Result<i64, Error> {
+    let value: Option<Vec<u8>> = on_db!(db, |c| {
+        sqlx::query_scalar(settings::GET).bind(OLDEST_PROGRAM_KEY).fetch_optional(c).await?
+    });
+    let Some(value) = value else { return Ok(0) };
+    let bytes = <[u8; 8]>::try_from(value.as_slice());
+    let unreadable = |_| Error::Inconsistent { table: "settings", column: "value" };
+    bytes.map(i64::from_be_bytes).map_err(unreadable)
+}
+
+async fn raise(db: &Db, oldest: i64) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    let value = oldest.to_be_bytes().to_vec();
+    on_tx!(&mut tx, |c| {
+        sqlx::query(RAISE).bind(OLDEST_PROGRAM_KEY).bind(value).execute(c).await?;
+    });
+    tx.commit().await
+}
+
+async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
     if let Db::Postgres(pool) = db {
         return Ok(migrator(&POSTGRES).run(pool).await?);
     }
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
         // Begun anew all the same: a lost disk is no reason to answer nobody.
         tracing::warn!(
-            "who looked so far is not there: the file beside the database whose name ends in \
+            "the audit log so far is not there: the file beside the database whose name ends in \
              -audit is new. If a backup has it, stop, put it back, and start again"
         );
     }
@@ -83,5 +135,8 @@ fn migrator(texts: &[Text]) -> Migrator {
     let migrations = texts.iter().map(|&(number, name, text)| {
         Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    // Those of a newer version, which says itself what they need.
+    migrator.set_ignore_missing(true);
+    migrator
 }

@@ -40,6 +40,7 @@ mod retention;
 mod search;
 mod settings;
 mod signals;
+mod statements;
 mod suggestion;
 mod timeline;
 mod told;
@@ -48,7 +49,6 @@ mod writes;
 
 use std::sync::Arc;
 
-use sqlx::AssertSqlSafe;
 use tokio::{sync::Semaphore, task::AbortHandle};
 use uuid::Uuid;
 
@@ -68,6 +68,7 @@ pub use purchase::order_news;
 pub use reask_rate::ReasksOf;
 pub use restriction::NewRestriction;
 pub use retention::{Gone, Sweep, Swept};
+pub use statements::Statement;
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
@@ -283,111 +284,6 @@ impl Store {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(answers),
         }
-    }
-
-    /// Prepares every statement on this database: the proof that one text suits both.
-    #[doc(hidden)]
-    pub async fn prepare_all(&self) -> Result<Vec<&'static str>, Error> {
-        use sqlx::Executor as _;
-        let mut names = Vec::new();
-        let audit =
-            audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned(), &self.audit));
-        let others = self.statements().into_iter().map(|(name, text)| (name, text, &self.db));
-        for (name, text, db) in audit.chain(others) {
-            let text = AssertSqlSafe(text);
-            let prepared =
-                on_db!(db, |c| c.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await.map(drop));
-            prepared.map_err(|error| Error::Internal(format!("{name}: {error}")))?;
-            names.push(name);
-        }
-        Ok(names)
-    }
-
-    fn statements(&self) -> Vec<(&'static str, String)> {
-        let kind = self.db.kind();
-        let twin = |twin: dialect::Twin| twin.on(kind);
-        let mut all = vec![
-            ("approvals.add", approval::ADD.to_owned()),
-            ("approvals.find", approval::FIND.to_owned()),
-            ("approvals.remove", approval::REMOVE.to_owned()),
-            ("claims.find", claims::FIND.to_owned()),
-            ("claims.last", claims::LAST.to_owned()),
-            ("claims.set_verified", claims::SET_VERIFIED.to_owned()),
-            ("claims.set_refused", claims::SET_REFUSED.to_owned()),
-            ("kept_apart.add", kept_apart::ADD.to_owned()),
-            ("kept_apart.remove", kept_apart::REMOVE.to_owned()),
-            ("links.set_proof", link::SET_PROOF.to_owned()),
-            ("links.set_claimed", link::SET_CLAIMED.to_owned()),
-            ("links.set_shared", link::SET_SHARED.to_owned()),
-            ("links.add_ended", link::ADD_ENDED.to_owned()),
-            ("links.remove", link::REMOVE.to_owned()),
-            ("merges.add", merge::ADD.to_owned()),
-            ("merges.get", merge::GET.to_owned()),
-            ("merges.set_records", merge::SET_RECORDS.to_owned()),
-            ("unmerges.add", unmerge::ADD.to_owned()),
-            ("customers.set_profile", customers::SET_PROFILE.to_owned()),
-            ("entries.get", timeline::GET_ENTRY.to_owned()),
-            ("suggestions.page", suggestion::LIST.to_owned()),
-            ("dismissals.add", suggestion::ADD.to_owned()),
-            ("cases.record_of", case::RECORD_OF.to_owned()),
-            ("cases.get", case::GET.to_owned()),
-            ("cases.load", case::LOAD.to_owned()),
-            ("cases.set", case::SET.to_owned()),
-            ("customers.count_open_cases", case::COUNT_OPEN.to_owned()),
-            ("cases.of_queue", case_list::LIST_OF_QUEUE.to_owned()),
-            ("cases.of_owner", case_list::LIST_OF_OWNER.to_owned()),
-            ("cases.entries", case::ENTRIES.to_owned()),
-            ("case_passes.remove", case_pass::REMOVE.to_owned()),
-            ("case_passes.add", case_pass::ADD.to_owned()),
-            ("case_passes.find", case_pass::FIND.to_owned()),
-            ("case_passes.count_try", case_pass::COUNT_TRY.to_owned()),
-            ("case_passes.give_back", case_pass::GIVE_BACK.to_owned()),
-            ("case_passes.redeemed", case_pass::REDEEMED.to_owned()),
-            ("promises.record_of", promise::RECORD_OF.to_owned()),
-            ("promises.get", promise::GET.to_owned()),
-            ("promises.load", promise::LOAD.to_owned()),
-            ("promises.set", promise::SET.to_owned()),
-            ("promises.due", promise::DUE.to_owned()),
-            ("promises.next_due", promise::NEXT_DUE.to_owned()),
-            ("promises.entries", promise::ENTRIES.to_owned()),
-            ("quotes.record_of", quote::RECORD_OF.to_owned()),
-            ("quotes.get", quote::GET.to_owned()),
-            ("quotes.load", quote::LOAD.to_owned()),
-            ("quotes.set", quote::SET.to_owned()),
-            ("quotes.count_valid", quote::COUNT_VALID.to_owned()),
-            ("quotes.entries", quote::ENTRIES.to_owned()),
-            ("told_facts.of_case", reask_rate::OF_CASE.to_owned()),
-            ("told_facts.of_all", reask_rate::OF_ALL.to_owned()),
-            ("briefing.standing", briefing::STANDING.to_owned()),
-            ("restrictions.add", restriction::ADD.to_owned()),
-            ("restrictions.lift", restriction::LIFT.to_owned()),
-            ("restrictions.get", restriction::GET.to_owned()),
-            ("customers.set_restricted", restriction::SET_RESTRICTED.to_owned()),
-            ("customers.set_held", restriction::SET_HELD.to_owned()),
-            ("customers.restricted", restricted::LIST.to_owned()),
-            ("settings.get", settings::GET.to_owned()),
-            ("settings.add", settings::ADD.to_owned()),
-            ("ping", PING.to_owned()),
-        ];
-        all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
-        all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
-        all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
-        all.extend(customer_search::statements(&self.db));
-        all.extend(export::statements());
-        all.extend(retention::statements(kind));
-        all.extend(live::statements(kind));
-        all.extend(erasure::statements(kind));
-        all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
-        all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
-        let pages = timeline::TEXTS[kind as usize].iter();
-        all.extend(pages.map(|text| ("entries.page", text.clone())));
-        let merged = timeline::MERGED_TEXTS[kind as usize].iter();
-        all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
-        for by in timeline::By::ALL {
-            let text = search::search_text(twin(dialect::WORDS_MATCH), by);
-            all.push(("entries.search", text));
-        }
-        all
     }
 }
 

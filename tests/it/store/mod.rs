@@ -10,6 +10,7 @@ mod outage;
 mod paging;
 mod people;
 mod purchases;
+mod releases;
 mod retold;
 mod sequences;
 mod statements;
