@@ -3,6 +3,7 @@
 mod audit;
 mod briefing;
 mod caller;
+mod completions;
 pub mod connect;
 mod customer;
 pub mod demo;
@@ -15,6 +16,7 @@ mod flags;
 mod follow;
 pub mod import;
 pub mod issuer_keys;
+mod man;
 mod merge;
 mod migrate;
 pub mod render;
@@ -101,6 +103,10 @@ enum Command {
     Import(import::ImportArgs),
     /// Find the records of one person in a CSV file, and compare with the truth
     Evaluate(evaluate::EvaluateArgs),
+    /// Write the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
 }
 
 /// Does what the command line says. The exit code is 0 where it was done, 1 where it could not be
@@ -113,7 +119,8 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
-    let (config, database_named) = cli.config()?;
+    let (config, database_named) =
+        if cli.command.is_configured() { cli.config()? } else { (Config::default(), false) };
     let usual = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
     telemetry::start(&config, usual, terminal::colour_wanted());
     match cli.command {
@@ -136,6 +143,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,
         Command::Evaluate(args) => evaluate::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
+        Command::Man(args) => man::run(&args)?,
         Command::Import(args) => {
             // Of an import 1 means that rows were rejected.
             let store = match open(&config).await {
@@ -149,6 +158,13 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Command {
+    /// Whether it depends on the configuration. The others work where that cannot be used.
+    fn is_configured(&self) -> bool {
+        !matches!(self, Self::Completions(_) | Self::Man(_))
+    }
 }
 
 impl Cli {

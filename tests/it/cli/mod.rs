@@ -5,6 +5,7 @@ mod evaluate;
 mod examples;
 mod follow;
 mod found;
+mod generated;
 mod identity;
 mod json;
 mod orders;
