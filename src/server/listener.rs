@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Sleep, sleep, timeout},
 };
@@ -20,7 +20,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-use super::tls::Current;
+use super::{
+    socket::{Socket, WRITE_TIMEOUT},
+    tls::Current,
+};
 use crate::api::{
     caller::{Certificate, Peer},
     connection::ConnectionHandle,
@@ -57,8 +60,8 @@ impl Connection {
 }
 
 enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 /// Listens on an address, and lets in so many connections at a time; more of them wait. With `tls`
@@ -97,6 +100,7 @@ async fn accept(
                 if stream.set_nodelay(true).is_err() {
                     continue;
                 }
+                let stream = Socket::new(stream, WRITE_TIMEOUT);
                 if let Some(tls) = &tls {
                     let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
                     let (places, incoming) = (Arc::clone(&places), incoming.clone());
@@ -122,7 +126,7 @@ async fn accept(
 /// Agrees on TLS with a caller, and lets the connection in when there is a place. Others come in
 /// meanwhile.
 async fn secure(
-    stream: TcpStream,
+    stream: Socket,
     acceptor: TlsAcceptor,
     places: &Arc<Semaphore>,
     incoming: &mpsc::Sender<io::Result<Connection>>,
@@ -231,7 +235,10 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
 
     use super::*;
 
@@ -242,6 +249,7 @@ mod tests {
         let caller = TcpStream::connect(address).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let stream = Socket::new(stream, WRITE_TIMEOUT);
         (caller, Connection::new(Stream::Plain(stream), place, patience))
     }
 

@@ -4,6 +4,7 @@
 mod health;
 mod jobs;
 pub mod listener;
+mod socket;
 pub mod tls;
 
 use std::{future::Future, io, path::PathBuf, time::Duration};
