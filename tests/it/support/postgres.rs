@@ -137,7 +137,7 @@ impl Cluster {
 }
 
 /// Where `initdb` and its like are: on the PATH, or where Debian or another system keeps them.
-fn find_programs() -> Option<PathBuf> {
+pub fn find_programs() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // A link on the PATH leads to the folder that has the others beside it.
     let on_path = env::split_paths(&path).filter_map(|folder| {
@@ -171,7 +171,7 @@ fn is_fit(programs: &Path) -> bool {
 }
 
 /// Installs the programs with apt-get, where this user may.
-fn install_programs() -> Result<PathBuf, String> {
+pub fn install_programs() -> Result<PathBuf, String> {
     let missing = format!("no PostgreSQL {OLDEST_VERSION} or newer is installed");
     let succeeds = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
@@ -207,7 +207,7 @@ fn is_root() -> bool {
 }
 
 /// Whom the cluster has to run as: PostgreSQL refuses to run as root. None: the same user.
-fn owner() -> Result<Option<(u32, u32)>, String> {
+pub fn owner() -> Result<Option<(u32, u32)>, String> {
     if !is_root() {
         return Ok(None);
     }

@@ -1,0 +1,204 @@
+//! Processes that are killed while everybody writes: the server, and PostgreSQL.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::{
+    Form,
+    check::check,
+    cluster::Kill,
+    load::{Load, Size},
+    random::Random,
+    report::Outcome,
+    shim::{Action, Calls, Rule},
+    wait::{until, within},
+    world::{Kind, World},
+};
+
+/// How long after a restart something is to be acknowledged.
+pub const RECOVERY: Duration = Duration::from_secs(20);
+/// How long a load may take to come to a point.
+const POINT: Duration = Duration::from_secs(60);
+/// Between two kills so many operations are acknowledged at most.
+const BETWEEN: usize = 60;
+/// After so many kills of one world the history is checked.
+const CHECKED: usize = 50;
+
+/// Kills the server at any time.
+pub async fn server(form: Form) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for kind in Kind::BOTH {
+        let mut outcome = Outcome::new("server killed at random", kind.name());
+        let mut left = form.pick(8, 150);
+        while left > 0 {
+            let Some(mut world) = World::new(kind).await else { break };
+            let kills = left.min(CHECKED);
+            kill_often(&mut world, kills, &mut outcome).await;
+            left -= kills;
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn kill_often(world: &mut World, kills: usize, outcome: &mut Outcome) {
+    let mut random = Random::of(outcome.tried as u64);
+    world.start().await;
+    let load = Load::start(world.addresses(), Size::default());
+    for _ in 0..kills {
+        outcome.recovered(load.more(1 + random.below(BETWEEN), RECOVERY).await);
+        world.kill();
+        world.start().await;
+        outcome.tried += 1;
+    }
+    end(world, load, outcome).await;
+}
+
+/// Waits until it goes on, and compares what was acknowledged with what there is.
+pub async fn end(world: &mut World, load: Load, outcome: &mut Outcome) {
+    outcome.recovered(load.more(1, RECOVERY).await);
+    let load = load.finish(world).await;
+    outcome.count(&load.book.codes);
+    outcome.take(check(world, &load).await);
+    let status = world.stop().await;
+    if !status.success() {
+        outcome.problems.push(format!("the server ended with {status}"));
+    }
+}
+
+/// When a point is come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// While everybody writes.
+    Load,
+    /// While the server stops.
+    Stop,
+}
+
+type Point = (&'static str, Calls, &'static str, Action, When);
+
+const WAL: &str = "*/t.db-wal";
+const DATABASE: &str = "*/t.db";
+const AUDIT_WAL: &str = "*/t.db-audit-wal";
+const AUDIT: &str = "*/t.db-audit";
+const SEALS: &str = "*/seals";
+const SOCKET: &str = "socket:*";
+const POSTGRES_WAL: &str = "*/pg_wal/0*";
+
+const OF_SQLITE: &[Point] = &[
+    ("before a write of the log", Calls::Write, WAL, Action::Kill, When::Load),
+    ("half-way in a write of the log", Calls::Write, WAL, Action::Tear, When::Load),
+    ("before the log is synced", Calls::Sync, WAL, Action::Kill, When::Load),
+    ("half-way in a write of the database", Calls::Write, DATABASE, Action::Tear, When::Load),
+    ("before the database is synced", Calls::Sync, DATABASE, Action::Kill, When::Load),
+    ("half-way in a write of the audit log", Calls::Write, AUDIT_WAL, Action::Tear, When::Load),
+    ("before the audit log is synced", Calls::Sync, AUDIT_WAL, Action::Kill, When::Load),
+    ("half-way in an answer", Calls::Send, SOCKET, Action::Tear, When::Load),
+    ("half-way in a seal", Calls::Write, SEALS, Action::Tear, When::Stop),
+    ("while the database is closed", Calls::Write, DATABASE, Action::Tear, When::Stop),
+    ("while the audit log is closed", Calls::Write, AUDIT, Action::Tear, When::Stop),
+];
+
+const OF_POSTGRES: &[Point] = &[
+    ("half-way in a message", Calls::Send, SOCKET, Action::Tear, When::Load),
+    ("half-way in a seal", Calls::Write, SEALS, Action::Tear, When::Stop),
+];
+
+/// Kills the server at points that matter: what it writes, syncs and sends.
+pub async fn server_at_points(form: Form) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for (kind, points) in Kind::BOTH.into_iter().zip([OF_SQLITE, OF_POSTGRES]) {
+        let mut outcome = Outcome::new("server killed at named points", kind.name());
+        for round in 0..form.pick(1, 8) {
+            let Some(mut world) = World::new(kind).await else { break };
+            kill_at_points(&mut world, points, round, &mut outcome).await;
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn kill_at_points(world: &mut World, points: &[Point], round: u64, outcome: &mut Outcome) {
+    let mut random = Random::of(round);
+    // While it makes its tables.
+    let (calls, file, after) = match world.kind {
+        Kind::Sqlite => (Calls::Sync, "*/t.db*", random.below(10)),
+        Kind::Postgres => (Calls::Send, SOCKET, random.below(100)),
+    };
+    world.shim.arm(&[Rule::once(calls, file, Action::Kill, after)]);
+    if world.try_start().await.is_ok() {
+        world.kill();
+    }
+    outcome.tried += 1;
+    world.shim.disarm();
+    world.start().await;
+    let load = Load::start(world.addresses(), Size::default());
+    for &(name, calls, file, action, when) in points {
+        outcome.recovered(load.more(5, RECOVERY).await);
+        let after = match when {
+            When::Load => random.below(20),
+            When::Stop => 0,
+        };
+        world.shim.arm(&[Rule::once(calls, file, action, after)]);
+        if when == When::Stop {
+            world.server().signal(Signal::TERM);
+        }
+        within(POINT, name, world.ended()).await;
+        let met = world.shim.met();
+        world.shim.disarm();
+        if met != 1 {
+            outcome.problems.push(format!("{name}: it ended elsewhere"));
+        }
+        world.start().await;
+        outcome.tried += 1;
+    }
+    end(world, load, outcome).await;
+}
+
+/// Kills PostgreSQL, whole or its postmaster alone, and one backend at the points of its log. The
+/// server is not restarted.
+pub async fn postgres(form: Form) -> Vec<Outcome> {
+    let kind = Kind::Postgres;
+    let mut outcome = Outcome::new("PostgreSQL killed", kind.name());
+    let mut left = form.pick(5, 60);
+    while left > 0 {
+        let Some(mut world) = World::new(kind).await else { break };
+        world.start().await;
+        let load = Load::start(world.addresses(), Size::default());
+        let mut random = Random::of(left as u64);
+        let kills = left.min(CHECKED);
+        for kill in 0..kills {
+            outcome.recovered(load.more(1 + random.below(BETWEEN), RECOVERY).await);
+            match kill % 5 {
+                0 => restart(&mut world, Kill::All).await,
+                1 => restart(&mut world, Kill::Postmaster).await,
+                2 => at_point(&mut world, Calls::Write, Action::Tear, &mut random).await,
+                3 => at_point(&mut world, Calls::Sync, Action::Kill, &mut random).await,
+                _ => {
+                    world.cluster().stop();
+                    world.cluster().start().await;
+                }
+            }
+            outcome.tried += 1;
+        }
+        end(&mut world, load, &mut outcome).await;
+        left -= kills;
+    }
+    vec![outcome]
+}
+
+async fn restart(world: &mut World, what: Kill) {
+    world.cluster().kill(what).await;
+    world.cluster().start().await;
+}
+
+/// Ends one backend at its log: the postmaster ends the others, and plays the log back.
+async fn at_point(world: &mut World, calls: Calls, action: Action, random: &mut Random) {
+    let cluster = world.cluster();
+    cluster.shim.arm(&[Rule::once(calls, POSTGRES_WAL, action, random.below(20))]);
+    let met = until(async || cluster.shim.met() == 1);
+    within(POINT, "a backend comes to its log", met).await;
+    cluster.shim.disarm();
+    cluster.ready().await;
+}

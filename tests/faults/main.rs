@@ -1,0 +1,147 @@
+//! Faults as they come: processes that are killed, power that is cut, disks that fail, a database
+//! that is gone, callers that do not read. A load goes on meanwhile, and remembers what was
+//! acknowledged; afterwards nothing may be lost and nothing done twice, and it goes on without a
+//! restart once the cause is gone.
+//!
+//! `cargo test --test faults` runs the short form, which `cargo test` includes;
+//! `FAULTS=long cargo test --release --test faults` the long one. Words behind `--` choose faults
+//! by their names. What needs root, or PostgreSQL, is skipped with a word where that is missing.
+
+#![allow(dead_code, reason = "the faults to come use the rest")]
+
+mod check;
+mod client;
+mod cluster;
+mod control;
+mod disk;
+mod kill;
+mod load;
+mod power;
+mod report;
+mod server;
+mod shim;
+mod shown;
+mod stored;
+mod wait;
+mod watch;
+mod world;
+
+#[path = "../it/support/folder.rs"]
+mod folder;
+#[path = "../it/support/postgres.rs"]
+mod postgres;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../it/random.rs"]
+mod random;
+
+use std::{any::Any, env, panic::AssertUnwindSafe, pin::Pin, process::ExitCode, time::Instant};
+
+use futures_util::FutureExt as _;
+
+use report::Outcome;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Short,
+    Long,
+}
+
+impl Form {
+    /// One of two sizes.
+    pub fn pick<T>(self, short: T, long: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Long => long,
+        }
+    }
+}
+
+type Run = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
+
+/// A fault by its name.
+struct Fault {
+    name: &'static str,
+    run: fn(Form) -> Run,
+}
+
+#[rustfmt::skip]
+const FAULTS: &[Fault] = &[
+    Fault { name: "control_tampered", run: |form| Box::pin(control::tampered(form)) },
+    Fault { name: "kill_server", run: |form| Box::pin(kill::server(form)) },
+    Fault { name: "kill_at_points", run: |form| Box::pin(kill::server_at_points(form)) },
+    Fault { name: "kill_postgres", run: |form| Box::pin(kill::postgres(form)) },
+    Fault { name: "power_cut", run: |form| Box::pin(power::cut(form)) },
+    Fault { name: "control_power_cut_unsynced", run: |form| Box::pin(power::unsynced(form)) },
+];
+
+fn main() -> ExitCode {
+    let form = match env::var("FAULTS").as_deref() {
+        Ok("long") => Form::Long,
+        _ => Form::Short,
+    };
+    let Some(chosen) = chosen() else { return ExitCode::SUCCESS };
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    let begun = Instant::now();
+    let mut outcomes = Vec::new();
+    for fault in chosen {
+        println!("{:>5} s  {}", begun.elapsed().as_secs(), fault.name);
+        let run = AssertUnwindSafe((fault.run)(form)).catch_unwind();
+        let done =
+            runtime.block_on(run).unwrap_or_else(|panic| vec![panicked(fault.name, &*panic)]);
+        done.iter().for_each(|outcome| println!("{outcome}"));
+        outcomes.extend(done);
+    }
+    summary(&outcomes, begun)
+}
+
+/// Whom the arguments name, as those of the usual test harness do. None: nothing is to be run.
+fn chosen() -> Option<Vec<&'static Fault>> {
+    let (mut words, mut skipped, mut is_exact) = (Vec::new(), Vec::new(), false);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--list" => {
+                FAULTS.iter().for_each(|fault| println!("{}: test", fault.name));
+                return None;
+            }
+            // None of these is ignored.
+            "--ignored" => return None,
+            "--exact" => is_exact = true,
+            "--skip" => skipped.extend(arguments.next()),
+            "--test-threads" | "--format" | "--color" | "-Z" => drop(arguments.next()),
+            option if option.starts_with('-') => {}
+            _ => words.push(argument),
+        }
+    }
+    let is_named = |name: &str, word: &String| match is_exact {
+        true => name == word,
+        false => name.contains(word.as_str()),
+    };
+    let is_chosen = |fault: &&Fault| {
+        (words.is_empty() || words.iter().any(|word| is_named(fault.name, word)))
+            && !skipped.iter().any(|word| is_named(fault.name, word))
+    };
+    Some(FAULTS.iter().filter(is_chosen).collect())
+}
+
+fn panicked(name: &str, panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+    let mut outcome = Outcome::new(name, "");
+    outcome.problems.push(text.unwrap_or_else(|| "it panicked".to_owned()));
+    outcome
+}
+
+/// All rows again, and whether the tests have passed.
+fn summary(outcomes: &[Outcome], begun: Instant) -> ExitCode {
+    if outcomes.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("\n{}", report::HEADER);
+    outcomes.iter().for_each(|outcome| println!("{outcome}"));
+    let failed = outcomes.iter().filter(|outcome| !outcome.problems.is_empty()).count();
+    println!("\n{} faults, {failed} failed; {} s", outcomes.len(), begun.elapsed().as_secs());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,143 @@
+//! What a fault happens to: a folder, a database, and a server over it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    client::{Addresses, Client},
+    cluster::Cluster,
+    folder::TempFolder,
+    server::{Server, throughline},
+    shim::Shim,
+};
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+pub struct World {
+    pub kind: Kind,
+    /// What `--database` takes.
+    pub url: String,
+    /// Where the file of SQLite is, and what the server keeps beside the database.
+    pub folder: PathBuf,
+    pub cluster: Option<Cluster>,
+    /// What happens within the server.
+    pub shim: Shim,
+    pub server: Option<Server>,
+    addresses: Addresses,
+    more: Vec<String>,
+    _own: Option<TempFolder>,
+}
+
+impl World {
+    /// In a folder of its own. None where the database is not here, which has been told.
+    pub async fn new(kind: Kind) -> Option<Self> {
+        let own = TempFolder::new();
+        let folder = own.path().to_owned();
+        let mut world = Self::within(kind, &folder, &folder).await?;
+        world._own = Some(own);
+        Some(world)
+    }
+
+    /// With its data in one folder, and the shims in another one.
+    pub async fn within(kind: Kind, folder: &Path, apart: &Path) -> Option<Self> {
+        let shim = Shim::new(apart);
+        let (url, cluster) = match kind {
+            Kind::Sqlite => (format!("sqlite:{}", folder.join("t.db").display()), None),
+            Kind::Postgres => {
+                let mut cluster = Cluster::new(folder, apart, "postgres")?;
+                cluster.init();
+                cluster.start().await;
+                (cluster.url(), Some(cluster))
+            }
+        };
+        let (folder, addresses) = (folder.to_owned(), watch::Sender::new(None));
+        let (server, more, _own) = (None, Vec::new(), None);
+        Some(Self { kind, url, folder, cluster, shim, server, addresses, more, _own })
+    }
+
+    /// One more argument of the server, from its next start on.
+    pub fn argue(&mut self, argument: impl Into<String>) {
+        self.more.push(argument.into());
+    }
+
+    /// Starts the server.
+    pub async fn start(&mut self) {
+        self.try_start().await.unwrap_or_else(|log| panic!("the server ended:\n{log}"));
+    }
+
+    /// Starts the server, or says why it ended.
+    pub async fn try_start(&mut self) -> Result<(), String> {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--audit-seals", "seals", "--watch-heartbeat-ms", "300"]).args(&self.more);
+        let server = Server::start(command, &self.shim).await?;
+        self.addresses.send_replace(Some(server.address));
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        self.addresses.send_replace(None);
+        self.server.take().expect("it runs").kill();
+    }
+
+    /// Asks the server to stop.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let server = self.server.take().expect("it runs");
+        let status = server.stop().await;
+        self.addresses.send_replace(None);
+        status
+    }
+
+    /// Takes note of a server that has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let status = self.server.as_mut().expect("it runs").ended().await;
+        self.addresses.send_replace(None);
+        self.server = None;
+        status
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    pub fn cluster(&mut self) -> &mut Cluster {
+        self.cluster.as_mut().expect("it is PostgreSQL")
+    }
+
+    /// A connection of its own to the server, also to those that come after it.
+    pub fn client(&self) -> Client {
+        Client::new(&self.addresses)
+    }
+
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The program on this database.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = throughline(&self.folder, arguments);
+        command.args(["--database", &self.url, "--erasure-ledger", "erasures"]);
+        command
+    }
+}
