@@ -40,6 +40,8 @@ pub struct Config {
     pub database: String,
     pub database_connections: u32,
     pub listen: SocketAddr,
+    /// Where metrics and health are answered over HTTP.
+    pub metrics: Option<SocketAddr>,
     pub allow_unprotected: bool,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
@@ -94,6 +96,7 @@ impl Default for Config {
             database: "sqlite:throughline.db".to_owned(),
             database_connections: 8,
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
+            metrics: None,
             allow_unprotected: false,
             tls_certificate: None,
             tls_key: None,

@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod incident;
 pub mod ingest;
+pub mod metrics;
 pub mod model;
 pub mod pb;
 pub mod server;

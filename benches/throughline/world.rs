@@ -14,7 +14,7 @@ use throughline::{
     },
     clock::Clock,
     pb,
-    server::{self, Accesses, Settings},
+    server::{self, Accesses, Settings, health::Readiness},
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -166,6 +166,7 @@ pub fn settings() -> Settings {
         retention: throughline::model::RetentionRules::default(),
         callers: Callers::default(),
         accesses: Some(Accesses::default()),
+        readiness: Readiness::default(),
     }
 }
 

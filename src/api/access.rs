@@ -12,6 +12,8 @@ use crate::pb::{Access, DESCRIPTORS, DataClass, Role, Work};
 pub struct Call {
     /// Its name, such as `GetBriefing`.
     pub name: String,
+    /// The same with its service, such as `throughline.v1.CustomerService/GetBriefing`.
+    pub method: String,
     access: Access,
     /// Whether its answer goes on, so that who may make it can change meanwhile.
     pub is_stream: bool,
@@ -66,9 +68,10 @@ static CALLS: LazyLock<HashMap<String, Call>> = LazyLock::new(|| {
     let calls = contract.services().flat_map(|service| service.methods().collect::<Vec<_>>());
     calls
         .map(|call| {
-            let path = format!("/{}/{}", call.parent_service().full_name(), call.name());
+            let method = format!("{}/{}", call.parent_service().full_name(), call.name());
             let (name, access) = (call.name().to_owned(), access_of(&call, &option));
-            (path, Call { name, access, is_stream: call.is_server_streaming() })
+            let is_stream = call.is_server_streaming();
+            (format!("/{method}"), Call { name, method, access, is_stream })
         })
         .collect()
 });

@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use super::{
     caller::{Actor, Callers, Peer},
     keeping::{Keeping, Kept},
     looked::Looked,
+    measured,
     one_message::OneMessage,
     places::{Full, Place, Places},
     status::refused,
@@ -29,6 +31,7 @@ use crate::{
     clock::Clock,
     error::Error,
     incident,
+    metrics::Metrics,
     pb::{ErrorReason, Work},
     store::Store,
 };
@@ -61,12 +64,19 @@ pub struct GuardLayer {
     places: Places,
     /// Where it is kept who called; nothing: nowhere.
     accesses: Option<Store>,
+    metrics: Arc<Metrics>,
 }
 
 impl GuardLayer {
-    pub fn new(bounds: Bounds, clock: Clock, callers: Callers, accesses: Option<Store>) -> Self {
+    pub fn new(
+        bounds: Bounds,
+        clock: Clock,
+        callers: Callers,
+        accesses: Option<Store>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let places = Places::new(bounds.max_calls, bounds.max_calls_per_caller);
-        Self { bounds, clock, callers, places, accesses }
+        Self { bounds, clock, callers, places, accesses, metrics }
     }
 
     /// Finds out who makes a call, and whether they may; says so in the span that is entered.
@@ -180,6 +190,7 @@ where
         });
         request.headers_mut().remove(TIMEOUT);
         let contract = access::call(request.uri().path());
+        let measured = measured::begin(&self.layer.metrics, request.uri().path(), contract);
         let mut admitted = Admitted::default();
         // The calls of reflection and health are others' to judge, and anybody's.
         if request.uri().path().starts_with("/throughline.") {
@@ -220,6 +231,7 @@ where
             } else if let Err(error) = kept.now(code).await {
                 response = Status::from(error).into_http();
             }
+            measured::end(measured, response.headers());
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::debug!(?code, micros, "answered");
             Ok(with_id(response, id))

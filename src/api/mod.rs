@@ -17,6 +17,7 @@ pub mod json;
 mod keeping;
 mod looked;
 mod mask;
+mod measured;
 mod one_message;
 pub mod page;
 mod page_token;

@@ -33,7 +33,7 @@ use crate::{
         privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings, tls},
+    server::{self, Accesses, Settings, health::Readiness, tls},
     store::Store,
 };
 
@@ -145,6 +145,7 @@ pub fn settings(config: &Config) -> Settings {
         retention: RetentionRules::default(),
         callers: Callers::default(),
         accesses: Some(Accesses { seals: config.audit_seals.clone() }),
+        readiness: Readiness::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `throughline serve`: the server, until it is told to stop.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,8 +15,10 @@ use crate::{
     config::{Config, redacted_url},
     server::{
         self, Settings, listener,
+        operator::{self, Operator},
         tls::{Certificates, Current},
     },
+    store::Store,
 };
 
 /// Serves the configured database.
@@ -30,9 +32,10 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     if told > 0 {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
+    let operators = operators(config, &store, &settings).await?;
     let (address, incoming) = listener::bind(config.listen, config.max_connections, tls)
         .await
-        .map_err(|error| listen_advice(config.listen, &error))?;
+        .map_err(|error| listen_advice("listen", config.listen, &error))?;
     tracing::info!(
         %address,
         database = %redacted_url(&config.database),
@@ -41,7 +44,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         "serving"
     );
     server::run(incoming, store, settings, stop).await?;
-    drop(renewing);
+    drop((renewing, operators));
     tracing::info!("stopped");
     Ok(())
 }
@@ -77,14 +80,32 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     Ok(Prepared { settings, tls, renewing })
 }
 
+/// Metrics and health over HTTP, where an address is set for them.
+async fn operators(
+    config: &Config,
+    store: &Store,
+    settings: &Settings,
+) -> Result<Option<operator::Listener>, Failure> {
+    let Some(address) = config.metrics else { return Ok(None) };
+    let (metrics, readiness) = (Arc::clone(store.metrics()), settings.readiness.clone());
+    let listener = operator::listen(address, Operator { metrics, readiness })
+        .await
+        .map_err(|error| listen_advice("metrics", address, &error))?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "whoever reaches this address may read the metrics");
+    }
+    tracing::info!(address = %listener.address, "metrics and health");
+    Ok(Some(listener))
+}
+
 /// What to do about an address that cannot be listened on.
-pub fn listen_advice(address: SocketAddr, error: &io::Error) -> Failure {
+pub fn listen_advice(setting: &str, address: SocketAddr, error: &io::Error) -> Failure {
     let what = match error.kind() {
         io::ErrorKind::AddrInUse => "another program has it: stop that, or choose another port",
         io::ErrorKind::PermissionDenied => "ports below 1024 are not for everybody: choose another",
         _ => "choose another address",
     };
-    Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --listen"))
+    Failure::Failed(format!("cannot listen on {address} ({error}); {what} with --{setting}"))
 }
 
 /// Ends when Ctrl-C is pressed or the process is asked to stop.

@@ -74,6 +74,21 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "metrics",
+        scope: Scope::Listening,
+        about: "the address and port of `/metrics`, `/healthz` and `/readyz` over HTTP; whoever \
+                reaches it may read them, so keep it on this machine or an operators' network",
+        get: |config| config.metrics.map_or_else(|| "none".to_owned(), |it| it.to_string()),
+        set: |config, text| {
+            let advice = "must be an IP address and a port, such as 127.0.0.1:9417, or none";
+            if is_none(text) {
+                config.metrics = None;
+                return Ok(());
+            }
+            text.parse().map(|at| config.metrics = Some(at)).map_err(|_| advice.to_owned())
+        },
+    },
+    Setting {
         key: "allow_unprotected",
         scope: Scope::Listening,
         about: "whether to serve beyond this machine without TLS or to any caller",

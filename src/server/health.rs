@@ -1,9 +1,13 @@
-//! Health as callers ask for it (`grpc.health.v1`): whether the store answers, asked anew every few
-//! seconds.
+//! Health: whether the server takes calls (readiness), and that it runs at all (liveness). Both are
+//! asked for by gRPC (`grpc.health.v1`) and by HTTP ([`super::operator`]).
 
 use std::time::Duration;
 
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
@@ -14,9 +18,12 @@ use crate::{
     store::Store,
 };
 
-/// How often the store is asked, and how long it has to answer.
-const PING_EVERY: Duration = Duration::from_secs(2);
-/// What has a health of its own: the server as a whole, and each service.
+/// How often the store is asked.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// The name under which `grpc.health.v1` answers whether the server runs, whatever the store does.
+/// Whoever restarts a server goes by this one.
+pub const LIVENESS: &str = "liveness";
+/// What is ready or not: the server as a whole, and each service.
 const SERVICES: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
@@ -26,44 +33,108 @@ const SERVICES: [&str; 6] = [
     privacy_service_server::SERVICE_NAME,
 ];
 
+/// Whether a server takes calls. Copies share it.
+#[derive(Clone, Debug)]
+pub struct Readiness(watch::Sender<State>);
+
+/// What is known of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The store has not been asked yet.
+    Starting,
+    Ready,
+    /// The store does not work; the text says why.
+    NotReady(String),
+    /// The server takes no more calls.
+    Stopping,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(watch::Sender::new(State::Starting))
+    }
+}
+
+impl Readiness {
+    pub fn state(&self) -> State {
+        self.0.borrow().clone()
+    }
+
+    /// Follows it.
+    pub fn changes(&self) -> watch::Receiver<State> {
+        self.0.subscribe()
+    }
+
+    /// Takes over what is known now, and says in the log what has changed.
+    fn set(&self, state: State) {
+        let before = self.0.send_replace(state.clone());
+        if before == state {
+            return;
+        }
+        match (before, &state) {
+            (_, State::NotReady(cause)) => tracing::error!(%cause, "not ready"),
+            (State::NotReady(_), State::Ready) => tracing::info!("ready again"),
+            _ => {}
+        }
+    }
+}
+
 /// The health of a running server.
 pub(super) struct Health {
     reporter: HealthReporter,
-    asking: JoinHandle<()>,
+    readiness: Readiness,
+    probing: JoinHandle<()>,
 }
 
 impl Health {
-    /// Asks the store, and goes on asking until [`Health::end`].
-    pub(super) async fn start(reporter: HealthReporter, store: &Store) -> Self {
-        report(&reporter, store.ping().await.is_ok()).await;
-        let asking = tokio::spawn(ask(store.clone(), reporter.clone()));
-        Self { reporter, asking }
+    /// Probes the store, and goes on probing until [`Health::end`].
+    pub(super) async fn start(
+        reporter: HealthReporter,
+        store: &Store,
+        readiness: Readiness,
+    ) -> Self {
+        reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
+        probe(store, &readiness, &reporter).await;
+        let probing =
+            tokio::spawn(keep_probing(store.clone(), readiness.clone(), reporter.clone()));
+        Self { reporter, readiness, probing }
     }
 
     /// Says that the server takes no more calls.
     pub(super) async fn end(&self) {
-        self.asking.abort();
-        report(&self.reporter, false).await;
+        self.probing.abort();
+        self.readiness.set(State::Stopping);
+        report(&self.reporter, ServingStatus::NotServing).await;
     }
 }
 
 impl Drop for Health {
     fn drop(&mut self) {
-        self.asking.abort();
+        self.probing.abort();
     }
 }
 
-async fn ask(store: Store, reporter: HealthReporter) {
-    let mut every = tokio::time::interval(PING_EVERY);
+async fn keep_probing(store: Store, readiness: Readiness, reporter: HealthReporter) {
+    let mut every = interval(PROBE_EVERY);
+    // A probe that took long is followed by a pause all the same.
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    every.tick().await;
     loop {
         every.tick().await;
-        let answers = timeout(PING_EVERY, store.ping()).await;
-        report(&reporter, matches!(answers, Ok(Ok(())))).await;
+        probe(&store, &readiness, &reporter).await;
     }
 }
 
-async fn report(reporter: &HealthReporter, serving: bool) {
-    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+async fn probe(store: &Store, readiness: &Readiness, reporter: &HealthReporter) {
+    let (state, status) = match store.ready().await {
+        Ok(()) => (State::Ready, ServingStatus::Serving),
+        Err(cause) => (State::NotReady(cause.to_string()), ServingStatus::NotServing),
+    };
+    readiness.set(state);
+    report(reporter, status).await;
+}
+
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
     for service in SERVICES {
         reporter.set_service_status(service, status).await;
     }

@@ -1,13 +1,14 @@
 //! The server: connections and a shutdown come in, services and layers are put together here, in
 //! one place and in their order.
 
-mod health;
+pub mod health;
 mod jobs;
 pub mod listener;
+pub mod operator;
 mod socket;
 pub mod tls;
 
-use std::{future::Future, io, path::PathBuf, time::Duration};
+use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -42,7 +43,7 @@ use crate::{
     },
     store::Store,
 };
-use health::Health;
+use health::{Health, Readiness};
 use jobs::Jobs;
 
 /// The largest message that is taken, in bytes, as sent and when decompressed.
@@ -92,6 +93,8 @@ pub struct Settings {
     pub callers: Callers,
     /// Keeps who called. None: does not, which is for measuring what it costs.
     pub accesses: Option<Accesses>,
+    /// Where the server says whether it takes calls.
+    pub readiness: Readiness,
 }
 
 /// How it is kept who called.
@@ -125,7 +128,7 @@ where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let health = Health::start(health, &store).await;
+    let health = Health::start(health, &store, settings.readiness.clone()).await;
     let jobs = Jobs::start(&store, &settings);
 
     let reflection = tonic_reflection::server::Builder::configure()
@@ -137,6 +140,7 @@ where
     let watches = Watches::new(settings.watches, stopping);
     let api = Api::new(store.clone(), settings.rules.clone(), watches);
     let accesses = settings.accesses.as_ref().map(|_| store.clone());
+    let metrics = Arc::clone(store.metrics());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,
@@ -157,7 +161,7 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_adaptive_window(Some(false))
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses))
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics))
         .add_service(bounded!(CustomerServiceServer::new(api.clone())))
         .add_service(bounded!(TimelineServiceServer::new(api.clone())))
         .add_service(bounded!(CaseServiceServer::new(api.clone())))

@@ -18,6 +18,14 @@ pub enum Kind {
 impl Kind {
     /// In the order of their numbers.
     pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    /// `sqlite` or `postgres`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
 }
 
 impl Twin {

@@ -19,7 +19,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 12] = [
+const SQLITE: [Text; 13] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -32,10 +32,13 @@ const SQLITE: [Text; 12] = [
     (10, "briefing", include_str!("../../migrations/sqlite/0010_briefing.sql")),
     (11, "erasure", include_str!("../../migrations/sqlite/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
+    (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
 ];
-const SQLITE_AUDIT: [Text; 1] =
-    [(13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql"))];
-const POSTGRES: [Text; 13] = [
+const SQLITE_AUDIT: [Text; 2] = [
+    (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
+    (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
+];
+const POSTGRES: [Text; 14] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
@@ -49,6 +52,7 @@ const POSTGRES: [Text; 13] = [
     (11, "erasure", include_str!("../../migrations/postgres/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/postgres/0012_rights.sql")),
     (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
+    (14, "heartbeats", include_str!("../../migrations/postgres/0014_heartbeats.sql")),
 ];
 
 /// The newest migration that a program has to know to work on these tables.

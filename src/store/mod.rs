@@ -18,6 +18,7 @@ mod dialect;
 mod erasure;
 mod export;
 mod glimpse;
+mod health;
 mod kept_apart;
 mod link;
 mod live;
@@ -60,6 +61,7 @@ pub use claims::NamedBy;
 pub use customers::ProfileChange;
 pub use erasure::ErasureFile;
 pub use export::{Export, Exported};
+pub use health::NotReady;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use payload::Frames;
@@ -73,8 +75,9 @@ pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use audit::Auditor;
-use db::{Db, on_db};
+use db::Db;
 use erasure::Tombstones;
+use health::Vitals;
 use recorder::Recorder;
 use restricted::Restricted;
 use signals::Signals;
@@ -83,13 +86,12 @@ use writes::{Done, Item, NamedEntry};
 use crate::{
     clock::Clock,
     error::Error,
+    metrics::Metrics,
     model::{
         Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile, Record,
         Recorded, Target,
     },
 };
-
-const PING: &str = "select 1";
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -97,6 +99,9 @@ pub struct Store {
     db: Db,
     /// Where it is kept who looked.
     audit: Db,
+    /// Of the database, and of where it is kept who looked.
+    vitals: [Arc<Vitals>; 2],
+    metrics: Arc<Metrics>,
     clock: Clock,
     recorder: Arc<Recorder>,
     auditor: Arc<Auditor>,
@@ -138,6 +143,8 @@ impl Store {
         let db = Db::open(url, connections).await?;
         let audit = audit::open(&db, url).await?;
         migrate::migrate(&db, &audit).await?;
+        let metrics = Arc::new(Metrics::new(db.kind().name(), clock));
+        let vitals: [Arc<Vitals>; 2] = Default::default();
         let signals = Signals::default();
         let tombstones = Tombstones::load(&db, clock).await?;
         let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones));
@@ -154,6 +161,8 @@ impl Store {
         let mut store = Self {
             db,
             audit,
+            vitals,
+            metrics,
             clock,
             recorder,
             auditor,
@@ -172,12 +181,6 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let _: i32 = on_db!(&self.db, |c| sqlx::query_scalar(PING).fetch_one(c).await?);
-        Ok(())
-    }
-
     /// The key that page tokens are signed with.
     pub fn page_key(&self) -> &[u8] {
         &self.page_key
@@ -185,10 +188,12 @@ impl Store {
 
     /// `sqlite` or `postgres`.
     pub fn database(&self) -> &'static str {
-        match self.db {
-            Db::Sqlite { .. } => "sqlite",
-            Db::Postgres(_) => "postgres",
-        }
+        self.db.kind().name()
+    }
+
+    /// What is counted and measured here, and in the server over it.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Waits for what is under way and closes the connections.

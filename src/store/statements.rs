@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{
     Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
-    customers, db::on_db, dialect, erasure, export, kept_apart, link, live, matching, merge,
-    migrate, promise, purchase, quote, reask_rate, restricted, restriction, retention, search,
-    settings, suggestion, timeline, unmerge,
+    customers, db::on_db, dialect, erasure, export, health, kept_apart, link, live, matching,
+    merge, migrate, promise, purchase, quote, reask_rate, restricted, restriction, retention,
+    search, settings, suggestion, timeline, unmerge,
 };
 use crate::error::Error;
 
@@ -110,7 +110,8 @@ impl Store {
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
             ("settings.raise", migrate::RAISE.to_owned()),
-            ("ping", super::PING.to_owned()),
+            ("heartbeats.set", health::BEAT.to_owned()),
+            ("heartbeats.get", health::READ.to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));

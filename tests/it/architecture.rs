@@ -15,8 +15,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &["model"]),
     ("incident", &["clock", "error"]),
     ("story", &["model"]),
-    ("store", &["model", "error", "clock", "incident", "story"]),
-    ("api", &["pb", "model", "story", "store", "error", "clock", "incident"]),
+    ("metrics", &["model", "clock"]),
+    ("store", &["model", "error", "clock", "incident", "story", "metrics"]),
+    ("api", &["pb", "model", "story", "store", "error", "clock", "incident", "metrics"]),
     (
         "ingest",
         &[
@@ -34,7 +35,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The configuration says who calls, and which values name nobody.
     ("config", &["model", "story", "api::caller", "api::purpose"]),
     ("telemetry", &["config", "incident"]),
-    ("server", &["model", "api", "store", "config", "telemetry", "clock", "error", "pb"]),
+    (
+        "server",
+        &["model", "api", "store", "config", "telemetry", "clock", "error", "pb", "metrics"],
+    ),
     (
         "cli",
         &[
@@ -49,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "telemetry",
             "server",
+            "metrics",
         ],
     ),
     ("main", &["cli"]),

@@ -159,6 +159,7 @@ fn a_password_is_not_shown() {
         database: postgres://ann:***@db/shop,
         database_connections: 8,
         listen: 127.0.0.1:7417,
+        metrics: none,
         allow_unprotected: false,
         tls_certificate: none,
         tls_key: none,

@@ -154,11 +154,11 @@ async fn bind_near(
         address.set_port(wanted.port().saturating_add(step));
         match listener::bind(address, places, tls.clone()).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(listen_advice(address, &error)),
+            Err(error) => return Err(listen_advice("listen", address, &error)),
             Ok(bound) => return Ok(bound),
         }
     }
-    Err(listen_advice(wanted, &io::ErrorKind::AddrInUse.into()))
+    Err(listen_advice("listen", wanted, &io::ErrorKind::AddrInUse.into()))
 }
 
 /// A folder that goes when the demo ends.

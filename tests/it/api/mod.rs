@@ -11,6 +11,7 @@ pub mod cases;
 mod discovery;
 mod entry_cases;
 mod floods;
+mod health;
 mod identify;
 mod large;
 mod limits;

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,6 +18,7 @@ use throughline::{
     clock::Clock,
     error::Error,
     incident,
+    metrics::Metrics,
     pb::{GetEntryRequest, timeline_service_client::TimelineServiceClient},
 };
 use tokio::net::TcpListener;
@@ -84,7 +86,8 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
         max_calls: 1,
         max_calls_per_caller: 1,
     };
-    let guard = GuardLayer::new(bounds, Clock::Fixed(NOW), Callers::default(), None);
+    let metrics = Arc::new(Metrics::new("sqlite", Clock::Fixed(NOW)));
+    let guard = GuardLayer::new(bounds, Clock::Fixed(NOW), Callers::default(), None, metrics);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Server::builder().layer(guard).add_service(Panics);

@@ -42,7 +42,8 @@ const ERASED: [&str; 27] = [
 /// The same, where the planted customer need not have any.
 const ERASED_TOO: [&str; 1] = ["suggestions"];
 /// Tables without a customer's id, and what the erasure does to them.
-const WITHOUT_ID: [(&str, &str); 7] = [
+const WITHOUT_ID: [(&str, &str); 8] = [
+    ("heartbeats", "holds a time, and no customer"),
     ("identifier_parts", "those of keys that nobody else has go"),
     ("match_state", "counts the records less, and goes on to another generation"),
     ("match_terms", "counts less"),

@@ -28,6 +28,7 @@ use crate::{
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("_sqlx_migrations", "*", "of no person"),
     ("settings", "*", "of no person"),
+    ("heartbeats", "*", "of no person"),
     ("match_state", "*", "of no person"),
     ("customers", "postcode_key", "the postcode and house number of the profile, folded"),
     ("customers", "house_number_key", "the postcode and house number of the profile, folded"),

@@ -181,7 +181,7 @@ async fn tables_that_a_newer_version_added_to_serve_this_one() {
         open(database).await.close().await;
         change(database, NEWER).await;
         let store = open(database).await;
-        store.ping().await.unwrap();
+        store.ready().await.unwrap();
         store.close().await;
     })
     .await;

@@ -28,7 +28,7 @@ async fn opening_again_and_at_the_same_time_is_harmless() {
         assert_eq!(one.page_key(), two.page_key());
         one.close().await;
         two.close().await;
-        assert!(one.ping().await.is_err(), "a closed store does not answer");
+        assert!(one.ready().await.is_err(), "a closed store does not answer");
     })
     .await;
 }

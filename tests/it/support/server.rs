@@ -15,7 +15,7 @@ use throughline::{
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings, listener},
+    server::{self, Accesses, Settings, health::Readiness, listener},
     store::Store,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -73,6 +73,7 @@ pub fn settings(clock: Clock) -> Settings {
         finish_erasures: false,
         accesses: Some(Accesses::default()),
         retention: RetentionRules::default(),
+        readiness: Readiness::default(),
     }
 }
 

@@ -1,0 +1,59 @@
+//! What a server counts and measures, for Prometheus. Each store has metrics of its own, which its
+//! server shares: nothing is global. Labels have few values, all of them known beforehand, and none
+//! comes from a customer or a caller. `docs/metrics.md` lists all of them, and a test compares.
+
+mod calls;
+mod process;
+
+use std::fmt;
+
+use prometheus_client::{
+    encoding::prometheus_text,
+    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+pub use calls::{CallMetrics, CallUnderWay, OTHER};
+pub use prometheus_text::CONTENT_TYPE;
+
+use crate::clock::Clock;
+
+/// The bounds of the buckets of durations, in seconds: a read takes less than a millisecond, and
+/// deadlines are seconds.
+const DURATIONS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Names and values of labels.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+/// The metrics of a store and its server.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub calls: CallMetrics,
+}
+
+impl Metrics {
+    /// Those of a store over a kind of database.
+    pub fn new(database: &'static str, clock: Clock) -> Self {
+        let mut registry = Registry::default();
+        let calls = CallMetrics::register(&mut registry);
+        let build = Family::<Labels<2>, Gauge>::default();
+        let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", database)];
+        build.get_or_create(&labels).set(1);
+        registry.register("throughline_build_info", "The version and its kind of database", build);
+        process::register(&mut registry, clock);
+        Self { registry, calls }
+    }
+
+    /// All of them as text.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn durations() -> Histogram {
+    Histogram::new(DURATIONS)
+}

@@ -1,0 +1,136 @@
+//! What operators ask over HTTP/1.1, at an address of its own: whether the server runs
+//! (`/healthz`), whether it takes calls (`/readyz`), and its metrics (`/metrics`).
+
+use std::{
+    collections::VecDeque, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration,
+};
+
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, JoinHandle},
+    time::{sleep, timeout},
+};
+
+use super::health::{Readiness, State};
+use crate::metrics::{self, Metrics};
+
+/// How many requests may be under way. With one more the oldest is cut off, so that nobody can keep
+/// a probe out by holding connections.
+const MAX_REQUESTS: usize = 32;
+/// How long a request and its answer may take together.
+const BOUND: Duration = Duration::from_secs(10);
+/// The head of a request, in bytes.
+const MAX_HEAD_BYTES: usize = 8 << 10;
+/// How long to wait after a connection could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What the answers come from.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    pub metrics: Arc<Metrics>,
+    pub readiness: Readiness,
+}
+
+/// A listener that answers until it is dropped.
+pub struct Listener {
+    pub address: SocketAddr,
+    listening: JoinHandle<()>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+/// Answers at an address.
+pub async fn listen(address: SocketAddr, operator: Operator) -> io::Result<Listener> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok(Listener { address, listening: tokio::spawn(accept(listener, operator)) })
+}
+
+async fn accept(listener: TcpListener, operator: Operator) {
+    let mut under_way: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                under_way.retain(|request| !request.is_finished());
+                if under_way.len() >= MAX_REQUESTS
+                    && let Some(oldest) = under_way.pop_front()
+                {
+                    oldest.abort();
+                }
+                let serving = tokio::spawn(serve(stream, operator.clone()));
+                under_way.push_back(serving.abort_handle());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection for metrics could not be taken");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Answers one request of a connection, and closes it.
+async fn serve(stream: TcpStream, operator: Operator) {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let response = operator.answer(request.method(), request.uri().path());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(BOUND)
+        .keep_alive(false)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), answer);
+    // Whoever sends no request, or does not read the answer, is told nothing.
+    let _ = timeout(BOUND, connection).await;
+}
+
+impl Operator {
+    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET alone\n".to_owned());
+        }
+        match path {
+            "/healthz" => response(StatusCode::OK, TEXT, "alive\n".to_owned()),
+            "/readyz" => match self.readiness.state() {
+                State::Ready => response(StatusCode::OK, TEXT, "ready\n".to_owned()),
+                State::Starting => unready("starting"),
+                State::Stopping => unready("stopping"),
+                State::NotReady(cause) => unready(&cause),
+            },
+            "/metrics" => match self.metrics.encode() {
+                Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
+                Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
+            },
+            _ => {
+                let all = "/healthz, /readyz or /metrics\n".to_owned();
+                response(StatusCode::NOT_FOUND, TEXT, all)
+            }
+        }
+    }
+}
+
+fn unready(cause: &str) -> Response<Full<Bytes>> {
+    response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {cause}\n"))
+}
+
+fn response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let value = header::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    response
+}

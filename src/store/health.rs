@@ -1,0 +1,164 @@
+//! Whether the store works: a write and a read on each of its databases, within a bound. `select 1`
+//! would touch no file of SQLite, and no disk of PostgreSQL.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Store,
+    db::{Db, on_db},
+};
+use crate::{clock::Clock, error::Error, incident};
+
+pub(super) const BEAT: &str = "insert into heartbeats (id, at, padding) values (1, $1, $2) \
+    on conflict (id) do update set at = excluded.at, padding = excluded.padding";
+pub(super) const READ: &str = "select at from heartbeats where id = 1";
+
+/// How long a write and a read may take. What takes longer goes on by itself, and no other probe of
+/// the database begins before it has ended.
+const BOUND: Duration = Duration::from_secs(5);
+/// A commit this recent is as good as a heartbeat.
+const RECENT: Duration = Duration::from_secs(2);
+/// How much a heartbeat writes after a write has failed. A row that replaces itself within its page
+/// needs no room, and would succeed on a full disk.
+const PADDING_BYTES: usize = 64 << 10;
+
+/// What the writes of a database tell of it, and the probes that are under way.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    last: Mutex<Last>,
+    /// One probe at a time.
+    turn: Arc<AsyncMutex<()>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    committed: Option<Instant>,
+    /// Since when no write has succeeded, where the last one failed.
+    failed: Option<Instant>,
+}
+
+impl Vitals {
+    /// Notes how a write ended.
+    pub fn note<T>(&self, result: &Result<T, Error>) {
+        match result {
+            Ok(_) => *self.last() = Last { committed: Some(Instant::now()), failed: None },
+            Err(Error::Unavailable(_) | Error::Internal(_)) => {
+                self.last().failed.get_or_insert_with(Instant::now);
+            }
+            // Whoever called is told why; the database works.
+            Err(_) => {}
+        }
+    }
+
+    fn has_committed_since(&self, time: Instant) -> bool {
+        self.last().committed.is_some_and(|committed| committed >= time)
+    }
+
+    /// Nothing that is done under the lock can panic.
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the store is not ready: what is wrong with each of its databases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady(Vec<Cause>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cause {
+    database: &'static str,
+    what: String,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Cause { database, what }) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { "; " };
+            write!(out, "{between}{database}: {what}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Writes to and reads from each database. Of a database that is busy a commit of others says
+    /// as much.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        let [database, audit] = &self.vitals;
+        let database = probe("database", &self.db, database, self.clock);
+        let found = match &self.audit {
+            // The tables of the audit log are in the same database.
+            Db::Postgres(_) => vec![database.await],
+            Db::Sqlite { .. } => {
+                let audit = probe("audit log", &self.audit, audit, self.clock);
+                let (database, audit) = tokio::join!(database, audit);
+                vec![database, audit]
+            }
+        };
+        let causes: Vec<Cause> = found.into_iter().filter_map(Result::err).collect();
+        if causes.is_empty() { Ok(()) } else { Err(NotReady(causes)) }
+    }
+}
+
+async fn probe(
+    database: &'static str,
+    db: &Db,
+    vitals: &Arc<Vitals>,
+    clock: Clock,
+) -> Result<(), Cause> {
+    let begun = Instant::now();
+    let probed = timeout(BOUND, async {
+        let turn = Arc::clone(&vitals.turn).lock_owned().await;
+        let (db, vitals) = (db.clone(), Arc::clone(vitals));
+        // A caller that has given up must not stop it half-way (sqlx issue 4393).
+        let probe = async move {
+            let _turn = turn;
+            write(&db, &vitals, clock).await?;
+            read(&db).await
+        };
+        incident::spawned(probe).await
+    });
+    let what = match probed.await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error.cause(),
+        // It waits behind others, who get on.
+        Err(_) if vitals.has_committed_since(begun) => return Ok(()),
+        Err(_) => format!("no write and read within {} s", BOUND.as_secs()),
+    };
+    Err(Cause { database, what })
+}
+
+async fn write(db: &Db, vitals: &Vitals, clock: Clock) -> Result<(), Error> {
+    let last = *vitals.last();
+    if last.failed.is_none() && vitals.has_committed_since(Instant::now() - RECENT) {
+        return Ok(());
+    }
+    let padding = vec![0_u8; if last.failed.is_some() { PADDING_BYTES } else { 0 }];
+    let written = match db {
+        Db::Sqlite { write, .. } => {
+            let beat = sqlx::query(BEAT).bind(clock.now()).bind(padding);
+            beat.execute(write).await.map(drop)
+        }
+        Db::Postgres(pool) => {
+            let beat = sqlx::query(BEAT).bind(clock.now()).bind(padding);
+            beat.execute(pool).await.map(drop)
+        }
+    };
+    let written = written.map_err(Error::from);
+    vitals.note(&written);
+    written
+}
+
+async fn read(db: &Db) -> Result<(), Error> {
+    let _: i64 = on_db!(db, |c| sqlx::query_scalar(READ).fetch_one(c).await?);
+    Ok(())
+}
