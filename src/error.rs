@@ -1,6 +1,6 @@
 //! Everything that can go wrong with a call, once. `api::status` says how it looks on the wire.
 
-use std::fmt;
+pub use crate::model::{InvalidReason, Violation};
 
 /// Why a call was refused. No text in it holds a value that came from outside.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,38 +135,6 @@ pub enum Error {
     /// A fault of ours; the text is for the log alone.
     #[error("internal error")]
     Internal(String),
-}
-
-/// A rule that a field of a call breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The path of the field, such as `entry.lines[2].quantity`.
-    pub field: String,
-    /// What the field must be.
-    pub rule: String,
-    pub reason: InvalidReason,
-}
-
-/// Which error reason of the contract a violation has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InvalidReason {
-    Field,
-    UnknownEnum,
-    BlockedIdentifier,
-    RequestIdReused,
-    SourceRefReused,
-}
-
-impl Violation {
-    pub fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self { field: field.into(), rule: rule.into(), reason: InvalidReason::Field }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.field, self.rule)
-    }
 }
 
 impl Error {

@@ -25,7 +25,8 @@ const ONE_IN: u32 = 20;
 
 fn asked(clock: Clock) -> Asked {
     let request_id = clock.new_id();
-    Asked { request_id, body: [1; 16], actor: "bench".to_owned(), reason: String::new() }
+    let (actor, reason) = ("bench".to_owned(), String::new());
+    Asked { request_id, body: [1; 16], actor, reason, time_violations: Vec::new() }
 }
 
 /// Gives some of the customers a case with facts and a promise.

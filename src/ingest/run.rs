@@ -24,6 +24,7 @@ use crate::{
         caller::Actor,
         validate::{self, Rules},
     },
+    error::Error,
     model::{self, Identifier, Profile, Record, Target},
     pb,
     store::Store,
@@ -148,6 +149,7 @@ async fn consume(
                 at = Progress { bytes: batch.bytes, rows: summary.rows, ..at };
                 let mut refused = std::mem::take(&mut batch.rejects);
                 if summary.dry_run {
+                    refused.extend(batch.take_untimely(&file));
                     count(&batch, &mut seen, summary);
                 } else {
                     write(*batch, &file, store, rules, summary, &mut refused).await?;
@@ -252,6 +254,20 @@ impl Batch {
                 self.rejects.push(Reject::of_error(file, &origin, &error));
             }
         }
+    }
+
+    /// Takes out the entries that break a rule about time, which the store would refuse unless they
+    /// are there already.
+    fn take_untimely(&mut self, file: &str) -> Vec<Reject> {
+        let (timely, untimely) = std::mem::take(&mut self.records)
+            .into_iter()
+            .partition::<Vec<_>, _>(|checked| checked.record.time_violations.is_empty());
+        self.records = timely;
+        let reject = |checked: Checked| {
+            let error = Error::Invalid(checked.record.time_violations);
+            Reject::of_error(file, &checked.origin, &error)
+        };
+        untimely.into_iter().map(reject).collect()
     }
 }
 

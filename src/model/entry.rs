@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Conflict, Identifier, Micros, OrderNews, Origin, Profile};
+use super::{Conflict, Identifier, Micros, OrderNews, Origin, Profile, Violation};
 
 /// The way a customer and the company met.
 #[derive(
@@ -226,6 +226,8 @@ pub struct Record {
     /// At least one.
     pub names: Vec<WriteName>,
     pub body: BodyHash,
+    /// See [`Asked`](super::Asked).
+    pub time_violations: Vec<Violation>,
 }
 
 /// What became of it.

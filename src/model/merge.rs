@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{BodyHash, Identifier, Micros, ProfileField, Proof};
+use super::{BodyHash, Identifier, Micros, ProfileField, Proof, Violation};
 
 /// Two customers found to be one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct Asked {
     /// The acting person, or the caller.
     pub actor: String,
     pub reason: String,
+    /// The rules about time that the call breaks by now. A retry may come after the time that it
+    /// names, so they are asked once no earlier write is found.
+    pub time_violations: Vec<Violation>,
 }
 
 /// A merge to be made.

@@ -17,6 +17,7 @@ mod reask;
 mod restriction;
 mod retention;
 mod search;
+mod violation;
 mod watch;
 
 pub use access::{Access, KeptAccess, Seal};
@@ -54,6 +55,7 @@ pub use reask::ReaskCount;
 pub use restriction::{Restriction, RestrictionKind, Said};
 pub use retention::{Keeping, RetentionRule, RetentionRules};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
+pub use violation::{InvalidReason, Violation};
 pub use watch::{ResumePoint, WatchStart};
 
 /// A point in time: microseconds since 1970 UTC.

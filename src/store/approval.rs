@@ -66,7 +66,7 @@ impl Store {
     async fn try_approve(&self, one: Uuid, other: Uuid, asked: &Asked) -> Result<Micros, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[one, other]).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return Ok(row.recorded_at + VALID);
         }
         let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);

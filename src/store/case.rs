@@ -203,7 +203,7 @@ impl Store {
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let held = lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::CaseNotFound);
         }
         let before = match write.change {

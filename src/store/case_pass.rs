@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<IssuedPass, Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             let pass_id = row.entry_id.ok_or(Error::CasePassNotFound)?;
             let code = (new.draw)(seed(&self.page_key, pass_id));
             let expires_at = row.recorded_at + new.valid_for;
@@ -224,7 +224,7 @@ impl Store {
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::CaseNotFound);
         }
         let now = self.clock.now();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, InvalidReason, Violation},
-    model::{Asked, BodyHash, EntryKind, IdentityChange, Micros, NewEntry, WriteName},
+    model::{Asked, EntryKind, IdentityChange, Micros, NewEntry, WriteName},
 };
 
 /// What a transaction changes.
@@ -126,19 +126,22 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What an earlier call of the same name left, where it was the same call.
-pub(super) async fn earlier(
-    tx: &mut Tx,
-    request_id: Uuid,
-    body: &BodyHash,
-) -> Result<Option<LedgerRow>, Error> {
-    let name = WriteName::Request(request_id).parts();
+/// What an earlier call of the same name left, where it was the same call. Where there is none the
+/// call is refused if it breaks a rule about time. Every write asks here, so that no rule that
+/// hangs on the clock keeps a retry from what it did.
+pub(super) async fn earlier(tx: &mut Tx, asked: &Asked) -> Result<Option<LedgerRow>, Error> {
+    let name = WriteName::Request(asked.request_id).parts();
     let mut found = record::find_writes(tx, std::slice::from_ref(&name)).await?;
     match found.remove(&name) {
-        Some(row) if row.body == body => Ok(Some(row)),
-        None => Ok(None),
+        Some(row) if row.body == asked.body => Ok(Some(row)),
+        None => refuse_untimely(&asked.time_violations).map(|()| None),
         Some(_) => Err(reused()),
     }
+}
+
+/// Refuses a call that is the first of its name and breaks a rule about time.
+pub(super) fn refuse_untimely(violations: &[Violation]) -> Result<(), Error> {
+    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations.to_vec())) }
 }
 
 /// What a call is told whose name another one has.

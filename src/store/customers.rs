@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{BodyHash, Customer, KeptProfile, Micros, Origin, Profile, ProfileField, WriteName},
+    model::{Asked, Customer, KeptProfile, Micros, Origin, Profile, ProfileField, WriteName},
     story::address,
 };
 
@@ -46,8 +46,7 @@ pub struct ProfileChange {
     pub origin: Origin,
     /// The etag that the customer must have.
     pub expected_etag: Option<String>,
-    pub request_id: Uuid,
-    pub body: BodyHash,
+    pub asked: Asked,
 }
 
 impl Store {
@@ -69,7 +68,7 @@ impl Store {
     async fn try_change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[change.customer_id]).await?;
-        if earlier(&mut tx, change.request_id, &change.body).await?.is_some() {
+        if earlier(&mut tx, &change.asked).await?.is_some() {
             return Ok(());
         }
         let id = locked.person_of(change.customer_id)?;
@@ -92,14 +91,14 @@ impl Store {
         write(&mut tx, &mut batch, &writes, now).await?;
         claims::add_to_match_queue(&mut batch, &BTreeMap::from([(id, revision)]));
         let row = LedgerRow {
-            body: change.body.to_vec(),
+            body: change.asked.body.to_vec(),
             customer_id: id,
             entry_id: None,
             revision,
             recorded_at: now,
             customer_created: false,
         };
-        let name = WriteName::Request(change.request_id).parts();
+        let name = WriteName::Request(change.asked.request_id).parts();
         record::add_to_ledger(&mut batch, vec![(name, row)]);
         batch.write(&mut tx).await?;
         tx.commit().await

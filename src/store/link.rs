@@ -93,7 +93,7 @@ impl Store {
         let key = link.identifier.key();
         let mut tx = self.db.begin().await?;
         let Claimed { mut claims, held } = lock(&mut tx, record, &key).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(false);
         }
         refuse_restricted(&held, |id| *id == record || link.take_over || link.shared)?;
@@ -237,7 +237,7 @@ impl Store {
         let key = link.identifier.key();
         let mut tx = self.db.begin().await?;
         let Claimed { claims, held } = lock(&mut tx, link.customer_id, &key).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(());
         }
         refuse_restricted(&held, |id| *id == link.customer_id)?;

@@ -74,7 +74,7 @@ impl Store {
     async fn try_merge(&self, new: &NewMerge, asked: &Asked) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[new.into_id, new.from_id]).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::MergeNotFound);
         }
         let into = locked.person_of(new.into_id)?;

@@ -293,9 +293,10 @@ impl Store {
 }
 
 fn item(record: Record) -> Item {
-    let Record { target, profile, origin, entry, case, names, body } = record;
+    let Record { target, profile, origin, entry, case, names, body, time_violations } = record;
     let as_of = Some(entry.occurred_at);
-    Item { target, profile, origin, entry: Some(NamedEntry { entry, case, names, body }), as_of }
+    let entry = Some(NamedEntry { entry, case, names, body, time_violations });
+    Item { target, profile, origin, entry, as_of }
 }
 
 fn customer_item(

@@ -11,6 +11,7 @@ use uuid::Uuid;
 pub use claims::free_slot;
 
 use super::{
+    change,
     payload::{Stamp, seal},
     writes::{
         Done, EntryDone, EntryRow, Held, Item, Known, LedgerRow, NamedEntry, Whom, Writes,
@@ -80,11 +81,12 @@ impl Plan {
                 attribution::choose(identifiers, evidence)
             }
         };
-        if let Some(named) = &item.entry
-            && let Some(row) = self.recorded_before(named)?
-        {
-            self.name_too(&row, named);
-            return Ok(self.repeated(&row, &item.target));
+        if let Some(named) = &item.entry {
+            if let Some(row) = self.recorded_before(named)? {
+                self.name_too(&row, named);
+                return Ok(self.repeated(&row, &item.target));
+            }
+            change::refuse_untimely(&named.time_violations)?;
         }
         if choice.ambiguous {
             return self.ambiguous(item);

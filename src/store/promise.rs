@@ -117,7 +117,7 @@ impl Store {
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::PromiseNotFound);
         }
         let promise_id = self.clock.new_id();
@@ -161,7 +161,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(());
         }
         let promise = load(&mut tx, record, promise_id).await?;
@@ -275,6 +275,7 @@ impl Store {
             body: [0; 16],
             actor: String::new(),
             reason: String::new(),
+            time_violations: Vec::new(),
         };
         let (change, at) = (PromiseChange::Broken, promise.made.due_at);
         let happening = Happening { promise_id, change: &change, channel: None, at, flags: &[] };

@@ -90,7 +90,7 @@ impl Store {
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::QuoteNotFound);
         }
         let most = i64::try_from(MAX_VALID).unwrap_or(i64::MAX);
@@ -140,7 +140,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let held = case::lock_record(&mut tx, record).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(());
         }
         let content: Option<String> = on_tx!(&mut tx, |c| {

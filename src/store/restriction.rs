@@ -54,7 +54,7 @@ impl Store {
     async fn try_restrict(&self, new: &NewRestriction, asked: &Asked) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock_even_restricted(&mut tx, &[new.customer_id]).await?;
-        if let Some(row) = earlier(&mut tx, asked.request_id, &asked.body).await? {
+        if let Some(row) = earlier(&mut tx, asked).await? {
             return row.entry_id.ok_or(Error::NotRestricted);
         }
         let now = self.clock.now();

@@ -182,7 +182,7 @@ impl Store {
 
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[one, other]).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(());
         }
         let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);

@@ -54,7 +54,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let (into, from) = (merge.into_id, merge.from_id);
         let locked = person::lock(&mut tx, &[into, from]).await?;
-        if earlier(&mut tx, asked.request_id, &asked.body).await?.is_some() {
+        if earlier(&mut tx, asked).await?.is_some() {
             return Ok(());
         }
         locked.refuse_held()?;

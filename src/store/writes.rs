@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     model::{
         BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, Identifier, KeptProfile, Micros,
-        NewEntry, OrderPart, Origin, ProbableCase, Profile, Proof, Target, WriteName,
+        NewEntry, OrderPart, Origin, ProbableCase, Profile, Proof, Target, Violation, WriteName,
     },
 };
 
@@ -110,6 +110,7 @@ pub struct NamedEntry {
     pub case: CaseChoice,
     pub names: Vec<WriteName>,
     pub body: BodyHash,
+    pub time_violations: Vec<Violation>,
 }
 
 /// What became of an item.

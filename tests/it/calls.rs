@@ -212,7 +212,11 @@ impl fmt::Debug for Refusal {
 /// What a call was refused with, which it must be.
 #[track_caller]
 pub fn refusal<T: fmt::Debug>(answer: Result<Response<T>, Status>) -> Refusal {
-    let status = answer.unwrap_err();
+    refusal_of(&answer.unwrap_err())
+}
+
+/// What the status of a call tells a client.
+pub fn refusal_of(status: &Status) -> Refusal {
     let details = status.get_error_details();
     let fields = details.bad_request().map(|it| it.field_violations.clone()).unwrap_or_default();
     Refusal {

@@ -48,6 +48,15 @@ impl Call {
         Self { checker, asked, channel }
     }
 
+    /// Where it happens, and who asks, unless a rule is broken. Rules that hang on the clock are
+    /// left to the write.
+    pub fn complete(mut self) -> Result<(Channel, Asked), Error> {
+        self.asked.time_violations = self.checker.take_time_violations();
+        let channel = self.checker.finish(self.channel)?;
+        let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+        Ok((channel, self.asked))
+    }
+
     /// The change, unless a rule is broken.
     fn finish(
         self,
@@ -56,10 +65,9 @@ impl Call {
         change: CaseChange,
     ) -> Result<(CaseWrite, Asked), Error> {
         let flags = self.checker.flags.iter().copied().collect();
-        let channel = self.checker.finish(self.channel)?;
-        let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+        let (channel, asked) = self.complete()?;
         let etag = (!etag.is_empty()).then_some(etag);
-        Ok((CaseWrite { case_id, channel, etag, change, flags }, self.asked))
+        Ok((CaseWrite { case_id, channel, etag, change, flags }, asked))
     }
 }
 

@@ -33,10 +33,9 @@ pub fn pass_to_issue(
     if !(1..=MAX_VALID).contains(&minutes) {
         call.checker.fail("valid_for_minutes", "must be between 0 and 10080");
     }
-    let channel = call.checker.finish(call.channel)?;
-    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+    let (channel, asked) = call.complete()?;
     let valid_for = Micros::from(minutes) * MINUTE;
-    Ok((NewPass { case_id, channel, valid_for, draw: Code::new }, call.asked))
+    Ok((NewPass { case_id, channel, valid_for, draw: Code::new }, asked))
 }
 
 /// A code to redeem, and where. `key` is that of the store: what is kept of the call tells nothing

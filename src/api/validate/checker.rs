@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Checker {
     violations: Vec<Violation>,
+    /// Broken rules that hang on the clock.
+    time_violations: Vec<Violation>,
     /// The first field that says more than the caller has the right to.
     may_not_verify: Option<String>,
     /// The first field with a channel that the caller does not work on.
@@ -26,6 +28,18 @@ pub(super) struct Checker {
 impl Checker {
     pub fn fail(&mut self, field: impl Into<String>, rule: impl Into<String>) {
         self.violations.push(Violation::new(field, rule));
+    }
+
+    /// A rule that is broken by now, and may not have been when the call was first sent.
+    pub fn fail_by_clock(&mut self, field: impl Into<String>, rule: impl Into<String>) {
+        self.time_violations.push(Violation::new(field, rule));
+    }
+
+    /// The broken rules that hang on the clock, for the write to ask once no earlier one is found.
+    /// Those that nobody takes refuse the call like all others.
+    pub fn take_time_violations(&mut self) -> Vec<Violation> {
+        // Where another rule is broken the answer names them all.
+        if self.is_clean() { std::mem::take(&mut self.time_violations) } else { Vec::new() }
     }
 
     /// An enum that is missing, or has a value that is not known here.
@@ -52,6 +66,7 @@ impl Checker {
         }
     }
 
+    /// Whether no rule is broken but such that hang on the clock.
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
@@ -62,7 +77,8 @@ impl Checker {
     }
 
     /// The result, unless a rule is broken, or else the caller has no right to the call.
-    pub fn finish<T>(self, value: T) -> Result<T, Error> {
+    pub fn finish<T>(mut self, value: T) -> Result<T, Error> {
+        self.violations.append(&mut self.time_violations);
         match (self.may_not_verify, self.channel_may_not) {
             _ if !self.violations.is_empty() => Err(Error::Invalid(self.violations)),
             (Some(field), _) => Err(Error::MayNotVerify { field }),

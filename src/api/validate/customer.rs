@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checker, Rules, entry::channel};
+use super::{Checker, Rules, entry::channel, identity::Need};
 use crate::{
     api::{body, caller::Actor},
     error::Error,
@@ -37,8 +37,9 @@ pub fn profile_change(
     actor: &Actor,
 ) -> Result<ProfileChange, Error> {
     let mut checker = Checker::default();
-    let request_id = checker.uuid("request_id", &std::mem::take(&mut request.request_id));
+    let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash(&request);
+    let mut asked = checker.asked(&request_id, body, String::new(), Need::May, actor);
     let customer_id = checker.uuid("customer_id", &request.customer_id);
     let profile = checker.profile(request.profile.unwrap_or_default(), rules);
     let mut fields = Vec::new();
@@ -52,14 +53,14 @@ pub fn profile_change(
         checker.fail("update_mask", "must name at least one field");
     }
     let expected_etag = checker.etag("etag", request.etag);
+    asked.time_violations = checker.take_time_violations();
     checker.finish(ProfileChange {
         customer_id,
         profile,
         fields,
         origin: actor.origin(String::new()),
         expected_etag,
-        request_id: actor.own(request_id),
-        body,
+        asked,
     })
 }
 
@@ -120,7 +121,7 @@ impl Checker {
             let today = jiff::Timestamp::from_microsecond(rules.clock.now())
                 .map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date());
             if today.is_ok_and(|today| date > today) {
-                self.fail("profile.birth_date", "is in the future");
+                self.fail_by_clock("profile.birth_date", "is in the future");
             }
         }
         let language = self.language("profile.language", &profile.language);

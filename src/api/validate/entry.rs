@@ -34,17 +34,24 @@ pub fn batch(
     }
     let mut records = Vec::with_capacity(request.requests.len());
     let mut violations: Vec<Violation> = Vec::new();
-    let mut first = None;
+    let (mut is_broken, mut first) = (false, None);
     for (index, request) in request.requests.into_iter().enumerate() {
-        let record = record(request, rules, actor);
-        match record.map_err(|error| error.within(&format!("requests[{index}]."))) {
-            Ok(record) => records.push(record),
-            Err(Error::Invalid(more)) => violations.extend(more),
+        let part = format!("requests[{index}].");
+        match record(request, rules, actor).map_err(|error| error.within(&part)) {
+            Ok(record) => {
+                let of_time = record.time_violations.iter().cloned();
+                violations.extend(of_time.map(|violation| violation.within(&part)));
+                records.push(record);
+            }
+            Err(Error::Invalid(more)) => {
+                is_broken = true;
+                violations.extend(more);
+            }
             Err(other) => first = first.or(Some(other)),
         }
     }
     match first {
-        _ if !violations.is_empty() => Err(Error::Invalid(violations)),
+        _ if is_broken => Err(Error::Invalid(violations)),
         Some(error) => Err(error),
         None => Ok(records),
     }
@@ -85,8 +92,18 @@ pub fn record(
     let origin = actor.origin(entry.source.clone());
     let case = checker.case_choice(case);
     let entry = checker.entry(&mut entry, rules, actor);
+    let time_violations = checker.take_time_violations();
     match entry {
-        Some(entry) => checker.finish(Record { target, profile, origin, entry, case, names, body }),
+        Some(entry) => checker.finish(Record {
+            target,
+            profile,
+            origin,
+            entry,
+            case,
+            names,
+            body,
+            time_violations,
+        }),
         // A missing part has left a violation.
         None => checker.finish(()).and(Err(Error::invalid("entry", "is not complete"))),
     }

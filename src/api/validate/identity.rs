@@ -196,7 +196,8 @@ impl Checker {
             text => actor.own(self.uuid("request_id", text)),
         };
         self.reason("reason", &mut reason, need == Need::Must);
-        Asked { request_id, body, actor: actor.name.clone(), reason }
+        let (actor, time_violations) = (actor.name.clone(), Vec::new());
+        Asked { request_id, body, actor, reason, time_violations }
     }
 
     fn reason(&mut self, field: &str, value: &mut String, required: bool) {

@@ -32,10 +32,9 @@ pub fn promise(
     let due_at = checker.due(request.due, rules);
     let amount = checker.amount("amount", request.amount);
     let flags = checker.flags.iter().copied().collect();
-    let channel = call.checker.finish(call.channel)?;
-    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
+    let (channel, asked) = call.complete()?;
     let making = Making { what, by, due_at, amount };
-    Ok((NewPromise { to, channel, making, flags }, call.asked))
+    Ok((NewPromise { to, channel, making, flags }, asked))
 }
 
 /// A promise to settle: which one, how, and where.
@@ -136,7 +135,10 @@ impl Checker {
             Some(calendar) => calendar::due(&due, now, calendar),
             None => calendar::due(&due, now, &BusinessCalendar::default()),
         };
-        self.read(field, due).unwrap_or_default()
+        due.unwrap_or_else(|rule| {
+            self.fail_by_clock(field, rule);
+            0
+        })
     }
 
     /// What was read, or the rule that it breaks.

@@ -45,9 +45,8 @@ pub fn quote(
         checker.fail("price", "either it or offer is required");
     }
     let flags = checker.flags.iter().copied().collect();
-    let channel = call.checker.finish(call.channel)?;
-    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
-    Ok((NewQuote { to, channel, terms, flags }, call.asked))
+    let (channel, asked) = call.complete()?;
+    Ok((NewQuote { to, channel, terms, flags }, asked))
 }
 
 /// A quote to withdraw: which one, and where.
@@ -59,9 +58,8 @@ pub fn withdrawal(
     let why = (request.reason.clone(), Need::Must);
     let mut call = Call::new("WithdrawQuote", &request, &id, why, request.channel, actor);
     let quote_id = call.checker.uuid("quote_id", &request.quote_id);
-    let channel = call.checker.finish(call.channel)?;
-    let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
-    Ok((quote_id, channel, call.asked))
+    let (channel, asked) = call.complete()?;
+    Ok((quote_id, channel, asked))
 }
 
 /// Whose quotes to list, and how many.

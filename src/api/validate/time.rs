@@ -44,8 +44,7 @@ impl Checker {
         };
         let at = self.time(field, value)?;
         if at > now.saturating_add(AHEAD) {
-            self.fail(field, "is in the future");
-            return None;
+            self.fail_by_clock(field, "is in the future");
         }
         Some(at)
     }

@@ -129,7 +129,7 @@ impl Store {
             locked => locked?,
         };
         locked.refuse_held()?;
-        earlier(&mut tx, asked.request_id, &asked.body).await?;
+        earlier(&mut tx, asked).await?;
         let ids: Vec<Uuid> = locked.held.keys().copied().collect();
         let (removed, hashes) =
             rows::remove(&mut tx, self.clock, &self.tombstones, &locked.held, &ids).await?;

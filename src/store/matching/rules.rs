@@ -93,6 +93,7 @@ impl Store {
                 body,
                 actor: format!("rule:{}", rule.code()),
                 reason: "a rule of the configuration".to_owned(),
+                time_violations: Vec::new(),
             };
             match self.merge(new, asked).await {
                 Ok(_) => tracing::info!(%into_id, %from_id, rule = rule.code(), "merged by rule"),

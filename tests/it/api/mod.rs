@@ -26,6 +26,7 @@ pub mod quotes;
 mod reask_rate;
 mod record;
 mod replay;
+mod retried;
 mod roles;
 mod same_hits;
 mod search;

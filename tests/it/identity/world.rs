@@ -115,6 +115,7 @@ impl World {
             case: CaseChoice::None,
             names: request.into_iter().chain([source]).collect(),
             body: hash(&item.body()),
+            time_violations: Vec::new(),
         }
     }
 
@@ -269,6 +270,7 @@ impl World {
             body: hash(&body),
             actor: ACTORS[*actor].to_owned(),
             reason: "because".to_owned(),
+            time_violations: Vec::new(),
         };
         let mut merged = Uuid::nil();
         let mut kept = None;
@@ -320,8 +322,7 @@ impl World {
                     fields: fields.iter().map(|(field, _)| FIELDS[*field]).collect(),
                     origin: origin(from),
                     expected_etag: self.etag(record, etag).await,
-                    request_id: asked.request_id,
-                    body: asked.body,
+                    asked,
                 };
                 self.store.update_customer(change).await.map(drop)
             }

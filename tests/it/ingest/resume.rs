@@ -22,13 +22,17 @@ use throughline::{
 };
 
 use super::{data, entry, example_map, input, notes_map, read};
-use crate::support::{Database, TempFolder, on_both};
+use crate::support::{Database, NOW, TempFolder, on_both};
 
 const RULES: Rules = Rules::new(Clock::System);
 
 async fn import(store: &Store, input: Input) -> Summary {
-    let options = Options { input, dry_run: false, rejects: None, batch: 1000 };
-    let outcome = run(options, store, &RULES, |_| {}).await;
+    import_by(store, input, &RULES, false).await
+}
+
+async fn import_by(store: &Store, input: Input, rules: &Rules, dry_run: bool) -> Summary {
+    let options = Options { input, dry_run, rejects: None, batch: 1000 };
+    let outcome = run(options, store, rules, |_| {}).await;
     assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped);
     outcome.summary
 }
@@ -109,6 +113,32 @@ async fn the_real_data_goes_in_once() {
         let wanted: Vec<_> = orders.entries.iter().map(|it| entry(it).clone()).collect();
         assert_eq!(entries.len(), 1102 + 68);
         assert_eq!(money(&entries), money(&wanted));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_known_again_by_a_clock_that_has_gone_back() {
+    const DAY: i64 = 86_400_000_000;
+    let row = |id| format!(r#"{{"id":{id},"at":"2026-03-14T12:00:00Z","text":"x"}}"#);
+    let file = |folder: &TempFolder, rows: &[String]| {
+        input(folder, "a.ndjson", rows.join("\n"), &notes_map(""))
+    };
+    let (then, before) = (Rules::new(Clock::Fixed(NOW)), Rules::new(Clock::Fixed(NOW - DAY)));
+    on_both(async |database| {
+        let store = Store::open(&database.url, 4, Clock::System).await.unwrap();
+        let folder = TempFolder::new();
+        let one = import_by(&store, file(&folder, &[row(1)]), &then, false).await;
+        assert_eq!((one.entries, one.rejected), (1, 0));
+        let both = || file(&folder, &[row(1), row(2)]);
+        let again = import_by(&store, both(), &before, false).await;
+        assert_eq!((again.duplicates, again.entries, again.rejected), (1, 0, 1), "{again}");
+        let reason = "entry.occurred_at: is in the future";
+        assert_eq!(again.rejected_by.get(reason), Some(&1), "{again}");
+        // What is there already is not looked up without writing.
+        let dry = import_by(&store, both(), &before, true).await;
+        assert_eq!((dry.entries, dry.rejected), (0, 2), "{dry}");
         store.close().await;
     })
     .await;

@@ -20,8 +20,9 @@ use throughline::{
 };
 use uuid::Uuid;
 
+use super::people::asked;
 use crate::{
-    calls::{account, by, identify, note, request_id},
+    calls::{account, by, identify, note},
     random::Random,
     support::{Database, NOW, on_both},
 };
@@ -60,8 +61,7 @@ fn change(customer_id: Uuid) -> ProfileChange {
         fields: vec![ProfileField::GivenName],
         origin: Origin::default(),
         expected_etag: None,
-        request_id: request_id().parse().unwrap(),
-        body: [7; 16],
+        asked: asked(),
     }
 }
 

@@ -25,7 +25,8 @@ const CONNECTIONS: u32 = 8;
 
 fn asked() -> Asked {
     let request_id = Clock::System.new_id();
-    Asked { request_id, body: [7; 16], actor: "mia".to_owned(), reason: String::new() }
+    let (actor, reason) = ("mia".to_owned(), String::new());
+    Asked { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
 }
 
 async fn customer(store: &Store, account: &str) -> Uuid {

@@ -13,7 +13,7 @@ use throughline::{
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
-use super::people::{pair, population, suggestions};
+use super::people::{asked, pair, population, suggestions};
 use crate::{
     random::Random,
     support::{Database, on_both},
@@ -79,8 +79,7 @@ async fn change(store: &Store, customer_id: Uuid, profile: Profile, field: Profi
         fields: vec![field],
         origin: Origin::default(),
         expected_etag: None,
-        request_id: Clock::System.new_id(),
-        body: [7; 16],
+        asked: asked(),
     };
     store.update_customer(change).await.unwrap();
 }

@@ -55,6 +55,7 @@ pub fn asked() -> Asked {
         body: [7; 16],
         actor: "anna".to_owned(),
         reason: "looked at it".to_owned(),
+        time_violations: Vec::new(),
     }
 }
 

@@ -73,7 +73,8 @@ fn contract(status: OrderStatus) -> i32 {
 impl World {
     fn asked(&self) -> Asked {
         let reason = "they are one".to_owned();
-        Asked { request_id: self.clock.new_id(), body: [7; 16], actor: "mia".to_owned(), reason }
+        let (request_id, actor) = (self.clock.new_id(), "mia".to_owned());
+        Asked { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
     }
 
     /// The records of the person of a record, by the merges in force.

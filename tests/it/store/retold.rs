@@ -34,6 +34,7 @@ fn asked(clock: Clock, random: &mut Random) -> Asked {
         body: [7; 16],
         actor: random.pick(&["mia", "joe"]).to_owned(),
         reason: random.pick(&["", "she said so"]).to_owned(),
+        time_violations: Vec::new(),
     }
 }
 
@@ -168,6 +169,7 @@ fn entry(clock: Clock, random: &mut Random, customer_id: Uuid, case: Option<&Uui
         case: case.map_or(CaseChoice::None, |id| CaseChoice::This(*id)),
         names: vec![WriteName::Request(clock.new_id())],
         body: [7; 16],
+        time_violations: Vec::new(),
     }
 }
 

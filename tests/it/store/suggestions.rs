@@ -139,8 +139,7 @@ async fn a_dismissed_suggestion_does_not_come_again() {
             fields: vec![ProfileField::GivenName],
             origin: Origin::default(),
             expected_etag: None,
-            request_id: Uuid::from_u128(77),
-            body: [7; 16],
+            asked: asked(),
         };
         store.update_customer(change).await.unwrap();
         matched(&store).await;
