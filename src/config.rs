@@ -38,6 +38,9 @@ pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 pub struct Config {
     /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub database: String,
+    /// Whether to create the database even where something is left of an earlier one. It is no
+    /// setting, which would stay: it is said with a command, for once.
+    pub create: bool,
     pub database_connections: u32,
     pub listen: SocketAddr,
     /// Where metrics and health are answered over HTTP.
@@ -94,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: "sqlite:throughline.db".to_owned(),
+            create: false,
             database_connections: 8,
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
             metrics: None,

@@ -34,7 +34,7 @@ use crate::{
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Accesses, Settings, health::Readiness, tls},
-    store::Store,
+    store::{Files, Store},
 };
 
 /// How much the in-memory pipe holds, in bytes.
@@ -303,12 +303,11 @@ fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
 /// A command that reads would make an empty database of a file that is not there, and then find
 /// nothing in it.
 pub fn refuse_missing_file(url: &str) -> Result<(), Failure> {
-    let Some(file) = url.strip_prefix("sqlite:") else { return Ok(()) };
-    let file = file.strip_prefix("//").unwrap_or(file);
-    let file = file.split('?').next().unwrap_or(file);
-    if file == ":memory:" || std::path::Path::new(file).exists() {
+    let Some(Files { database, .. }) = Files::of(url) else { return Ok(()) };
+    if database.exists() {
         return Ok(());
     }
+    let file = database.display();
     Err(Failure::Failed(format!(
         "there is no database {file} here. Name one with --database sqlite:FILE or \
          --database postgres://..., or a running server with --server http://HOST:7417"

@@ -19,6 +19,7 @@ pub mod issuer_keys;
 mod man;
 mod merge;
 mod migrate;
+mod opening;
 pub mod render;
 pub mod renew;
 mod retention;
@@ -55,6 +56,9 @@ pub struct Cli {
     /// A file with settings (TOML); also as THROUGHLINE_CONFIG
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Create the database even where something is left of an earlier one
+    #[arg(long, global = true)]
+    create: bool,
     #[command(flatten)]
     settings: Flags<false>,
     #[command(subcommand)]
@@ -177,7 +181,8 @@ impl Cli {
             _ => {}
         }
         let database_named = flags.iter().any(|(key, _)| *key == "database");
-        let config = Config::load(&flags, self.config.as_deref())?;
+        let mut config = Config::load(&flags, self.config.as_deref())?;
+        config.create = self.create;
         Ok((config, database_named))
     }
 }
@@ -186,8 +191,7 @@ impl Cli {
 /// was made that was put back is erased again.
 async fn open(config: &Config) -> Result<Store, Failure> {
     let failed = |error: Error| Failure::of_database(&config.database, &error);
-    let opened = Store::open(&config.database, config.database_connections, Clock::System);
-    let mut store = opened.await.map_err(failed)?;
+    let mut store = opening::open(config, Clock::System).await?;
     if let Some(path) = &config.erasure_ledger {
         store = store.with_erasure_file(ErasureFile::new(path.clone()));
         let again = store.erase_again().await.map_err(failed)?;

@@ -10,7 +10,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    db::{Db, Tx, on},
+    db::{Db, Tx},
     dialect::SET_REVISIONS,
 };
 use crate::error::Error;
@@ -100,10 +100,9 @@ impl Batch {
             return Ok(());
         }
         match tx {
-            Tx::Postgres(tx) => on!(*tx, |c| self.write_postgres(c).await?),
-            Tx::Sqlite(tx) => on!(*tx, |c| self.write_sqlite(c).await?),
+            Tx::Postgres(tx) => self.write_postgres(tx).await,
+            Tx::Sqlite(tx) => self.write_sqlite(tx).await,
         }
-        Ok(())
     }
 
     /// Writes in a transaction of its own, with one message to the database where one statement
@@ -116,13 +115,9 @@ impl Batch {
         };
         let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
         match db {
-            Db::Postgres(pool) => {
-                on!(pool.acquire().await?, |c| self.write_postgres(c).await?);
-                Ok(())
-            }
+            Db::Postgres(pool) => self.write_postgres(&mut *pool.acquire().await?).await,
             Db::Sqlite { write, .. } if statements == 1 && self.inserts.iter().all(is_small) => {
-                on!(write.acquire().await?, |c| self.write_sqlite(c).await?);
-                Ok(())
+                self.write_sqlite(&mut *write.acquire().await?).await
             }
             Db::Sqlite { .. } => {
                 let mut tx = db.begin().await?;

@@ -5,15 +5,14 @@
 //! release first adds (expand), and only a later one takes away what the one before still uses
 //! (contract), which raises [`OLDEST_PROGRAM`].
 
-use std::time::Duration;
-
 use sqlx::{
-    Connection as _, SqlSafeStr as _,
+    SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},
 };
 
 use super::{
-    db::{Db, on, on_db, on_tx},
+    db::{Db, on_db, on_tx},
+    opening::OpenError,
     settings,
 };
 use crate::error::Error;
@@ -21,7 +20,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 13] = [
+const SQLITE: [Text; 14] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -35,10 +34,12 @@ const SQLITE: [Text; 13] = [
     (11, "erasure", include_str!("../../migrations/sqlite/0011_erasure.sql")),
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
     (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
+    (15, "files", include_str!("../../migrations/sqlite/0015_files.sql")),
 ];
-const SQLITE_AUDIT: [Text; 2] = [
+const SQLITE_AUDIT: [Text; 3] = [
     (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
     (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
+    (16, "audit_files", include_str!("../../migrations/sqlite/0016_audit_files.sql")),
 ];
 const POSTGRES: [Text; 14] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
@@ -65,25 +66,21 @@ const OLDEST_PROGRAM_KEY: &str = "oldest_program";
 pub(super) const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value where settings.value < excluded.value";
 
-/// How long all migrations may take together, and the wait for another server that runs them.
-const BOUND: Duration = Duration::from_secs(3600);
-
 /// Of SQLite alone.
 const HAS_TABLE: &str =
     "select exists (select 1 from sqlite_master where type = 'table' and name = $1)";
 
 /// Runs what has not run yet. Several servers may do so at the same time.
-pub async fn migrate(db: &Db, audit: &Db) -> Result<(), Error> {
+pub async fn migrate(db: &Db, audit: &Db) -> Result<(), OpenError> {
     migrate_tables(db, audit).await?;
-    let oldest = oldest_program(db).await?;
-    let newest = newest();
-    if oldest > newest {
-        return Err(Error::Unavailable(format!(
-            "a newer version has changed the tables so that this one cannot use them: they need \
-             migration {oldest}, and this version knows up to {newest}"
-        )));
+    let (needs, knows) = (oldest_program(db).await?, newest());
+    if needs > knows {
+        return Err(OpenError::NewerTables { needs, knows });
     }
-    if oldest < OLDEST_PROGRAM { raise(db, OLDEST_PROGRAM).await } else { Ok(()) }
+    if needs < OLDEST_PROGRAM {
+        raise(db, OLDEST_PROGRAM).await?;
+    }
+    Ok(())
 }
 
 /// The newest migration that this program knows.
@@ -112,9 +109,7 @@ async fn raise(db: &Db, oldest: i64) -> Result<(), Error> {
 
 async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
     if let Db::Postgres(pool) = db {
-        let mut connection = pool.acquire().await?.bounded_by(BOUND);
-        on!(connection, |c| migrator(&POSTGRES).run_direct(None, c, false).await?);
-        return Ok(());
+        return Ok(migrator(&POSTGRES).run(pool).await?);
     }
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
         // Begun anew all the same: a lost disk is no reason to answer nobody.
@@ -130,22 +125,16 @@ async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
 
 async fn has_table(db: &Db, name: &str) -> Result<bool, Error> {
     let Db::Sqlite { write, .. } = db else { return Ok(false) };
-    let query = sqlx::query_scalar(HAS_TABLE).bind(name);
-    Ok(on!(write.acquire().await?, |c| query.fetch_one(c).await?))
+    Ok(sqlx::query_scalar(HAS_TABLE).bind(name).fetch_one(write).await?)
 }
 
 /// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second
 /// waits and finds nothing left to do.
 async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), Error> {
     let Db::Sqlite { write, .. } = db else { return Ok(()) };
-    let mut connection = write.acquire().await?.bounded_by(BOUND);
-    on!(connection, |c| {
-        // The migrator has transactions of its own within this one, so that sqlx is to know of it.
-        let mut tx = c.begin_with("begin immediate").await?;
-        migrator(texts).run_direct(None, &mut *tx, false).await?;
-        tx.commit().await?;
-    });
-    Ok(())
+    let mut tx = write.begin_with("begin immediate").await?;
+    migrator(texts).run_direct(None, &mut *tx, false).await?;
+    Ok(tx.commit().await?)
 }
 
 fn migrator(texts: &[Text]) -> Migrator {

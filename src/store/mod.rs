@@ -13,10 +13,12 @@ mod change;
 mod claims;
 mod customer_search;
 mod customers;
+mod database_id;
 mod db;
 mod dialect;
 mod erasure;
 mod export;
+mod files;
 mod glimpse;
 mod health;
 mod kept_apart;
@@ -25,6 +27,8 @@ mod live;
 mod matching;
 mod merge;
 mod migrate;
+mod open;
+mod opening;
 mod payload;
 mod person;
 mod plan;
@@ -50,7 +54,10 @@ mod writes;
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, task::AbortHandle};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    task::AbortHandle,
+};
 use uuid::Uuid;
 
 pub use audit::{SealsFile, Verified};
@@ -61,9 +68,11 @@ pub use claims::NamedBy;
 pub use customers::ProfileChange;
 pub use erasure::ErasureFile;
 pub use export::{Export, Exported};
+pub use files::Files;
 pub use health::NotReady;
 pub use live::{Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
+pub use opening::{CheckAtStart, OpenError, Opening};
 pub use payload::Frames;
 pub use preview::Preview;
 pub use purchase::order_news;
@@ -77,7 +86,9 @@ pub use timeline::{PAGE_BYTES, Page, PageRequest};
 use audit::Auditor;
 use db::Db;
 use erasure::Tombstones;
+use files::StoreLock;
 use health::Vitals;
+use open::Opened;
 use recorder::Recorder;
 use restricted::Restricted;
 use signals::Signals;
@@ -96,6 +107,8 @@ use crate::{
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Of the database, in all of its copies.
+    id: Uuid,
     db: Db,
     /// Where it is kept who looked.
     audit: Db,
@@ -115,6 +128,8 @@ pub struct Store {
     tombstones: Tombstones,
     /// Where erasures are kept outside of the database.
     erasure_file: Option<Arc<ErasureFile>>,
+    /// Says that the files of SQLite are open, until they are closed.
+    lock: Arc<Mutex<Option<StoreLock>>>,
 }
 
 /// The customer that a set of identifiers names.
@@ -139,10 +154,18 @@ pub struct Imported {
 impl Store {
     /// Opens the database of a URL (`sqlite:FILE`, `postgres://...`) and brings its tables up to
     /// date. `connections` is the size of the pool.
-    pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, Error> {
-        let db = Db::open(url, connections).await?;
-        let audit = audit::open(&db, url).await?;
-        migrate::migrate(&db, &audit).await?;
+    pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_with(url, connections, clock, &Opening::default()).await
+    }
+
+    /// Opens a database where more is to be said of it.
+    pub async fn open_with(
+        url: &str,
+        connections: u32,
+        clock: Clock,
+        opening: &Opening,
+    ) -> Result<Self, OpenError> {
+        let Opened { db, audit, id, lock } = open::open(url, connections, clock, opening).await?;
         let metrics = Arc::new(Metrics::new(db.kind().name(), clock));
         let vitals: [Arc<Vitals>; 2] = Default::default();
         let signals = Signals::default();
@@ -159,10 +182,12 @@ impl Store {
         let page_key = Arc::from([]);
         let erasure_file = None;
         let mut store = Self {
+            id,
             db,
             audit,
             vitals,
             metrics,
+            lock: Arc::new(Mutex::new(lock)),
             clock,
             recorder,
             auditor,
@@ -203,6 +228,12 @@ impl Store {
         self.auditor.close().await;
         self.audit.close().await;
         self.db.close().await;
+        self.lock.lock().await.take();
+    }
+
+    /// The id of the database, which its backups share.
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Records entries, all or none; one answer for each. Coalesced with concurrent calls.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    db::{Db, Tx, json, on},
+    db::{Db, Tx, json},
     dialect::{self, Twin},
     erasure,
     writes::{CustomerRow, Held, held, read_profile},
@@ -197,13 +197,9 @@ impl Store {
     ) -> Result<Vec<T>, Error> {
         Ok(match &self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_as(sql.sqlite).bind(id_list(ids));
-                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+                sqlx::query_as(sql.sqlite).bind(id_list(ids)).fetch_all(read).await?
             }
-            Db::Postgres(pool) => {
-                let query = sqlx::query_as(sql.postgres).bind(ids);
-                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
-            }
+            Db::Postgres(pool) => sqlx::query_as(sql.postgres).bind(ids).fetch_all(pool).await?,
         })
     }
 }

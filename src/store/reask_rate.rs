@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Store,
     bulk::{Batch, Column, Table},
-    db::{Db, on, on_db},
+    db::{Db, on_db},
     dialect, person,
 };
 use crate::{
@@ -127,13 +127,11 @@ impl Store {
         Ok(match &self.db {
             Db::Sqlite { read, .. } => {
                 let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
-                let query = query.bind(from).bind(before);
-                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+                query.bind(from).bind(before).fetch_all(read).await?
             }
             Db::Postgres(pool) => {
                 let query = sqlx::query_as(sql.postgres).bind(records);
-                let query = query.bind(from).bind(before);
-                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+                query.bind(from).bind(before).fetch_all(pool).await?
             }
         })
     }

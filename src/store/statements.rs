@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{
     Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
-    customers, db::on_db, dialect, erasure, export, health, kept_apart, link, live, matching,
-    merge, migrate, promise, purchase, quote, reask_rate, restricted, restriction, retention,
-    search, settings, suggestion, timeline, unmerge,
+    customers, database_id, db::on_db, dialect, erasure, export, files, health, kept_apart, link,
+    live, matching, merge, migrate, open, promise, purchase, quote, reask_rate, restricted,
+    restriction, retention, search, settings, suggestion, timeline, unmerge,
 };
 use crate::error::Error;
 
@@ -22,11 +22,20 @@ pub struct Statement {
     pub is_audit: bool,
 }
 
+/// Those of the audit log where it has a file of its own.
+const OF_FILES: [(&str, &str); 3] = [
+    ("write_count.count", files::COUNT),
+    ("audit_settings.get", database_id::GET_OF_AUDIT),
+    ("audit_settings.add", database_id::ADD_OF_AUDIT),
+];
+
 impl Store {
     /// All statements for this database.
     #[doc(hidden)]
     pub fn statements(&self) -> Vec<Statement> {
-        let of_audit = audit::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned(), true));
+        let of_files: &[_] = if self.db.kind() == dialect::Kind::Sqlite { &OF_FILES } else { &[] };
+        let of_audit = audit::TEXTS.iter().chain(of_files);
+        let of_audit = of_audit.map(|(name, text)| (*name, (*text).to_owned(), true));
         let others = self.texts().into_iter().map(|(name, text)| (name, text, false));
         let statement = |(name, text, is_audit): (&str, String, bool)| Statement {
             name: name.to_owned(),
@@ -112,6 +121,7 @@ impl Store {
             ("settings.raise", migrate::RAISE.to_owned()),
             ("heartbeats.set", health::BEAT.to_owned()),
             ("heartbeats.get", health::READ.to_owned()),
+            ("database.has_tables", twin(open::HAS_TABLES).to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));

@@ -25,6 +25,7 @@ use crate::{
         connect::{self, Client},
         failure::Failure,
         flags::Flags,
+        opening,
         render::Look,
         serve::{self, Prepared, listen_advice},
         terminal, timeline,
@@ -58,6 +59,9 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     let temporary = if database_named { None } else { Some(Temporary::new()?) };
     if let Some(folder) = &temporary {
         config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
+        // What the working directory has is of another database.
+        config.erasure_ledger = Some(folder.0.join("demo.erasures"));
+        config.audit_seals = None;
     }
     // The world's phone numbers have their country codes, but those who try may leave it out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
@@ -113,8 +117,7 @@ async fn show_world(
 async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
     static TIME: LazyLock<MovedClock> = LazyLock::new(MovedClock::default);
     let clock = Clock::Moved(&TIME);
-    let opened = Store::open(&config.database, config.database_connections, clock).await;
-    let store = opened.map_err(|error| Failure::of_database(&config.database, &error))?;
+    let store = opening::open(config, clock).await?;
     let settings = connect::settings(config);
     let rules = Rules { clock, ..settings.rules };
     let client = Client::within(store.clone(), Settings { rules, ..settings }).await?;

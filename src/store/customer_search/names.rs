@@ -20,7 +20,7 @@ use crate::{
     model::{Match, Reading},
     store::{
         Store,
-        db::{Db, json, on, on_db},
+        db::{Db, json, on_db},
     },
     story::customer_search::{nearest, query_keys},
 };
@@ -230,8 +230,7 @@ impl Store {
         let found: Vec<Option<Vec<u8>>> = match &self.db {
             Db::Sqlite { read, .. } => {
                 let list = json(ranges.into_iter().map(|(word, from, to)| [word, from, to]));
-                let query = sqlx::query_scalar(text).bind(list);
-                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+                sqlx::query_scalar(text).bind(list).fetch_all(read).await?
             }
             Db::Postgres(pool) => {
                 let mut columns: [Vec<String>; 3] = Default::default();
@@ -242,7 +241,7 @@ impl Store {
                 }
                 let [words, from, to] = columns;
                 let query = sqlx::query_scalar(text).bind(words).bind(from).bind(to);
-                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+                query.fetch_all(pool).await?
             }
         };
         Ok(found.into_iter().map(packed::ids).collect())

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     store::{
         bulk::Column,
-        db::{Db, Row, Tx, on},
+        db::{Db, Row, Tx},
         dialect::Twin,
     },
 };
@@ -35,12 +35,10 @@ impl Db {
         }
         Ok(match self {
             Self::Sqlite { read, .. } => {
-                let query = sqlx::query_as(sql.sqlite).bind(json_rows(&columns));
-                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+                sqlx::query_as(sql.sqlite).bind(json_rows(&columns)).fetch_all(read).await?
             }
             Self::Postgres(pool) => {
-                let query = bind_arrays!(sqlx::query_as(sql.postgres), columns);
-                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+                bind_arrays!(sqlx::query_as(sql.postgres), columns).fetch_all(pool).await?
             }
         })
     }
@@ -55,11 +53,11 @@ impl Tx {
         let rows = match self {
             Self::Sqlite(tx) => {
                 let query = sqlx::query(sql.sqlite).bind(json_rows(&columns));
-                on!(*tx, |c| query.execute(c).await?).rows_affected()
+                query.execute(&mut **tx).await?.rows_affected()
             }
             Self::Postgres(tx) => {
                 let query = bind_arrays!(sqlx::query(sql.postgres), columns);
-                on!(*tx, |c| query.execute(c).await?).rows_affected()
+                query.execute(&mut **tx).await?.rows_affected()
             }
         };
         Ok(i64::try_from(rows).unwrap_or(i64::MAX))

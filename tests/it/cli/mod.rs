@@ -3,6 +3,7 @@ mod callers;
 mod erase;
 mod evaluate;
 mod examples;
+mod files;
 mod follow;
 mod found;
 mod generated;

@@ -352,7 +352,7 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     2: throughline: the configuration cannot be used:
       no.toml: cannot be read: No such file or directory (os error 2); name a TOML file with --config
     ");
-    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"1: throughline: the database sqlite:no/folder/a.db cannot be opened: database error 14. Is there such a folder, and may this user write to it and to the file?");
+    assert_snapshot!(refused(&["migrate", "--database", "sqlite:no/folder/a.db"]), @"1: throughline: the database sqlite:no/folder/a.db cannot be opened: there is no folder no/folder. Make the folder, or name another file with --database");
 }
 
 #[test]

@@ -58,6 +58,8 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("audit_heads", "*", "of no person"),
     ("audit_seals", "*", "of no person"),
 ];
+/// Tables that SQLite alone has. They are not exported: they hold its files together.
+const OF_SQLITE: [&str; 2] = ["audit_settings", "write_count"];
 
 /// The columns that name a record.
 const NAMES: [&str; 7] =
@@ -221,7 +223,8 @@ async fn an_export_is_what_an_independent_scan_of_all_tables_finds() {
         // Nothing is compared by having none of it.
         let catalogue = scan.catalogue().await;
         for table in catalogue.keys() {
-            let is_left_out = LEFT_OUT.iter().any(|it| it.0 == table && it.1 == "*");
+            let is_left_out = LEFT_OUT.iter().any(|it| it.0 == table && it.1 == "*")
+                || database.name == "SQLite" && OF_SQLITE.contains(&table.as_str());
             assert!(is_left_out || counts.contains_key(table), "{table}: nothing to compare");
         }
         for (table, column, _) in LEFT_OUT {

@@ -199,7 +199,7 @@ async fn tables_that_a_newer_version_took_from_are_refused() {
         let needs: String = format!("{needs} where name = 'oldest_program'");
         change(database, needs.leak()).await;
         let error = Store::open(&database.url, 2, Clock::System).await.unwrap_err();
-        assert!(error.cause().contains("they need migration 9999"), "{error:?}");
+        assert!(error.to_string().contains("they need migration 9999"), "{error:?}");
     })
     .await;
 }

@@ -1,0 +1,67 @@
+//! What a command opens, and what to do where it cannot be opened.
+
+use super::failure::Failure;
+use crate::{
+    clock::Clock,
+    config::{Config, redacted_url},
+    store::{OpenError, Opening, Store},
+};
+
+/// Opens the database of the configuration.
+pub async fn open(config: &Config, clock: Clock) -> Result<Store, Failure> {
+    let (url, connections) = (&config.database, config.database_connections);
+    let opened = Store::open_with(url, connections, clock, &opening(config)).await;
+    opened.map_err(|error| failure(config, &error))
+}
+
+/// What the configuration says of the database beside its URL.
+fn opening(config: &Config) -> Opening {
+    Opening {
+        create: config.create,
+        kept_outside: [&config.erasure_ledger, &config.audit_seals]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
+        ..Opening::default()
+    }
+}
+
+/// Why the database was not opened, and what to do.
+fn failure(config: &Config, error: &OpenError) -> Failure {
+    let url = redacted_url(&config.database);
+    Failure::Failed(format!("the database {url} cannot be opened: {error}. {}", advice(error)))
+}
+
+fn advice(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::NoFolder { .. } => "Make the folder, or name another file with --database",
+        OpenError::NotPermitted { .. } => {
+            "Give this user the right to write the file and its folder, or run as the user who has it"
+        }
+        OpenError::File { .. } => "Is the disk full, or failing?",
+        OpenError::Lost { .. } => {
+            "Is the volume mounted, and is this the right folder? Put the file back, or a backup \
+             with `throughline restore`. --create begins a new, empty database all the same"
+        }
+        OpenError::Gone { .. } => {
+            "Stop that process, put the file back, or a backup with `throughline restore`, and \
+             start again"
+        }
+        OpenError::Busy { .. } => "Wait until it is done, and start again",
+        OpenError::OtherLog { .. } => {
+            "Take the log away where the file is a backup that was put back, together with the \
+             -shm beside it; keep them until all is well. `throughline restore` does so by itself"
+        }
+        OpenError::OtherAudit { .. } => {
+            "Put the file back that belongs to the database, or move this one away: a new audit \
+             log is begun then"
+        }
+        OpenError::NotADatabase { .. } => "Name another file with --database",
+        OpenError::Corrupt { .. } => {
+            "Keep the file and put a backup back with `throughline restore`; is the disk failing?"
+        }
+        OpenError::NewerTables { .. } => "Start the newer version",
+        OpenError::Store(_) => "Does the database run, and is the disk well?",
+    }
+}

@@ -1,0 +1,60 @@
+//! The id of a database, which its audit log shares where that has a file of its own.
+
+use uuid::Uuid;
+
+use super::{
+    db::{Db, on_db, on_tx},
+    files::Files,
+    opening::OpenError,
+    settings::{ADD, GET},
+};
+use crate::error::Error;
+
+const KEY: &str = "database_id";
+pub(super) const GET_OF_AUDIT: &str = "select value from audit_settings where name = $1";
+pub(super) const ADD_OF_AUDIT: &str =
+    "insert into audit_settings (name, value) values ($1, $2) on conflict (name) do nothing";
+
+/// Gives a database an id where it has none, as one that an older version made: that of its audit
+/// log, or else `new`. The audit log of another database is refused.
+pub async fn agree(
+    db: &Db,
+    audit: &Db,
+    files: Option<&Files>,
+    new: Uuid,
+) -> Result<Uuid, OpenError> {
+    let of_database = get(db, GET).await?;
+    let Some(files) = files else {
+        return Ok(add(db, ADD, GET, of_database.unwrap_or(new)).await?);
+    };
+    let of_audit = get(audit, GET_OF_AUDIT).await?;
+    let id = of_database.or(of_audit).unwrap_or(new);
+    // The audit log first: a process that ends in between is gone on from.
+    let of_audit = add(audit, ADD_OF_AUDIT, GET_OF_AUDIT, id).await?;
+    let of_database = add(db, ADD, GET, of_audit).await?;
+    let is_one = of_database == of_audit;
+    is_one
+        .then_some(of_database)
+        .ok_or_else(|| OpenError::OtherAudit { audit: files.audit.clone() })
+}
+
+async fn get(db: &Db, sql: &'static str) -> Result<Option<Uuid>, Error> {
+    let value: Option<Vec<u8>> =
+        on_db!(db, |c| sqlx::query_scalar(sql).bind(KEY).fetch_optional(c).await?);
+    let unreadable = |_| Error::Inconsistent { table: "settings", column: "value" };
+    value.map(|bytes| Uuid::from_slice(&bytes).map_err(unreadable)).transpose()
+}
+
+/// Adds an id where there is none, and gives the one that there is then.
+async fn add(db: &Db, sql: &'static str, get_sql: &'static str, id: Uuid) -> Result<Uuid, Error> {
+    if let Some(there) = get(db, get_sql).await? {
+        return Ok(there);
+    }
+    let mut tx = db.begin().await?;
+    let value = id.as_bytes().to_vec();
+    on_tx!(&mut tx, |c| {
+        sqlx::query(sql).bind(KEY).bind(value).execute(c).await?;
+    });
+    tx.commit().await?;
+    Ok(get(db, get_sql).await?.unwrap_or(id))
+}

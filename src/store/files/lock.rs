@@ -1,0 +1,97 @@
+//! The lock of an SQLite database, a file beside it. Whoever has the database open holds it shared;
+//! whoever creates it, looks at what a crash has left, or puts a backup in its place holds it alone.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::Path,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+/// How long to wait for whoever holds the lock alone, and how often to look.
+const WAIT: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_millis(20);
+/// What stands in the file while the database is created.
+const CREATING: &[u8] = b"creating\n";
+
+/// The lock, held until it is dropped or its process ends, however it does.
+#[derive(Debug)]
+pub struct StoreLock(File);
+
+/// How the lock was had.
+#[derive(Debug)]
+pub enum Held {
+    /// Nobody has the database open.
+    Alone(StoreLock),
+    Shared(StoreLock),
+}
+
+impl StoreLock {
+    /// Takes the lock alone where nobody holds it, or else shared. Nothing where somebody holds it
+    /// alone for too long.
+    pub async fn take(path: &Path) -> io::Result<Option<Held>> {
+        let until = Instant::now() + WAIT;
+        loop {
+            let file = open(path)?;
+            if is_locked(file.try_lock())? {
+                return Ok(Some(Held::Alone(Self(file))));
+            }
+            if is_locked(file.try_lock_shared())? {
+                return Ok(Some(Held::Shared(Self(file))));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    /// Takes the lock alone. Nothing where somebody holds it.
+    pub fn take_alone(path: &Path) -> io::Result<Option<Self>> {
+        let file = open(path)?;
+        Ok(is_locked(file.try_lock())?.then_some(Self(file)))
+    }
+
+    /// Lets others share a lock that was held alone. Nothing where somebody else has taken it in
+    /// between: the system lets go of it first.
+    pub fn share(self) -> io::Result<Option<Self>> {
+        Ok(is_locked(self.0.try_lock_shared())?.then_some(self))
+    }
+
+    /// Whether a process that created the database has ended before it was done.
+    pub fn was_creating(&mut self) -> io::Result<bool> {
+        let mut text = Vec::new();
+        self.0.rewind()?;
+        self.0.read_to_end(&mut text)?;
+        Ok(text == CREATING)
+    }
+
+    /// Notes that the database is being created, or that it was.
+    pub fn set_creating(&mut self, is_creating: bool) -> io::Result<()> {
+        self.0.set_len(0)?;
+        if is_creating {
+            self.0.rewind()?;
+            self.0.write_all(CREATING)?;
+        }
+        self.0.sync_all()
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+    match file {
+        // Another user has made it, such as an operator by a command: to lock it reading is enough.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        file => file,
+    }
+}
+
+fn is_locked(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}

@@ -1,0 +1,168 @@
+//! The files of an SQLite database: which they are, and whether they may be opened.
+//!
+//! SQLite makes a new database of a file that is missing, and plays whatever log stands beside it.
+//! So what stands there is looked at before SQLite is.
+
+mod lock;
+mod mark;
+mod quick_check;
+mod wal;
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use lock::{Held, StoreLock};
+pub use mark::{COUNT, name_page};
+
+use super::opening::{CheckAtStart, OpenError, Opening};
+use wal::Belongs;
+
+/// How often a log is compared with its file that does not seem to belong to it: a version that
+/// holds no lock may have both open.
+const TRIES: usize = 3;
+
+/// What there is to be made of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Nothing,
+    /// The audit log alone.
+    Audit,
+    Database,
+}
+
+/// The files of a database, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    pub database: PathBuf,
+    pub audit: PathBuf,
+    lock: PathBuf,
+}
+
+impl Files {
+    /// Those of a URL; nothing for PostgreSQL, and for SQLite in memory.
+    pub fn of(url: &str) -> Option<Self> {
+        let name = url.strip_prefix("sqlite:")?;
+        let name = name.strip_prefix("//").unwrap_or(name);
+        let database = PathBuf::from(name);
+        (name != ":memory:").then(|| Self {
+            audit: beside(&database, "-audit"),
+            // Of one file there is one lock, whatever name it is opened by.
+            lock: beside(&resolved(&database), "-lock"),
+            database,
+        })
+    }
+
+    /// What stands there that only a database leaves.
+    pub fn traces(&self, opening: &Opening) -> Vec<PathBuf> {
+        let database = resolved(&self.database);
+        let mut places = vec![beside(&database, "-wal"), beside(&database, "-shm")];
+        places.extend([self.audit.clone(), beside(&resolved(&self.audit), "-wal")]);
+        places.retain(|path| has_content(path));
+        places.extend(opening.traces());
+        // A link leads to where the file was, as on a volume that is not there.
+        let links = [&self.database, &self.audit];
+        places
+            .extend(links.into_iter().filter(|path| path.is_symlink() && !path.exists()).cloned());
+        places
+    }
+}
+
+/// A file whose name goes on from that of another.
+pub fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+/// The path without links, as SQLite takes it for the names of the log.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    // A file that is not there is looked for where its link leads.
+    let path = path.read_link().map_or_else(|_| path.to_owned(), |to| folder(path).join(to));
+    match (folder(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
+/// The folder that a file is in.
+pub fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether there is such a file and it has at least one byte.
+pub fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+impl Files {
+    /// Takes the lock of the database.
+    pub async fn lock(&self) -> Result<Held, OpenError> {
+        let taken = StoreLock::take(&self.lock).await.map_err(|error| self.no_lock(&error))?;
+        taken.ok_or_else(|| OpenError::Busy { file: self.database.clone() })
+    }
+
+    /// What the system says of the lock.
+    pub fn no_lock(&self, error: &io::Error) -> OpenError {
+        OpenError::of_file(&self.lock, error)
+    }
+
+    /// Refuses where a file is gone that others have open.
+    pub fn ensure_there(&self) -> Result<(), OpenError> {
+        match [&self.database, &self.audit].into_iter().find(|file| !has_content(file)) {
+            None => Ok(()),
+            Some(file) => Err(OpenError::Gone { file: file.clone() }),
+        }
+    }
+
+    /// Looks at the files, which nobody has open, and says what there is to be made.
+    pub async fn look(&self, opening: &Opening, was_creating: bool) -> Result<Missing, OpenError> {
+        let is_there = has_content(&self.database);
+        if !is_there && !was_creating && !opening.create {
+            let traces = self.traces(opening);
+            if !traces.is_empty() {
+                return Err(OpenError::Lost { file: self.database.clone(), traces });
+            }
+        }
+        if !is_there || was_creating {
+            return Ok(Missing::Database);
+        }
+        let files = [self.database.as_path(), self.audit.as_path()];
+        let mut was_left_open = false;
+        for file in files {
+            was_left_open |= has_log(file)?;
+        }
+        let is_checked = match opening.check {
+            CheckAtStart::Auto => was_left_open,
+            CheckAtStart::Always => true,
+            CheckAtStart::Never => false,
+        };
+        if is_checked {
+            quick_check::check(&files, opening.check_limit).await?;
+        }
+        Ok(if has_content(&self.audit) { Missing::Nothing } else { Missing::Audit })
+    }
+}
+
+/// Whether a crash has left a log beside a file. One that does not belong to it is refused.
+fn has_log(file: &Path) -> Result<bool, OpenError> {
+    let (file, log) = (resolved(file), beside(&resolved(file), "-wal"));
+    if !has_content(&log) {
+        return Ok(false);
+    }
+    for _ in 0..TRIES {
+        let found = wal::belongs(&file, &log).map_err(|error| OpenError::of_file(&file, &error))?;
+        if found != Belongs::No {
+            return Ok(true);
+        }
+    }
+    Err(OpenError::OtherLog { file, log })
+}

@@ -1,0 +1,115 @@
+//! What a database is opened with, and why it was not.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::files::{folder, has_content};
+use crate::error::Error;
+
+/// What an opening may do, and what it has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Creates the database even where something is left of an earlier one.
+    pub create: bool,
+    /// Files outside of the database that have content once it was used.
+    pub kept_outside: Vec<PathBuf>,
+    pub check: CheckAtStart,
+    /// How long a check may take.
+    pub check_limit: Duration,
+}
+
+/// When a file of SQLite is checked before it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckAtStart {
+    /// After a process that did not close it.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Opening {
+    /// The files outside of the database that say that it was used.
+    pub fn traces(&self) -> Vec<PathBuf> {
+        self.kept_outside.iter().filter(|path| has_content(path)).cloned().collect()
+    }
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            create: false,
+            kept_outside: Vec::new(),
+            check: CheckAtStart::Auto,
+            check_limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a database was not opened. Each is a matter of whoever runs it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("there is no folder {}", .folder.display())]
+    NoFolder { folder: PathBuf },
+    #[error("this user may not write {}", .file.display())]
+    NotPermitted { file: PathBuf },
+    #[error("{} cannot be used: {cause}", .file.display())]
+    File { file: PathBuf, cause: String },
+    /// An empty database would be taken for one without customers.
+    #[error("{} is missing or empty, but there was a database: {}", .file.display(), list(.traces))]
+    Lost { file: PathBuf, traces: Vec<PathBuf> },
+    #[error("another process has the database open, but {} is missing or empty", .file.display())]
+    Gone { file: PathBuf },
+    #[error("another process is creating, checking or restoring {}", .file.display())]
+    Busy { file: PathBuf },
+    #[error("{} does not belong to {}: that was replaced since", .log.display(), .file.display())]
+    OtherLog { file: PathBuf, log: PathBuf },
+    #[error("{} is the audit log of another database", .audit.display())]
+    OtherAudit { audit: PathBuf },
+    #[error("{} is no SQLite database", .file.display())]
+    NotADatabase { file: PathBuf },
+    #[error("{} is damaged: {fault}", .file.display())]
+    Corrupt { file: PathBuf, fault: String },
+    #[error(
+        "a newer version has changed the tables so that this one cannot use them: they need \
+         migration {needs}, and this version knows up to {knows}"
+    )]
+    NewerTables { needs: i64, knows: i64 },
+    #[error("{}", .0.cause())]
+    Store(#[from] Error),
+}
+
+impl OpenError {
+    /// What the system says of a file.
+    pub fn of_file(file: &Path, error: &io::Error) -> Self {
+        let file = file.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NoFolder { folder: folder(&file).to_owned() },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NotPermitted { file }
+            }
+            _ => Self::File { file, cause: error.to_string() },
+        }
+    }
+
+    /// What SQLite says of a file.
+    pub fn of_sqlite(file: &Path, error: &sqlx::Error) -> Self {
+        let file = file.to_owned();
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        match code.map(|code| code & 0xff) {
+            Some(8) => Self::NotPermitted { file },
+            Some(11) => Self::Corrupt { file, fault: "malformed".to_owned() },
+            Some(26) => Self::NotADatabase { file },
+            Some(code) => Self::File { file, cause: format!("SQLite error {code}") },
+            None => Self::File { file, cause: error.to_string() },
+        }
+    }
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
+}

@@ -1,0 +1,126 @@
+//! A log that a crash has left, and a file that was put in the place of its own.
+
+use std::{fs, path::Path};
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
+use throughline::store::{OpenError, Store};
+
+use super::{as_sqlite_has_it, crashed, open, path, record_some, refusal, url};
+use crate::support::TempFolder;
+
+/// Brings the log into the file, and begins it anew with the next write.
+const CHECKPOINT: &str = "pragma wal_checkpoint(restart)";
+
+async fn sqlite(file: &Path, sql: &str) {
+    let url = format!("sqlite:{}", file.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// How a copy is made of a database that is open.
+#[derive(Clone, Copy, Debug)]
+enum Copy {
+    /// By the file alone, once the log is brought into it.
+    File,
+    /// By SQLite, which writes it anew.
+    Into,
+}
+
+impl Copy {
+    async fn make(self, folder: &TempFolder) -> Vec<u8> {
+        let (file, copy) = (path(folder, "t.db"), path(folder, "copy.db"));
+        match self {
+            Self::File => {
+                sqlite(&file, CHECKPOINT).await;
+                fs::copy(&file, &copy).unwrap();
+            }
+            Self::Into => sqlite(&file, &format!("vacuum into '{}'", copy.display())).await,
+        }
+        let bytes = fs::read(&copy).unwrap();
+        fs::remove_file(copy).unwrap();
+        bytes
+    }
+}
+
+/// A backup, and what a crash leaves that came after more was recorded.
+async fn crashed_after(copy: Copy) -> (TempFolder, Vec<u8>) {
+    let folder = TempFolder::new();
+    let store = open(&folder).await;
+    record_some(&store, "before", 60).await;
+    let backup = copy.make(&folder).await;
+    record_some(&store, "after", 60).await;
+    sqlite(&path(&folder, "t.db"), CHECKPOINT).await;
+    record_some(&store, "last", 3).await;
+    let image = crashed(&folder);
+    store.close().await;
+    (image, backup)
+}
+
+#[tokio::test]
+async fn a_backup_is_not_served_with_the_log_of_the_file_that_it_replaced() {
+    for copy in [Copy::File, Copy::Into] {
+        let (image, backup) = crashed_after(copy).await;
+        // As `cp` does it: into the same file.
+        fs::write(path(&image, "t.db"), &backup).unwrap();
+        let error = refusal(&image).await;
+        assert!(matches!(error, OpenError::OtherLog { .. }), "{copy:?}: {error:?}");
+        assert_eq!(fs::read(path(&image, "t.db")).unwrap(), backup, "it is as it was");
+        // The control: SQLite plays the log all the same.
+        let control = TempFolder::new();
+        for name in ["t.db", "t.db-wal"] {
+            fs::copy(path(&image, name), path(&control, name)).unwrap();
+        }
+        let (check, entries) = as_sqlite_has_it(&path(&control, "t.db")).await;
+        assert!(check != "ok" || entries != 60, "{copy:?}: {check}, {entries} entries");
+        // Without the log the backup is what it was.
+        fs::remove_file(path(&image, "t.db-wal")).unwrap();
+        open(&image).await.close().await;
+        assert_eq!(as_sqlite_has_it(&path(&image, "t.db")).await, ("ok".to_owned(), 60));
+    }
+}
+
+/// The control: what a crash leaves is served, whatever had come into the file by then.
+#[tokio::test]
+async fn a_log_is_played_that_belongs_to_its_file() {
+    let folder = TempFolder::new();
+    let store = open(&folder).await;
+    let mut entries = 0;
+    for checkpoint in ["passive", "full", "restart", "truncate"] {
+        for _ in 0..2 {
+            record_some(&store, checkpoint, 3).await;
+            entries = served_after_a_crash(&folder, entries).await;
+            sqlite(&path(&folder, "t.db"), &format!("pragma wal_checkpoint({checkpoint})")).await;
+            entries = served_after_a_crash(&folder, entries).await;
+        }
+    }
+    store.close().await;
+}
+
+async fn served_after_a_crash(folder: &TempFolder, at_least: i64) -> i64 {
+    let image = crashed(folder);
+    open(&image).await.close().await;
+    let (check, entries) = as_sqlite_has_it(&path(&image, "t.db")).await;
+    assert_eq!(check, "ok");
+    assert!(entries >= at_least, "{entries} of {at_least}");
+    entries
+}
+
+/// A part of a log that was not committed is not played, and says nothing of its file.
+#[tokio::test]
+async fn a_torn_log_belongs_to_its_file() {
+    let folder = TempFolder::new();
+    let store = open(&folder).await;
+    record_some(&store, "some", 4).await;
+    let image = crashed(&folder);
+    store.close().await;
+    let log = fs::read(path(&image, "t.db-wal")).unwrap();
+    let file = fs::read(path(&image, "t.db")).unwrap();
+    for length in (0..log.len()).step_by(1021) {
+        let torn = TempFolder::new();
+        fs::write(path(&torn, "t.db"), &file).unwrap();
+        fs::write(path(&torn, "t.db-wal"), &log[..length]).unwrap();
+        let store = Store::open(&url(&torn), 1, throughline::clock::Clock::System).await;
+        store.unwrap().close().await;
+    }
+}
