@@ -71,7 +71,10 @@ pub struct Config {
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
+    /// Of known callers.
     pub max_connections: u32,
+    /// For each caller that shows who it is.
+    pub max_connections_per_caller: u32,
     /// Of all connections together.
     pub max_calls: u32,
     /// For each caller that shows who it is. None: half of them.
@@ -120,7 +123,8 @@ impl Default for Config {
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(10),
-            max_connections: 1024,
+            max_connections: 16_384,
+            max_connections_per_caller: 12_288,
             max_calls: 1024,
             max_calls_per_caller: None,
             max_concurrent_streams: 256,

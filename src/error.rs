@@ -114,6 +114,10 @@ pub enum Error {
     Stopping,
     #[error("the server is busy")]
     Overloaded,
+    #[error("the server has as many connections as it may")]
+    TooManyConnections,
+    #[error("this caller has as many connections as it may")]
+    TooManyConnectionsOfCaller,
     #[error("this caller has as many calls under way as it may")]
     TooManyCallsOfCaller,
     #[error("this caller has as many watches as it may")]

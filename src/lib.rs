@@ -18,6 +18,7 @@ pub mod pb;
 pub mod server;
 pub mod store;
 pub mod story;
+pub mod summary;
 pub mod telemetry;
 
 /// The client in README is compiled with the tests of the documentation.

@@ -9,20 +9,22 @@ use std::{
 use throughline::{
     api::{
         caller::{Actor, Callers},
+        connection::{Admission, ConnectionLimits},
         validate::{self, Rules},
         watch::WatchBounds,
     },
     clock::Clock,
     pb,
-    server::{self, Accesses, Settings, health::Readiness},
+    server::{self, Accesses, Settings, health::Readiness, listener},
     store::Store,
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::transport::server::TcpIncoming;
+use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 pub const ENTRIES: u32 = 20;
 const CONNECTIONS: u32 = 8;
+/// Of callers at the same time.
+const MAX_CONNECTIONS: usize = 16_384;
 const BATCH: usize = 1000;
 const SENTENCES: [&str; 5] = [
     "The customer says that the screen stays dark after the update and wants to know what to do.",
@@ -172,10 +174,11 @@ pub fn settings() -> Settings {
 
 impl Served {
     pub async fn start(store: Store, settings: Settings) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let limits = ConnectionLimits::new(MAX_CONNECTIONS, MAX_CONNECTIONS);
+        let limits = listener::fit_descriptors(limits, CONNECTIONS);
+        let (address, incoming) = listener::bind(any_port, Admission::new(limits), None).await?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;
         }));

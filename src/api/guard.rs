@@ -91,6 +91,14 @@ impl GuardLayer {
             Err(error) => return Admitted { actor: None, refusal: Some(error), keeping },
         };
         Span::current().record("caller", actor.caller());
+        if let Err(full) = peer.connection.authenticate(actor.caller()) {
+            let refusal = Some(match full {
+                Full::Shared => Error::TooManyConnections,
+                Full::OfCaller => Error::TooManyConnectionsOfCaller,
+            });
+            // Nothing is looked at.
+            return Admitted { actor: Some(actor), refusal, keeping: None };
+        }
         let mut refusal = (!actor.may_call(request.uri().path())).then_some(Error::RoleMayNot);
         if let Some(unsaid) = keeping.take() {
             keeping = Some(match actor.purpose(request.headers()) {
@@ -196,6 +204,8 @@ where
         if request.uri().path().starts_with("/throughline.") {
             admitted = span.in_scope(|| self.layer.admit(&mut request, contract));
             request = request.map(OneMessage::of);
+        } else if let Some(peer) = request.extensions().get::<Peer>() {
+            peer.connection.set_in_use();
         }
         let place = self.layer.place(request.uri().path(), contract, &admitted);
         let Admitted { refusal, mut keeping, .. } = admitted;

@@ -62,6 +62,8 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
         Error::Unavailable(_)
             | Error::Overloaded
             | Error::TooManyCallsOfCaller
+            | Error::TooManyConnections
+            | Error::TooManyConnectionsOfCaller
             | Error::TooManyWatches
             | Error::TooManyWatchesOfCaller
             | Error::Stopping
@@ -171,6 +173,10 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::Stopping => (Code::Unavailable, ErrorReason::ServerStopping),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::TooManyCallsOfCaller => (Code::ResourceExhausted, ErrorReason::TooManyCallsOfCaller),
+        Error::TooManyConnections => (Code::ResourceExhausted, ErrorReason::TooManyConnections),
+        Error::TooManyConnectionsOfCaller => {
+            (Code::ResourceExhausted, ErrorReason::TooManyConnectionsOfCaller)
+        }
         Error::TooManyWatchesOfCaller => {
             (Code::ResourceExhausted, ErrorReason::TooManyWatchesOfCaller)
         }

@@ -12,6 +12,7 @@ use super::{
     renew::{self, Renewing},
 };
 use crate::{
+    api::connection::{Admission, ConnectionLimits},
     config::{Config, redacted_url},
     server::{
         self, Settings, listener,
@@ -33,7 +34,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
     let operators = operators(config, &store, &settings).await?;
-    let (address, incoming) = listener::bind(config.listen, config.max_connections, tls)
+    let (address, incoming) = listener::bind(config.listen, admission(config), tls)
         .await
         .map_err(|error| listen_advice("listen", config.listen, &error))?;
     tracing::info!(
@@ -96,6 +97,17 @@ async fn operators(
     }
     tracing::info!(address = %listener.address, "metrics and health");
     Ok(Some(listener))
+}
+
+/// As many connections as the configuration allows, and the limits of the process.
+pub fn admission(config: &Config) -> Admission {
+    let (all, per_caller) = (config.max_connections, config.max_connections_per_caller);
+    let limits = ConnectionLimits::new(number(all), number(per_caller));
+    Admission::new(listener::fit_descriptors(limits, config.database_connections))
+}
+
+fn number(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// What to do about an address that cannot be listened on.

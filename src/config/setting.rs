@@ -282,9 +282,19 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "max_connections",
         scope: Scope::Listening,
-        about: "connections of callers at the same time; more of them wait",
+        about: "connections of known callers at the same time; calls over more of them are told to \
+                try again",
         get: |config| config.max_connections.to_string(),
         set: |config, text| whole(text, 1, 1_000_000).map(|n| config.max_connections = n),
+    },
+    Setting {
+        key: "max_connections_per_caller",
+        scope: Scope::Listening,
+        about: "connections at the same time of one caller that shows a token or a certificate",
+        get: |config| config.max_connections_per_caller.to_string(),
+        set: |config, text| {
+            whole(text, 1, 1_000_000).map(|n| config.max_connections_per_caller = n)
+        },
     },
     Setting {
         key: "max_calls",

@@ -5,6 +5,7 @@ pub mod health;
 mod jobs;
 pub mod listener;
 pub mod operator;
+mod serving;
 mod socket;
 pub mod tls;
 
@@ -12,16 +13,13 @@ use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     sync::{oneshot, watch},
     time::timeout,
 };
 use tokio_stream::Stream;
-use tonic::{
-    codec::CompressionEncoding,
-    transport::server::{Connected, Server},
-};
+use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_web::GrpcWebLayer;
+use tower::ServiceBuilder;
 
 use crate::{
     api::{
@@ -46,25 +44,12 @@ use crate::{
 use health::{Health, Readiness};
 use jobs::Jobs;
 
+pub use serving::Transport;
+
 /// The largest message that is taken, in bytes, as sent and when decompressed.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 /// The largest answer, in bytes.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
-/// All headers of a call together, in bytes.
-const MAX_HEADER_BYTES: u32 = 16 << 10;
-/// A frame of HTTP/2, in bytes. It bounds how many frames the headers of a call may come in too.
-const MAX_FRAME_BYTES: u32 = 16 << 10;
-/// How many calls of a connection may have been taken back before they were looked at; with one
-/// more it is closed (CVE-2023-44487).
-const MAX_PENDING_RESETS: usize = 20;
-/// How many calls of a connection may have been ended for faults of its client; with one more it is
-/// closed (CVE-2025-8671).
-const MAX_ERROR_RESETS: usize = 128;
-/// How much of a call, and of a connection, may be on its way and unread, in bytes.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-/// A connection that has been silent so long is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How the server behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -117,16 +102,12 @@ macro_rules! bounded {
 
 /// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
 /// closes the store.
-pub async fn run<S, IO>(
-    incoming: S,
+pub async fn run<T: Transport>(
+    incoming: impl Stream<Item = io::Result<T>>,
     store: Store,
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
-) -> anyhow::Result<()>
-where
-    S: Stream<Item = io::Result<IO>>,
-    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-{
+) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health::start(health, &store, settings.readiness.clone()).await;
     let jobs = Jobs::start(&store, &settings);
@@ -148,36 +129,29 @@ where
         max_calls_per_caller: settings.max_calls_per_caller,
     };
 
-    // From the outside in: a browser's call becomes a gRPC call, then it is guarded.
-    let router = Server::builder()
-        .accept_http1(true)
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .max_frame_size(MAX_FRAME_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-        .http2_max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_adaptive_window(Some(false))
-        .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics))
-        .add_service(bounded!(CustomerServiceServer::new(api.clone())))
+    let routes = Routes::new(bounded!(CustomerServiceServer::new(api.clone())))
         .add_service(bounded!(TimelineServiceServer::new(api.clone())))
         .add_service(bounded!(CaseServiceServer::new(api.clone())))
         .add_service(bounded!(PurchaseServiceServer::new(api.clone())))
         .add_service(bounded!(PrivacyServiceServer::new(api)))
         .add_service(health_service)
-        .add_service(reflection);
+        .add_service(reflection)
+        .prepare();
+    // From the outside in: a browser's call becomes a gRPC call, then it is guarded.
+    let service = ServiceBuilder::new()
+        .layer(GrpcWebLayer::new())
+        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics))
+        .service(routes);
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = router.serve_with_incoming_shutdown(incoming, async {
+    let http = serving::http(settings.max_concurrent_streams);
+    let serving = serving::serve(incoming, http, service, async {
         // An error means that the sender is gone, which is a shutdown too.
         let _ = stopped.await;
     });
     let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = &mut serving => ended.context("the listener"),
+    tokio::select! {
+        () = &mut serving => {}
         () = shutdown => {
             jobs.end();
             health.end().await;
@@ -185,15 +159,11 @@ where
             // They end with a word of it, and the token to go on with elsewhere.
             stop_watches.send_replace(true);
             // A stream that a client keeps open would hold the server for ever.
-            match timeout(settings.shutdown_grace, &mut serving).await {
-                Ok(ended) => ended.context("the listener"),
-                Err(_) => {
-                    tracing::warn!("calls were cut off at the end of the shutdown's grace");
-                    Ok(())
-                }
+            if timeout(settings.shutdown_grace, &mut serving).await.is_err() {
+                tracing::warn!("calls were cut off at the end of the shutdown's grace");
             }
         }
-    };
+    }
     jobs.end();
     if let Some(Accesses { seals }) = settings.accesses
         && timeout(settings.shutdown_grace, store.seal_last_accesses(seals)).await.is_err()
@@ -203,5 +173,5 @@ where
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
         tracing::warn!("the database did not let go of its connections");
     }
-    ended
+    Ok(())
 }

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["model"]),
     ("error", &["model"]),
     ("incident", &["clock", "error"]),
+    ("summary", &[]),
     ("story", &["model"]),
     ("metrics", &["model", "clock"]),
     ("store", &["model", "error", "clock", "incident", "story", "metrics"]),
@@ -37,7 +38,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["config", "incident"]),
     (
         "server",
-        &["model", "api", "store", "config", "telemetry", "clock", "error", "pb", "metrics"],
+        &[
+            "model",
+            "api",
+            "store",
+            "config",
+            "telemetry",
+            "clock",
+            "error",
+            "pb",
+            "metrics",
+            "summary",
+        ],
     ),
     (
         "cli",

@@ -19,7 +19,7 @@ use std::{
 use clap::Args;
 
 use crate::{
-    api::validate::Rules,
+    api::{connection::Admission, validate::Rules},
     cli::{
         self,
         connect::{self, Client},
@@ -73,7 +73,8 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     }
     if !args.no_serve {
         let store = cli::open(&config).await?;
-        let (address, incoming) = bind_near(config.listen, config.max_connections, &tls).await?;
+        let (address, incoming) =
+            bind_near(config.listen, &serve::admission(&config), &tls).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address, tls.is_some()))?;
         server::run(incoming, store, settings, stop).await?;
@@ -149,13 +150,13 @@ type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listener::Conn
 /// Listens on the address, or on one of the next ports where another program has it.
 async fn bind_near(
     wanted: SocketAddr,
-    places: u32,
+    admission: &Admission,
     tls: &Option<Current>,
 ) -> Result<(SocketAddr, Incoming), Failure> {
     let mut address = wanted;
     for step in 0..PORTS {
         address.set_port(wanted.port().saturating_add(step));
-        match listener::bind(address, places, tls.clone()).await {
+        match listener::bind(address, admission.clone(), tls.clone()).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(listen_advice("listen", address, &error)),
             Ok(bound) => return Ok(bound),

@@ -15,13 +15,13 @@ use throughline::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
     time::timeout,
 };
 use tonic::{
     Code,
-    transport::{Channel, Endpoint, server::TcpIncoming},
+    transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -33,16 +33,14 @@ use tonic_reflection::pb::v1::{
 
 use crate::{
     calls::{Refusal, account, by, list, note, refusal},
-    support::{Database, NOW, Server, on_both, settings, wire::frame},
+    support::{CONNECTION_LIMITS, Database, NOW, Server, listen, on_both, settings, wire::frame},
 };
 
 /// A server over a store that the test keeps too.
 async fn serve(store: Store) -> (Channel, Arc<Notify>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (address, incoming) = listen(CONNECTION_LIMITS).await;
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
-    let incoming = TcpIncoming::from(listener);
     tokio::spawn(server::run(incoming, store, settings(Clock::Fixed(NOW)), async move {
         stopped.notified().await;
     }));

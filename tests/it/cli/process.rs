@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, ChildStderr, Command, Output, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use insta::assert_snapshot;
@@ -298,23 +298,30 @@ fn the_log_names_nobody() {
 }
 
 #[test]
-fn more_callers_than_allowed_wait_their_turn() {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+fn more_callers_than_allowed_are_told_so() {
+    // The preface of HTTP/2, and a call without a message: POST, http, its path and an authority.
+    let path = "/throughline.v1.CaseService/GetReaskRate";
+    let headers = [b"\x83\x86\x04\x28", path.as_bytes(), b"\x41\x01a"].concat();
+    let length = u8::try_from(headers.len()).unwrap();
+    let call = [&[0, 0, length, 1, 5, 0, 0, 0, 1], &headers[..]].concat();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let folder = world();
     let (mut server, address, _log) = serve(&folder, &["--max-connections", "1"]);
-    let mut answer = [0; 1];
     let mut first = TcpStream::connect(&address).unwrap();
-    first.write_all(PREFACE).unwrap();
-    first.read_exact(&mut answer).unwrap();
-
-    let mut second = TcpStream::connect(&address).unwrap();
-    second.write_all(PREFACE).unwrap();
-    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert!(second.read_exact(&mut answer).is_err(), "was answered beside the first");
+    first.write_all(&[&preface[..], &call].concat()).unwrap();
+    let mut head = [0; 9];
+    while head[3] != 1 {
+        first.read_exact(&mut head).unwrap();
+        first.read_exact(&mut vec![0; usize::from(head[1]) << 8 | usize::from(head[2])]).unwrap();
+    }
+    let customer = ["customer", "--phone", "+31612345678", "--server", &address];
+    let told = refused(&folder, &customer);
+    assert!(told.contains("the server has as many connections as it may"), "{told}");
     drop(first);
-    second.set_read_timeout(None).unwrap();
-    second.read_exact(&mut answer).unwrap();
-    drop(second);
+    let begun = Instant::now();
+    while !throughline(&folder, &customer).output().unwrap().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody comes in any more");
+    }
     server.stop();
 }
 

@@ -213,7 +213,8 @@ impl Secured {
         settings.callers = settings.callers.alone();
         settings.rules.clock = clock;
         let store = Store::open(&config.database, 4, clock).await.unwrap();
-        let (address, incoming) = listener::bind(config.listen, 64, tls).await.unwrap();
+        let (address, incoming) =
+            listener::bind(config.listen, serve::admission(&config), tls).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;

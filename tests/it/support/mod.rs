@@ -19,7 +19,7 @@ pub use folder::TempFolder;
 pub use life::Life;
 pub use log::Log;
 pub use rows::RowCounter;
-pub use server::{DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, settings};
+pub use server::{CONNECTION_LIMITS, DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, listen, settings};
 
 /// An empty database of one test.
 pub struct Database {

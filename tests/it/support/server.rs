@@ -1,8 +1,9 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use throughline::{
     api::{
         caller::{Actors, Caller, Callers, Registered, Scope},
+        connection::{Admission, ConnectionLimits},
         validate::Rules,
         watch::WatchBounds,
     },
@@ -19,6 +20,7 @@ use throughline::{
     store::Store,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{Database, Services, canary};
@@ -34,6 +36,10 @@ pub const DESK_TOKEN: &str = "the-token-of-the-desk";
 
 /// How many connections a server has to its database.
 const CONNECTIONS: u32 = 8;
+
+/// How many connections a server may have open, where a test does not care.
+pub const CONNECTION_LIMITS: ConnectionLimits =
+    ConnectionLimits { authenticated: 1024, per_caller: 512, unauthenticated: 64 };
 
 /// The largest message that a client of a test takes, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -116,6 +122,14 @@ fn callers() -> Callers {
     Callers::new(all)
 }
 
+/// Listens on any port of this machine, without TLS.
+pub async fn listen(
+    limits: ConnectionLimits,
+) -> (SocketAddr, ReceiverStream<io::Result<listener::Connection>>) {
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    listener::bind(any_port, Admission::new(limits), None).await.unwrap()
+}
+
 impl Server {
     /// Over a database, with a clock that stands still at [`NOW`].
     pub async fn start(database: &Database) -> Self {
@@ -137,8 +151,12 @@ impl Server {
 
     /// Over a store that is open.
     pub async fn start_over(store: Store, settings: Settings) -> Self {
-        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (address, incoming) = listener::bind(any_port, 1024, None).await.unwrap();
+        Self::start_within(store, settings, CONNECTION_LIMITS).await
+    }
+
+    /// Over a store that is open, with other limits of connections.
+    pub async fn start_within(store: Store, settings: Settings, limits: ConnectionLimits) -> Self {
+        let (address, incoming) = listen(limits).await;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
             // A test that has failed drops the other end, which is a stop too.

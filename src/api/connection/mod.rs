@@ -1,0 +1,93 @@
+//! The connection that a call came over, as far as its calls may steer it.
+
+mod admission;
+mod unauthenticated;
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
+
+use futures_util::task::AtomicWaker;
+
+use super::places::Full;
+
+pub use admission::{Admission, ConnectionCounts, ConnectionLimits, Permit};
+
+use admission::Ticket;
+
+/// Steers a connection from within one of its calls. Copies are of the same connection. The default
+/// is of a connection that no listener has let in, such as an in-memory pipe.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionHandle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    is_cut: AtomicBool,
+    /// The task that drives the connection.
+    driver: AtomicWaker,
+    is_authenticated: AtomicBool,
+    is_in_use: AtomicBool,
+    /// None where nobody counts the connection.
+    ticket: Option<Ticket>,
+}
+
+impl ConnectionHandle {
+    fn with(ticket: Ticket) -> Self {
+        Self(Arc::new(Shared { ticket: Some(ticket), ..Shared::default() }))
+    }
+
+    fn ticket(&self) -> Option<&Ticket> {
+        self.0.ticket.as_ref()
+    }
+
+    /// Ends the connection with all of its calls, without waiting for what was to go out.
+    pub fn cut(&self) {
+        self.0.is_cut.store(true, Ordering::Release);
+        self.0.driver.wake();
+    }
+
+    /// Ends once the connection is cut. For the one task that drives it.
+    pub async fn until_cut(&self) {
+        poll_fn(|context| {
+            self.0.driver.register(context.waker());
+            if self.0.is_cut.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// A known caller has called: from now on the connection has a place of that caller's. Of a
+    /// connection that carries several callers the first one counts.
+    pub fn authenticate(&self, caller: &str) -> Result<(), Full> {
+        if !self.is_authenticated() {
+            self.ticket().map_or(Ok(()), |ticket| ticket.authenticate(caller))?;
+            self.0.is_authenticated.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Whether a known caller has called over it.
+    pub fn is_authenticated(&self) -> bool {
+        self.0.is_authenticated.load(Ordering::Acquire)
+    }
+
+    /// Somebody has made a call that is anybody's to make, such as a load balancer that asks for
+    /// health. Such a connection may be silent in between, as long as nobody else needs its place.
+    pub fn set_in_use(&self) {
+        self.0.is_in_use.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may be silent.
+    pub fn may_idle(&self) -> bool {
+        self.is_authenticated() || self.0.is_in_use.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    fn is_of_one_connection(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}

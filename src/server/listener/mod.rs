@@ -1,0 +1,120 @@
+//! The listening socket. Whoever connects is let in at once and may have to leave soon: see
+//! [`Admission`].
+
+mod connection;
+mod descriptors;
+mod handshake;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    socket::{Socket, WRITE_TIMEOUT},
+    tls::Current,
+};
+use crate::{
+    api::connection::{Admission, ConnectionCounts, Permit},
+    summary,
+};
+
+pub use connection::Connection;
+pub use descriptors::fit_descriptors;
+
+/// How many connections the kernel holds until they are accepted: as many as its own usual bound.
+const BACKLOG: u32 = 4096;
+/// How many accepted connections wait for the server to take them.
+const ACCEPTED: usize = 64;
+/// How long to wait after a connection could not be accepted, as when the process has no file
+/// descriptor left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on an address. With `tls` connections speak it.
+pub async fn bind(
+    address: SocketAddr,
+    admission: Admission,
+    tls: Option<Current>,
+) -> io::Result<(SocketAddr, ReceiverStream<io::Result<Connection>>)> {
+    let listener = listen(address)?;
+    let address = listener.local_addr()?;
+    let (incoming, accepted) = mpsc::channel(ACCEPTED);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = accept(&listener, &admission, tls, &incoming) => {}
+            () = incoming.closed() => {}
+            () = summarise(&admission) => {}
+        }
+    });
+    Ok((address, ReceiverStream::new(accepted)))
+}
+
+/// Logs what became of connections, as far as somebody should know.
+async fn summarise(admission: &Admission) {
+    let totals = || [admission.counts().displaced];
+    summary::of_growth(totals, |[closed]| {
+        let ConnectionCounts { authenticated, unauthenticated, .. } = admission.counts();
+        tracing::warn!(
+            closed,
+            authenticated,
+            unauthenticated,
+            "connections over which no known caller had called were closed to make room for others"
+        );
+    })
+    .await;
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again has its port although connections of the one before linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts whatever comes, so that nobody waits in the kernel's queue without an answer.
+async fn accept(
+    listener: &TcpListener,
+    admission: &Admission,
+    tls: Option<Current>,
+    incoming: &mpsc::Sender<io::Result<Connection>>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let permit = admission.admit(from.ip());
+                let taken = take(stream, permit, tls.as_ref(), incoming).await;
+                if taken.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Passes a connection on. An error means that nobody takes any more.
+async fn take(
+    stream: TcpStream,
+    permit: Permit,
+    tls: Option<&Current>,
+    incoming: &mpsc::Sender<io::Result<Connection>>,
+) -> Result<(), ()> {
+    // Small answers would wait for the acknowledgement of the one before: 44 ms.
+    if stream.set_nodelay(true).is_err() {
+        // It has ended already.
+        return Ok(());
+    }
+    let socket = Socket::new(stream, WRITE_TIMEOUT);
+    if let Some(tls) = tls {
+        tokio::spawn(handshake::secure(socket, permit, tls.clone(), incoming.clone()));
+        return Ok(());
+    }
+    incoming.send(Ok(Connection::plain(socket, permit))).await.map_err(drop)
+}
