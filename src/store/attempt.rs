@@ -7,15 +7,15 @@ use tokio::time::timeout;
 
 use crate::{error::Error, incident};
 
-/// How long a transaction may take. The database's own limits end a statement earlier; this one is
-/// for a connection whose other side has vanished without a word. It is longer than the wait for a
-/// connection and a statement together, so that what it drops is a connection already lost.
+/// How long a transaction may take, with the wait for a connection. Each of its statements has a
+/// shorter bound.
 const BOUND: Duration = Duration::from_secs(45);
 /// How often a transaction that lost a race against another server is run again.
 pub const TRIES: usize = 8;
 
-/// Runs a transaction in a task of its own: one that is dropped half-way would leave its connection
-/// in a state that sqlx does not survive (issue 4393). [`Error::LostRace`] where it lost all races.
+/// Runs a transaction in a task of its own: a caller that goes away does not cost the connection,
+/// which is closed where a transaction is dropped half-way. [`Error::LostRace`] where it lost all
+/// races.
 pub async fn attempt<T, F>(write: impl Fn() -> F + Send + 'static) -> Result<T, Error>
 where
     T: Send + 'static,

@@ -10,7 +10,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    db::{Db, Tx},
+    db::{Db, Tx, on},
     dialect::SET_REVISIONS,
 };
 use crate::error::Error;
@@ -100,9 +100,10 @@ impl Batch {
             return Ok(());
         }
         match tx {
-            Tx::Postgres(tx) => self.write_postgres(tx).await,
-            Tx::Sqlite(tx) => self.write_sqlite(tx).await,
+            Tx::Postgres(tx) => on!(*tx, |c| self.write_postgres(c).await?),
+            Tx::Sqlite(tx) => on!(*tx, |c| self.write_sqlite(c).await?),
         }
+        Ok(())
     }
 
     /// Writes in a transaction of its own, with one message to the database where one statement
@@ -115,9 +116,13 @@ impl Batch {
         };
         let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
         match db {
-            Db::Postgres(pool) => self.write_postgres(&mut *pool.acquire().await?).await,
+            Db::Postgres(pool) => {
+                on!(pool.acquire().await?, |c| self.write_postgres(c).await?);
+                Ok(())
+            }
             Db::Sqlite { write, .. } if statements == 1 && self.inserts.iter().all(is_small) => {
-                self.write_sqlite(&mut *write.acquire().await?).await
+                on!(write.acquire().await?, |c| self.write_sqlite(c).await?);
+                Ok(())
             }
             Db::Sqlite { .. } => {
                 let mut tx = db.begin().await?;

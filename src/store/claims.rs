@@ -8,7 +8,7 @@ use super::{
     Store,
     bulk::{Batch, Column, Table},
     customer_search,
-    db::{Db, Tx, on_db, on_tx},
+    db::{Db, Tx, on, on_db, on_tx},
     dialect, person,
     record::Candidates,
     writes::{Item, Known, Writes},
@@ -300,26 +300,17 @@ impl Store {
         let begin = Position { occurred_at: Micros::MIN, entry_id: Uuid::nil() };
         let Position { occurred_at, entry_id } = after.unwrap_or(begin);
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = dialect::LIST_CLAIMS;
         let rows: Vec<ClaimColumns> = match &self.db {
             Db::Sqlite { read, .. } => {
-                sqlx::query_as(dialect::LIST_CLAIMS.sqlite)
-                    .bind(person::id_list(records))
-                    .bind(occurred_at)
-                    .bind(entry_id)
-                    .bind(include_ended)
-                    .bind(count)
-                    .fetch_all(read)
-                    .await?
+                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
+                let query = query.bind(occurred_at).bind(entry_id).bind(include_ended).bind(count);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Db::Postgres(pool) => {
-                sqlx::query_as(dialect::LIST_CLAIMS.postgres)
-                    .bind(records)
-                    .bind(occurred_at)
-                    .bind(entry_id)
-                    .bind(include_ended)
-                    .bind(count)
-                    .fetch_all(pool)
-                    .await?
+                let query = sqlx::query_as(sql.postgres).bind(records).bind(occurred_at);
+                let query = query.bind(entry_id).bind(include_ended).bind(count);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         };
         rows.into_iter().map(kept).collect()

@@ -14,9 +14,9 @@ use tokio::{
 
 use super::{
     Store,
-    db::{Db, on_db},
+    db::{Db, on, on_db},
 };
-use crate::{clock::Clock, error::Error, incident};
+use crate::{clock::Clock, error::Error, incident, model::Micros};
 
 pub(super) const BEAT: &str = "insert into heartbeats (id, at, padding) values (1, $1, $2) \
     on conflict (id) do update set at = excluded.at, padding = excluded.padding";
@@ -119,7 +119,7 @@ async fn probe(
     let probed = timeout(BOUND, async {
         let turn = Arc::clone(&vitals.turn).lock_owned().await;
         let (db, vitals) = (db.clone(), Arc::clone(vitals));
-        // A caller that has given up must not stop it half-way (sqlx issue 4393).
+        // A caller that has given up must not stop it half-way, which would cost the connection.
         let probe = async move {
             let _turn = turn;
             write(&db, &vitals, clock).await?;
@@ -143,19 +143,23 @@ async fn write(db: &Db, vitals: &Vitals, clock: Clock) -> Result<(), Error> {
         return Ok(());
     }
     let padding = vec![0_u8; if last.failed.is_some() { PADDING_BYTES } else { 0 }];
-    let written = match db {
-        Db::Sqlite { write, .. } => {
-            let beat = sqlx::query(BEAT).bind(clock.now()).bind(padding);
-            beat.execute(write).await.map(drop)
-        }
-        Db::Postgres(pool) => {
-            let beat = sqlx::query(BEAT).bind(clock.now()).bind(padding);
-            beat.execute(pool).await.map(drop)
-        }
-    };
-    let written = written.map_err(Error::from);
+    let written = beat(db, clock.now(), padding).await;
     vitals.note(&written);
     written
+}
+
+async fn beat(db: &Db, now: Micros, padding: Vec<u8>) -> Result<(), Error> {
+    match db {
+        Db::Sqlite { write, .. } => {
+            let beat = sqlx::query(BEAT).bind(now).bind(padding);
+            on!(write.acquire().await?, |c| beat.execute(c).await?);
+        }
+        Db::Postgres(pool) => {
+            let beat = sqlx::query(BEAT).bind(now).bind(padding);
+            on!(pool.acquire().await?, |c| beat.execute(c).await?);
+        }
+    }
+    Ok(())
 }
 
 async fn read(db: &Db) -> Result<(), Error> {

@@ -5,13 +5,15 @@
 //! release first adds (expand), and only a later one takes away what the one before still uses
 //! (contract), which raises [`OLDEST_PROGRAM`].
 
+use std::time::Duration;
+
 use sqlx::{
-    SqlSafeStr as _,
+    Connection as _, SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},
 };
 
 use super::{
-    db::{Db, on_db, on_tx},
+    db::{Db, on, on_db, on_tx},
     opening::OpenError,
     settings,
 };
@@ -66,6 +68,9 @@ const OLDEST_PROGRAM_KEY: &str = "oldest_program";
 pub(super) const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value where settings.value < excluded.value";
 
+/// How long all migrations may take together, and the wait for another server that runs them.
+const BOUND: Duration = Duration::from_secs(3600);
+
 /// Of SQLite alone.
 const HAS_TABLE: &str =
     "select exists (select 1 from sqlite_master where type = 'table' and name = $1)";
@@ -109,7 +114,9 @@ async fn raise(db: &Db, oldest: i64) -> Result<(), Error> {
 
 async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
     if let Db::Postgres(pool) = db {
-        return Ok(migrator(&POSTGRES).run(pool).await?);
+        let mut connection = pool.acquire().await?.bounded_by(BOUND);
+        on!(connection, |c| migrator(&POSTGRES).run_direct(None, c, false).await?);
+        return Ok(());
     }
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
         // Begun anew all the same: a lost disk is no reason to answer nobody.
@@ -125,16 +132,22 @@ async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
 
 async fn has_table(db: &Db, name: &str) -> Result<bool, Error> {
     let Db::Sqlite { write, .. } = db else { return Ok(false) };
-    Ok(sqlx::query_scalar(HAS_TABLE).bind(name).fetch_one(write).await?)
+    let query = sqlx::query_scalar(HAS_TABLE).bind(name);
+    Ok(on!(write.acquire().await?, |c| query.fetch_one(c).await?))
 }
 
 /// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second
 /// waits and finds nothing left to do.
 async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), Error> {
     let Db::Sqlite { write, .. } = db else { return Ok(()) };
-    let mut tx = write.begin_with("begin immediate").await?;
-    migrator(texts).run_direct(None, &mut *tx, false).await?;
-    Ok(tx.commit().await?)
+    let mut connection = write.acquire().await?.bounded_by(BOUND);
+    on!(connection, |c| {
+        // The migrator has transactions of its own within this one, so that sqlx is to know of it.
+        let mut tx = c.begin_with("begin immediate").await?;
+        migrator(texts).run_direct(None, &mut *tx, false).await?;
+        tx.commit().await?;
+    });
+    Ok(())
 }
 
 fn migrator(texts: &[Text]) -> Migrator {

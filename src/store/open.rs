@@ -3,11 +3,12 @@
 
 use std::{fs::OpenOptions, io, path::PathBuf};
 
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::{
     audit, database_id,
-    db::{Db, on_db},
+    db::{Db, Pool, on, on_db},
     dialect::Twin,
     files::{self, Files, Held, Missing, StoreLock},
     migrate,
@@ -129,12 +130,17 @@ impl Connecting<'_> {
         migrate::migrate(db, audit).await?;
         for db in [db, audit] {
             if let Db::Sqlite { write, .. } = db {
-                files::name_page(&mut *write.acquire().await.map_err(Error::from)?).await?;
+                name_page(write).await?;
             }
         }
         let new = self.clock.random_id();
         database_id::agree(db, audit, self.files.as_ref(), new).await
     }
+}
+
+async fn name_page(pool: &Pool<SqliteConnection>) -> Result<(), Error> {
+    on!(pool.acquire().await?, |c| files::name_page(c).await?);
+    Ok(())
 }
 
 async fn has_tables(db: &Db) -> Result<bool, Error> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    db::{Db, Tx, json},
+    db::{Db, Tx, json, on},
     dialect::{self, Twin},
     erasure,
     writes::{CustomerRow, Held, held, read_profile},
@@ -197,9 +197,13 @@ impl Store {
     ) -> Result<Vec<T>, Error> {
         Ok(match &self.db {
             Db::Sqlite { read, .. } => {
-                sqlx::query_as(sql.sqlite).bind(id_list(ids)).fetch_all(read).await?
+                let query = sqlx::query_as(sql.sqlite).bind(id_list(ids));
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
-            Db::Postgres(pool) => sqlx::query_as(sql.postgres).bind(ids).fetch_all(pool).await?,
+            Db::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(ids);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     attempt::{attempt, lost},
     case,
     change::{Change, earlier},
-    db::{Db, Tx, json, on_db, on_tx},
+    db::{Db, Tx, json, on, on_db, on_tx},
     dialect, payload, person,
     told::{self, Scene, Told},
     writes::Held,
@@ -216,11 +216,12 @@ impl Store {
             Db::Sqlite { read, .. } => {
                 let query = sqlx::query_as(sql.sqlite).bind(person::id_list(&records));
                 let query = query.bind(ends_behind).bind(after.0).bind(after.1).bind(count);
-                query.fetch_all(read).await?
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Db::Postgres(pool) => {
                 let query = sqlx::query_as(sql.postgres).bind(&records).bind(ends_behind);
-                query.bind(after.0).bind(after.1).bind(count).fetch_all(pool).await?
+                let query = query.bind(after.0).bind(after.1).bind(count);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         };
         let quotes = rows.iter().map(|(content,)| read(content)).collect::<Result<_, _>>()?;
@@ -262,13 +263,14 @@ impl Store {
             Db::Sqlite { read, .. } => {
                 let pairs = pairs.map(|(record, sku)| [record.simple().to_string(), sku.clone()]);
                 let query = sqlx::query_as(sql.sqlite).bind(json(pairs)).bind(ended_after);
-                query.fetch_all(read).await?
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Db::Postgres(pool) => {
                 let (records, skus): (Vec<Uuid>, Vec<String>) =
                     pairs.map(|(record, sku)| (*record, sku.clone())).unzip();
                 let query = sqlx::query_as(sql.postgres).bind(records).bind(ended_after);
-                query.bind(skus).fetch_all(pool).await?
+                let query = query.bind(skus);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         };
         rows.iter().map(|(content,)| read(content)).collect()

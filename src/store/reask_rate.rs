@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Store,
     bulk::{Batch, Column, Table},
-    db::{Db, on_db},
+    db::{Db, on, on_db},
     dialect, person,
 };
 use crate::{
@@ -127,11 +127,13 @@ impl Store {
         Ok(match &self.db {
             Db::Sqlite { read, .. } => {
                 let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
-                query.bind(from).bind(before).fetch_all(read).await?
+                let query = query.bind(from).bind(before);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Db::Postgres(pool) => {
                 let query = sqlx::query_as(sql.postgres).bind(records);
-                query.bind(from).bind(before).fetch_all(pool).await?
+                let query = query.bind(from).bind(before);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         })
     }

@@ -3,7 +3,7 @@
 //! disk.
 //!
 //! The transactions run in tasks of their own: a caller that goes away does not stop its write
-//! half-way, which sqlx would not survive (issue 4393).
+//! half-way, which would cost the connection.
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ use crate::{
     model::{Match, Reading},
     store::{
         Store,
-        db::{Db, json, on_db},
+        db::{Db, json, on, on_db},
     },
     story::customer_search::{nearest, query_keys},
 };
@@ -230,7 +230,8 @@ impl Store {
         let found: Vec<Option<Vec<u8>>> = match &self.db {
             Db::Sqlite { read, .. } => {
                 let list = json(ranges.into_iter().map(|(word, from, to)| [word, from, to]));
-                sqlx::query_scalar(text).bind(list).fetch_all(read).await?
+                let query = sqlx::query_scalar(text).bind(list);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Db::Postgres(pool) => {
                 let mut columns: [Vec<String>; 3] = Default::default();
@@ -241,7 +242,7 @@ impl Store {
                 }
                 let [words, from, to] = columns;
                 let query = sqlx::query_scalar(text).bind(words).bind(from).bind(to);
-                query.fetch_all(pool).await?
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         };
         Ok(found.into_iter().map(packed::ids).collect())

@@ -9,7 +9,7 @@ use crate::{
         Store,
         attempt::attempt,
         bulk::Column,
-        db::{Tx, on_db},
+        db::{Tx, on, on_db},
         dialect::Twin,
     },
     story::customer_search::index_keys,
@@ -79,7 +79,7 @@ async fn remove(store: &Store, words: &[String]) -> Result<(), Error> {
     let mut tx = store.db.begin().await?;
     if let Tx::Postgres(tx) = &mut tx {
         for text in LOCK_WORDS {
-            sqlx::query(text).execute(&mut **tx).await?;
+            on!(*tx, |c| sqlx::query(text).execute(c).await?);
         }
     }
     let removed: Vec<(String,)> = tx.by_texts(REMOVE_UNUSED, words).await?;

@@ -12,7 +12,7 @@ use crate::{
         Store,
         attempt::attempt,
         customer_search::Unused,
-        db::{Db, Tx, on_db, on_tx},
+        db::{Db, Tx, on, on_db, on_tx},
     },
 };
 
@@ -129,12 +129,15 @@ impl Store {
             async move {
                 let mut tx = store.db.begin().await?;
                 let Tx::Sqlite(inner) = &mut tx else { return Ok(false) };
-                let before: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut **inner).await?;
-                sqlx::query(MERGE_WORDS).bind(pages).execute(&mut **inner).await?;
-                let after: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut **inner).await?;
+                let merged = on!(*inner, |c| {
+                    let before: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut *c).await?;
+                    sqlx::query(MERGE_WORDS).bind(pages).execute(&mut *c).await?;
+                    let after: i64 = sqlx::query_scalar(CHANGES).fetch_one(c).await?;
+                    after - before
+                });
                 tx.commit().await?;
                 // The statement itself counts as one.
-                Ok(after - before > 1)
+                Ok(merged > 1)
             }
         })
         .await
@@ -148,7 +151,9 @@ impl Store {
             async move {
                 let Db::Sqlite { write, .. } = &store.db else { return Ok(()) };
                 let (busy, _, _): (i64, i64, i64) =
-                    sqlx::query_as(CHECKPOINT).fetch_one(write).await?;
+                    on!(write.acquire().await?, |c| sqlx::query_as(CHECKPOINT)
+                        .fetch_one(c)
+                        .await?);
                 let busy = busy != 0;
                 if busy {
                     return Err(Error::Unavailable("the log is being read".to_owned()));

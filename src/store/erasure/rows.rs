@@ -13,7 +13,7 @@ use crate::{
     store::{
         bulk::{Batch, Column},
         customer_search,
-        db::Tx,
+        db::{Tx, on},
         dialect::{Kind, Twin},
         matching,
         person::id_list,
@@ -220,10 +220,11 @@ pub(super) async fn remove_by_ids(
         let rows = match &mut *tx {
             Tx::Sqlite(tx) => {
                 let query = sqlx::query(text).bind(id_list(ids));
-                query.execute(&mut **tx).await?.rows_affected()
+                on!(*tx, |c| query.execute(c).await?).rows_affected()
             }
             Tx::Postgres(tx) => {
-                sqlx::query(text).bind(ids).execute(&mut **tx).await?.rows_affected()
+                let query = sqlx::query(text).bind(ids);
+                on!(*tx, |c| query.execute(c).await?).rows_affected()
             }
         };
         *removed.entry(table).or_default() += i64::try_from(rows).unwrap_or(i64::MAX);
@@ -246,11 +247,11 @@ async fn remove_words(tx: &mut Tx, ids: &[Uuid]) -> Result<i64, Error> {
     let rows = match &mut *tx {
         Tx::Sqlite(tx) => {
             let query = sqlx::query(REMOVE_WORDS.sqlite).bind(words.join(" OR "));
-            query.execute(&mut **tx).await?.rows_affected()
+            on!(*tx, |c| query.execute(c).await?).rows_affected()
         }
         Tx::Postgres(tx) => {
             let query = sqlx::query(REMOVE_WORDS.postgres).bind(words.join(" | "));
-            query.execute(&mut **tx).await?.rows_affected()
+            on!(*tx, |c| query.execute(c).await?).rows_affected()
         }
     };
     Ok(i64::try_from(rows).unwrap_or(i64::MAX))

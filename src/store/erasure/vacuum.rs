@@ -1,16 +1,24 @@
 //! Writes the whole database anew, so that free space holds nothing of what was deleted.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use crate::{
     error::Error,
-    store::{Store, db::Db},
+    store::{
+        Store,
+        db::{Db, on},
+    },
 };
 
 const TABLES: &str = "select quote_ident(tablename) from pg_tables \
     where schemaname = current_schema() order by tablename";
 /// No statement of these may be stopped half-way by the limits of calls.
 const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0";
+const WITH_LIMITS: &str = "reset statement_timeout; reset lock_timeout";
+/// How long all of it may take.
+const BOUND: Duration = Duration::from_secs(24 * 3600);
 /// What `analyze` has learnt of the values before, which are values.
 const VACUUM_STATISTICS: &str = "vacuum full pg_catalog.pg_statistic";
 
@@ -28,31 +36,34 @@ impl Store {
         let task = tokio::spawn(async move {
             match &store.db {
                 Db::Sqlite { write, .. } => {
-                    let mut connection = write.acquire().await?;
-                    connection.execute("vacuum").await?;
+                    let mut connection = write.acquire().await?.bounded_by(BOUND);
+                    on!(connection, |c| c.execute("vacuum").await?);
                     drop(connection);
                     store.checkpoint().await
                 }
                 Db::Postgres(pool) => {
-                    // It leaves the pool, since it has other settings.
-                    let mut connection = pool.acquire().await?.detach();
-                    connection.execute(WITHOUT_LIMITS).await?;
-                    let tables: Vec<String> =
-                        sqlx::query_scalar(TABLES).fetch_all(&mut connection).await?;
-                    if let Err(error) = connection.execute(FORGET_STATISTICS).await {
-                        let error = Error::from(error);
-                        tracing::warn!(%error, "statistics of empty tables keep what they hold");
-                    }
-                    for table in tables {
-                        let text = format!("vacuum (full, analyze) {table}");
-                        connection.execute(AssertSqlSafe(text)).await?;
-                    }
-                    connection.execute(VACUUM_STATISTICS).await?;
-                    connection.close().await?;
+                    let mut connection = pool.acquire().await?.bounded_by(BOUND);
+                    on!(connection, |c| vacuum_postgres(c).await?);
                     Ok(())
                 }
             }
         });
         task.await.map_err(|_| Error::Internal("a vacuum failed".to_owned()))?
     }
+}
+
+async fn vacuum_postgres(connection: &mut PgConnection) -> Result<(), Error> {
+    connection.execute(WITHOUT_LIMITS).await?;
+    let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut *connection).await?;
+    if let Err(error) = connection.execute(FORGET_STATISTICS).await {
+        let error = Error::from(error);
+        tracing::warn!(%error, "statistics of empty tables keep what they hold");
+    }
+    for table in tables {
+        let text = format!("vacuum (full, analyze) {table}");
+        connection.execute(AssertSqlSafe(text)).await?;
+    }
+    connection.execute(VACUUM_STATISTICS).await?;
+    connection.execute(WITH_LIMITS).await?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     store::{
         bulk::Column,
-        db::{Db, Row, Tx},
+        db::{Db, Row, Tx, on},
         dialect::Twin,
     },
 };
@@ -35,10 +35,12 @@ impl Db {
         }
         Ok(match self {
             Self::Sqlite { read, .. } => {
-                sqlx::query_as(sql.sqlite).bind(json_rows(&columns)).fetch_all(read).await?
+                let query = sqlx::query_as(sql.sqlite).bind(json_rows(&columns));
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
             Self::Postgres(pool) => {
-                bind_arrays!(sqlx::query_as(sql.postgres), columns).fetch_all(pool).await?
+                let query = bind_arrays!(sqlx::query_as(sql.postgres), columns);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
             }
         })
     }
@@ -53,11 +55,11 @@ impl Tx {
         let rows = match self {
             Self::Sqlite(tx) => {
                 let query = sqlx::query(sql.sqlite).bind(json_rows(&columns));
-                query.execute(&mut **tx).await?.rows_affected()
+                on!(*tx, |c| query.execute(c).await?).rows_affected()
             }
             Self::Postgres(tx) => {
                 let query = bind_arrays!(sqlx::query(sql.postgres), columns);
-                query.execute(&mut **tx).await?.rows_affected()
+                on!(*tx, |c| query.execute(c).await?).rows_affected()
             }
         };
         Ok(i64::try_from(rows).unwrap_or(i64::MAX))

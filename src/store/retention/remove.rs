@@ -13,7 +13,7 @@ use crate::{
     store::{
         bulk::Batch,
         case_pass,
-        db::{Tx, on_tx},
+        db::{Tx, on, on_tx},
         dialect::Twin,
         payload, purchase, reask_rate,
         search::customer_word,
@@ -110,11 +110,11 @@ async fn remove_entry(tx: &mut Tx, record: Uuid, entry: &Due) -> Result<Vec<Stri
     match &mut *tx {
         Tx::Sqlite(tx) => {
             let query = sqlx::query(WORDS.sqlite).bind(word).bind(record).bind(at).bind(id);
-            query.execute(&mut **tx).await?;
+            on!(*tx, |c| query.execute(c).await?);
         }
         Tx::Postgres(tx) => {
             let query = sqlx::query(WORDS.postgres).bind(word).bind(record).bind(at).bind(id);
-            query.execute(&mut **tx).await?;
+            on!(*tx, |c| query.execute(c).await?);
         }
     }
     Ok(on_tx!(tx, |c| {

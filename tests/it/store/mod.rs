@@ -4,6 +4,7 @@ mod cancelled;
 mod case_passes;
 mod customer_search;
 mod each;
+mod failed_write;
 mod files;
 mod matching;
 mod oracle;

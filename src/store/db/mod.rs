@@ -1,0 +1,232 @@
+//! The two databases behind one enum: pools, transactions, and what their errors mean.
+
+mod fault;
+mod pool;
+mod pooled;
+mod postgres;
+mod sqlite;
+mod tx;
+
+use sqlx::{FromRow, PgConnection, SqliteConnection, postgres::PgRow, sqlite::SqliteRow};
+use uuid::Uuid;
+
+pub use pool::Pool;
+pub use tx::Tx;
+
+use super::dialect::{Kind, Twin};
+use crate::{error::Error, model::Micros};
+
+/// The pools of one database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// SQLite has one writer: a pool of one connection for it, so that writers queue here and not
+    /// in a busy loop.
+    Sqlite {
+        read: Pool<SqliteConnection>,
+        write: Pool<SqliteConnection>,
+    },
+    Postgres(Pool<PgConnection>),
+}
+
+/// Runs statements on a connection in use: `on!(connection, |c| query.fetch_all(c).await?)`.
+macro_rules! on {
+    ($pooled:expr, |$c:ident| $run:expr) => {{
+        let pooled = &mut $pooled;
+        let (connection, usage) = pooled.parts()?;
+        let statements = async {
+            let $c = connection;
+            let done = $run;
+            Ok::<_, $crate::error::Error>(done)
+        };
+        usage.over(statements).await?
+    }};
+}
+
+/// Runs the same statements on the database at hand, outside of a transaction.
+macro_rules! on_db {
+    ($db:expr, |$c:ident| $run:expr) => {
+        match $db {
+            $crate::store::db::Db::Sqlite { read, .. } => {
+                $crate::store::db::on!(read.acquire().await?, |$c| $run)
+            }
+            $crate::store::db::Db::Postgres(pool) => {
+                $crate::store::db::on!(pool.acquire().await?, |$c| $run)
+            }
+        }
+    };
+}
+
+/// Runs the same statements within a transaction.
+macro_rules! on_tx {
+    ($tx:expr, |$c:ident| $run:expr) => {
+        match $tx {
+            $crate::store::db::Tx::Sqlite(tx) => $crate::store::db::on!(*tx, |$c| $run),
+            $crate::store::db::Tx::Postgres(tx) => $crate::store::db::on!(*tx, |$c| $run),
+        }
+    };
+}
+
+pub(super) use {on, on_db, on_tx};
+
+impl Db {
+    /// Opens `sqlite:FILE` or `postgres://...` with at most so many connections.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            sqlite::open(file.strip_prefix("//").unwrap_or(file), connections).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            postgres::open(url, connections).await
+        } else {
+            Err(Error::invalid("database", "must begin with sqlite: or postgres://"))
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite { .. } => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// Begins a write transaction.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Sqlite { write, .. } => {
+                let mut connection = write.acquire().await?;
+                connection.begin("begin immediate").await?;
+                Ok(Tx::Sqlite(connection))
+            }
+            Self::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.begin("begin").await?;
+                Ok(Tx::Postgres(connection))
+            }
+        }
+    }
+
+    /// The rows of some ids, by one statement.
+    pub async fn by_ids<T: Row>(&self, sql: Twin, ids: &[Uuid]) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(ids.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(ids);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// The rows of some texts, by one statement.
+    pub async fn by_texts<T: Row>(&self, sql: Twin, texts: &[String]) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(texts.iter().map(|text| [text.clone()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(texts);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// A page of the rows of some records: $1 the records, $2 whether the open ones alone, $3 and
+    /// $4 behind what, $5 how many.
+    pub async fn page_of_records<T: Row>(
+        &self,
+        sql: Twin,
+        records: &[Uuid],
+        open_only: bool,
+        (at, id): (Micros, Uuid),
+        count: i64,
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list).bind(open_only);
+                let query = query.bind(at).bind(id).bind(count);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records).bind(open_only);
+                let query = query.bind(at).bind(id).bind(count);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// The rows of some pairs of texts, by one statement.
+    pub async fn by_pairs<T: Row>(
+        &self,
+        sql: Twin,
+        pairs: &[(String, String)],
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(pairs.iter().map(|(a, b)| [a.clone(), b.clone()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Self::Postgres(pool) => {
+                let (a, b): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+                let query = sqlx::query_as(sql.postgres).bind(a).bind(b);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// The rows of some records under a key: $1 the records, $2 and $3 its kind and the key, $4
+    /// how many.
+    pub async fn by_key_of_records<T: Row>(
+        &self,
+        sql: Twin,
+        records: &[Uuid],
+        (kind, key): (&str, &str),
+        count: i64,
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => {
+                let list = json(records.iter().map(|id| [id.simple().to_string()]));
+                let query = sqlx::query_as(sql.sqlite).bind(list).bind(kind).bind(key);
+                let query = query.bind(count);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records).bind(kind).bind(key);
+                let query = query.bind(count);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// Waits for the connections in use and closes all.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A row that both databases can give.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Row for T
+where
+    T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    T: for<'r> FromRow<'r, PgRow>,
+{
+}
+
+/// A list as SQLite takes it: JSON, since it has no arrays.
+pub(super) fn json<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<serde_json::Value> = rows
+        .map(|row| serde_json::Value::Array(row.into_iter().map(Into::into).collect()))
+        .collect();
+    serde_json::Value::Array(rows).to_string()
+}

@@ -1,0 +1,212 @@
+//! The connections of one database. sqlx has a pool too: it asks a connection that is given back
+//! whether it is well, with a round trip and without a bound.
+
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::Connection;
+use tokio::{
+    runtime::Handle,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::pooled::Pooled;
+use crate::error::Error;
+
+/// How long a caller waits for one of the connections.
+const WAIT: Duration = Duration::from_secs(10);
+/// How long a connection is given to say goodbye.
+const CLOSE: Duration = Duration::from_secs(2);
+/// A connection that has been idle for so long is checked before its next use.
+const RESTED: Duration = Duration::from_secs(15);
+/// How long that check may take.
+const CHECK: Duration = Duration::from_secs(1);
+/// A connection that has been idle for so long, or is so old, is closed: what it has cached is
+/// freed, here and in the database.
+const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// For so long after an attempt to connect has failed others are refused at once.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// What the pool has to know of a kind of connection.
+pub trait Connect: Connection + Sized + Sync + 'static {
+    /// Where connections lead.
+    type Target: Send + Sync + 'static;
+
+    /// How long the pool waits for the end of a statement that its caller has given up.
+    const DRAIN: Duration;
+
+    /// Opens a connection, within a bound.
+    fn open(target: &Self::Target) -> impl Future<Output = Result<Self, Error>> + Send;
+
+    /// Whether a connection still leads where it should.
+    fn check(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Runs a statement without parameters or rows.
+    fn command(
+        &mut self,
+        statement: &'static str,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// The connections of one database, at most so many at the same time.
+pub struct Pool<C: Connect>(pub(super) Arc<Inner<C>>);
+
+pub(super) struct Inner<C: Connect> {
+    target: C::Target,
+    size: u32,
+    permits: Arc<Semaphore>,
+    shared: Mutex<Shared<C>>,
+    is_closed: AtomicBool,
+}
+
+struct Shared<C> {
+    /// The one that was used last is used next: its caches are warm.
+    idle: Vec<Idle<C>>,
+    /// When a connection failed last: those that have been idle since before are checked.
+    suspected_at: Option<Instant>,
+    /// The last attempt to connect, where it failed.
+    refused: Option<(Instant, Error)>,
+}
+
+struct Idle<C> {
+    connection: C,
+    opened_at: Instant,
+    since: Instant,
+}
+
+impl<C: Connect> Clone for Pool<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Connect> fmt::Debug for Pool<C> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Pool").field("size", &self.0.size).finish_non_exhaustive()
+    }
+}
+
+impl<C: Connect> Pool<C> {
+    /// A pool of at most `size` connections, with none yet.
+    pub fn new(target: C::Target, size: u32) -> Self {
+        let shared = Shared { idle: Vec::new(), suspected_at: None, refused: None };
+        Self(Arc::new(Inner {
+            target,
+            size,
+            permits: Arc::new(Semaphore::new(size as usize)),
+            shared: Mutex::new(shared),
+            is_closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// A connection, once one is free. Fails at once where the database was just found to be away.
+    pub async fn acquire(&self) -> Result<Pooled<C>, Error> {
+        let waited = timeout(WAIT, Arc::clone(&self.0.permits).acquire_owned()).await;
+        let permit = waited.map_err(|_| unavailable("no connection became free in time"))?;
+        let permit = permit.map_err(|_| closed())?;
+        if self.0.is_closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let (connection, opened_at) = match self.0.trusted().await {
+            Some(idle) => (idle.connection, idle.opened_at),
+            None => (self.0.connect().await?, Instant::now()),
+        };
+        Ok(Pooled::new(connection, opened_at, self.clone(), permit))
+    }
+
+    /// Waits for the connections in use and closes all.
+    pub async fn close(&self) {
+        self.0.is_closed.store(true, Ordering::Release);
+        let _all = self.0.permits.acquire_many(self.0.size).await;
+        let idle = mem::take(&mut self.0.lock().idle);
+        for idle in idle {
+            close(idle.connection).await;
+        }
+    }
+}
+
+impl<C: Connect> Inner<C> {
+    fn lock(&self) -> MutexGuard<'_, Shared<C>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle connection that can be used.
+    async fn trusted(&self) -> Option<Idle<C>> {
+        loop {
+            let (mut idle, is_trusted) = self.pop()?;
+            if is_trusted || matches!(timeout(CHECK, idle.connection.check()).await, Ok(Ok(()))) {
+                return Some(idle);
+            }
+            // Those beside it lead where it leads.
+            let others = mem::take(&mut self.lock().idle);
+            others.into_iter().chain([idle]).for_each(|idle| discard(idle.connection));
+        }
+    }
+
+    /// The idle connection that was used last, and whether it can be used without a check.
+    fn pop(&self) -> Option<(Idle<C>, bool)> {
+        let mut shared = self.lock();
+        let idle = shared.idle.pop()?;
+        let is_suspected = shared.suspected_at.is_some_and(|suspected| idle.since <= suspected);
+        let is_trusted = !is_suspected && idle.since.elapsed() < RESTED;
+        Some((idle, is_trusted))
+    }
+
+    pub(super) fn push(&self, connection: C, opened_at: Instant) {
+        let mut shared = self.lock();
+        shared.idle.push(Idle { connection, opened_at, since: Instant::now() });
+        let is_old = |idle: &mut Idle<C>| {
+            idle.since.elapsed() > MAX_IDLE || idle.opened_at.elapsed() > MAX_AGE
+        };
+        let old: Vec<_> = shared.idle.extract_if(.., is_old).collect();
+        drop(shared);
+        old.into_iter().for_each(|idle| discard(idle.connection));
+    }
+
+    /// Something is wrong: what is idle is checked before its next use.
+    pub(super) fn suspect(&self) {
+        self.lock().suspected_at = Some(Instant::now());
+    }
+
+    async fn connect(&self) -> Result<C, Error> {
+        if let Some((at, error)) = &self.lock().refused
+            && at.elapsed() < RETRY
+        {
+            return Err(error.clone());
+        }
+        let opened = C::open(&self.target).await;
+        let refused = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        self.lock().refused = refused;
+        opened
+    }
+}
+
+pub(super) async fn close<C: Connect>(connection: C) {
+    // It is gone either way.
+    let _ = timeout(CLOSE, connection.close()).await;
+}
+
+/// Closes a connection that nobody waits for.
+fn discard<C: Connect>(connection: C) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(close(connection));
+    }
+}
+
+pub(super) fn unavailable(cause: &str) -> Error {
+    Error::Unavailable(cause.to_owned())
+}
+
+pub(super) fn closed() -> Error {
+    unavailable("the store is closed")
+}

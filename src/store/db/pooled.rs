@@ -1,0 +1,271 @@
+//! A connection in use. Each use has a bound, and a connection serves the next caller only where it
+//! is known what state it is in.
+
+use std::{future::Future, mem, time::Duration};
+
+use tokio::{
+    runtime::Handle,
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout},
+};
+
+use super::pool::{Connect, Pool, close, closed, unavailable};
+use crate::error::Error;
+
+/// How long one statement may take. The limits of the database itself are shorter.
+const STATEMENT: Duration = Duration::from_secs(35);
+/// How long a rollback may take that nobody waits for.
+const ROLLBACK: Duration = Duration::from_secs(2);
+
+/// What is known of a connection in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing is under way.
+    Ready,
+    /// Statements outside of a transaction are under way.
+    Running,
+    /// A transaction is open, and all of its statements have succeeded.
+    Open,
+    /// A transaction is open that has lost a race: all that is left is to roll it back.
+    Lost,
+    /// A statement of a transaction is under way, or a statement has failed.
+    Unknown,
+}
+
+/// A connection in use. Dropped, it goes back to the pool where it is as it was: a transaction is
+/// rolled back first, and the end of a statement that was given up is waited for. It is closed
+/// where that fails, and where a statement has failed.
+pub struct Pooled<C: Connect> {
+    /// Nothing once it is dropped.
+    connection: Option<C>,
+    opened_at: Instant,
+    usage: Usage<C>,
+    /// Given back last.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What becomes of a connection in use.
+pub struct Usage<C: Connect> {
+    pool: Pool<C>,
+    state: State,
+    bound: Duration,
+}
+
+impl<C: Connect> Pooled<C> {
+    pub(super) fn new(
+        connection: C,
+        opened_at: Instant,
+        pool: Pool<C>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let usage = Usage { pool, state: State::Ready, bound: STATEMENT };
+        Self { connection: Some(connection), opened_at, usage, permit: Some(permit) }
+    }
+
+    /// Gives each use of the connection another bound.
+    pub fn bounded_by(mut self, bound: Duration) -> Self {
+        self.usage.bound = bound;
+        self
+    }
+
+    /// The connection, and what its use is to be run in.
+    pub fn parts(&mut self) -> Result<(&mut C, &mut Usage<C>), Error> {
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
+        Ok((connection, &mut self.usage))
+    }
+
+    /// Begins a transaction. sqlx does not count it: SQLite ends a transaction by itself after some
+    /// errors, and sqlx would go on to take the connection for one within it.
+    pub async fn begin(&mut self, statement: &'static str) -> Result<(), Error> {
+        let (connection, usage) = self.parts()?;
+        usage.run(State::Unknown, State::Open, connection.command(statement)).await
+    }
+
+    /// Commits the transaction.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        let (connection, usage) = self.parts()?;
+        match usage.state {
+            State::Open => {}
+            State::Lost => return Err(Error::LostRace),
+            // PostgreSQL would roll back and not say so.
+            _ => return Err(Error::Internal("a commit after a failed statement".to_owned())),
+        }
+        usage.run(State::Unknown, State::Ready, connection.command("commit")).await
+    }
+}
+
+impl<C: Connect> Usage<C> {
+    /// Runs statements of the connection that this belongs to.
+    pub async fn over<T>(
+        &mut self,
+        statements: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let meanwhile = if self.state == State::Ready { State::Running } else { State::Unknown };
+        self.run(meanwhile, self.state, statements).await
+    }
+
+    /// Runs statements that put the connection into another state.
+    async fn run<T>(
+        &mut self,
+        meanwhile: State,
+        afterwards: State,
+        statements: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let before = mem::replace(&mut self.state, meanwhile);
+        let result = timeout(self.bound, statements).await;
+        let result = result.unwrap_or_else(|_| Err(unavailable("a statement got no answer")));
+        self.state = match &result {
+            Ok(_) => afterwards,
+            Err(Error::LostRace) if meanwhile == State::Running => State::Ready,
+            Err(Error::LostRace) if before != State::Unknown => State::Lost,
+            Err(_) => {
+                self.pool.0.suspect();
+                State::Unknown
+            }
+        };
+        result
+    }
+}
+
+impl<C: Connect> Drop for Pooled<C> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.usage.state == State::Ready {
+            return self.usage.pool.0.push(connection, self.opened_at);
+        }
+        // There is no runtime any more where a process ends.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (pool, opened_at) = (self.usage.pool.clone(), self.opened_at);
+        let (state, permit) = (self.usage.state, self.permit.take());
+        runtime.spawn(async move {
+            if let Some(connection) = settled(connection, state).await {
+                pool.0.push(connection, opened_at);
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// The connection in a state that is known, or nothing where it had to be closed.
+async fn settled<C: Connect>(mut connection: C, state: State) -> Option<C> {
+    let is_settled = match state {
+        State::Ready => true,
+        State::Running => matches!(timeout(C::DRAIN, connection.ping()).await, Ok(Ok(()))),
+        State::Open | State::Lost => {
+            matches!(timeout(ROLLBACK, connection.command("rollback")).await, Ok(Ok(())))
+        }
+        State::Unknown => false,
+    };
+    if is_settled {
+        return Some(connection);
+    }
+    close(connection).await;
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+    use crate::{
+        error::Error,
+        store::db::{on, pool::Pool},
+    };
+
+    const SLOW: &str = "with recursive n(i) as (select 1 union all select i + 1 from n \
+        where i < 3000000) select max(i) from n";
+    /// SQLite ends the transaction by itself, as it does where a disk is full.
+    const BREAK: &str = "create trigger broken before insert on kept when new.n = 2 \
+        begin select raise(rollback, 'broken'); end";
+
+    /// A pool of one connection. Each has a database of its own, in memory: whoever finds the table
+    /// has the first one.
+    async fn pool() -> Result<Pool<SqliteConnection>, Error> {
+        let options = SqliteConnectOptions::new().filename(":memory:");
+        let pool = Pool::<SqliteConnection>::new(options, 1);
+        on!(pool.acquire().await?, |c| c.execute("create table kept (n unique)").await?);
+        on!(pool.acquire().await?, |c| c.execute(BREAK).await?);
+        Ok(pool)
+    }
+
+    /// The rows that are there, where the first connection is.
+    async fn rows(pool: &Pool<SqliteConnection>) -> Result<i64, Error> {
+        let count = sqlx::query_scalar("select count(*) from kept");
+        Ok(on!(pool.acquire().await?, |c| count.fetch_one(c).await?))
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_not_committed_is_rolled_back() -> Result<(), Error> {
+        let pool = pool().await?;
+        let mut tx = pool.acquire().await?;
+        tx.begin("begin").await?;
+        on!(tx, |c| c.execute("insert into kept values (1)").await?);
+        drop(tx);
+        assert_eq!(rows(&pool).await, Ok(0));
+
+        let mut tx = pool.acquire().await?;
+        tx.begin("begin").await?;
+        on!(tx, |c| c.execute("insert into kept values (1)").await?);
+        tx.commit().await?;
+        assert_eq!(rows(&pool).await, Ok(1));
+        Ok(())
+    }
+
+    async fn insert_twice(pool: &Pool<SqliteConnection>) -> Result<(), Error> {
+        let mut tx = pool.acquire().await?;
+        tx.begin("begin").await?;
+        on!(tx, |c| c.execute("insert into kept values (1), (1)").await?);
+        tx.commit().await
+    }
+
+    #[tokio::test]
+    async fn a_lost_race_does_not_cost_the_connection() -> Result<(), Error> {
+        let pool = pool().await?;
+        assert_eq!(insert_twice(&pool).await, Err(Error::LostRace));
+        assert_eq!(rows(&pool).await, Ok(0));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_failed_statement_costs_the_connection() -> Result<(), Error> {
+        let pool = pool().await?;
+        let mut tx = pool.acquire().await?;
+        tx.begin("begin").await?;
+        let insert = async {
+            on!(tx, |c| c.execute("insert into kept values (2)").await?);
+            Ok::<_, Error>(())
+        };
+        assert!(matches!(insert.await, Err(Error::Internal(_))));
+        // Whoever goes on all the same is not told that it was committed.
+        assert!(matches!(tx.commit().await, Err(Error::Internal(_))));
+        assert!(matches!(rows(&pool).await, Err(Error::Internal(_))), "it is used again");
+
+        let mut tx = pool.acquire().await?;
+        tx.begin("begin").await?;
+        tx.commit().await
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_is_given_up_is_waited_for() -> Result<(), Error> {
+        let pool = pool().await?;
+        let slow = async {
+            on!(pool.acquire().await?, |c| c.execute(SLOW).await?);
+            Ok::<_, Error>(())
+        };
+        tokio::select! {
+            biased;
+            done = slow => panic!("{done:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(rows(&pool).await, Ok(0));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_closed_pool_gives_no_connection() -> Result<(), Error> {
+        let pool = pool().await?;
+        pool.close().await;
+        assert!(matches!(pool.acquire().await.err(), Some(Error::Unavailable(_))));
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! Opens the file of SQLite.
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions as _, Executor as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{
+    Db,
+    pool::{Connect, Pool},
+};
+use crate::error::Error;
+
+/// How long a statement waits for the lock of another process.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Opens a file.
+pub async fn open(file: &str, connections: u32) -> Result<Db, Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .pragma("mmap_size", "1073741824")
+        // What is deleted is overwritten.
+        .pragma("secure_delete", "on")
+        .pragma("cache_size", "-32768")
+        .row_buffer_size(256)
+        .statement_cache_capacity(512);
+    let write = Pool::new(options.clone(), 1);
+    // The first connection sets the journal mode.
+    write.acquire().await?;
+    Ok(Db::Sqlite { read: Pool::new(options, connections.max(1)), write })
+}
+
+impl Connect for SqliteConnection {
+    type Target = SqliteConnectOptions;
+
+    /// It ends by itself: nothing that it waits for is beyond this machine.
+    const DRAIN: Duration = Duration::from_secs(35);
+
+    async fn open(options: &SqliteConnectOptions) -> Result<Self, Error> {
+        Ok(options.connect().await?)
+    }
+
+    /// It leads to a file that it holds open.
+    async fn check(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn command(&mut self, statement: &'static str) -> Result<(), Error> {
+        self.execute(statement).await?;
+        Ok(())
+    }
+}
