@@ -1,5 +1,7 @@
 //! The only place that reads the clock and draws random values, so that tests can hold both still.
 
+pub mod skew;
+
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},

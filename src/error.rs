@@ -124,6 +124,9 @@ pub enum Error {
     TooManyWatchesOfCaller,
     #[error("the deadline of the call has passed")]
     DeadlinePassed,
+    /// By a clock that is known to be off the call breaks a rule about time.
+    #[error("the server's clock is off, and by it a time of the call breaks a rule")]
+    ClockSkew,
     /// The database does not answer; the text is for the log alone.
     #[error("the store does not answer")]
     Unavailable(String),
@@ -145,6 +148,13 @@ impl Error {
     /// A call that breaks one rule.
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(field, rule)])
+    }
+
+    /// A call that breaks nothing but rules about time: refused for good, unless the clock that
+    /// says so is known to be off.
+    pub fn untimely(violations: Vec<Violation>) -> Self {
+        let by_skew = |violation: &Violation| violation.reason == InvalidReason::ClockSkew;
+        if violations.iter().all(by_skew) { Self::ClockSkew } else { Self::Invalid(violations) }
     }
 
     /// What the log may say of it: of an outage more than the caller hears.

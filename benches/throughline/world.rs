@@ -164,6 +164,7 @@ pub fn settings() -> Settings {
         rules: rules(),
         matching: None,
         promise_clock: true,
+        check_clock: false,
         finish_erasures: false,
         retention: throughline::model::RetentionRules::default(),
         callers: Callers::default(),

@@ -14,6 +14,9 @@ use crate::{
 pub const DOMAIN: &str = "throughline";
 /// When a call that failed for want of something may be tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// When a call that broke a rule by a clock that is off may be tried again: the clock is compared
+/// with the database's every ten seconds.
+const RETRY_BY_CLOCK: Duration = Duration::from_secs(10);
 /// At most so many bytes of violations are named: an error travels in the headers of a response, of
 /// which usual clients take 8 KiB in all.
 const MAX_VIOLATION_BYTES: usize = 2500;
@@ -69,6 +72,9 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
             | Error::Stopping
     ) {
         details.set_retry_info(Some(RETRY_AFTER));
+    }
+    if matches!(error, Error::ClockSkew) {
+        details.set_retry_info(Some(RETRY_BY_CLOCK));
     }
     let message = match error {
         Error::Invalid(violations) if violations.len() > MAX_IN_MESSAGE => {
@@ -181,6 +187,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
             (Code::ResourceExhausted, ErrorReason::TooManyWatchesOfCaller)
         }
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
+        Error::ClockSkew => (Code::Unavailable, ErrorReason::ClockSkew),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),
         Error::Inconsistent { .. } => (Code::DataLoss, ErrorReason::DataLoss),
         Error::LostRace | Error::Panicked(_) | Error::Internal(_) => {
@@ -193,7 +200,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
 fn invalid_reason(violations: &[Violation]) -> ErrorReason {
     let special = violations.iter().map(|violation| violation.reason);
     match special.into_iter().find(|reason| *reason != InvalidReason::Field) {
-        None | Some(InvalidReason::Field) => ErrorReason::InvalidField,
+        None | Some(InvalidReason::Field | InvalidReason::ClockSkew) => ErrorReason::InvalidField,
         Some(InvalidReason::UnknownEnum) => ErrorReason::UnknownEnum,
         Some(InvalidReason::BlockedIdentifier) => ErrorReason::BlockedIdentifier,
         Some(InvalidReason::RequestIdReused) => ErrorReason::RequestIdReused,

@@ -141,6 +141,7 @@ pub fn settings(config: &Config) -> Settings {
         rules: rules(config),
         matching: None,
         promise_clock: false,
+        check_clock: true,
         finish_erasures: false,
         retention: RetentionRules::default(),
         callers: Callers::default(),

@@ -67,6 +67,12 @@ pub async fn run(args: ImportArgs, store: Store, rules: Rules) -> anyhow::Result
             return Ok(ExitCode::from(2));
         }
     };
+    // By a clock that is off, rows that are right would be rejected for good.
+    if let Err(error) = store.check_clock().await {
+        eprintln!("import: {error}");
+        return Ok(ExitCode::from(2));
+    }
+    let rules = Rules { skew: Some(store.skew().clone()), ..rules };
     let mut display = Display::new(rules.clock);
     let Outcome { summary, stopped } =
         import(options, &store, &rules, |progress| display.show(progress)).await;

@@ -264,7 +264,7 @@ impl Batch {
             .partition::<Vec<_>, _>(|checked| checked.record.time_violations.is_empty());
         self.records = timely;
         let reject = |checked: Checked| {
-            let error = Error::Invalid(checked.record.time_violations);
+            let error = Error::untimely(checked.record.time_violations);
             Reject::of_error(file, &checked.origin, &error)
         };
         untimely.into_iter().map(reject).collect()

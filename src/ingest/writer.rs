@@ -150,5 +150,8 @@ where
 }
 
 fn is_transient(error: &Error) -> bool {
-    matches!(error, Error::Overloaded | Error::Unavailable(_) | Error::DeadlinePassed)
+    matches!(
+        error,
+        Error::Overloaded | Error::Unavailable(_) | Error::DeadlinePassed | Error::ClockSkew
+    )
 }

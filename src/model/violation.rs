@@ -20,6 +20,8 @@ pub enum InvalidReason {
     BlockedIdentifier,
     RequestIdReused,
     SourceRefReused,
+    /// By a clock that is known to be off.
+    ClockSkew,
 }
 
 impl Violation {

@@ -1,5 +1,6 @@
-//! What a server does without being called: it keeps suggestions up to date, breaks promises whose
-//! time has passed, finishes erasures, seals the audit log, and applies the rules of retention.
+//! What a server does without being called: it keeps suggestions up to date, compares its clock,
+//! breaks promises whose time has passed, finishes erasures, seals the audit log, and applies the
+//! rules of retention.
 
 use tokio::task::JoinHandle;
 
@@ -18,6 +19,9 @@ impl Jobs {
         }
         if settings.promise_clock {
             jobs.add(store.clone().keep_promises_timed());
+        }
+        if settings.check_clock {
+            jobs.add(store.clone().keep_clock_checked());
         }
         if settings.finish_erasures {
             jobs.add(store.clone().keep_erasures_finished());

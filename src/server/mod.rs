@@ -71,6 +71,8 @@ pub struct Settings {
     pub matching: Option<Vec<MergeRule>>,
     /// Breaks promises when their time has passed. False: leaves that to others.
     pub promise_clock: bool,
+    /// Compares the clock with the database's. False: takes it as it is.
+    pub check_clock: bool,
     /// Finishes erasures. False: leaves that to others.
     pub finish_erasures: bool,
     /// Removes what is older than these rules keep. Without rules it leaves that to others.
@@ -110,6 +112,9 @@ pub async fn run<T: Transport>(
 ) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health::start(health, &store, settings.readiness.clone()).await;
+    if settings.check_clock {
+        check_clock(&store).await;
+    }
     let jobs = Jobs::start(&store, &settings);
 
     let reflection = tonic_reflection::server::Builder::configure()
@@ -119,7 +124,8 @@ pub async fn run<T: Transport>(
         .context("the descriptors of the contract")?;
     let (stop_watches, stopping) = watch::channel(false);
     let watches = Watches::new(settings.watches, stopping);
-    let api = Api::new(store.clone(), settings.rules.clone(), watches);
+    let rules = Rules { skew: Some(store.skew().clone()), ..settings.rules.clone() };
+    let api = Api::new(store.clone(), rules, watches);
     let accesses = settings.accesses.as_ref().map(|_| store.clone());
     let metrics = Arc::clone(store.metrics());
     let bounds = Bounds {
@@ -174,4 +180,13 @@ pub async fn run<T: Transport>(
         tracing::warn!("the database did not let go of its connections");
     }
     Ok(())
+}
+
+/// Knows before the first call whether the clock can be trusted.
+async fn check_clock(store: &Store) {
+    for checked in [store.warn_of_future().await, store.check_clock().await] {
+        if let Err(error) = checked {
+            tracing::warn!(cause = error.cause(), "the clock is not compared");
+        }
+    }
 }

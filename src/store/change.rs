@@ -141,7 +141,7 @@ pub(super) async fn earlier(tx: &mut Tx, asked: &Asked) -> Result<Option<LedgerR
 
 /// Refuses a call that is the first of its name and breaks a rule about time.
 pub(super) fn refuse_untimely(violations: &[Violation]) -> Result<(), Error> {
-    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations.to_vec())) }
+    if violations.is_empty() { Ok(()) } else { Err(Error::untimely(violations.to_vec())) }
 }
 
 /// What a call is told whose name another one has.

@@ -11,6 +11,7 @@ mod case_list;
 mod case_pass;
 mod change;
 mod claims;
+mod clock_check;
 mod customer_search;
 mod customers;
 mod database_id;
@@ -52,7 +53,7 @@ mod told;
 mod unmerge;
 mod writes;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -95,7 +96,7 @@ use signals::Signals;
 use writes::{Done, Item, NamedEntry};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, skew::ClockSkew},
     error::Error,
     metrics::Metrics,
     model::{
@@ -116,6 +117,9 @@ pub struct Store {
     vitals: [Arc<Vitals>; 2],
     metrics: Arc<Metrics>,
     clock: Clock,
+    skew: ClockSkew,
+    /// The newest time that was found in the database.
+    newest: Arc<AtomicI64>,
     recorder: Arc<Recorder>,
     auditor: Arc<Auditor>,
     page_key: Arc<[u8]>,
@@ -189,6 +193,8 @@ impl Store {
             metrics,
             lock: Arc::new(Mutex::new(lock)),
             clock,
+            skew: ClockSkew::default(),
+            newest: Arc::new(AtomicI64::new(Micros::MIN)),
             recorder,
             auditor,
             page_key,
@@ -214,6 +220,11 @@ impl Store {
     /// `sqlite` or `postgres`.
     pub fn database(&self) -> &'static str {
         self.db.kind().name()
+    }
+
+    /// What is known of the clock.
+    pub fn skew(&self) -> &ClockSkew {
+        &self.skew
     }
 
     /// What is counted and measured here, and in the server over it.

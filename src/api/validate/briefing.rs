@@ -12,7 +12,7 @@ pub fn briefing(
     let mut checker = Checker::default();
     let as_of = request.as_of.and_then(|mut as_of| checker.time("as_of", &mut as_of));
     if as_of.is_some_and(|as_of| as_of > rules.clock.now()) {
-        checker.fail_by_clock("as_of", "is in the future");
+        checker.fail_by_clock("as_of", "is in the future", rules);
     }
     let who = match &request.customer {
         Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use super::Rules;
 use crate::{
     api::caller::Actor,
     error::{Error, InvalidReason, Violation},
@@ -31,8 +32,12 @@ impl Checker {
     }
 
     /// A rule that is broken by now, and may not have been when the call was first sent.
-    pub fn fail_by_clock(&mut self, field: impl Into<String>, rule: impl Into<String>) {
-        self.time_violations.push(Violation::new(field, rule));
+    pub fn fail_by_clock(&mut self, field: &str, rule: &str, rules: &Rules) {
+        let reason = match rules.is_clock_off() {
+            true => InvalidReason::ClockSkew,
+            false => InvalidReason::Field,
+        };
+        self.time_violations.push(Violation { reason, ..Violation::new(field, rule) });
     }
 
     /// The broken rules that hang on the clock, for the write to ask once no earlier one is found.
@@ -78,9 +83,11 @@ impl Checker {
 
     /// The result, unless a rule is broken, or else the caller has no right to the call.
     pub fn finish<T>(mut self, value: T) -> Result<T, Error> {
+        let is_clean = self.is_clean();
         self.violations.append(&mut self.time_violations);
         match (self.may_not_verify, self.channel_may_not) {
-            _ if !self.violations.is_empty() => Err(Error::Invalid(self.violations)),
+            _ if !is_clean => Err(Error::Invalid(self.violations)),
+            _ if !self.violations.is_empty() => Err(Error::untimely(self.violations)),
             (Some(field), _) => Err(Error::MayNotVerify { field }),
             (_, Some(field)) => Err(Error::ChannelMayNot { field }),
             (None, None) => Ok(value),

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::Checker;
+use super::{Checker, Rules};
 use crate::{
     model::{EntryKind, Micros},
     pb::{self, entry::Content},
@@ -38,7 +38,7 @@ impl Checked {
 
 impl Checker {
     /// Checks what happened and takes out of its texts what must not be kept.
-    pub(super) fn content(&mut self, entry: &mut pb::Entry, now: Micros) -> Option<Checked> {
+    pub(super) fn content(&mut self, entry: &mut pb::Entry, rules: &Rules) -> Option<Checked> {
         let (occurred_at, orders) = (entry.occurred_at, entry.order_numbers.len());
         match &mut entry.content {
             None => {
@@ -57,7 +57,7 @@ impl Checker {
                 None
             }
             Some(Content::Interaction(interaction)) => {
-                self.interaction(interaction, occurred_at, now)
+                self.interaction(interaction, occurred_at, rules)
             }
             Some(Content::Purchase(purchase)) => self.purchase(purchase),
             Some(Content::Returned(returned)) => self.returned(returned),
@@ -77,7 +77,7 @@ impl Checker {
         &mut self,
         interaction: &mut pb::Interaction,
         occurred_at: Option<prost_types::Timestamp>,
-        now: Micros,
+        rules: &Rules,
     ) -> Option<Checked> {
         if !matches!(interaction.direction, 1 | 2) {
             self.unknown_enum("entry.interaction.direction");
@@ -87,7 +87,7 @@ impl Checker {
             self.fail("entry.interaction.subject", "is longer than 500 characters");
         }
         self.prose("entry.interaction.text", &mut interaction.text, MAX_TEXT_BYTES);
-        self.messages(interaction, now);
+        self.messages(interaction, rules);
         let texts = [&interaction.subject, &interaction.text];
         if texts.iter().all(|text| text::is_blank(text)) && interaction.messages.is_empty() {
             self.fail("entry.interaction.text", "it, subject or messages is required");
@@ -107,7 +107,7 @@ impl Checker {
         Some(Checked { kind, purchase: None, complaint, reply_to })
     }
 
-    fn messages(&mut self, interaction: &mut pb::Interaction, now: Micros) {
+    fn messages(&mut self, interaction: &mut pb::Interaction, rules: &Rules) {
         self.count("entry.interaction.messages", interaction.messages.len(), MAX_MESSAGES);
         let mut bytes = interaction.text.len();
         for (index, message) in interaction.messages.iter_mut().enumerate() {
@@ -120,7 +120,7 @@ impl Checker {
                 self.fail(format!("{field}.text"), "is required");
             }
             if message.sent_at.is_some() {
-                self.past_time(&format!("{field}.sent_at"), &mut message.sent_at, now);
+                self.past_time(&format!("{field}.sent_at"), &mut message.sent_at, rules);
             }
             bytes += message.text.len();
         }

@@ -121,7 +121,7 @@ impl Checker {
             let today = jiff::Timestamp::from_microsecond(rules.clock.now())
                 .map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date());
             if today.is_ok_and(|today| date > today) {
-                self.fail_by_clock("profile.birth_date", "is in the future");
+                self.fail_by_clock("profile.birth_date", "is in the future", rules);
             }
         }
         let language = self.language("profile.language", &profile.language);

@@ -171,8 +171,7 @@ impl Checker {
     }
 
     fn entry(&mut self, entry: &mut pb::Entry, rules: &Rules, actor: &Actor) -> Option<NewEntry> {
-        let now = rules.clock.now();
-        let occurred_at = self.past_time("entry.occurred_at", &mut entry.occurred_at, now);
+        let occurred_at = self.past_time("entry.occurred_at", &mut entry.occurred_at, rules);
         let channel = channel(entry.channel);
         if channel.is_none() {
             self.unknown_enum("entry.channel");
@@ -182,7 +181,7 @@ impl Checker {
         entry.language = self.language("entry.language", &entry.language);
         self.attributes(entry);
         let orders = self.orders(entry);
-        let content = self.content(entry, now);
+        let content = self.content(entry, rules);
 
         entry.flags = self.flags.iter().copied().collect();
         if entry.encoded_len() > MAX_ENTRY_BYTES {

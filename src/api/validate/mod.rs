@@ -50,7 +50,7 @@ use checker::Checker;
 
 use crate::{
     api::caller::Actor,
-    clock::Clock,
+    clock::{Clock, skew::ClockSkew},
     error::Error,
     model::{Identifier, IdentifierKind},
     pb,
@@ -67,12 +67,20 @@ pub struct Rules {
     /// By what promises fall due; none: office hours in UTC.
     pub calendar: Option<Arc<BusinessCalendar>>,
     pub clock: Clock,
+    /// What is known of that clock; nothing: it is right.
+    pub skew: Option<ClockSkew>,
 }
 
 impl Rules {
     /// Where nothing is configured.
     pub const fn new(clock: Clock) -> Self {
-        Self { phone_region: None, blocked: Blocked::BUILT_IN, calendar: None, clock }
+        let blocked = Blocked::BUILT_IN;
+        Self { phone_region: None, blocked, calendar: None, clock, skew: None }
+    }
+
+    /// Whether the clock is known to be off, so that what it says refuses nobody for good.
+    fn is_clock_off(&self) -> bool {
+        self.skew.as_ref().is_some_and(ClockSkew::is_off)
     }
 }
 

@@ -136,7 +136,7 @@ impl Checker {
             None => calendar::due(&due, now, &BusinessCalendar::default()),
         };
         due.unwrap_or_else(|rule| {
-            self.fail_by_clock(field, rule);
+            self.fail_by_clock(field, rule, rules);
             0
         })
     }

@@ -2,8 +2,8 @@
 
 use prost_types::Timestamp;
 
-use super::Checker;
-use crate::model::Micros;
+use super::{Checker, Rules};
+use crate::{clock::skew::ClockSkew, model::Micros};
 
 /// 1900-01-01, in microseconds since 1970 UTC.
 const EARLIEST: Micros = -2_208_988_800_000_000;
@@ -36,15 +36,16 @@ impl Checker {
         &mut self,
         field: &str,
         value: &mut Option<Timestamp>,
-        now: Micros,
+        rules: &Rules,
     ) -> Option<Micros> {
         let Some(value) = value else {
             self.fail(field, "is required");
             return None;
         };
         let at = self.time(field, value)?;
-        if at > now.saturating_add(AHEAD) {
-            self.fail_by_clock(field, "is in the future");
+        if at > rules.clock.now().saturating_add(AHEAD) {
+            rules.skew.iter().for_each(ClockSkew::note_early);
+            self.fail_by_clock(field, "is in the future", rules);
         }
         Some(at)
     }

@@ -15,7 +15,7 @@ pub use verify::Verified;
 use uuid::Uuid;
 
 use super::{
-    Store,
+    Store, clock_check,
     db::{Db, on_db},
 };
 use crate::{
@@ -25,11 +25,12 @@ use crate::{
 };
 
 /// All statements of this folder, with a name, for the test that prepares them.
-pub(super) const TEXTS: [(&str, &str); 12] = [
+pub(super) const TEXTS: [(&str, &str); 13] = [
     ("audit.rows", ROWS),
     ("audit.looks", list::LOOKS),
     ("audit.unsealed", list::UNSEALED),
     ("audit.last_seal", seal::LAST),
+    ("audit.newest_seal", clock_check::NEWEST_SEAL),
     ("audit.set_head", seal::SET_HEAD),
     ("audit.close_head", seal::CLOSE_HEAD),
     ("audit.open_heads", seal::OPEN_HEADS),

@@ -8,6 +8,7 @@ mod cancelled;
 mod candidates;
 pub mod case_passes;
 pub mod cases;
+mod clock;
 mod connections;
 mod discovery;
 mod entry_cases;

@@ -76,6 +76,7 @@ pub fn settings(clock: Clock) -> Settings {
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,
+        check_clock: false,
         finish_erasures: false,
         accesses: Some(Accesses::default()),
         retention: RetentionRules::default(),

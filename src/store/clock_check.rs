@@ -1,0 +1,114 @@
+//! Whether this machine's clock can be trusted. PostgreSQL has a clock of its own to compare with.
+//! For SQLite the newest time that was written is all there is: a clock that is behind it has gone
+//! back, or was ahead then.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{
+    Store,
+    db::{Db, on, on_db},
+    health,
+};
+use crate::{clock::skew::TOLERANCE, error::Error, model::Micros};
+
+pub(super) const NOW: &str =
+    "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+/// The newest time of the last seals. A clock that has gone back leaves older ones behind it.
+pub(super) const NEWEST_SEAL: &str = "select max(sealed_at) from \
+    (select sealed_at from audit_seals order by number desc limit 10000) s";
+
+/// How often the clock is compared.
+const EVERY: Duration = Duration::from_secs(10);
+/// Of calls that name a time that has not come the log has one line in so many comparisons.
+const TELL_EARLY: u64 = 6;
+
+impl Store {
+    /// Compares the clock again and again, for as long as it is not dropped.
+    pub async fn keep_clock_checked(self) {
+        let mut every = interval(EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for round in 0_u64.. {
+            every.tick().await;
+            // While the database does not answer, what was known stays.
+            if let Err(error) = self.check_clock().await {
+                tracing::debug!(cause = error.cause(), "the clock is not compared");
+            }
+            if (round + 1).is_multiple_of(TELL_EARLY) {
+                self.tell_early();
+            }
+        }
+    }
+
+    /// Compares the clock with that of the database, or with the newest time in it.
+    pub async fn check_clock(&self) -> Result<(), Error> {
+        let behind = match &self.db {
+            Db::Postgres(pool) => {
+                let before = self.clock.now();
+                let query = sqlx::query_scalar(NOW);
+                let there: Micros = on!(pool.acquire().await?, |c| query.fetch_one(c).await?);
+                // Wherever between the two it was read, it counts for this clock.
+                (there - self.clock.now()).max(0) + (there - before).min(0)
+            }
+            Db::Sqlite { .. } => (self.newest_time().await? - self.clock.now()).max(0),
+        };
+        self.tell_skew(self.skew.set(behind), behind);
+        Ok(())
+    }
+
+    /// Says at a start that the database has times that have not come.
+    pub async fn warn_of_future(&self) -> Result<(), Error> {
+        let ahead = self.newest_time().await? - self.clock.now();
+        if ahead > TOLERANCE {
+            tracing::warn!(
+                seconds = seconds(ahead),
+                "the newest time in the database has not come: the clock of this machine is \
+                 behind, or another one was ahead"
+            );
+        }
+        Ok(())
+    }
+
+    /// The newest time that is known to have been written.
+    async fn newest_time(&self) -> Result<Micros, Error> {
+        let beat: Option<Micros> =
+            on_db!(&self.db, |c| sqlx::query_scalar(health::READ).fetch_optional(c).await?);
+        let seal: Option<Micros> =
+            on_db!(&self.audit, |c| sqlx::query_scalar(NEWEST_SEAL).fetch_one(c).await?);
+        let found = beat.max(seal).unwrap_or(Micros::MIN);
+        Ok(self.newest.fetch_max(found, Ordering::Relaxed).max(found))
+    }
+
+    /// Says when the clock is off from now on, and when it is no longer.
+    fn tell_skew(&self, before: Micros, behind: Micros) {
+        let (was_off, is_off) = (before.abs() > TOLERANCE, behind.abs() > TOLERANCE);
+        let way = if behind > 0 { "behind" } else { "ahead" };
+        match (was_off, is_off) {
+            (false, true) => tracing::error!(
+                seconds = seconds(behind.abs()),
+                "the clock of this machine is {way}: until it is set right, calls that break a \
+                 rule about time are answered UNAVAILABLE"
+            ),
+            (true, false) => tracing::info!("the clock of this machine is right again"),
+            _ => {}
+        }
+    }
+
+    /// Says that calls named times that have not come, where nothing is known against the clock.
+    #[doc(hidden)]
+    pub fn tell_early(&self) {
+        let calls = self.skew.take_early();
+        if calls > 0 && !self.skew.is_off() {
+            tracing::warn!(
+                times = calls,
+                "calls named times that are more than an hour ahead of the clock of this machine: \
+                 is it right?"
+            );
+        }
+    }
+}
+
+fn seconds(micros: Micros) -> i64 {
+    micros / 1_000_000
+}
