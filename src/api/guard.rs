@@ -12,7 +12,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
@@ -41,6 +41,9 @@ const TIMEOUT: &str = "grpc-timeout";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// A deadline farther away than this is a mistake: one year.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A call ends this much before the deadline that its caller sets, or a twentieth of it where that is
+/// less: the caller hears from this server that it passed, and why.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// The bounds of a call.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,14 @@ pub struct Bounds {
     pub max_calls: usize,
     /// How many of them may be of one caller that shows who it is.
     pub max_calls_per_caller: usize,
+}
+
+impl Bounds {
+    /// How long a call may take, with the row of the audit log.
+    fn time(&self, wanted: Option<Duration>) -> Duration {
+        let Some(wanted) = wanted else { return self.default_deadline };
+        (wanted - HEAD_START.min(wanted / 20)).min(self.max_deadline)
+    }
 }
 
 /// Puts a [`Guard`] around a service.
@@ -192,10 +203,9 @@ where
         if let Ok(Some(wanted)) = wanted {
             request.extensions_mut().insert(CallerDeadline(started + wanted));
         }
-        let deadline = wanted.map(|wanted| {
-            let Bounds { default_deadline, max_deadline, .. } = self.layer.bounds;
-            wanted.map_or(default_deadline, |wanted| wanted.min(max_deadline))
-        });
+        let deadline = wanted.map(|wanted| self.layer.bounds.time(wanted));
+        let time = deadline.as_ref().unwrap_or(&self.layer.bounds.default_deadline);
+        let ends = started + *time;
         request.headers_mut().remove(TIMEOUT);
         let contract = access::call(request.uri().path());
         let measured = measured::begin(&self.layer.metrics, request.uri().path(), contract);
@@ -218,21 +228,20 @@ where
             (Ok(place), Err(status), _) => (Err(status), place),
             (Ok(place), Ok(_), Some(error)) => (Err(error.into()), place),
             (Ok(place), Ok(Duration::ZERO), None) => (Err(Error::DeadlinePassed.into()), place),
-            (Ok(place), Ok(deadline), None) => (Ok((self.inner.call(request), deadline)), place),
+            (Ok(place), Ok(_), None) => (Ok(self.inner.call(request)), place),
         };
         let looked = keeping.as_ref().map_or_else(Looked::default, |kept| kept.looked.clone());
-        let kept = Kept::new(keeping, self.layer.accesses.clone(), self.layer.clock, place);
+        let accesses = self.layer.accesses.clone();
+        let kept = Kept::new(keeping, accesses, self.layer.clock, place, ends);
         let answer = async move {
             let mut response = match call {
                 Err(status) => status.into_http(),
-                Ok((call, deadline)) => {
-                    match timeout(deadline, incident::caught(looked.of(call))).await {
-                        Err(_) => Status::from(Error::DeadlinePassed).into_http(),
-                        Ok(Err(panicked)) => Status::from(panicked).into_http(),
-                        Ok(Ok(Ok(response))) => explained(response),
-                        Ok(Ok(Err(never))) => match never {},
-                    }
-                }
+                Ok(call) => match timeout_at(ends, incident::caught(looked.of(call))).await {
+                    Err(_) => Status::from(Error::DeadlinePassed).into_http(),
+                    Ok(Err(panicked)) => Status::from(panicked).into_http(),
+                    Ok(Ok(Ok(response))) => explained(response),
+                    Ok(Ok(Err(never))) => match never {},
+                },
             };
             let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
             if code == Code::DeadlineExceeded {

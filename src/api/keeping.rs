@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout, timeout_at},
+};
 use tonic::Code;
 
 use super::{
@@ -14,8 +17,8 @@ use super::{
 };
 use crate::{clock::Clock, error::Error, model::Access, pb::Purpose, store::Store};
 
-/// How long an answer waits for this.
-const BOUND: Duration = Duration::from_secs(20);
+/// How long this may take where nobody waits for it.
+const BOUND: Duration = Duration::from_secs(10);
 
 /// A call that is to be kept.
 #[derive(Debug)]
@@ -59,8 +62,7 @@ impl Keeping {
             customers,
             case_id,
         };
-        let late = || Error::Unavailable("an access could not be kept in time".to_owned());
-        timeout(BOUND, store.keep_access(access)).await.unwrap_or_else(|_| Err(late()))
+        store.keep_access(access).await
     }
 }
 
@@ -72,6 +74,8 @@ pub struct Kept {
     due: Option<(Keeping, Store)>,
     clock: Clock,
     place: Option<Place>,
+    /// When the call must have ended.
+    ends: Instant,
 }
 
 impl Kept {
@@ -80,14 +84,17 @@ impl Kept {
         store: Option<Store>,
         clock: Clock,
         place: Option<Place>,
+        ends: Instant,
     ) -> Self {
-        Self { due: keeping.zip(store), clock, place }
+        Self { due: keeping.zip(store), clock, place, ends }
     }
 
-    /// Keeps it. An error means that the answer must not go out.
+    /// Keeps it while the call may still take time. An error means that the answer must not go out.
+    /// What could not be kept in time is on its way, and will be.
     pub async fn now(mut self, code: Code) -> Result<(), Error> {
         let Some((keeping, store)) = self.due.take() else { return Ok(()) };
-        keeping.keep(&store, self.clock, code).await
+        let kept = timeout_at(self.ends, keeping.keep(&store, self.clock, code)).await;
+        kept.unwrap_or(Err(Error::DeadlinePassed))
     }
 
     /// Keeps it while nobody waits.
@@ -103,7 +110,7 @@ impl Kept {
         let (clock, place) = (self.clock, self.place.take());
         runtime.spawn(async move {
             // What cannot be kept is told by whoever keeps.
-            let _ = keeping.keep(&store, clock, code).await;
+            let _ = timeout(BOUND, keeping.keep(&store, clock, code)).await;
             drop(place);
         });
     }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 const RECORD: &str = "/throughline.v1.TimelineService/RecordEntry";
+const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
 
 fn is_deadline_passed(answer: &Answer) -> bool {
     let status = answer.status();
@@ -55,6 +56,35 @@ async fn a_call_ends_at_its_deadline_and_its_retry_is_harmless() {
             let entries = server.timeline_of(&customer.id).await.into_iter();
             let source_ref = &request.entry.as_ref().unwrap().source_ref;
             assert_eq!(entries.filter(|it| it.source_ref == *source_ref).count(), 1);
+            server.stop().await;
+        }
+    })
+    .await;
+}
+
+/// Neither a call that is refused nor one that is answered waits longer for its row of the audit log.
+#[tokio::test]
+async fn a_call_whose_access_is_not_kept_in_time_ends_at_its_deadline() {
+    let short = Duration::from_millis(100);
+    let long = settings(Clock::Fixed(NOW));
+    let default = Settings { default_deadline: short, ..long.clone() };
+    let cases: [(Settings, &[(&str, &str)]); 2] =
+        [(long, &[("grpc-timeout", "100m")]), (default, &[])];
+    on_both(async |database| {
+        for (settings, headers) in &cases {
+            let server = Server::start_with(database, settings.clone()).await;
+            let customer = server.identified(vec![account("anna")]).await.customer.unwrap();
+            let read = frame(&list(&customer.id).encode_to_vec());
+            let blocked = BlockedWrites::of_audit(database).await;
+            for (path, body) in [(RECORD, frame(b"")), (LIST, read.clone())] {
+                let answer = call(server.address, path, headers, body).await;
+                assert!(is_deadline_passed(&answer), "{path}: {answer:?}");
+            }
+            blocked.release().await;
+
+            let headers = [("grpc-timeout", "59S")];
+            let again = call(server.address, LIST, &headers, read).await;
+            assert_eq!(again.status().code(), Code::Ok, "{again:?}");
             server.stop().await;
         }
     })
