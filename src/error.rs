@@ -136,6 +136,9 @@ pub enum Error {
     /// A stored row that cannot be read.
     #[error("a stored row cannot be read: {table}.{column}")]
     Inconsistent { table: &'static str, column: &'static str },
+    /// The database says that its own files are damaged; the text is for the log alone.
+    #[error("the database is damaged")]
+    Damaged(String),
     /// A fault of ours of which the log has a line with this id.
     #[error("internal error")]
     Panicked(uuid::Uuid),
@@ -160,7 +163,9 @@ impl Error {
     /// What the log may say of it: of an outage more than the caller hears.
     pub fn cause(&self) -> String {
         match self {
-            Self::Unavailable(cause) | Self::Internal(cause) => cause.clone(),
+            Self::Unavailable(cause) | Self::Damaged(cause) | Self::Internal(cause) => {
+                cause.clone()
+            }
             other => other.to_string(),
         }
     }

@@ -41,8 +41,8 @@ const TIMEOUT: &str = "grpc-timeout";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// A deadline farther away than this is a mistake: one year.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
-/// A call ends this much before the deadline that its caller sets, or a twentieth of it where that is
-/// less: the caller hears from this server that it passed, and why.
+/// A call ends this much before the deadline that its caller sets, or a twentieth of it where that
+/// is less: the caller hears from this server that it passed, and why.
 const HEAD_START: Duration = Duration::from_millis(100);
 
 /// The bounds of a call.

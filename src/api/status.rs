@@ -38,6 +38,7 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     let (code, reason) = classify(error);
     match error {
         Error::Unavailable(cause) => tracing::warn!(%cause, "the store does not answer"),
+        Error::Damaged(cause) => tracing::error!(%cause, "the database is damaged"),
         Error::Internal(cause) => tracing::error!(%cause, "internal error"),
         Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),
         _ => {}
@@ -189,7 +190,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
         Error::ClockSkew => (Code::Unavailable, ErrorReason::ClockSkew),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),
-        Error::Inconsistent { .. } => (Code::DataLoss, ErrorReason::DataLoss),
+        Error::Inconsistent { .. } | Error::Damaged(_) => (Code::DataLoss, ErrorReason::DataLoss),
         Error::LostRace | Error::Panicked(_) | Error::Internal(_) => {
             (Code::Internal, ErrorReason::Internal)
         }

@@ -51,7 +51,7 @@ impl Vitals {
     pub fn note<T>(&self, result: &Result<T, Error>) {
         match result {
             Ok(_) => *self.last() = Last { committed: Some(Instant::now()), failed: None },
-            Err(Error::Unavailable(_) | Error::Internal(_)) => {
+            Err(Error::Unavailable(_) | Error::Damaged(_) | Error::Internal(_)) => {
                 self.last().failed.get_or_insert_with(Instant::now);
             }
             // Whoever called is told why; the database works.

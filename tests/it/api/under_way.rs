@@ -62,7 +62,8 @@ async fn a_call_ends_at_its_deadline_and_its_retry_is_harmless() {
     .await;
 }
 
-/// Neither a call that is refused nor one that is answered waits longer for its row of the audit log.
+/// Neither a call that is refused nor one that is answered waits longer for its row of the audit
+/// log.
 #[tokio::test]
 async fn a_call_whose_access_is_not_kept_in_time_ends_at_its_deadline() {
     let short = Duration::from_millis(100);

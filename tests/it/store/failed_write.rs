@@ -1,4 +1,5 @@
-//! Writes that the database ends: the store goes on as soon as the cause is gone, without a restart.
+//! Writes that the database ends: the store goes on as soon as the cause is gone, and is not
+//! restarted.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{

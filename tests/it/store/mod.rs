@@ -5,6 +5,7 @@ mod case_passes;
 mod customer_search;
 mod each;
 mod failed_write;
+mod faults;
 mod files;
 mod matching;
 mod oracle;
