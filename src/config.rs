@@ -33,6 +33,14 @@ pub use callers::read as read_callers;
 pub use retention::read as read_retention;
 pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
 
+/// Whether the variables of OpenTelemetry say where traces go to.
+#[cfg(feature = "otlp")]
+pub fn has_traces_endpoint() -> bool {
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// All settings, each with a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {

@@ -4,6 +4,9 @@
 //! of records and calls, counts, durations, codes and names of fields are what it may hold. That
 //! is why other crates only get to write warnings: at lower levels they show what passes through.
 
+#[cfg(feature = "otlp")]
+mod otlp;
+
 use std::io::{self, IsTerminal as _};
 
 use tracing::{Level, level_filters::LevelFilter};
@@ -14,9 +17,17 @@ use crate::{
     incident,
 };
 
+/// What has to be kept until the process ends, so that nothing is lost that still has to go out.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    #[cfg(feature = "otlp")]
+    _traces: Option<otlp::Traces>,
+}
+
 /// Starts logging for the whole process; `usual` is the level where none is configured. Called
 /// again it does nothing.
-pub fn start(config: &Config, usual: Level, colour: bool) {
+pub fn start(config: &Config, usual: Level, colour: bool) -> Telemetry {
     let level = LevelFilter::from_level(config.log_level.unwrap_or(usual));
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(level))
@@ -27,8 +38,20 @@ pub fn start(config: &Config, usual: Level, colour: bool) {
         LogFormat::Text => lines.with_ansi(colour && io::stderr().is_terminal()).boxed(),
     };
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otlp")]
+    let traces = otlp::Traces::start();
+    #[cfg(feature = "otlp")]
+    let subscriber = subscriber.with(traces.as_ref().map(|traces| {
+        // The same calls whatever the log says, and nothing of other crates.
+        let own = Targets::new().with_target(env!("CARGO_PKG_NAME"), LevelFilter::INFO);
+        tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(own)
+    }));
     // Whoever was first keeps the log, such as a test.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(incident::note));
+    }
+    Telemetry {
+        #[cfg(feature = "otlp")]
+        _traces: traces,
     }
 }

@@ -26,6 +26,7 @@ use super::{
     one_message::OneMessage,
     places::{Full, Place, Places},
     status::refused,
+    trace_context,
 };
 use crate::{
     clock::Clock,
@@ -198,7 +199,8 @@ where
         let started = Instant::now();
         let id = request_id(request.headers(), self.layer.clock);
         let method = request.uri().path();
-        let span = tracing::info_span!("call", method, id = ?id, caller = Empty);
+        let span = tracing::info_span!("call", method, id = ?id, caller = Empty, trace_id = Empty);
+        trace_context::join(&span, request.headers());
         let wanted = wanted_time(request.headers());
         if let Ok(Some(wanted)) = wanted {
             request.extensions_mut().insert(CallerDeadline(started + wanted));

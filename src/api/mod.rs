@@ -29,6 +29,7 @@ mod signature;
 pub mod status;
 pub mod suggestions;
 pub mod timeline_service;
+mod trace_context;
 pub mod validate;
 pub mod watch;
 

@@ -126,7 +126,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let (config, database_named) =
         if cli.command.is_configured() { cli.config()? } else { (Config::default(), false) };
     let usual = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
-    telemetry::start(&config, usual, terminal::colour_wanted());
+    let _telemetry = telemetry::start(&config, usual, terminal::colour_wanted());
     match cli.command {
         Command::Serve(_) => serve::run(&config).await?,
         Command::Demo(args) => demo::run(args, config, database_named).await?,

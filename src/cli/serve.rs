@@ -1,6 +1,6 @@
 //! `throughline serve`: the server, until it is told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,8 +88,8 @@ async fn operators(
     settings: &Settings,
 ) -> Result<Option<operator::Listener>, Failure> {
     let Some(address) = config.metrics else { return Ok(None) };
-    let (metrics, readiness) = (Arc::clone(store.metrics()), settings.readiness.clone());
-    let listener = operator::listen(address, Operator { metrics, readiness })
+    let (store, readiness) = (store.clone(), settings.readiness.clone());
+    let listener = operator::listen(address, Operator { store, readiness })
         .await
         .map_err(|error| listen_advice("metrics", address, &error))?;
     if !address.ip().is_loopback() {

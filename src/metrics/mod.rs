@@ -3,7 +3,10 @@
 //! comes from a customer or a caller. `docs/metrics.md` lists all of them, and a test compares.
 
 mod calls;
+mod database;
+mod jobs;
 mod process;
+mod store;
 
 use std::fmt;
 
@@ -14,9 +17,12 @@ use prometheus_client::{
 };
 
 pub use calls::{CallMetrics, CallUnderWay, OTHER};
+pub use database::{DatabaseMetrics, Operation, PoolMeter};
+pub use jobs::{Job, JobMetrics};
 pub use prometheus_text::CONTENT_TYPE;
+pub use store::{Queue, StoreMetrics};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, model::Micros};
 
 /// The bounds of the buckets of durations, in seconds: a read takes less than a millisecond, and
 /// deadlines are seconds.
@@ -31,19 +37,25 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 pub struct Metrics {
     registry: Registry,
     pub calls: CallMetrics,
+    pub database: DatabaseMetrics,
+    pub jobs: JobMetrics,
+    pub store: StoreMetrics,
 }
 
 impl Metrics {
     /// Those of a store over a kind of database.
-    pub fn new(database: &'static str, clock: Clock) -> Self {
+    pub fn new(kind: &'static str, clock: Clock) -> Self {
         let mut registry = Registry::default();
         let calls = CallMetrics::register(&mut registry);
+        let database = DatabaseMetrics::register(&mut registry);
+        let (jobs, store) =
+            (JobMetrics::register(&mut registry), StoreMetrics::register(&mut registry));
         let build = Family::<Labels<2>, Gauge>::default();
-        let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", database)];
+        let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", kind)];
         build.get_or_create(&labels).set(1);
         registry.register("throughline_build_info", "The version and its kind of database", build);
         process::register(&mut registry, clock);
-        Self { registry, calls }
+        Self { registry, calls, database, jobs, store }
     }
 
     /// All of them as text.
@@ -52,6 +64,12 @@ impl Metrics {
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// A moment as Prometheus has it.
+#[allow(clippy::cast_precision_loss, reason = "exact to the microsecond for centuries")]
+fn seconds(micros: Micros) -> f64 {
+    micros as f64 / 1e6
 }
 
 fn durations() -> Histogram {

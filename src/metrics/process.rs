@@ -9,6 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::seconds;
 use crate::{clock::Clock, model::Micros};
 
 /// What a tick of the CPU's time in /proc is: 1/100 s on every Linux.
@@ -19,11 +20,12 @@ const KIBIBYTE: u64 = 1024;
 /// The process, since a time.
 #[derive(Debug)]
 struct Process {
+    clock: Clock,
     started_at: Micros,
 }
 
 pub(super) fn register(registry: &mut Registry, clock: Clock) {
-    registry.register_collector(Box::new(Process { started_at: clock.now() }));
+    registry.register_collector(Box::new(Process { clock, started_at: clock.now() }));
 }
 
 impl Collector for Process {
@@ -33,15 +35,16 @@ impl Collector for Process {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
-        #[allow(clippy::cast_precision_loss, reason = "seconds, as Prometheus has them")]
-        let started_at = self.started_at as f64 / 1e6;
+        let started_at = seconds(self.started_at);
         let start = "When the server started, in seconds since 1970";
         gauge("process_start_time_seconds", start, Some(started_at))?;
+        let now = Some(seconds(self.clock.now()));
+        gauge("throughline_clock_timestamp_seconds", "The clock of the server", now)?;
         gauge("process_resident_memory_bytes", "Memory in use", resident_bytes())?;
         gauge("process_open_fds", "Open file descriptors", open_files())?;
         gauge("process_max_fds", "File descriptors that may be open", max_files())?;
-        let Some(seconds) = cpu_seconds() else { return Ok(()) };
-        let counter = ConstCounter::new(seconds);
+        let Some(used) = cpu_seconds() else { return Ok(()) };
+        let counter = ConstCounter::new(used);
         let help = "CPU time of all threads";
         let encoder =
             encoder.encode_descriptor("process_cpu_seconds", help, None, counter.metric_type())?;

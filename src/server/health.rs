@@ -1,7 +1,7 @@
 //! Health: whether the server takes calls (readiness), and that it runs at all (liveness). Both are
 //! asked for by gRPC (`grpc.health.v1`) and by HTTP ([`super::operator`]).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -11,6 +11,7 @@ use tokio::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    metrics::Metrics,
     pb::services::{
         case_service_server, customer_service_server, privacy_service_server,
         purchase_service_server, timeline_service_server,
@@ -83,6 +84,7 @@ impl Readiness {
 pub(super) struct Health {
     reporter: HealthReporter,
     readiness: Readiness,
+    metrics: Arc<Metrics>,
     probing: JoinHandle<()>,
 }
 
@@ -97,13 +99,14 @@ impl Health {
         probe(store, &readiness, &reporter).await;
         let probing =
             tokio::spawn(keep_probing(store.clone(), readiness.clone(), reporter.clone()));
-        Self { reporter, readiness, probing }
+        Self { reporter, readiness, metrics: Arc::clone(store.metrics()), probing }
     }
 
     /// Says that the server takes no more calls.
     pub(super) async fn end(&self) {
         self.probing.abort();
         self.readiness.set(State::Stopping);
+        self.metrics.store.ready.set(0);
         report(&self.reporter, ServingStatus::NotServing).await;
     }
 }
@@ -130,6 +133,7 @@ async fn probe(store: &Store, readiness: &Readiness, reporter: &HealthReporter) 
         Ok(()) => (State::Ready, ServingStatus::Serving),
         Err(cause) => (State::NotReady(cause.to_string()), ServingStatus::NotServing),
     };
+    store.metrics().store.ready.set(i64::from(state == State::Ready));
     readiness.set(state);
     report(reporter, status).await;
 }

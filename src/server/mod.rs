@@ -123,11 +123,11 @@ pub async fn run<T: Transport>(
         .build_v1()
         .context("the descriptors of the contract")?;
     let (stop_watches, stopping) = watch::channel(false);
-    let watches = Watches::new(settings.watches, stopping);
+    let metrics = Arc::clone(store.metrics());
+    let watches = Watches::new(settings.watches, stopping, Arc::clone(&metrics));
     let rules = Rules { skew: Some(store.skew().clone()), ..settings.rules.clone() };
     let api = Api::new(store.clone(), rules, watches);
     let accesses = settings.accesses.as_ref().map(|_| store.clone());
-    let metrics = Arc::clone(store.metrics());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,

@@ -1,9 +1,7 @@
 //! What operators ask over HTTP/1.1, at an address of its own: whether the server runs
 //! (`/healthz`), whether it takes calls (`/readyz`), and its metrics (`/metrics`).
 
-use std::{
-    collections::VecDeque, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration,
-};
+use std::{collections::VecDeque, convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -20,7 +18,7 @@ use tokio::{
 };
 
 use super::health::{Readiness, State};
-use crate::metrics::{self, Metrics};
+use crate::{metrics, store::Store};
 
 /// How many requests may be under way. With one more the oldest is cut off, so that nobody can keep
 /// a probe out by holding connections.
@@ -37,7 +35,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// What the answers come from.
 #[derive(Clone, Debug)]
 pub struct Operator {
-    pub metrics: Arc<Metrics>,
+    pub store: Store,
     pub readiness: Readiness,
 }
 
@@ -85,8 +83,11 @@ async fn accept(listener: TcpListener, operator: Operator) {
 /// Answers one request of a connection, and closes it.
 async fn serve(stream: TcpStream, operator: Operator) {
     let answer = service_fn(move |request: Request<Incoming>| {
-        let response = operator.answer(request.method(), request.uri().path());
-        std::future::ready(Ok::<_, Infallible>(response))
+        let operator = operator.clone();
+        async move {
+            let answer = operator.answer(request.method(), request.uri().path()).await;
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -99,7 +100,7 @@ async fn serve(stream: TcpStream, operator: Operator) {
 }
 
 impl Operator {
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    async fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET alone\n".to_owned());
         }
@@ -111,10 +112,13 @@ impl Operator {
                 State::Stopping => unready("stopping"),
                 State::NotReady(cause) => unready(&cause),
             },
-            "/metrics" => match self.metrics.encode() {
-                Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
-                Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
-            },
+            "/metrics" => {
+                self.store.observe().await;
+                match self.store.metrics().encode() {
+                    Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
+                    Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
+                }
+            }
             _ => {
                 let all = "/healthz, /readyz or /metrics\n".to_owned();
                 response(StatusCode::NOT_FOUND, TEXT, all)

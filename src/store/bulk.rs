@@ -117,7 +117,7 @@ impl Batch {
         let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
         match db {
             Db::Postgres(pool) => {
-                on!(pool.acquire().await?, |c| self.write_postgres(c).await?);
+                on!(pool.acquire().await?.writing(), |c| self.write_postgres(c).await?);
                 Ok(())
             }
             Db::Sqlite { write, .. } if statements == 1 && self.inserts.iter().all(is_small) => {

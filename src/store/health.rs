@@ -47,15 +47,15 @@ struct Last {
 }
 
 impl Vitals {
-    /// Notes how a write ended.
-    pub fn note<T>(&self, result: &Result<T, Error>) {
-        match result {
-            Ok(_) => *self.last() = Last { committed: Some(Instant::now()), failed: None },
-            Err(Error::Unavailable(_) | Error::Damaged(_) | Error::Internal(_)) => {
-                self.last().failed.get_or_insert_with(Instant::now);
-            }
-            // Whoever called is told why; the database works.
-            Err(_) => {}
+    /// A write was committed.
+    pub fn succeeded(&self) {
+        *self.last() = Last { committed: Some(Instant::now()), failed: None };
+    }
+
+    /// A write failed. Where it is the call's own fault, the database works.
+    pub fn failed(&self, error: &Error) {
+        if matches!(error, Error::Unavailable(_) | Error::Damaged(_) | Error::Internal(_)) {
+            self.last().failed.get_or_insert_with(Instant::now);
         }
     }
 
@@ -93,13 +93,12 @@ impl Store {
     /// Writes to and reads from each database. Of a database that is busy a commit of others says
     /// as much.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        let [database, audit] = &self.vitals;
-        let database = probe("database", &self.db, database, self.clock);
+        let database = probe("database", &self.db, self.clock);
         let found = match &self.audit {
             // The tables of the audit log are in the same database.
             Db::Postgres(_) => vec![database.await],
             Db::Sqlite { .. } => {
-                let audit = probe("audit log", &self.audit, audit, self.clock);
+                let audit = probe("audit log", &self.audit, self.clock);
                 let (database, audit) = tokio::join!(database, audit);
                 vec![database, audit]
             }
@@ -109,12 +108,8 @@ impl Store {
     }
 }
 
-async fn probe(
-    database: &'static str,
-    db: &Db,
-    vitals: &Arc<Vitals>,
-    clock: Clock,
-) -> Result<(), Cause> {
+async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Cause> {
+    let vitals = db.vitals();
     let begun = Instant::now();
     let probed = timeout(BOUND, async {
         let turn = Arc::clone(&vitals.turn).lock_owned().await;
@@ -143,9 +138,7 @@ async fn write(db: &Db, vitals: &Vitals, clock: Clock) -> Result<(), Error> {
         return Ok(());
     }
     let padding = vec![0_u8; if last.failed.is_some() { PADDING_BYTES } else { 0 }];
-    let written = beat(db, clock.now(), padding).await;
-    vitals.note(&written);
-    written
+    beat(db, clock.now(), padding).await
 }
 
 async fn beat(db: &Db, now: Micros, padding: Vec<u8>) -> Result<(), Error> {
@@ -156,13 +149,14 @@ async fn beat(db: &Db, now: Micros, padding: Vec<u8>) -> Result<(), Error> {
         }
         Db::Postgres(pool) => {
             let beat = sqlx::query(BEAT).bind(now).bind(padding);
-            on!(pool.acquire().await?, |c| beat.execute(c).await?);
+            on!(pool.acquire().await?.writing(), |c| beat.execute(c).await?);
         }
     }
     Ok(())
 }
 
 async fn read(db: &Db) -> Result<(), Error> {
-    let _: i64 = on_db!(db, |c| sqlx::query_scalar(READ).fetch_one(c).await?);
+    // Where others have committed all the time there may be no row yet.
+    let _: Option<i64> = on_db!(db, |c| sqlx::query_scalar(READ).fetch_optional(c).await?);
     Ok(())
 }

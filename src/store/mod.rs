@@ -28,6 +28,7 @@ mod live;
 mod matching;
 mod merge;
 mod migrate;
+mod observe;
 mod open;
 mod opening;
 mod payload;
@@ -53,7 +54,10 @@ mod told;
 mod unmerge;
 mod writes;
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicI64},
+};
 
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -86,9 +90,9 @@ pub use timeline::{PAGE_BYTES, Page, PageRequest};
 
 use audit::Auditor;
 use db::Db;
+use dialect::Kind;
 use erasure::Tombstones;
 use files::StoreLock;
-use health::Vitals;
 use open::Opened;
 use recorder::Recorder;
 use restricted::Restricted;
@@ -113,9 +117,10 @@ pub struct Store {
     db: Db,
     /// Where it is kept who looked.
     audit: Db,
-    /// Of the database, and of where it is kept who looked.
-    vitals: [Arc<Vitals>; 2],
     metrics: Arc<Metrics>,
+    looked_at: Arc<observe::LastLook>,
+    /// The file of SQLite.
+    file: Option<PathBuf>,
     clock: Clock,
     skew: ClockSkew,
     /// The newest time that was found in the database.
@@ -169,13 +174,14 @@ impl Store {
         clock: Clock,
         opening: &Opening,
     ) -> Result<Self, OpenError> {
-        let Opened { db, audit, id, lock } = open::open(url, connections, clock, opening).await?;
-        let metrics = Arc::new(Metrics::new(db.kind().name(), clock));
-        let vitals: [Arc<Vitals>; 2] = Default::default();
+        let kind = if url.starts_with("sqlite:") { Kind::Sqlite } else { Kind::Postgres };
+        let metrics = Arc::new(Metrics::new(kind.name(), clock));
+        let opened = open::open(url, connections, clock, opening, &metrics);
+        let Opened { db, audit, id, lock } = opened.await?;
         let signals = Signals::default();
         let tombstones = Tombstones::load(&db, clock).await?;
-        let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones));
-        let auditor = Arc::new(Auditor::start(&audit, clock));
+        let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones, &metrics));
+        let auditor = Arc::new(Auditor::start(&audit, clock, &metrics));
         let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
         let restricted = Arc::new(Restricted::default());
         restricted.load(&db).await?;
@@ -189,8 +195,9 @@ impl Store {
             id,
             db,
             audit,
-            vitals,
             metrics,
+            looked_at: Arc::default(),
+            file: db::sqlite_file(url).map(PathBuf::from),
             lock: Arc::new(Mutex::new(lock)),
             clock,
             skew: ClockSkew::default(),

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::{
     audit, database_id,
-    db::{Db, Pool, on, on_db},
+    db::{Db, Observers, Pool, on, on_db},
     dialect::Twin,
     files::{self, Files, Held, Missing, StoreLock},
     migrate,
     opening::{OpenError, Opening},
 };
-use crate::{clock::Clock, error::Error};
+use crate::{clock::Clock, error::Error, metrics::Metrics};
 
 /// Whether the database has tables of ours.
 pub(super) const HAS_TABLES: Twin = Twin {
@@ -38,11 +38,12 @@ pub async fn open(
     connections: u32,
     clock: Clock,
     opening: &Opening,
+    metrics: &Metrics,
 ) -> Result<Opened, OpenError> {
     let files = Files::of(url);
     // Before an own connection leaves some.
     let traces = files.as_ref().map_or_else(|| opening.traces(), |files| files.traces(opening));
-    let connecting = Connecting { url, clock, opening, files, traces };
+    let connecting = Connecting { url, clock, opening, metrics, files, traces };
     let lock = match &connecting.files {
         None => None,
         Some(files) => Some(connecting.prepare(files).await?),
@@ -55,6 +56,7 @@ struct Connecting<'a> {
     url: &'a str,
     clock: Clock,
     opening: &'a Opening,
+    metrics: &'a Metrics,
     /// Of SQLite.
     files: Option<Files>,
     /// What is left of an earlier database.
@@ -102,7 +104,8 @@ impl Connecting<'_> {
     }
 
     async fn connect(&self, connections: u32, may_be_empty: bool) -> Result<Opened, OpenError> {
-        let db = Db::open(self.url, connections).await?;
+        let observers = Observers::new(&self.metrics.database, "database");
+        let db = Db::open(self.url, connections, &observers).await?;
         let opened = self.prepare_tables(&db, may_be_empty).await;
         if opened.is_err() {
             db.close().await;
@@ -117,7 +120,7 @@ impl Connecting<'_> {
             let file = file.unwrap_or_else(|| PathBuf::from("the database"));
             return Err(OpenError::Lost { file, traces: self.traces.clone() });
         }
-        let audit = audit::open(db, self.url).await?;
+        let audit = audit::open(db, self.url, self.metrics).await?;
         let id = self.fill(db, &audit).await;
         if id.is_err() {
             audit.close().await;

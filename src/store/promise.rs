@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    metrics::Job,
     model::{
         Asked, Channel, Line, Micros, NewPromise, Position, Promise, PromiseChange, PromiseState,
         PromisedTo,
@@ -211,7 +212,9 @@ impl Store {
     /// Breaks promises as they fall due, for ever.
     pub async fn keep_promises_timed(self) {
         loop {
-            let wait = match self.break_due_promises().await {
+            let broken = self.break_due_promises().await;
+            self.metrics.jobs.note(Job::Promises, broken.is_ok(), self.clock.now());
+            let wait = match broken {
                 Ok(next) => next.map_or(LOOK_EVERY, |next| {
                     let micros = next.saturating_sub(self.clock.now()).max(0).unsigned_abs();
                     Duration::from_micros(micros).min(LOOK_EVERY)

@@ -20,7 +20,11 @@ use super::{
     signals::Signals,
     writes::{Done, Item},
 };
-use crate::{clock::Clock, error::Error};
+use crate::{
+    clock::Clock,
+    error::Error,
+    metrics::{Metrics, Queue},
+};
 
 /// How many commands may wait; one more is refused as overload.
 const QUEUE: usize = 4096;
@@ -40,7 +44,13 @@ pub struct Recorder {
 
 impl Recorder {
     /// `signals` tell others of what was written.
-    pub fn start(db: &Db, clock: Clock, signals: &Signals, tombstones: &Tombstones) -> Self {
+    pub fn start(
+        db: &Db,
+        clock: Clock,
+        signals: &Signals,
+        tombstones: &Tombstones,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
         // While one transaction waits for the disk the next one is on its way. SQLite has one
@@ -52,7 +62,8 @@ impl Recorder {
         let writers = (0..writers)
             .map(|_| {
                 let (commands, signals) = (Arc::clone(&commands), signals.clone());
-                tokio::spawn(work(db.clone(), clock, commands, signals, tombstones.clone()))
+                let (tombstones, metrics) = (tombstones.clone(), Arc::clone(metrics));
+                tokio::spawn(work(db.clone(), clock, commands, signals, tombstones, metrics))
             })
             .collect();
         Self { queue, writers: Mutex::new(writers) }
@@ -66,6 +77,11 @@ impl Recorder {
             mpsc::error::TrySendError::Closed(_) => closed(),
         })?;
         answered.await.map_err(|_| closed())?
+    }
+
+    /// How many commands wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Stops the writers. A transaction under way goes on in its task, and the pools wait for it;
@@ -89,6 +105,7 @@ async fn work(
     commands: Arc<Mutex<mpsc::Receiver<Command>>>,
     signals: Signals,
     tombstones: Tombstones,
+    metrics: Arc<Metrics>,
 ) {
     while let Some(batch) = next_batch(&commands).await {
         // Nobody waits any more for a command whose caller has given up before it began.
@@ -98,6 +115,7 @@ async fn work(
         if items.is_empty() {
             continue;
         }
+        metrics.store.batch(Queue::Recorder, items.len());
         let results = record_all(&db, clock, items, &signals, &tombstones).await;
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that has gone away needs no answer.

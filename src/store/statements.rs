@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{
     Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
     customers, database_id, db::on_db, dialect, erasure, export, files, health, kept_apart, link,
-    live, matching, merge, migrate, open, promise, purchase, quote, reask_rate, restricted,
-    restriction, retention, search, settings, suggestion, timeline, unmerge,
+    live, matching, merge, migrate, observe, open, promise, purchase, quote, reask_rate,
+    restricted, restriction, retention, search, settings, suggestion, timeline, unmerge,
 };
 use crate::error::Error;
 
@@ -121,6 +121,8 @@ impl Store {
             ("settings.raise", migrate::RAISE.to_owned()),
             ("heartbeats.set", health::BEAT.to_owned()),
             ("heartbeats.get", health::READ.to_owned()),
+            ("promises.count_overdue", observe::OVERDUE.to_owned()),
+            ("erasures.count_unfinished", observe::UNFINISHED.to_owned()),
             ("database.has_tables", twin(open::HAS_TABLES).to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));

@@ -12,6 +12,7 @@ mod erasure;
 mod identity;
 mod ingest;
 mod live;
+mod metrics;
 mod random;
 mod rights;
 mod scope;

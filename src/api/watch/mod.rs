@@ -13,7 +13,7 @@ pub use event::EncodedEvent;
 pub use stream::WatchStream;
 pub use token::WatchTokens;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch::Receiver},
@@ -28,6 +28,7 @@ use crate::{
     },
     error::Error,
     incident,
+    metrics::Metrics,
     pb::Work,
     store::{Frames, Watch, WatchedEntry},
 };
@@ -56,12 +57,13 @@ pub struct Watches {
     places: Places,
     /// True once the server stops.
     stopping: Receiver<bool>,
+    metrics: Arc<Metrics>,
 }
 
 impl Watches {
-    pub fn new(bounds: WatchBounds, stopping: Receiver<bool>) -> Self {
+    pub fn new(bounds: WatchBounds, stopping: Receiver<bool>, metrics: Arc<Metrics>) -> Self {
         let places = Places::new(bounds.max_watches, bounds.max_watches_per_caller);
-        Self { bounds, places, stopping }
+        Self { bounds, places, stopping, metrics }
     }
 
     /// A place for one more of a caller.
@@ -87,6 +89,7 @@ impl Watches {
         let (end, ended) = oneshot::channel();
         let stream = WatchStream::new(taken, ended, tokens.write(watch.point()));
         let watches = self.clone();
+        let counted = self.metrics.store.watch();
         tokio::spawn(async move {
             let (events, watches) = (&events, &watches);
             let mut follower =
@@ -97,7 +100,7 @@ impl Watches {
             // Whoever does not take it is gone. The queue ends when the senders are dropped, and
             // the end has to stand by then.
             let _ = end.send(error);
-            drop(place);
+            drop((place, counted));
         });
         stream
     }

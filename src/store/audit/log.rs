@@ -13,6 +13,7 @@ use super::{Line, seal};
 use crate::{
     clock::Clock,
     error::Error,
+    metrics::{Metrics, Queue},
     model::{Access, Micros},
     store::{
         Store,
@@ -84,13 +85,30 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    pub fn start(db: &Db, clock: Clock) -> Self {
+    pub fn start(db: &Db, clock: Clock, metrics: &Arc<Metrics>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (head, due, stop) = (Arc::default(), Arc::default(), Arc::default());
-        let log = Log { db: db.clone(), clock, head: Arc::clone(&head), due: Arc::clone(&due) };
+        let log = Log {
+            db: db.clone(),
+            clock,
+            head: Arc::clone(&head),
+            due: Arc::clone(&due),
+            metrics: Arc::clone(metrics),
+        };
         let writer = Mutex::new(Some(tokio::spawn(log.work(waiting, Arc::clone(&stop)))));
         let strangers = Arc::new(Semaphore::new(STRANGERS));
         Self { queue, strangers, head, due, writer, stop }
+    }
+
+    /// How many accesses wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How many accesses have no seal yet.
+    pub async fn unsealed(&self) -> i64 {
+        // Whoever writes holds it for as long as a commit takes.
+        self.head.lock().await.map_or(0, |head| head.count - head.sealed)
     }
 
     /// Stops the writer once it has kept what waits. Where the database does not answer, what it is
@@ -133,6 +151,7 @@ struct Log {
     clock: Clock,
     head: Arc<Mutex<Option<Head>>>,
     due: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 impl Log {
@@ -154,6 +173,7 @@ impl Log {
                 .drain(..)
                 .map(|waiting| (waiting.access, (waiting.answer, waiting.stranger)))
                 .unzip();
+            self.metrics.store.batch(Queue::Audit, accesses.len());
             let kept = self.keep(&accesses).await;
             for (answer, _stranger) in answers {
                 // A caller that has gone away needs no answer.

@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use super::{
     Store, clock_check,
-    db::{Db, on_db},
+    db::{Db, Observers, on_db},
 };
 use crate::{
     error::Error,
+    metrics::Metrics,
     model::{Access, KeptAccess, Seal},
     story::audit,
 };
@@ -44,9 +45,12 @@ pub(super) const TEXTS: [(&str, &str); 13] = [
 /// Where who looked is kept: in the database of PostgreSQL, in a file beside the one of SQLite.
 /// There each write to a file makes all of its readers read their pages again, and here each read
 /// writes.
-pub(super) async fn open(db: &Db, url: &str) -> Result<Db, Error> {
+pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, Error> {
     match db {
-        Db::Sqlite { .. } => Db::open(&format!("{url}-audit"), 2).await,
+        Db::Sqlite { .. } => {
+            let observers = Observers::new(&metrics.database, "audit_log");
+            Db::open(&format!("{url}-audit"), 2, &observers).await
+        }
         Db::Postgres(pool) => Ok(Db::Postgres(pool.clone())),
     }
 }

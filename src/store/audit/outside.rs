@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     error::Error,
+    metrics::Job,
     model::Seal,
     store::Store,
     story::audit::{self, hex},
@@ -38,6 +39,7 @@ impl Store {
             }
             let sealed = self.seal_accesses().await;
             goes_well = self.tell(sealed, outside.as_mut()).await;
+            self.metrics.jobs.note(Job::Sealing, goes_well, self.clock.now());
         }
     }
 

@@ -1,19 +1,26 @@
 //! The two databases behind one enum: pools, transactions, and what their errors mean.
 
 mod fault;
+mod observer;
 mod pool;
 mod pooled;
 mod postgres;
 mod sqlite;
 mod tx;
 
+use std::sync::Arc;
+
 use sqlx::{FromRow, PgConnection, SqliteConnection, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
+pub use observer::Observers;
 pub use pool::Pool;
 pub use tx::Tx;
 
-use super::dialect::{Kind, Twin};
+use super::{
+    dialect::{Kind, Twin},
+    health::Vitals,
+};
 use crate::{error::Error, model::Micros};
 
 /// The pools of one database.
@@ -68,13 +75,20 @@ macro_rules! on_tx {
 
 pub(super) use {on, on_db, on_tx};
 
+/// The file of `sqlite:FILE`.
+pub fn sqlite_file(url: &str) -> Option<&str> {
+    let file = url.strip_prefix("sqlite:")?;
+    let file = file.strip_prefix("//").unwrap_or(file);
+    file.split('?').next()
+}
+
 impl Db {
     /// Opens `sqlite:FILE` or `postgres://...` with at most so many connections.
-    pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
+    pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Self, Error> {
         if let Some(file) = url.strip_prefix("sqlite:") {
-            sqlite::open(file.strip_prefix("//").unwrap_or(file), connections).await
+            sqlite::open(file.strip_prefix("//").unwrap_or(file), connections, observers).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            postgres::open(url, connections).await
+            postgres::open(url, connections, observers).await
         } else {
             Err(Error::invalid("database", "must begin with sqlite: or postgres://"))
         }
@@ -84,6 +98,25 @@ impl Db {
         match self {
             Self::Sqlite { .. } => Kind::Sqlite,
             Self::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// What its use tells of it.
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        match self {
+            Self::Sqlite { write, .. } => write.vitals(),
+            Self::Postgres(pool) => pool.vitals(),
+        }
+    }
+
+    /// Tells the metrics how many connections there are.
+    pub fn count_connections(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.count_connections();
+                write.count_connections();
+            }
+            Self::Postgres(pool) => pool.count_connections(),
         }
     }
 

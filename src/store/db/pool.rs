@@ -19,8 +19,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::pooled::Pooled;
-use crate::error::Error;
+use super::{observer::Observer, pooled::Pooled};
+use crate::{error::Error, store::health::Vitals};
 
 /// How long a caller waits for one of the connections.
 const WAIT: Duration = Duration::from_secs(10);
@@ -65,6 +65,7 @@ pub(super) struct Inner<C: Connect> {
     target: C::Target,
     size: u32,
     permits: Arc<Semaphore>,
+    pub(super) observer: Observer,
     shared: Mutex<Shared<C>>,
     is_closed: AtomicBool,
 }
@@ -98,12 +99,13 @@ impl<C: Connect> fmt::Debug for Pool<C> {
 
 impl<C: Connect> Pool<C> {
     /// A pool of at most `size` connections, with none yet.
-    pub fn new(target: C::Target, size: u32) -> Self {
+    pub fn new(target: C::Target, size: u32, observer: Observer) -> Self {
         let shared = Shared { idle: Vec::new(), suspected_at: None, refused: None };
         Self(Arc::new(Inner {
             target,
             size,
             permits: Arc::new(Semaphore::new(size as usize)),
+            observer,
             shared: Mutex::new(shared),
             is_closed: AtomicBool::new(false),
         }))
@@ -111,6 +113,13 @@ impl<C: Connect> Pool<C> {
 
     /// A connection, once one is free. Fails at once where the database was just found to be away.
     pub async fn acquire(&self) -> Result<Pooled<C>, Error> {
+        let begun = Instant::now();
+        let acquired = self.wait().await;
+        self.0.observer.meter.waited(begun.elapsed());
+        acquired
+    }
+
+    async fn wait(&self) -> Result<Pooled<C>, Error> {
         let waited = timeout(WAIT, Arc::clone(&self.0.permits).acquire_owned()).await;
         let permit = waited.map_err(|_| unavailable("no connection became free in time"))?;
         let permit = permit.map_err(|_| closed())?;
@@ -122,6 +131,16 @@ impl<C: Connect> Pool<C> {
             None => (self.0.connect().await?, Instant::now()),
         };
         Ok(Pooled::new(connection, opened_at, self.clone(), permit))
+    }
+
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        &self.0.observer.vitals
+    }
+
+    /// Tells the metrics how many connections there are.
+    pub fn count_connections(&self) {
+        let used = (self.0.size as usize).saturating_sub(self.0.permits.available_permits());
+        self.0.observer.meter.connections(used, self.0.lock().idle.len());
     }
 
     /// Waits for the connections in use and closes all.

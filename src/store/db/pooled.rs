@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::pool::{Connect, Pool, close, closed, unavailable};
-use crate::error::Error;
+use crate::{error::Error, metrics::Operation};
 
 /// How long one statement may take. The limits of the database itself are shorter.
 const STATEMENT: Duration = Duration::from_secs(35);
@@ -49,6 +49,10 @@ pub struct Usage<C: Connect> {
     pool: Pool<C>,
     state: State,
     bound: Duration,
+    /// What its statements do outside of a transaction.
+    alone: Operation,
+    /// When the transaction began.
+    begun: Option<Instant>,
 }
 
 impl<C: Connect> Pooled<C> {
@@ -58,13 +62,20 @@ impl<C: Connect> Pooled<C> {
         pool: Pool<C>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let usage = Usage { pool, state: State::Ready, bound: STATEMENT };
+        let (state, alone) = (State::Ready, pool.0.observer.alone);
+        let usage = Usage { pool, state, bound: STATEMENT, alone, begun: None };
         Self { connection: Some(connection), opened_at, usage, permit: Some(permit) }
     }
 
     /// Gives each use of the connection another bound.
     pub fn bounded_by(mut self, bound: Duration) -> Self {
         self.usage.bound = bound;
+        self
+    }
+
+    /// Says that statements outside of a transaction write.
+    pub fn writing(mut self) -> Self {
+        self.usage.alone = Operation::Write;
         self
     }
 
@@ -78,7 +89,9 @@ impl<C: Connect> Pooled<C> {
     /// errors, and sqlx would go on to take the connection for one within it.
     pub async fn begin(&mut self, statement: &'static str) -> Result<(), Error> {
         let (connection, usage) = self.parts()?;
-        usage.run(State::Unknown, State::Open, connection.command(statement)).await
+        let begin = connection.command(statement);
+        usage.begun = Some(Instant::now());
+        usage.run(Operation::Begin, State::Unknown, State::Open, begin).await
     }
 
     /// Commits the transaction.
@@ -90,7 +103,13 @@ impl<C: Connect> Pooled<C> {
             // PostgreSQL would roll back and not say so.
             _ => return Err(Error::Internal("a commit after a failed statement".to_owned())),
         }
-        usage.run(State::Unknown, State::Ready, connection.command("commit")).await
+        let commit = connection.command("commit");
+        usage.run(Operation::Commit, State::Unknown, State::Ready, commit).await?;
+        if let Some(begun) = usage.begun {
+            let meter = &usage.pool.0.observer.meter;
+            meter.operation(Operation::Transaction, begun.elapsed(), None);
+        }
+        Ok(())
     }
 }
 
@@ -100,20 +119,31 @@ impl<C: Connect> Usage<C> {
         &mut self,
         statements: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let meanwhile = if self.state == State::Ready { State::Running } else { State::Unknown };
-        self.run(meanwhile, self.state, statements).await
+        let (operation, meanwhile) = match self.state {
+            State::Ready => (self.alone, State::Running),
+            _ => (Operation::Write, State::Unknown),
+        };
+        let result = self.run(operation, meanwhile, self.state, statements).await;
+        if result.is_ok() && meanwhile == State::Running && operation == Operation::Write {
+            // It has committed by itself.
+            self.pool.vitals().succeeded();
+        }
+        result
     }
 
     /// Runs statements that put the connection into another state.
     async fn run<T>(
         &mut self,
+        operation: Operation,
         meanwhile: State,
         afterwards: State,
         statements: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let before = mem::replace(&mut self.state, meanwhile);
+        let begun = Instant::now();
         let result = timeout(self.bound, statements).await;
         let result = result.unwrap_or_else(|_| Err(unavailable("a statement got no answer")));
+        self.pool.0.observer.note(operation, begun.elapsed(), &result);
         self.state = match &result {
             Ok(_) => afterwards,
             Err(Error::LostRace) if meanwhile == State::Running => State::Ready,
@@ -169,7 +199,10 @@ mod tests {
 
     use crate::{
         error::Error,
-        store::db::{on, pool::Pool},
+        store::{
+            db::{Observers, on, pool::Pool},
+            dialect::Kind,
+        },
     };
 
     const SLOW: &str = "with recursive n(i) as (select 1 union all select i + 1 from n \
@@ -182,7 +215,11 @@ mod tests {
     /// has the first one.
     async fn pool() -> Result<Pool<SqliteConnection>, Error> {
         let options = SqliteConnectOptions::new().filename(":memory:");
-        let pool = Pool::<SqliteConnection>::new(options, 1);
+        let pool = Pool::<SqliteConnection>::new(
+            options,
+            1,
+            Observers::default().of(Kind::Sqlite, "write"),
+        );
         on!(pool.acquire().await?, |c| c.execute("create table kept (n unique)").await?);
         on!(pool.acquire().await?, |c| c.execute(BREAK).await?);
         Ok(pool)

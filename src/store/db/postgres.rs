@@ -8,10 +8,10 @@ use sqlx::{
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Db,
+    Db, Observers,
     pool::{Connect, Pool},
 };
-use crate::error::Error;
+use crate::{error::Error, store::dialect::Kind};
 
 /// What the server side of each connection is told. Every statement of ours goes by an index: a
 /// plan that was cached while a table was empty must not read the table whole once it is full.
@@ -33,13 +33,14 @@ const START: Duration = Duration::from_secs(10);
 const START_RETRY: Duration = Duration::from_millis(100);
 
 /// Connects to the database of a URL.
-pub async fn open(url: &str, connections: u32) -> Result<Db, Error> {
+pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
     let options = PgConnectOptions::from_str(url)?
         .application_name("throughline")
         .options(SETTINGS)
         .statement_cache_capacity(512);
     wait_for(&options).await?;
-    Ok(Db::Postgres(Pool::new(options, connections.max(2))))
+    let observer = observers.of(Kind::Postgres, "all");
+    Ok(Db::Postgres(Pool::new(options, connections.max(2), observer)))
 }
 
 /// Waits for a database that is just starting.

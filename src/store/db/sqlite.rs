@@ -8,16 +8,16 @@ use sqlx::{
 };
 
 use super::{
-    Db,
+    Db, Observers,
     pool::{Connect, Pool},
 };
-use crate::error::Error;
+use crate::{error::Error, store::dialect::Kind};
 
 /// How long a statement waits for the lock of another process.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Opens a file.
-pub async fn open(file: &str, connections: u32) -> Result<Db, Error> {
+pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
@@ -29,10 +29,11 @@ pub async fn open(file: &str, connections: u32) -> Result<Db, Error> {
         .pragma("cache_size", "-32768")
         .row_buffer_size(256)
         .statement_cache_capacity(512);
-    let write = Pool::new(options.clone(), 1);
+    let write = Pool::new(options.clone(), 1, observers.of(Kind::Sqlite, "write"));
     // The first connection sets the journal mode.
     write.acquire().await?;
-    Ok(Db::Sqlite { read: Pool::new(options, connections.max(1)), write })
+    let read = Pool::new(options, connections.max(1), observers.of(Kind::Sqlite, "read"));
+    Ok(Db::Sqlite { read, write })
 }
 
 impl Connect for SqliteConnection {

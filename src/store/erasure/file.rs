@@ -57,6 +57,10 @@ pub struct ErasureFile {
 }
 
 impl ErasureFile {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub fn new(path: PathBuf) -> Arc<Self> {
         Arc::new(Self { path })
     }

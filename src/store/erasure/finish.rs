@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::rows;
 use crate::{
     error::Error,
+    metrics::Job,
     store::{
         Store,
         attempt::attempt,
@@ -80,13 +81,17 @@ impl Store {
     /// and it tries again.
     pub async fn keep_erasures_finished(self) {
         loop {
-            match self.finish_erasures().await {
+            let finished = self.finish_erasures().await;
+            let told = self.tell_erasures().await;
+            let succeeded = finished.is_ok() && told.is_ok();
+            self.metrics.jobs.note(Job::Erasures, succeeded, self.clock.now());
+            match finished {
                 Ok(0) => {}
                 Ok(erasures) => tracing::info!(erasures, "erasures are finished"),
                 Err(error) => tracing::warn!(%error, detail = ?error, "erasures not finished"),
             }
             // What other servers have done is to be known here too where a backup is put back.
-            if let Err(error) = self.tell_erasures().await {
+            if let Err(error) = told {
                 tracing::warn!(%error, detail = ?error, "the file of erasures lacks some");
             }
             let erased = self.signals.erased.notified();

@@ -48,7 +48,7 @@ use super::{
     bulk::Column,
     db::{Db, on_db},
 };
-use crate::{clock::Clock, error::Error, model::MergeRule, story::matching::Reason};
+use crate::{clock::Clock, error::Error, metrics::Job, model::MergeRule, story::matching::Reason};
 use compare::{Found, PairOf};
 use state::State;
 use statements::{QUEUE, REMOVE_SUGGESTIONS, REMOVE_WORK, SET_LISTED, SET_SUGGESTIONS};
@@ -90,7 +90,10 @@ impl Store {
     /// processor at most. Errors are told in the log, and it tries again.
     pub async fn keep_matched(self, rules: Vec<MergeRule>) {
         loop {
-            match self.match_waiting(&rules, true).await {
+            let matched = self.match_waiting(&rules, true).await;
+            let succeeded = matches!(matched, Ok(_) | Err(Error::LostRace));
+            self.metrics.jobs.note(Job::Matching, succeeded, self.clock.now());
+            match matched {
                 Ok(_) => {}
                 // Somebody else is at it.
                 Err(Error::LostRace) => {}

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{Store, attempt::attempt, bulk::Batch, db::on_db, dialect::Kind, person};
 use crate::{
     error::Error,
+    metrics::Job,
     model::{Channel, Micros, RetentionRules},
 };
 use look::Look;
@@ -80,7 +81,9 @@ impl Store {
     /// Removes what is due by the rules, for ever.
     pub async fn keep_retention(self, rules: RetentionRules) {
         loop {
-            match self.sweep(&rules, Sweep::Gently, |_| {}).await {
+            let swept = self.sweep(&rules, Sweep::Gently, |_| {}).await;
+            self.metrics.jobs.note(Job::Retention, swept.is_ok(), self.clock.now());
+            match swept {
                 Ok(gone) => {
                     let entries: u64 = gone.iter().map(|it| it.entries).sum();
                     if entries > 0 {

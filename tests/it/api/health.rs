@@ -1,7 +1,7 @@
 //! Readiness tells the truth: it names what is wrong, and is well again when that is gone. Each
 //! fault is one that the ping of before, `select 1`, did not see.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
@@ -24,7 +24,7 @@ use tonic_health::pb::{
 
 use crate::{
     calls::{account, by, note},
-    support::{Database, NOW, Server, on_both, settings},
+    support::{Database, NOW, Server, on_both, settings, wire},
 };
 
 /// What takes longer never comes.
@@ -41,10 +41,9 @@ struct Asked {
 impl Asked {
     async fn start(database: &Database) -> Self {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-        let metrics = Arc::clone(store.metrics());
         let readiness = Readiness::default();
         let settings = Settings { readiness: readiness.clone(), ..settings(Clock::Fixed(NOW)) };
-        let operator = Operator { metrics, readiness: readiness.clone() };
+        let operator = Operator { store: store.clone(), readiness: readiness.clone() };
         let operators = operator::listen("127.0.0.1:0".parse().unwrap(), operator).await.unwrap();
         let server = Server::start_over(store, settings).await;
         let health = HealthClient::new(server.channel().await);
@@ -54,7 +53,7 @@ impl Asked {
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
-        get(&self.operators, path).await
+        wire::get(self.operators.address, path).await
     }
 
     async fn status(&mut self, service: &str) -> ServingStatus {
@@ -93,17 +92,6 @@ impl Asked {
     async fn stop(self) {
         self.server.stop().await;
     }
-}
-
-/// An answer over HTTP: its status and its text.
-async fn get(operators: &operator::Listener, path: &str) -> (u16, String) {
-    let mut socket = TcpStream::connect(operators.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 /// The old ping, over a connection of its own to an SQLite file.

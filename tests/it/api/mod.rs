@@ -34,6 +34,7 @@ mod same_hits;
 mod search;
 mod search_customers;
 mod suggestions;
+mod traced;
 mod under_way;
 mod unmerges;
 mod update;

@@ -9,6 +9,7 @@ mod found;
 mod generated;
 mod identity;
 mod json;
+mod operated;
 mod orders;
 pub mod process;
 mod render;
@@ -16,3 +17,5 @@ mod rights;
 mod suggestions;
 mod tls;
 mod told;
+#[cfg(feature = "otlp")]
+mod traces;

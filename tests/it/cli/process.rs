@@ -232,6 +232,15 @@ impl Running {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
+    /// The lines of its log, once.
+    pub fn log(&mut self) -> ChildStderr {
+        self.0.stderr.take().unwrap()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Ends it without asking, as a machine that fails does.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();

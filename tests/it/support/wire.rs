@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use prost::bytes::Bytes;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::Status;
 
 use super::canary::scan;
@@ -101,4 +104,15 @@ async fn exchange(
         Some(status) => Ok(Answer::Status(Box::new(status), bytes)),
         None => Ok(Answer::Reset),
     }
+}
+
+/// An answer over HTTP/1.1 that ends its connection: its status and its text.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }

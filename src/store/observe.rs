@@ -1,0 +1,96 @@
+//! What the metrics say of the state of the store: looked at when somebody asks for them.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Store,
+    db::{Db, on_db},
+};
+use crate::{error::Error, metrics::Queue};
+
+/// Restricted customers are left out: their promises break once the restriction is lifted.
+pub(super) const OVERDUE: &str = "select count(*) from (select 1 from promises p \
+    join customers c on c.id = p.customer_id \
+    where p.state = 'open' and p.due_at <= $1 and not c.restricted limit 1000) overdue";
+pub(super) const UNFINISHED: &str = "select count(*) from \
+    (select 1 from erasures where not is_finished limit 1000) unfinished";
+
+/// How long the database has to answer. Metrics come without what it has not told by then.
+const BOUND: Duration = Duration::from_secs(1);
+/// How long what was seen is good enough: however often somebody asks, the database has no more
+/// work.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// When the state was looked at last.
+pub(super) type LastLook = Mutex<Option<Instant>>;
+
+impl Store {
+    /// Brings the metrics that tell of a state up to date.
+    pub async fn observe(&self) {
+        let metrics = &self.metrics.store;
+        metrics.waiting(Queue::Recorder, self.recorder.waiting());
+        metrics.waiting(Queue::Audit, self.auditor.waiting());
+        self.db.count_connections();
+        if matches!(self.audit, Db::Sqlite { .. }) {
+            self.audit.count_connections();
+        }
+        let Ok(mut looked_at) = self.looked_at.try_lock() else { return };
+        if looked_at.is_some_and(|time| time.elapsed() < FRESH) {
+            return;
+        }
+        self.observe_disks().await;
+        if let Ok(Ok(())) = timeout(BOUND, self.observe_rows()).await {
+            *looked_at = Some(Instant::now());
+        }
+    }
+
+    async fn observe_rows(&self) -> Result<(), Error> {
+        let metrics = &self.metrics.store;
+        let now = self.clock.now();
+        let overdue: i64 =
+            on_db!(&self.db, |c| sqlx::query_scalar(OVERDUE).bind(now).fetch_one(c).await?);
+        metrics.overdue_promises.set(overdue);
+        let unfinished: i64 =
+            on_db!(&self.db, |c| sqlx::query_scalar(UNFINISHED).fetch_one(c).await?);
+        metrics.unfinished_erasures.set(unfinished);
+        metrics.unsealed.set(self.auditor.unsealed().await);
+        Ok(())
+    }
+
+    /// The database of PostgreSQL is elsewhere; what is here is the ledger of erasures.
+    async fn observe_disks(&self) {
+        let database = self.file.clone().map(|file| ("database", file));
+        let ledger = self.erasure_file.as_ref().map(|it| ("erasure_ledger", it.path().to_owned()));
+        let files: Vec<(&str, PathBuf)> = database.into_iter().chain(ledger).collect();
+        let measured = timeout(
+            BOUND,
+            tokio::task::spawn_blocking(move || {
+                files
+                    .into_iter()
+                    .filter_map(|(name, file)| Some((name, room(&file)?)))
+                    .collect::<Vec<_>>()
+            }),
+        );
+        // A disk that does not answer says nothing of itself.
+        let Ok(Ok(measured)) = measured.await else { return };
+        for (name, (free, size)) in measured {
+            self.metrics.store.disk(name, free, size);
+        }
+    }
+}
+
+/// How much room there is in the folder of a file for whoever is not root, and how much in all, in
+/// bytes.
+fn room(file: &Path) -> Option<(u64, u64)> {
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+}
