@@ -51,7 +51,7 @@ impl Store {
                 // Wherever between the two it was read, it counts for this clock.
                 (there - self.clock.now()).max(0) + (there - before).min(0)
             }
-            Db::Sqlite { .. } => (self.newest_time().await? - self.clock.now()).max(0),
+            Db::Sqlite { .. } => self.newest_time().await?.saturating_sub(self.clock.now()).max(0),
         };
         self.tell_skew(self.skew.set(behind), behind);
         Ok(())
@@ -59,7 +59,7 @@ impl Store {
 
     /// Says at a start that the database has times that have not come.
     pub async fn warn_of_future(&self) -> Result<(), Error> {
-        let ahead = self.newest_time().await? - self.clock.now();
+        let ahead = self.newest_time().await?.saturating_sub(self.clock.now());
         if ahead > TOLERANCE {
             tracing::warn!(
                 seconds = seconds(ahead),
