@@ -21,7 +21,8 @@ impl BlockedWrites {
         Self::to(&database.audit_url(), "audit_log").await
     }
 
-    async fn to(url: &str, table: &str) -> Self {
+    /// A table of PostgreSQL, or all of an SQLite file.
+    pub async fn to(url: &str, table: &str) -> Self {
         if url.starts_with("sqlite:") {
             let mut connection = SqliteConnection::connect(url).await.unwrap();
             connection.execute("begin immediate").await.unwrap();

@@ -42,11 +42,22 @@ pub trait Connect: Connection + Sized + Sync + 'static {
     /// Where connections lead.
     type Target: Send + Sync + 'static;
 
+    /// What the database knows a connection by.
+    type Session: Copy + Send + Sync + 'static;
+
     /// How long the pool waits for the end of a statement that its caller has given up.
     const DRAIN: Duration;
 
     /// Opens a connection, within a bound.
-    fn open(target: &Self::Target) -> impl Future<Output = Result<Self, Error>> + Send;
+    fn open(
+        target: &Self::Target,
+    ) -> impl Future<Output = Result<(Self, Self::Session), Error>> + Send;
+
+    /// Waits, beside a statement, until it is known that no answer will come.
+    fn lost(target: &Self::Target, session: Self::Session) -> impl Future<Output = ()> + Send;
+
+    /// Ends what the database may still hold of a connection that was closed in an unknown state.
+    fn end(target: &Self::Target, session: Self::Session) -> impl Future<Output = ()> + Send;
 
     /// Whether a connection still leads where it should.
     fn check(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
@@ -62,7 +73,7 @@ pub trait Connect: Connection + Sized + Sync + 'static {
 pub struct Pool<C: Connect>(pub(super) Arc<Inner<C>>);
 
 pub(super) struct Inner<C: Connect> {
-    target: C::Target,
+    pub(super) target: C::Target,
     size: u32,
     permits: Arc<Semaphore>,
     pub(super) observer: Observer,
@@ -70,7 +81,7 @@ pub(super) struct Inner<C: Connect> {
     is_closed: AtomicBool,
 }
 
-struct Shared<C> {
+struct Shared<C: Connect> {
     /// The one that was used last is used next: its caches are warm.
     idle: Vec<Idle<C>>,
     /// When a connection failed last: those that have been idle since before are checked.
@@ -79,10 +90,16 @@ struct Shared<C> {
     refused: Option<(Instant, Error)>,
 }
 
-struct Idle<C> {
-    connection: C,
-    opened_at: Instant,
+struct Idle<C: Connect> {
+    open: Open<C>,
     since: Instant,
+}
+
+/// A connection that is open.
+pub(super) struct Open<C: Connect> {
+    pub connection: C,
+    pub session: C::Session,
+    pub since: Instant,
 }
 
 impl<C: Connect> Clone for Pool<C> {
@@ -126,11 +143,11 @@ impl<C: Connect> Pool<C> {
         if self.0.is_closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        let (connection, opened_at) = match self.0.trusted().await {
-            Some(idle) => (idle.connection, idle.opened_at),
-            None => (self.0.connect().await?, Instant::now()),
+        let open = match self.0.trusted().await {
+            Some(open) => open,
+            None => self.0.connect().await?,
         };
-        Ok(Pooled::new(connection, opened_at, self.clone(), permit))
+        Ok(Pooled::new(open, self.clone(), permit))
     }
 
     pub fn vitals(&self) -> &Arc<Vitals> {
@@ -149,7 +166,7 @@ impl<C: Connect> Pool<C> {
         let _all = self.0.permits.acquire_many(self.0.size).await;
         let idle = mem::take(&mut self.0.lock().idle);
         for idle in idle {
-            close(idle.connection).await;
+            close(idle.open.connection).await;
         }
     }
 }
@@ -160,36 +177,37 @@ impl<C: Connect> Inner<C> {
     }
 
     /// An idle connection that can be used.
-    async fn trusted(&self) -> Option<Idle<C>> {
+    async fn trusted(&self) -> Option<Open<C>> {
         loop {
-            let (mut idle, is_trusted) = self.pop()?;
-            if is_trusted || matches!(timeout(CHECK, idle.connection.check()).await, Ok(Ok(()))) {
-                return Some(idle);
+            let (mut open, is_trusted) = self.pop()?;
+            if is_trusted || matches!(timeout(CHECK, open.connection.check()).await, Ok(Ok(()))) {
+                return Some(open);
             }
+            discard(open.connection);
             // Those beside it lead where it leads.
             let others = mem::take(&mut self.lock().idle);
-            others.into_iter().chain([idle]).for_each(|idle| discard(idle.connection));
+            others.into_iter().for_each(|idle| discard(idle.open.connection));
         }
     }
 
     /// The idle connection that was used last, and whether it can be used without a check.
-    fn pop(&self) -> Option<(Idle<C>, bool)> {
+    fn pop(&self) -> Option<(Open<C>, bool)> {
         let mut shared = self.lock();
         let idle = shared.idle.pop()?;
         let is_suspected = shared.suspected_at.is_some_and(|suspected| idle.since <= suspected);
         let is_trusted = !is_suspected && idle.since.elapsed() < RESTED;
-        Some((idle, is_trusted))
+        Some((idle.open, is_trusted))
     }
 
-    pub(super) fn push(&self, connection: C, opened_at: Instant) {
+    pub(super) fn push(&self, open: Open<C>) {
         let mut shared = self.lock();
-        shared.idle.push(Idle { connection, opened_at, since: Instant::now() });
+        shared.idle.push(Idle { open, since: Instant::now() });
         let is_old = |idle: &mut Idle<C>| {
-            idle.since.elapsed() > MAX_IDLE || idle.opened_at.elapsed() > MAX_AGE
+            idle.since.elapsed() > MAX_IDLE || idle.open.since.elapsed() > MAX_AGE
         };
         let old: Vec<_> = shared.idle.extract_if(.., is_old).collect();
         drop(shared);
-        old.into_iter().for_each(|idle| discard(idle.connection));
+        old.into_iter().for_each(|idle| discard(idle.open.connection));
     }
 
     /// Something is wrong: what is idle is checked before its next use.
@@ -197,7 +215,7 @@ impl<C: Connect> Inner<C> {
         self.lock().suspected_at = Some(Instant::now());
     }
 
-    async fn connect(&self) -> Result<C, Error> {
+    async fn connect(&self) -> Result<Open<C>, Error> {
         if let Some((at, error)) = &self.lock().refused
             && at.elapsed() < RETRY
         {
@@ -206,7 +224,8 @@ impl<C: Connect> Inner<C> {
         let opened = C::open(&self.target).await;
         let refused = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
         self.lock().refused = refused;
-        opened
+        let (connection, session) = opened?;
+        Ok(Open { connection, session, since: Instant::now() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection in use. Each use has a bound, and a connection serves the next caller only where it
 //! is known what state it is in.
 
-use std::{future::Future, mem, time::Duration};
+use std::{future::Future, mem, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::pool::{Connect, Pool, close, closed, unavailable};
+use super::pool::{Connect, Open, Pool, close, closed, unavailable};
 use crate::{error::Error, metrics::Operation};
 
 /// How long one statement may take. The limits of the database itself are shorter.
@@ -37,8 +37,7 @@ enum State {
 /// where that fails, and where a statement has failed.
 pub struct Pooled<C: Connect> {
     /// Nothing once it is dropped.
-    connection: Option<C>,
-    opened_at: Instant,
+    open: Option<Open<C>>,
     usage: Usage<C>,
     /// Given back last.
     permit: Option<OwnedSemaphorePermit>,
@@ -47,6 +46,7 @@ pub struct Pooled<C: Connect> {
 /// What becomes of a connection in use.
 pub struct Usage<C: Connect> {
     pool: Pool<C>,
+    session: C::Session,
     state: State,
     bound: Duration,
     /// What its statements do outside of a transaction.
@@ -56,15 +56,10 @@ pub struct Usage<C: Connect> {
 }
 
 impl<C: Connect> Pooled<C> {
-    pub(super) fn new(
-        connection: C,
-        opened_at: Instant,
-        pool: Pool<C>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
-        let (state, alone) = (State::Ready, pool.0.observer.alone);
-        let usage = Usage { pool, state, bound: STATEMENT, alone, begun: None };
-        Self { connection: Some(connection), opened_at, usage, permit: Some(permit) }
+    pub(super) fn new(open: Open<C>, pool: Pool<C>, permit: OwnedSemaphorePermit) -> Self {
+        let (session, state, alone) = (open.session, State::Ready, pool.0.observer.alone);
+        let usage = Usage { pool, session, state, bound: STATEMENT, alone, begun: None };
+        Self { open: Some(open), usage, permit: Some(permit) }
     }
 
     /// Gives each use of the connection another bound.
@@ -81,8 +76,8 @@ impl<C: Connect> Pooled<C> {
 
     /// The connection, and what its use is to be run in.
     pub fn parts(&mut self) -> Result<(&mut C, &mut Usage<C>), Error> {
-        let connection = self.connection.as_mut().ok_or_else(closed)?;
-        Ok((connection, &mut self.usage))
+        let open = self.open.as_mut().ok_or_else(closed)?;
+        Ok((&mut open.connection, &mut self.usage))
     }
 
     /// Begins a transaction. sqlx does not count it: SQLite ends a transaction by itself after some
@@ -141,8 +136,12 @@ impl<C: Connect> Usage<C> {
     ) -> Result<T, Error> {
         let before = mem::replace(&mut self.state, meanwhile);
         let begun = Instant::now();
-        let result = timeout(self.bound, statements).await;
-        let result = result.unwrap_or_else(|_| Err(unavailable("a statement got no answer")));
+        let answered = tokio::select! {
+            biased;
+            in_time = timeout(self.bound, statements) => in_time.ok(),
+            () = C::lost(&self.pool.0.target, self.session) => None,
+        };
+        let result = answered.unwrap_or_else(|| Err(unavailable("a statement got no answer")));
         self.pool.0.observer.note(operation, begun.elapsed(), &result);
         self.state = match &result {
             Ok(_) => afterwards,
@@ -159,19 +158,24 @@ impl<C: Connect> Usage<C> {
 
 impl<C: Connect> Drop for Pooled<C> {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(open) = self.open.take() else { return };
+        let pool = &self.usage.pool.0;
         if self.usage.state == State::Ready {
-            return self.usage.pool.0.push(connection, self.opened_at);
+            return pool.push(open);
         }
         // There is no runtime any more where a process ends.
         let Ok(runtime) = Handle::try_current() else { return };
-        let (pool, opened_at) = (self.usage.pool.clone(), self.opened_at);
-        let (state, permit) = (self.usage.state, self.permit.take());
+        let (pool, state, permit) = (Arc::clone(pool), self.usage.state, self.permit.take());
         runtime.spawn(async move {
-            if let Some(connection) = settled(connection, state).await {
-                pool.0.push(connection, opened_at);
+            let Open { session, since, .. } = open;
+            match settled(open.connection, state).await {
+                Some(connection) => pool.push(Open { connection, session, since }),
+                None => {
+                    // The next one is open to others.
+                    drop(permit);
+                    C::end(&pool.target, session).await;
+                }
             }
-            drop(permit);
         });
     }
 }

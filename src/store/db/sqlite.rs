@@ -1,6 +1,9 @@
 //! Opens the file of SQLite.
 
-use std::time::Duration;
+use std::{
+    future::{self, Future},
+    time::Duration,
+};
 
 use sqlx::{
     ConnectOptions as _, Executor as _, SqliteConnection,
@@ -38,13 +41,22 @@ pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result
 
 impl Connect for SqliteConnection {
     type Target = SqliteConnectOptions;
+    type Session = ();
 
     /// It ends by itself: nothing that it waits for is beyond this machine.
     const DRAIN: Duration = Duration::from_secs(35);
 
-    async fn open(options: &SqliteConnectOptions) -> Result<Self, Error> {
-        Ok(options.connect().await?)
+    async fn open(options: &SqliteConnectOptions) -> Result<(Self, ()), Error> {
+        Ok((options.connect().await?, ()))
     }
+
+    /// It answers, however long that takes.
+    fn lost(_: &SqliteConnectOptions, (): ()) -> impl Future<Output = ()> + Send {
+        future::pending()
+    }
+
+    /// Closing it ended all.
+    async fn end(_: &SqliteConnectOptions, (): ()) {}
 
     /// It leads to a file that it holds open.
     async fn check(&mut self) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod each;
 mod failed_write;
 mod faults;
 mod files;
+mod hole;
 mod matching;
 mod oracle;
 mod outage;
