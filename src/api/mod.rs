@@ -19,6 +19,7 @@ mod looked;
 mod mask;
 mod measured;
 mod one_message;
+mod outage_log;
 pub mod page;
 mod page_token;
 mod places;

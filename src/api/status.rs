@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use super::outage_log;
 use crate::{
     error::{Error, InvalidReason, Violation},
     pb::ErrorReason,
@@ -37,7 +38,7 @@ pub fn ended(error: &Error, resume_token: &str) -> Status {
 fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     let (code, reason) = classify(error);
     match error {
-        Error::Unavailable(cause) => tracing::warn!(%cause, "the store does not answer"),
+        Error::Unavailable(cause) => outage_log::note(cause),
         Error::Damaged(cause) => tracing::error!(%cause, "the database is damaged"),
         Error::Internal(cause) => tracing::error!(%cause, "internal error"),
         Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),

@@ -5,6 +5,7 @@ mod observer;
 mod pool;
 mod pooled;
 mod postgres;
+mod servers;
 mod sqlite;
 mod tx;
 

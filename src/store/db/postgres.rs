@@ -1,6 +1,6 @@
 //! Connects to PostgreSQL, and asks after a connection that has become silent.
 
-use std::{io, str::FromStr as _, time::Duration};
+use std::{io, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions,
@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Db, Observers,
     pool::{Connect, Pool},
+    servers::Servers,
 };
 use crate::{error::Error, store::dialect::Kind};
 
@@ -41,8 +42,15 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// How long it may take to ask, or to end a session, over a connection of its own.
 const ASIDE: Duration = Duration::from_millis(1500);
 
-const SESSION: &str = "select pid, cast(extract(epoch from backend_start) * 1000000 as bigint) \
+/// What PostgreSQL knows the session by, whether it is a standby, and what a commit is worth.
+const SESSION: &str = "select pid, cast(extract(epoch from backend_start) * 1000000 as bigint), \
+    pg_is_in_recovery(), current_setting('fsync') = 'on', \
+    current_setting('full_page_writes') = 'on', current_setting('synchronous_commit') = 'off' \
     from pg_stat_activity where pid = pg_backend_pid()";
+const IS_STANDBY: &str = "select pg_is_in_recovery()";
+/// A role or a database may have it off: a commit would not be on disk. What is stronger than this
+/// stays as it is.
+const COMMIT_TO_DISK: &str = "set synchronous_commit = on";
 /// Whether a session is at work. One that has waited for its client for long writes an answer that
 /// does not arrive. Where the database keeps no account of its sessions they are taken to work.
 const IS_AT_WORK: &str = "select exists (select from pg_stat_activity where pid = $1 \
@@ -55,114 +63,179 @@ const END: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
 
 /// Connects to the database of a URL.
 pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
-    let options = PgConnectOptions::from_str(url)?
-        .application_name("throughline")
-        .options(SETTINGS)
-        .statement_cache_capacity(512);
-    wait_for(&options).await?;
+    let with = |options: PgConnectOptions| {
+        options.application_name("throughline").options(SETTINGS).statement_cache_capacity(512)
+    };
+    let servers = Servers::of(url, with)?;
+    wait_for(&servers).await?;
     let observer = observers.of(Kind::Postgres, "all");
-    Ok(Db::Postgres(Pool::new(options, connections.max(2), observer)))
+    Ok(Db::Postgres(Pool::new(servers, connections.max(2), observer)))
 }
 
 /// Waits for a database that is just starting.
-async fn wait_for(options: &PgConnectOptions) -> Result<(), Error> {
+async fn wait_for(servers: &Servers) -> Result<(), Error> {
     let started = Instant::now();
     loop {
-        match connect(options, CONNECT).await {
-            Ok(connection) => return Ok(connection.close().await?),
-            Err(error) if is_starting(&error) && started.elapsed() < START => {
+        match connect(servers).await {
+            Ok((connection, session)) => {
+                if session.is_lazy {
+                    tracing::warn!(
+                        "synchronous_commit is off for this role or database. It is switched on \
+                         for each connection, so that what is acknowledged is on disk"
+                    );
+                }
+                return Ok(connection.close().await?);
+            }
+            Err(refusal) if refusal.is_starting() && started.elapsed() < START => {
                 sleep(START_RETRY).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(refusal) => return Err(refusal.into()),
         }
     }
 }
 
-async fn connect(options: &PgConnectOptions, bound: Duration) -> Result<PgConnection, sqlx::Error> {
-    within(bound, options.connect()).await
+/// Why there is no connection to a server.
+enum Refusal {
+    Failed(sqlx::Error),
+    Standby,
+    /// A setting of the server is off without which a crash loses what was acknowledged.
+    Unsafe(&'static str),
 }
 
-async fn within<T>(
-    bound: Duration,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
-    timeout(bound, work).await.unwrap_or_else(late)
-}
-
-/// Nobody listens yet, or the database says that it is starting or has no connection left.
-fn is_starting(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        sqlx::Error::Database(error) => {
-            matches!(error.code().as_deref(), Some("57P03" | "53300"))
+impl Refusal {
+    /// Nobody listens yet, or the database says that it is starting, has no connection left, or is
+    /// a standby.
+    fn is_starting(&self) -> bool {
+        match self {
+            Self::Failed(sqlx::Error::Io(error)) => {
+                error.kind() == io::ErrorKind::ConnectionRefused
+            }
+            Self::Failed(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("57P03" | "53300"))
+            }
+            Self::Failed(_) | Self::Unsafe(_) => false,
+            Self::Standby => true,
         }
-        _ => false,
     }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Failed(error) => error.into(),
+            Refusal::Standby => Error::Unavailable("PostgreSQL is a standby here".to_owned()),
+            Refusal::Unsafe(setting) => Error::Unavailable(format!(
+                "PostgreSQL runs with {setting} off, so that a crash loses what was acknowledged: \
+                 set it to on in postgresql.conf"
+            )),
+        }
+    }
+}
+
+/// Connects to the server that is the primary. Where none is, the first says why.
+async fn connect(servers: &Servers) -> Result<(PgConnection, Session), Refusal> {
+    let mut first = None;
+    for server in servers.in_order() {
+        let connected = timeout(CONNECT, connect_to(servers, server)).await;
+        match connected.unwrap_or_else(|_| Err(late().into())) {
+            Ok(connected) => {
+                servers.set_primary(server);
+                return Ok(connected);
+            }
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    Err(first.unwrap_or(Refusal::Standby))
+}
+
+async fn connect_to(servers: &Servers, server: usize) -> Result<(PgConnection, Session), Refusal> {
+    let mut connection = servers.options(server).connect().await?;
+    let (pid, begun, is_standby, syncs, writes_pages, is_lazy) =
+        sqlx::query_as(SESSION).fetch_one(&mut connection).await?;
+    let refusal = match (is_standby, syncs, writes_pages) {
+        (true, ..) => Some(Refusal::Standby),
+        (_, false, _) => Some(Refusal::Unsafe("fsync")),
+        (_, _, false) => Some(Refusal::Unsafe("full_page_writes")),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        connection.close().await?;
+        return Err(refusal);
+    }
+    if is_lazy {
+        connection.execute(COMMIT_TO_DISK).await?;
+    }
+    Ok((connection, Session { server, pid, begun, is_lazy }))
+}
+
+fn late() -> sqlx::Error {
+    io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
 /// What PostgreSQL knows a connection by: its process, and when that began.
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
+    server: usize,
     pid: i32,
     begun: i64,
+    /// Whether its commits would not have waited for the disk.
+    is_lazy: bool,
 }
 
 /// Asks of a session over a connection of its own, which is not one of the pool.
-async fn ask<T>(
-    options: &PgConnectOptions,
-    session: Session,
-    sql: &'static str,
-) -> Result<T, sqlx::Error>
+async fn ask<T>(servers: &Servers, session: Session, sql: &'static str) -> Result<T, sqlx::Error>
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    within(ASIDE, async {
-        let mut connection = options.connect().await?;
+    let asked = timeout(ASIDE, async {
+        let mut connection = servers.options(session.server).connect().await?;
         let query = sqlx::query_scalar(sql).bind(session.pid).bind(session.begun);
         let answer = query.fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok(answer)
-    })
-    .await
+    });
+    asked.await.unwrap_or_else(|_| Err(late()))
 }
 
 impl Connect for PgConnection {
-    type Target = PgConnectOptions;
+    type Target = Servers;
     type Session = Session;
 
     const DRAIN: Duration = Duration::from_secs(2);
 
-    async fn open(options: &PgConnectOptions) -> Result<(Self, Session), Error> {
-        let opened = within(CONNECT, async {
-            let mut connection = options.connect().await?;
-            let (pid, begun) = sqlx::query_as(SESSION).fetch_one(&mut connection).await?;
-            Ok((connection, Session { pid, begun }))
-        });
-        Ok(opened.await?)
+    async fn open(servers: &Servers) -> Result<(Self, Session), Error> {
+        Ok(connect(servers).await?)
     }
 
     /// A network can forget a connection, and a machine can vanish: then nothing comes, not even an
     /// error. sqlx does not give its socket, which could find it out by itself; so what is silent
     /// is asked after elsewhere. A statement that takes long is none of that.
-    async fn lost(options: &PgConnectOptions, session: Session) {
+    async fn lost(servers: &Servers, session: Session) {
         loop {
             sleep(SILENCE).await;
-            if !ask(options, session, IS_AT_WORK).await.unwrap_or(false) {
+            if !ask(servers, session, IS_AT_WORK).await.unwrap_or(false) {
                 return;
             }
         }
     }
 
     /// A session without a client may hold locks for as long as its transaction may be idle.
-    async fn end(options: &PgConnectOptions, session: Session) {
-        if let Err(error) = ask::<i64>(options, session, END).await {
+    async fn end(servers: &Servers, session: Session) {
+        if let Err(error) = ask::<i64>(servers, session, END).await {
             tracing::debug!(%error, "a session is left to end by itself");
         }
     }
 
+    /// A server that was the primary may have come back as a standby.
     async fn check(&mut self) -> Result<(), Error> {
-        Ok(self.ping().await?)
+        let is_standby = sqlx::query_scalar(IS_STANDBY).fetch_one(self).await?;
+        if is_standby { Err(Refusal::Standby.into()) } else { Ok(()) }
     }
 
     async fn command(&mut self, statement: &'static str) -> Result<(), Error> {
