@@ -3,7 +3,7 @@
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
 //! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing,
-//! audit,live,withheld).
+//! audit,metrics,live,withheld).
 
 mod audit;
 mod briefing;
@@ -12,6 +12,7 @@ mod import;
 mod live;
 mod load;
 mod merge;
+mod metrics;
 mod people;
 mod pgbench;
 #[path = "../../tests/it/support/postgres.rs"]
@@ -46,7 +47,7 @@ impl Plan {
 
     /// Whether a part needs the world of customers with a timeline.
     fn has_world(self) -> bool {
-        PARTS[..7].iter().any(|part| self.wants(part))
+        PARTS[..8].iter().any(|part| self.wants(part))
     }
 }
 
@@ -58,9 +59,9 @@ pub fn callers() -> Vec<usize> {
 }
 
 /// The last three have worlds of their own.
-const PARTS: [&str; 10] = [
-    "import", "reads", "sizes", "writes", "merge", "briefing", "audit", "search", "live",
-    "withheld",
+const PARTS: [&str; 11] = [
+    "import", "reads", "sizes", "writes", "merge", "briefing", "audit", "metrics", "search",
+    "live", "withheld",
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -180,6 +181,9 @@ async fn compare(
     }
     if plan.wants("sizes") {
         reads::compare_sizes(world, small, plan).await?;
+    }
+    if plan.wants("metrics") {
+        metrics::compare(world, plan).await?;
     }
     if plan.wants("writes") {
         writes::compare(world, pgbench, plan).await?;

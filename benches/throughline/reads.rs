@@ -13,7 +13,7 @@ use crate::{
     world::{World, customer_id},
 };
 
-const PATH: &str = "/throughline.v1.TimelineService/ListTimeline";
+pub const PATH: &str = "/throughline.v1.TimelineService/ListTimeline";
 /// How often what is compared takes turns.
 const ROUNDS: u32 = 3;
 
@@ -43,7 +43,7 @@ where e.customer_id = cast('00000000-0000-7000-8000-' \
 order by e.occurred_at desc, e.entry_id desc limit 51;
 ";
 
-fn request(customers: u32) -> impl Fn(u64) -> pb::ListTimelineRequest {
+pub fn request(customers: u32) -> impl Fn(u64) -> pb::ListTimelineRequest {
     move |n| {
         let n = 1 + u32::try_from(scatter(n) % u64::from(customers)).unwrap_or(0);
         let customer = pb::list_timeline_request::Customer::CustomerId(customer_id(n).to_string());
@@ -51,12 +51,17 @@ fn request(customers: u32) -> impl Fn(u64) -> pb::ListTimelineRequest {
     }
 }
 
-/// Reads against pgbench with the same query, and against an RPC from memory.
-pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> anyhow::Result<()> {
+/// The answer of a read.
+pub async fn page(world: &World) -> anyhow::Result<Vec<u8>> {
     let mut client = TimelineServiceClient::connect(format!("http://{}", world.address)).await?;
     let page = client.list_timeline(request(world.customers)(0)).await?.into_inner();
     anyhow::ensure!(page.entries.len() == 20, "a page of {}", page.entries.len());
-    let bytes = page.encode_to_vec();
+    Ok(page.encode_to_vec())
+}
+
+/// Reads against pgbench with the same query, and against an RPC from memory.
+pub async fn compare(world: &World, pgbench: Option<&Pgbench>, plan: Plan) -> anyhow::Result<()> {
+    let bytes = page(world).await?;
     let size = bytes.len();
     let (empty_address, empty) = empty::serve(bytes).await?;
 

@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,7 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
+    metrics::Metrics,
     pb,
     server::{self, Accesses, Settings, health::Readiness, listener},
     store::Store,
@@ -42,6 +44,8 @@ pub struct World {
     pub address: SocketAddr,
     /// Entries recorded a second while the world was filled.
     pub import_rate: f64,
+    /// Of the server.
+    pub metrics: Arc<Metrics>,
     served: Served,
 }
 
@@ -135,10 +139,11 @@ impl World {
         let import_rate = total as f64 / started.elapsed().as_secs_f64();
         analyze(url).await?;
 
+        let metrics = Arc::clone(store.metrics());
         let served =
             Served::start(store, Settings { matching: Some(Vec::new()), ..settings() }).await?;
         std::io::stderr().flush()?;
-        Ok(Self { name, customers, address: served.address, import_rate, served })
+        Ok(Self { name, customers, address: served.address, import_rate, metrics, served })
     }
 
     pub async fn close(self) {

@@ -33,8 +33,9 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     if told > 0 {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
-    let operators = operators(config, &store, &settings).await?;
-    let (address, incoming) = listener::bind(config.listen, admission(config), tls)
+    let admission = admission(config);
+    let operators = operators(config, &store, &settings, &admission).await?;
+    let (address, incoming) = listener::bind(config.listen, admission, tls)
         .await
         .map_err(|error| listen_advice("listen", config.listen, &error))?;
     tracing::info!(
@@ -86,10 +87,12 @@ async fn operators(
     config: &Config,
     store: &Store,
     settings: &Settings,
+    admission: &Admission,
 ) -> Result<Option<operator::Listener>, Failure> {
     let Some(address) = config.metrics else { return Ok(None) };
     let (store, readiness) = (store.clone(), settings.readiness.clone());
-    let listener = operator::listen(address, Operator { store, readiness })
+    let operator = Operator { store, readiness, admission: admission.clone() };
+    let listener = operator::listen(address, operator)
         .await
         .map_err(|error| listen_advice("metrics", address, &error))?;
     if !address.ip().is_loopback() {

@@ -18,7 +18,11 @@ use tokio::{
 };
 
 use super::health::{Readiness, State};
-use crate::{metrics, store::Store};
+use crate::{
+    api::connection::{Admission, ConnectionCounts},
+    metrics,
+    store::Store,
+};
 
 /// How many requests may be under way. With one more the oldest is cut off, so that nobody can keep
 /// a probe out by holding connections.
@@ -36,6 +40,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 #[derive(Clone, Debug)]
 pub struct Operator {
     pub store: Store,
+    /// Counts the connections of callers.
+    pub admission: Admission,
     pub readiness: Readiness,
 }
 
@@ -114,6 +120,10 @@ impl Operator {
             },
             "/metrics" => {
                 self.store.observe().await;
+                let counts = self.admission.counts();
+                let ConnectionCounts { authenticated, unauthenticated, displaced } = counts;
+                let metrics = &self.store.metrics().calls;
+                metrics.connections(authenticated, unauthenticated, displaced);
                 match self.store.metrics().encode() {
                     Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
                     Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
+    api::connection::{Admission, ConnectionLimits},
     clock::Clock,
     server::{
         Settings,
@@ -43,7 +44,11 @@ impl Asked {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         let readiness = Readiness::default();
         let settings = Settings { readiness: readiness.clone(), ..settings(Clock::Fixed(NOW)) };
-        let operator = Operator { store: store.clone(), readiness: readiness.clone() };
+        let operator = Operator {
+            store: store.clone(),
+            readiness: readiness.clone(),
+            admission: Admission::new(ConnectionLimits::new(8, 8)),
+        };
         let operators = operator::listen("127.0.0.1:0".parse().unwrap(), operator).await.unwrap();
         let server = Server::start_over(store, settings).await;
         let health = HealthClient::new(server.channel().await);
