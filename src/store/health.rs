@@ -31,10 +31,19 @@ const RECENT: Duration = Duration::from_secs(2);
 /// needs no room, and would succeed on a full disk.
 const PADDING_BYTES: usize = 64 << 10;
 
-/// What the writes of a database tell of it, and the probes that are under way.
+/// One line: `ok`, or the first thing that is wrong.
+pub(super) const QUICK_CHECK: &str = "pragma quick_check(1)";
+/// How long a look through the whole file may take. The server is not ready meanwhile.
+const CHECK_BOUND: Duration = Duration::from_secs(600);
+/// A file that is damaged is looked through again after this many times as long as that took: who
+/// can still be answered is not to wait for it.
+const CHECK_PAUSE: u32 = 4;
+
+/// What the use of a database tells of it, and the probes that are under way.
 #[derive(Debug, Default)]
 pub struct Vitals {
     last: Mutex<Last>,
+    damage: Mutex<Option<Damage>>,
     /// One probe at a time.
     turn: Arc<AsyncMutex<()>>,
 }
@@ -44,6 +53,14 @@ struct Last {
     committed: Option<Instant>,
     /// Since when no write has succeeded, where the last one failed.
     failed: Option<Instant>,
+}
+
+/// That the database has said that its file is damaged.
+#[derive(Clone, Debug)]
+struct Damage {
+    cause: String,
+    /// When the file is looked through.
+    check_at: Instant,
 }
 
 impl Vitals {
@@ -59,14 +76,24 @@ impl Vitals {
         }
     }
 
+    /// The database has said that its file is damaged.
+    pub fn damaged(&self, cause: &str) {
+        let new = || Damage { cause: cause.to_owned(), check_at: Instant::now() };
+        lock(&self.damage).get_or_insert_with(new);
+    }
+
     fn has_committed_since(&self, time: Instant) -> bool {
         self.last().committed.is_some_and(|committed| committed >= time)
     }
 
-    /// Nothing that is done under the lock can panic.
     fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.last)
     }
+}
+
+/// Nothing that is done under these locks can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why the store is not ready: what is wrong with each of its databases.
@@ -118,7 +145,8 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
         let probe = async move {
             let _turn = turn;
             write(&db, &vitals, clock).await?;
-            read(&db).await
+            read(&db).await?;
+            check(&db, &vitals).await
         };
         incident::spawned(probe).await
     });
@@ -159,4 +187,29 @@ async fn read(db: &Db) -> Result<(), Error> {
     // Where others have committed all the time there may be no row yet.
     let _: Option<i64> = on_db!(db, |c| sqlx::query_scalar(READ).fetch_optional(c).await?);
     Ok(())
+}
+
+/// Looks through a file of SQLite that was said to be damaged: a heartbeat meets few of its pages.
+/// PostgreSQL goes on with what is whole, for all of its servers, and has no such look; its damage
+/// is in the metrics and the log.
+async fn check(db: &Db, vitals: &Vitals) -> Result<(), Error> {
+    let Db::Sqlite { read, .. } = db else { return Ok(()) };
+    let Some(damage) = lock(&vitals.damage).clone() else { return Ok(()) };
+    let begun = Instant::now();
+    if begun < damage.check_at {
+        return Err(Error::Damaged(damage.cause));
+    }
+    let mut connection = read.acquire().await?.bounded_by(CHECK_BOUND);
+    let found: Result<String, Error> = async {
+        let check = sqlx::query_scalar(QUICK_CHECK);
+        Ok(on!(connection, |c| check.fetch_one(c).await?))
+    }
+    .await;
+    if found.as_deref() == Ok("ok") {
+        *lock(&vitals.damage) = None;
+        return Ok(());
+    }
+    let check_at = Instant::now() + begun.elapsed() * CHECK_PAUSE;
+    *lock(&vitals.damage) = Some(Damage { check_at, ..damage.clone() });
+    Err(Error::Damaged(damage.cause))
 }

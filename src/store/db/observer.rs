@@ -47,6 +47,9 @@ impl Observer {
     /// An operation has ended.
     pub fn note<T>(&self, operation: Operation, took: Duration, result: &Result<T, Error>) {
         self.meter.operation(operation, took, result.as_ref().err().map(error_type));
+        if let Err(Error::Damaged(cause)) = result {
+            self.vitals.damaged(cause);
+        }
         match result {
             Ok(_) if operation == Operation::Commit => self.vitals.succeeded(),
             Err(error) if operation != Operation::Read => self.vitals.failed(error),

@@ -1,7 +1,7 @@
 //! Readiness tells the truth: it names what is wrong, and is well again when that is gone. Each
 //! fault is one that the ping of before, `select 1`, did not see.
 
-use std::time::Duration;
+use std::{fs::File, os::unix::fs::FileExt as _, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
@@ -19,12 +19,13 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
 use crate::{
-    calls::{account, by, note},
+    calls::{account, by, list, note},
     support::{Database, NOW, Server, on_both, settings, wire},
 };
 
@@ -199,5 +200,40 @@ async fn only_what_there_is_can_be_asked() {
     let mut answer = Vec::new();
     let _ = timeout(NEVER, socket.read_to_end(&mut answer)).await.unwrap();
     assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    asked.stop().await;
+}
+
+/// Overwrites a part of a file, and gives what was there.
+fn overwrite(url: &str, bytes: &[u8], at: u64) -> Vec<u8> {
+    let path = url.trim_start_matches("sqlite:");
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let mut before = vec![0; bytes.len()];
+    file.read_exact_at(&mut before, at).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+    before
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_not_ready_until_it_is_whole() {
+    let database = Database::sqlite();
+    let mut asked = Asked::start(&database).await;
+    let recorded = asked.server.recorded(by(vec![account("anna")], note("x"))).await;
+    let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+    let root = "select (rootpage - 1) * (select page_size from pragma_page_size()) \
+        from sqlite_schema where name = 'entries'";
+    let entries: i64 = sqlx::query_scalar(root).fetch_one(&mut connection).await.unwrap();
+    // Nothing of them is in the log.
+    connection.execute("pragma wal_checkpoint(truncate)").await.unwrap();
+
+    // A page that no heartbeat meets: a call has to.
+    let at = u64::try_from(entries).unwrap();
+    let before = overwrite(&database.url, &[0xff; 64], at);
+    let read = asked.server.timeline.list_timeline(list(&recorded.customer_id)).await;
+    assert_eq!(read.unwrap_err().code(), Code::DataLoss);
+    asked.until_not_ready("database: database error 11").await;
+    select_1(&mut connection).await;
+    overwrite(&database.url, &before, at);
+    asked.until_ready().await;
+    assert_eq!(asked.server.timeline_of(&recorded.customer_id).await.len(), 1);
     asked.stop().await;
 }
