@@ -37,7 +37,8 @@ fn advice(error: &OpenError) -> &'static str {
     match error {
         OpenError::NoFolder { .. } => "Make the folder, or name another file with --database",
         OpenError::NotPermitted { .. } => {
-            "Give this user the right to write the file and its folder, or run as the user who has it"
+            "Give this user the right to write to the file and its folder, or run as the user who \
+             has it"
         }
         OpenError::File { .. } => "Is the disk full, or failing?",
         OpenError::Lost { .. } => {

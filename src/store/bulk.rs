@@ -106,22 +106,12 @@ impl Batch {
         Ok(())
     }
 
-    /// Writes in a transaction of its own, with one message to the database where one statement
-    /// takes all of it. For keys that nobody else makes: on PostgreSQL the rows beside one whose
-    /// key is taken are written.
+    /// Writes in a transaction of its own, on PostgreSQL with one message. For keys that nobody
+    /// else makes: there the rows beside one whose key is taken are written.
     pub async fn write_alone(self, db: &Db) -> Result<(), Error> {
-        let is_small = |insert: &Insert| {
-            let rows = insert.columns[0].len();
-            sqlite_rows(rows, insert.may_exist) == rows
-        };
-        let statements = self.inserts.len() + usize::from(!self.revisions.0.is_empty());
         match db {
             Db::Postgres(pool) => {
                 on!(pool.acquire().await?.writing(), |c| self.write_postgres(c).await?);
-                Ok(())
-            }
-            Db::Sqlite { write, .. } if statements == 1 && self.inserts.iter().all(is_small) => {
-                on!(write.acquire().await?, |c| self.write_sqlite(c).await?);
                 Ok(())
             }
             Db::Sqlite { .. } => {

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Store,
-    db::{Db, on, on_db},
+    db::{Db, on, on_db, on_tx},
 };
 use crate::{clock::Clock, error::Error, incident, model::Micros};
 
@@ -144,6 +144,8 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
         // A caller that has given up must not stop it half-way, which would cost the connection.
         let probe = async move {
             let _turn = turn;
+            // Whatever was committed a moment ago.
+            db.ensure_in_place()?;
             write(&db, &vitals, clock).await?;
             read(&db).await?;
             check(&db, &vitals).await
@@ -170,17 +172,11 @@ async fn write(db: &Db, vitals: &Vitals, clock: Clock) -> Result<(), Error> {
 }
 
 async fn beat(db: &Db, now: Micros, padding: Vec<u8>) -> Result<(), Error> {
-    match db {
-        Db::Sqlite { write, .. } => {
-            let beat = sqlx::query(BEAT).bind(now).bind(padding);
-            on!(write.acquire().await?, |c| beat.execute(c).await?);
-        }
-        Db::Postgres(pool) => {
-            let beat = sqlx::query(BEAT).bind(now).bind(padding);
-            on!(pool.acquire().await?.writing(), |c| beat.execute(c).await?);
-        }
-    }
-    Ok(())
+    let mut tx = db.begin().await?;
+    on_tx!(&mut tx, |c| {
+        sqlx::query(BEAT).bind(now).bind(padding).execute(c).await?;
+    });
+    tx.commit().await
 }
 
 async fn read(db: &Db) -> Result<(), Error> {

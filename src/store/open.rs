@@ -18,7 +18,8 @@ use crate::{clock::Clock, error::Error, metrics::Metrics};
 
 /// Whether the database has tables of ours.
 pub(super) const HAS_TABLES: Twin = Twin {
-    sqlite: "select exists (select 1 from sqlite_master where type = 'table' and name = 'customers')",
+    sqlite: "select exists \
+        (select 1 from sqlite_master where type = 'table' and name = 'customers')",
     postgres: "select to_regclass('customers') is not null",
 };
 

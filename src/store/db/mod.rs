@@ -20,6 +20,7 @@ pub use tx::Tx;
 
 use super::{
     dialect::{Kind, Twin},
+    files::OpenFile,
     health::Vitals,
 };
 use crate::{error::Error, model::Micros};
@@ -32,6 +33,7 @@ pub enum Db {
     Sqlite {
         read: Pool<SqliteConnection>,
         write: Pool<SqliteConnection>,
+        file: Arc<OpenFile>,
     },
     Postgres(Pool<PgConnection>),
 }
@@ -102,6 +104,14 @@ impl Db {
         }
     }
 
+    /// Fails where a file of SQLite that is open is no longer found by its name.
+    pub fn ensure_in_place(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { file, .. } => file.ensure_in_place(),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// What its use tells of it.
     pub fn vitals(&self) -> &Arc<Vitals> {
         match self {
@@ -113,7 +123,7 @@ impl Db {
     /// Tells the metrics how many connections there are.
     pub fn count_connections(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, .. } => {
                 read.count_connections();
                 write.count_connections();
             }
@@ -125,6 +135,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, Error> {
         match self {
             Self::Sqlite { write, .. } => {
+                self.ensure_in_place()?;
                 let mut connection = write.acquire().await?;
                 connection.begin("begin immediate").await?;
                 Ok(Tx::Sqlite(connection))
@@ -239,9 +250,10 @@ impl Db {
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, file } => {
                 read.close().await;
                 write.close().await;
+                file.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
         }

@@ -74,6 +74,11 @@ impl<C: Connect> Pooled<C> {
         self
     }
 
+    /// Where the connection leads.
+    pub fn target(&self) -> &C::Target {
+        &self.usage.pool.0.target
+    }
+
     /// The connection, and what its use is to be run in.
     pub fn parts(&mut self) -> Result<(&mut C, &mut Usage<C>), Error> {
         let open = self.open.as_mut().ok_or_else(closed)?;
@@ -199,13 +204,14 @@ async fn settled<C: Connect>(mut connection: C, state: State) -> Option<C> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+    use sqlx::{Executor as _, SqliteConnection};
 
     use crate::{
         error::Error,
         store::{
             db::{Observers, on, pool::Pool},
             dialect::Kind,
+            files::OpenFile,
         },
     };
 
@@ -218,12 +224,8 @@ mod tests {
     /// A pool of one connection. Each has a database of its own, in memory: whoever finds the table
     /// has the first one.
     async fn pool() -> Result<Pool<SqliteConnection>, Error> {
-        let options = SqliteConnectOptions::new().filename(":memory:");
-        let pool = Pool::<SqliteConnection>::new(
-            options,
-            1,
-            Observers::default().of(Kind::Sqlite, "write"),
-        );
+        let observer = Observers::default().of(Kind::Sqlite, "write");
+        let pool = Pool::<SqliteConnection>::new(OpenFile::in_memory().into(), 1, observer);
         on!(pool.acquire().await?, |c| c.execute("create table kept (n unique)").await?);
         on!(pool.acquire().await?, |c| c.execute(BREAK).await?);
         Ok(pool)

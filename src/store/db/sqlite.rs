@@ -2,11 +2,13 @@
 
 use std::{
     future::{self, Future},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions as _, Executor as _, SqliteConnection,
+    Executor as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -14,7 +16,10 @@ use super::{
     Db, Observers,
     pool::{Connect, Pool},
 };
-use crate::{error::Error, store::dialect::Kind};
+use crate::{
+    error::Error,
+    store::{dialect::Kind, files::OpenFile},
+};
 
 /// How long a statement waits for the lock of another process.
 const BUSY: Duration = Duration::from_secs(10);
@@ -32,31 +37,31 @@ pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result
         .pragma("cache_size", "-32768")
         .row_buffer_size(256)
         .statement_cache_capacity(512);
-    let write = Pool::new(options.clone(), 1, observers.of(Kind::Sqlite, "write"));
-    // The first connection sets the journal mode.
-    write.acquire().await?;
-    let read = Pool::new(options, connections.max(1), observers.of(Kind::Sqlite, "read"));
-    Ok(Db::Sqlite { read, write })
+    let file = Arc::new(OpenFile::open(Path::new(file), options).await?);
+    let write = Pool::new(Arc::clone(&file), 1, observers.of(Kind::Sqlite, "write"));
+    let readers = observers.of(Kind::Sqlite, "read");
+    let read = Pool::new(Arc::clone(&file), connections.max(1), readers);
+    Ok(Db::Sqlite { read, write, file })
 }
 
 impl Connect for SqliteConnection {
-    type Target = SqliteConnectOptions;
+    type Target = Arc<OpenFile>;
     type Session = ();
 
     /// It ends by itself: nothing that it waits for is beyond this machine.
     const DRAIN: Duration = Duration::from_secs(35);
 
-    async fn open(options: &SqliteConnectOptions) -> Result<(Self, ()), Error> {
-        Ok((options.connect().await?, ()))
+    async fn open(file: &Arc<OpenFile>) -> Result<(Self, ()), Error> {
+        Ok((file.connect().await?, ()))
     }
 
     /// It answers, however long that takes.
-    fn lost(_: &SqliteConnectOptions, (): ()) -> impl Future<Output = ()> + Send {
+    fn lost(_: &Arc<OpenFile>, (): ()) -> impl Future<Output = ()> + Send {
         future::pending()
     }
 
     /// Closing it ended all.
-    async fn end(_: &SqliteConnectOptions, (): ()) {}
+    async fn end(_: &Arc<OpenFile>, (): ()) {}
 
     /// It leads to a file that it holds open.
     async fn check(&mut self) -> Result<(), Error> {

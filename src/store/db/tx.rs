@@ -1,5 +1,7 @@
 //! A write transaction.
 
+use std::sync::Arc;
+
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
@@ -25,7 +27,10 @@ impl Tx {
         match self {
             Self::Sqlite(mut tx) => {
                 on!(tx, |c| sqlx::query(COUNT).execute(c).await?);
-                tx.commit().await
+                let file = Arc::clone(tx.target());
+                tx.commit().await?;
+                // A commit into a file without a name is none.
+                file.ensure_in_place()
             }
             Self::Postgres(tx) => tx.commit().await,
         }

@@ -9,6 +9,7 @@ use crate::{
     store::{
         Store,
         db::{Db, on},
+        files,
     },
 };
 
@@ -37,7 +38,10 @@ impl Store {
             match &store.db {
                 Db::Sqlite { write, .. } => {
                     let mut connection = write.acquire().await?.bounded_by(BOUND);
-                    on!(connection, |c| c.execute("vacuum").await?);
+                    on!(connection, |c| {
+                        c.execute("vacuum").await?;
+                        files::name_page(c).await?;
+                    });
                     drop(connection);
                     store.checkpoint().await
                 }

@@ -1,5 +1,5 @@
-//! The lock of an SQLite database, a file beside it. Whoever has the database open holds it shared;
-//! whoever creates it, looks at what a crash has left, or puts a backup in its place holds it alone.
+//! The lock of an SQLite database, a file beside it. Whoever has the database open holds it shared.
+//! Whoever creates it, looks at what a crash has left or puts a backup in its place holds it alone.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},

@@ -5,6 +5,7 @@
 
 mod lock;
 mod mark;
+mod open_file;
 mod quick_check;
 mod wal;
 
@@ -16,6 +17,7 @@ use std::{
 
 pub use lock::{Held, StoreLock};
 pub use mark::{COUNT, name_page};
+pub use open_file::OpenFile;
 
 use super::opening::{CheckAtStart, OpenError, Opening};
 use wal::Belongs;

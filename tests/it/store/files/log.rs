@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 use throughline::store::{OpenError, Store};
 
-use super::{as_sqlite_has_it, crashed, open, path, record_some, refusal, url};
+use super::{access, as_sqlite_has_it, crashed, open, path, record_some, refusal, url};
 use crate::support::TempFolder;
 
 /// Brings the log into the file, and begins it anew with the next write.
@@ -78,6 +78,28 @@ async fn a_backup_is_not_served_with_the_log_of_the_file_that_it_replaced() {
         open(&image).await.close().await;
         assert_eq!(as_sqlite_has_it(&path(&image, "t.db")).await, ("ok".to_owned(), 60));
     }
+}
+
+#[tokio::test]
+async fn the_audit_log_is_looked_at_as_well() {
+    let folder = TempFolder::new();
+    let audit = path(&folder, "t.db-audit");
+    let store = open(&folder).await;
+    record_some(&store, "some", 3).await;
+    access(&store).await.unwrap();
+    sqlite(&audit, CHECKPOINT).await;
+    let earlier = fs::read(&audit).unwrap();
+    access(&store).await.unwrap();
+    sqlite(&audit, CHECKPOINT).await;
+    access(&store).await.unwrap();
+    let image = crashed(&folder);
+    store.close().await;
+    // The control: as it was left.
+    let whole = crashed(&image);
+    open(&whole).await.close().await;
+    fs::write(path(&image, "t.db-audit"), earlier).unwrap();
+    let OpenError::OtherLog { log, .. } = refusal(&image).await else { panic!("another fault") };
+    assert!(log.ends_with("t.db-audit-wal"), "{log:?}");
 }
 
 /// The control: what a crash leaves is served, whatever had come into the file by then.

@@ -3,6 +3,7 @@
 mod ids;
 mod log;
 mod missing;
+mod replaced;
 
 use std::{
     fs,
@@ -13,6 +14,8 @@ use sqlx::{Connection as _, SqliteConnection};
 use throughline::{
     api::{caller::Actor, validate},
     clock::Clock,
+    error::Error,
+    model::Access,
     store::{OpenError, Opening, Store},
 };
 
@@ -53,6 +56,23 @@ async fn record_some(store: &Store, what: &str, count: usize) {
     for number in 0..count {
         record(store, &format!("{what}-{number}")).await;
     }
+}
+
+/// Keeps a row in the audit log.
+async fn access(store: &Store) -> Result<(), Error> {
+    let text = |text: &str| text.to_owned();
+    let access = Access {
+        at: 100,
+        caller: text("test"),
+        actor: text("test"),
+        purpose: String::new(),
+        call: text("GetBriefing"),
+        data: text("content"),
+        code: 0,
+        customers: Vec::new(),
+        case_id: None,
+    };
+    store.keep_access(access).await
 }
 
 /// The files of a database that is open, as a crash at this moment would leave them.

@@ -1,0 +1,110 @@
+//! A file of SQLite as this process has opened it, and whether it is still the one of that name.
+//!
+//! SQLite goes on with a file that was deleted or replaced, and a commit into a file without a name
+//! is gone with the process. So each commit is answered only after the names were looked at again.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, SqliteConnection,
+    sqlite::SqliteConnectOptions,
+};
+use tokio::sync::Mutex;
+
+use super::{beside, resolved};
+use crate::error::Error;
+
+/// Reads the file, by which SQLite opens its log.
+const READ: &str = "select count(*) from sqlite_master";
+
+/// See the module.
+#[derive(Debug)]
+pub struct OpenFile {
+    options: SqliteConnectOptions,
+    /// The file, its log, and the index of that.
+    parts: Vec<Part>,
+    /// SQLite deletes the log with the last connection, and begins another one with the next.
+    anchor: Mutex<Option<SqliteConnection>>,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    /// The device, and the number of the file there.
+    identity: (u64, u64),
+    /// Whether it may be empty, as a log is after its content came into the file.
+    may_be_empty: bool,
+}
+
+impl OpenFile {
+    /// Opens a file, and the connections to come by the same options.
+    pub async fn open(path: &Path, options: SqliteConnectOptions) -> Result<Self, Error> {
+        let mut anchor = options.connect().await?;
+        anchor.execute(READ).await?;
+        let file = resolved(path);
+        let part = |end: &str, may_be_empty| -> Result<Part, Error> {
+            // By the name that was given: a link may come to lead elsewhere.
+            let path = if end.is_empty() { path.to_owned() } else { beside(&file, end) };
+            let found = fs::metadata(&path).map_err(|error| not_in_place(&path, Some(&error)))?;
+            let identity = (found.dev(), found.ino());
+            Ok(Part { path, identity, may_be_empty })
+        };
+        let parts = vec![part("", false)?, part("-wal", true)?, part("-shm", true)?];
+        Ok(Self { options, parts, anchor: Mutex::new(Some(anchor)) })
+    }
+
+    /// None: each connection has a database of its own.
+    #[cfg(test)]
+    pub fn in_memory() -> Self {
+        let options = SqliteConnectOptions::new().filename(":memory:");
+        Self { options, parts: Vec::new(), anchor: Mutex::default() }
+    }
+
+    /// Another connection to the file.
+    pub async fn connect(&self) -> Result<SqliteConnection, Error> {
+        // Before, as well: SQLite would play our log into whatever has the name now.
+        self.ensure_in_place()?;
+        let connection = self.options.connect().await?;
+        self.ensure_in_place()?;
+        Ok(connection)
+    }
+
+    /// Fails where the file or its log is no longer what is found by its name. It is so again once
+    /// it is put back.
+    pub fn ensure_in_place(&self) -> Result<(), Error> {
+        for part in &self.parts {
+            match fs::metadata(&part.path) {
+                Ok(found)
+                    if (found.dev(), found.ino()) == part.identity
+                        && (part.may_be_empty || found.len() > 0) => {}
+                found => return Err(not_in_place(&part.path, found.err().as_ref())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes it behind all other connections.
+    pub async fn close(&self) {
+        if let Some(anchor) = self.anchor.lock().await.take() {
+            // It is gone either way.
+            let _ = anchor.close().await;
+        }
+    }
+}
+
+fn not_in_place(path: &Path, error: Option<&io::Error>) -> Error {
+    let what = match error {
+        Some(error) if error.kind() == io::ErrorKind::NotFound => "is gone".to_owned(),
+        Some(error) => format!("cannot be looked at ({error})"),
+        None => "is another file, or empty".to_owned(),
+    };
+    Error::Unavailable(format!(
+        "{} {what} since it was opened, so that nothing is written: put it back, or stop and put a \
+         backup in its place",
+        path.display()
+    ))
+}
