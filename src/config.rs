@@ -252,7 +252,7 @@ impl Config {
     }
 
     /// Whether others than this machine can reach it.
-    fn is_beyond_loopback(&self) -> bool {
+    pub fn is_beyond_loopback(&self) -> bool {
         !self.listen.ip().is_loopback()
     }
 

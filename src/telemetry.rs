@@ -31,6 +31,8 @@ pub fn start(config: &Config, usual: Level, colour: bool) -> Telemetry {
     let level = LevelFilter::from_level(config.log_level.unwrap_or(usual));
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(level))
+        // It shows the value of a parameter of a URL that it does not know: a password, misspelt.
+        .with_target("sqlx_postgres::options", LevelFilter::OFF)
         .with_target(env!("CARGO_PKG_NAME"), level);
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match config.log_format {

@@ -264,6 +264,11 @@ impl Callers {
         self.asked.wait().await
     }
 
+    /// All of them, with what each is known by.
+    pub fn registered(&self) -> Vec<Registered> {
+        self.known().callers.iter().map(|(_, registered)| registered.clone()).collect()
+    }
+
     /// The name of a caller that is known by a certificate, where there is one.
     pub fn one_with_certificate(&self) -> Option<String> {
         let known = self.known();

@@ -173,29 +173,16 @@ impl Client {
     }
 
     async fn of_server(url: &str, config: &Config) -> Result<Self, Failure> {
-        let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
-        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let mut endpoint = Endpoint::from_shared(url.clone()).map_err(|_| advice())?;
-        let is_secure = endpoint.uri().scheme_str() == Some("https");
-        if is_secure {
-            let unfit = |why: &str| Failure::Usage(format!("server_authority: {why}"));
-            let tls = match config.server_authority()? {
-                None => ClientTlsConfig::new().with_webpki_roots(),
-                Some(pem) => {
-                    tls::certificates(pem.as_bytes()).map_err(|why| unfit(&why))?;
-                    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
-                }
-            };
-            endpoint = endpoint.tls_config(tls).map_err(|error| unfit(&error.to_string()))?;
-        }
+        let endpoint = endpoint(url, config)?;
         let token = token(config)?;
+        let is_secure = endpoint.uri().scheme_str() == Some("https");
         if token.is_some() && !is_secure && !is_this_machine(endpoint.uri()) {
             let advice = "--server: a token goes to another machine by https:// alone";
             return Err(Failure::Usage(advice.to_owned()));
         }
-        let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
-        let channel = endpoint.connect().await.map_err(|_| Failure::unreachable(&url))?;
-        Ok(Self::of_channel(channel, Says::of(config, token)?, Some(url), None))
+        let channel = connect(&endpoint).await?;
+        let url = Some(display(&endpoint));
+        Ok(Self::of_channel(channel, Says::of(config, token)?, url, None))
     }
 
     /// The services over a store, started within this process. They close the store when they end.
@@ -271,6 +258,39 @@ impl Client {
         ended?;
         Ok(done)
     }
+}
+
+/// A connection to the server at a URL, which shows nothing of who connects.
+pub async fn channel(url: &str, config: &Config) -> Result<Channel, Failure> {
+    connect(&endpoint(url, config)?).await
+}
+
+async fn connect(endpoint: &Endpoint) -> Result<Channel, Failure> {
+    endpoint.connect().await.map_err(|_| Failure::unreachable(&display(endpoint)))
+}
+
+/// The URL as it was given, but for a scheme that was left out.
+fn display(endpoint: &Endpoint) -> String {
+    endpoint.uri().to_string().trim_end_matches('/').to_owned()
+}
+
+/// How the server at a URL is reached.
+fn endpoint(url: &str, config: &Config) -> Result<Endpoint, Failure> {
+    let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
+    let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let mut endpoint = Endpoint::from_shared(url).map_err(|_| advice())?;
+    if endpoint.uri().scheme_str() == Some("https") {
+        let unfit = |why: &str| Failure::Usage(format!("server_authority: {why}"));
+        let tls = match config.server_authority()? {
+            None => ClientTlsConfig::new().with_webpki_roots(),
+            Some(pem) => {
+                tls::certificates(pem.as_bytes()).map_err(|why| unfit(&why))?;
+                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
+            }
+        };
+        endpoint = endpoint.tls_config(tls).map_err(|error| unfit(&error.to_string()))?;
+    }
+    Ok(endpoint.connect_timeout(Duration::from_secs(5)))
 }
 
 /// What calls show of the configured token, where there is one.

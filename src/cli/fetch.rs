@@ -28,23 +28,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// its certificate; without it those that browsers trust. The error says what went wrong, without
 /// the URL.
 pub async fn fetch(url: &str, authority: Option<&Path>) -> Result<Bytes, String> {
+    match get(url, authority).await? {
+        (StatusCode::OK, body) => Ok(body),
+        (status, _) => Err(format!("the answer is {status}")),
+    }
+}
+
+/// The answer of a URL, whatever its status is.
+pub async fn get(url: &str, authority: Option<&Path>) -> Result<(StatusCode, Bytes), String> {
     let fetched = timeout(PATIENCE, fetch_in_time(url, authority)).await;
     fetched.unwrap_or_else(|_| Err(format!("no answer within {} seconds", PATIENCE.as_secs())))
 }
 
-async fn fetch_in_time(url: &str, authority: Option<&Path>) -> Result<Bytes, String> {
+async fn fetch_in_time(url: &str, authority: Option<&Path>) -> Result<(StatusCode, Bytes), String> {
     let uri: Uri = url.parse().map_err(|_| "is no URL".to_owned())?;
     let host = uri.host().ok_or("is no URL")?.trim_matches(['[', ']']).to_owned();
     let is_secure = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(|it| it.to_string())?;
     if !is_secure {
-        return get(TokioIo::new(stream), &uri).await;
+        return request(TokioIo::new(stream), &uri).await;
     }
     let connector = TlsConnector::from(Arc::new(tls_config(authority)?));
     let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
     let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
-    get(TokioIo::new(stream), &uri).await
+    request(TokioIo::new(stream), &uri).await
 }
 
 fn tls_config(authority: Option<&Path>) -> Result<ClientConfig, String> {
@@ -65,10 +73,10 @@ fn tls_config(authority: Option<&Path>) -> Result<ClientConfig, String> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn get(
+async fn request(
     stream: impl Read + Write + Unpin + Send + 'static,
     uri: &Uri,
-) -> Result<Bytes, String> {
+) -> Result<(StatusCode, Bytes), String> {
     let (mut sender, connection) =
         http1::handshake(stream).await.map_err(|error| error.to_string())?;
     // Ends with this call, however that ends.
@@ -82,10 +90,8 @@ async fn get(
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-    if response.status() != StatusCode::OK {
-        return Err(format!("the answer is {}", response.status()));
-    }
+    let status = response.status();
     let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
     let body = body.map_err(|_| format!("the answer ends early, or is above {MAX_BYTES} bytes"))?;
-    Ok(body.to_bytes())
+    Ok((status, body.to_bytes()))
 }

@@ -7,6 +7,7 @@ mod completions;
 pub mod connect;
 mod customer;
 pub mod demo;
+mod doctor;
 mod erase;
 mod evaluate;
 mod export;
@@ -25,6 +26,7 @@ pub mod renew;
 mod retention;
 mod search;
 pub mod serve;
+mod status;
 mod suggest;
 mod suggestions;
 mod terminal;
@@ -68,7 +70,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the timelines over gRPC until Ctrl-C or SIGTERM
-    Serve(Flags<true>),
+    Serve(serve::ServeArgs),
     /// Load a small invented world, serve it and show what to try
     Demo(demo::DemoArgs),
     /// Show what to know of a customer before saying hello
@@ -107,6 +109,10 @@ enum Command {
     Import(import::ImportArgs),
     /// Find the records of one person in a CSV file, and compare with the truth
     Evaluate(evaluate::EvaluateArgs),
+    /// Look at everything that a server stands on, and say what to do; nothing is changed
+    Doctor(doctor::DoctorArgs),
+    /// Show whether a running server takes calls, and what it is doing
+    Status(status::StatusArgs),
     /// Write the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Write the manual pages
@@ -125,10 +131,10 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let (config, database_named) =
         if cli.command.is_configured() { cli.config()? } else { (Config::default(), false) };
-    let usual = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
+    let usual = if cli.command.serves() { Level::INFO } else { Level::WARN };
     let _telemetry = telemetry::start(&config, usual, terminal::colour_wanted());
     match cli.command {
-        Command::Serve(_) => serve::run(&config).await?,
+        Command::Serve(args) => return serve::run(&args, &config).await,
         Command::Demo(args) => demo::run(args, config, database_named).await?,
         Command::Briefing(args) => briefing::run(args, &config).await?,
         Command::Timeline(args) => timeline::run(args, &config).await?,
@@ -146,6 +152,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Audit(args) => return audit::run(args, &config).await,
         Command::Migrate => migrate::run(&config).await?,
+        Command::Doctor(args) => return doctor::run(&args, &config).await,
+        Command::Status(args) => return status::run(&args, &config).await,
         Command::Evaluate(args) => evaluate::run(&args)?,
         Command::Completions(args) => completions::run(&args)?,
         Command::Man(args) => man::run(&args)?,
@@ -165,6 +173,11 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 impl Command {
+    /// Whether its log says how the server is.
+    fn serves(&self) -> bool {
+        matches!(self, Self::Serve(args) if !args.check)
+    }
+
     /// Whether it depends on the configuration. The others work where that cannot be used.
     fn is_configured(&self) -> bool {
         !matches!(self, Self::Completions(_) | Self::Man(_))
@@ -176,8 +189,9 @@ impl Cli {
     fn config(&self) -> Result<(Config, bool), Failure> {
         let mut flags = self.settings.0.clone();
         match &self.command {
-            Command::Serve(more) => flags.extend(more.0.clone()),
+            Command::Serve(args) => flags.extend(args.settings.0.clone()),
             Command::Demo(args) => flags.extend(args.settings.0.clone()),
+            Command::Doctor(args) => flags.extend(args.settings.0.clone()),
             _ => {}
         }
         let database_named = flags.iter().any(|(key, _)| *key == "database");

@@ -15,7 +15,7 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Store, Failure> {
 }
 
 /// What the configuration says of the database beside its URL.
-fn opening(config: &Config) -> Opening {
+pub fn opening(config: &Config) -> Opening {
     Opening {
         create: config.create,
         kept_outside: [&config.erasure_ledger, &config.audit_seals]
@@ -33,7 +33,8 @@ fn failure(config: &Config, error: &OpenError) -> Failure {
     Failure::Failed(format!("the database {url} cannot be opened: {error}. {}", advice(error)))
 }
 
-fn advice(error: &OpenError) -> &'static str {
+/// What to do where a database was not opened.
+pub fn advice(error: &OpenError) -> &'static str {
     match error {
         OpenError::NoFolder { .. } => "Make the folder, or name another file with --database",
         OpenError::NotPermitted { .. } => {

@@ -1,13 +1,18 @@
 //! `throughline serve`: the server, until it is told to stop.
 
-use std::{io, net::SocketAddr};
+mod check;
+mod notify;
+
+use std::{io, net::SocketAddr, process::ExitCode};
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     connect,
     failure::Failure,
+    flags::Flags,
     issuer_keys::{self, Fetched, Pace},
     renew::{self, Renewing},
 };
@@ -22,8 +27,24 @@ use crate::{
     store::Store,
 };
 
-/// Serves the configured database.
-pub async fn run(config: &Config) -> Result<(), Failure> {
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Check all that serving needs, tell what would be served, and change nothing
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub settings: Flags<true>,
+}
+
+/// Serves the configured database, or tells whether it can be.
+pub async fn run(args: &ServeArgs, config: &Config) -> Result<ExitCode, Failure> {
+    match args.check {
+        true => check::run(config).await,
+        false => serve(config).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let Prepared { settings, tls, renewing } = prepare(config).await?;
     let is_secure = tls.is_some();
@@ -45,6 +66,11 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         tls = is_secure,
         "serving"
     );
+    notify::ready(&format!("serving on {address}"));
+    let stop = async {
+        stop.await;
+        notify::stopping();
+    };
     server::run(incoming, store, settings, stop).await?;
     drop((renewing, operators));
     tracing::info!("stopped");
@@ -104,9 +130,14 @@ async fn operators(
 
 /// As many connections as the configuration allows, and the limits of the process.
 pub fn admission(config: &Config) -> Admission {
-    let (all, per_caller) = (config.max_connections, config.max_connections_per_caller);
-    let limits = ConnectionLimits::new(number(all), number(per_caller));
+    let limits = connection_limits(config);
     Admission::new(listener::fit_descriptors(limits, config.database_connections))
+}
+
+/// As many connections as the configuration allows.
+pub fn connection_limits(config: &Config) -> ConnectionLimits {
+    let (all, per_caller) = (config.max_connections, config.max_connections_per_caller);
+    ConnectionLimits::new(number(all), number(per_caller))
 }
 
 fn number(number: u32) -> usize {

@@ -25,7 +25,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Whoever restarts a server goes by this one.
 pub const LIVENESS: &str = "liveness";
 /// What is ready or not: the server as a whole, and each service.
-const SERVICES: [&str; 6] = [
+pub const SERVICES: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
     timeline_service_server::SERVICE_NAME,

@@ -1,17 +1,23 @@
 //! TLS of the listening socket, by rustls. The files are read again when they change, so that a
 //! certificate is renewed without a restart.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use tokio_rustls::rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
+use webpki::{EndEntityCert, KeyUsage};
 
-use crate::config::Config;
+use crate::{config::Config, model::Micros};
 
 /// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -121,4 +127,30 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err("holds no certificate in PEM".to_owned()),
     }
+}
+
+/// When a certificate ends. Nothing where it cannot be read.
+pub fn end_of(certificate: &CertificateDer<'_>) -> Option<Micros> {
+    // The verifier reads a certificate's time before all else, and says which it is where another
+    // one is asked for. It trusts nobody here.
+    let far = UnixTime::since_unix_epoch(Duration::from_secs(u64::from(u32::MAX) * 64));
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    let verified =
+        certificate.verify_for_usage(&[], &[], &[], far, KeyUsage::server_auth(), None, None);
+    match verified.err()? {
+        webpki::Error::CertExpired { not_after, .. } => {
+            Micros::try_from(not_after.as_secs()).ok()?.checked_mul(1_000_000)
+        }
+        _ => None,
+    }
+}
+
+/// The DNS names of the first certificate of a PEM file.
+pub fn names(path: &Path) -> Result<Vec<String>, String> {
+    let unfit = |why: String| format!("{} {why}", path.display());
+    let pem = fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
+    let chain = certificates(&pem).map_err(unfit)?;
+    let first = chain.first().and_then(|der| EndEntityCert::try_from(der).ok());
+    let names = first.iter().flat_map(|first| first.valid_dns_names());
+    Ok(names.map(ToOwned::to_owned).collect())
 }

@@ -38,6 +38,12 @@ pub async fn agree(
         .ok_or_else(|| OpenError::OtherAudit { audit: files.audit.clone() })
 }
 
+/// Whether the audit log is of another database. Nothing is changed.
+pub async fn differ(db: &Db, audit: &Db) -> Result<bool, Error> {
+    let (of_database, of_audit) = (get(db, GET).await?, get(audit, GET_OF_AUDIT).await?);
+    Ok(of_database.zip(of_audit).is_some_and(|(database, audit)| database != audit))
+}
+
 async fn get(db: &Db, sql: &'static str) -> Result<Option<Uuid>, Error> {
     let value: Option<Vec<u8>> =
         on_db!(db, |c| sqlx::query_scalar(sql).bind(KEY).fetch_optional(c).await?);

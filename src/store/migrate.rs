@@ -14,6 +14,7 @@ use sqlx::{
 
 use super::{
     db::{Db, on, on_db, on_tx},
+    dialect::Kind,
     opening::OpenError,
     settings,
 };
@@ -89,11 +90,11 @@ pub async fn migrate(db: &Db, audit: &Db) -> Result<(), OpenError> {
 }
 
 /// The newest migration that this program knows.
-fn newest() -> i64 {
+pub fn newest() -> i64 {
     POSTGRES.iter().map(|(number, ..)| *number).max().unwrap_or(0)
 }
 
-async fn oldest_program(db: &Db) -> Result<i64, Error> {
+pub async fn oldest_program(db: &Db) -> Result<i64, Error> {
     let value: Option<Vec<u8>> = on_db!(db, |c| {
         sqlx::query_scalar(settings::GET).bind(OLDEST_PROGRAM_KEY).fetch_optional(c).await?
     });
@@ -148,6 +149,19 @@ async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), Error> {
         tx.commit().await?;
     });
     Ok(())
+}
+
+/// The migrations that this version knows.
+pub fn known(kind: Kind) -> Migrator {
+    match kind {
+        Kind::Sqlite => migrator(&SQLITE),
+        Kind::Postgres => migrator(&POSTGRES),
+    }
+}
+
+/// Those of SQLite's file of the audit log.
+pub fn known_of_audit() -> Migrator {
+    migrator(&SQLITE_AUDIT)
 }
 
 fn migrator(texts: &[Text]) -> Migrator {

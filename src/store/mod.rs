@@ -22,6 +22,7 @@ mod export;
 mod files;
 mod glimpse;
 mod health;
+pub mod inspect;
 mod kept_apart;
 mod link;
 mod live;

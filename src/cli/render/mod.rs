@@ -44,6 +44,7 @@ pub(crate) enum Ink {
     Channel,
     Good,
     Warning,
+    Bad,
     Voice,
 }
 
@@ -58,6 +59,7 @@ impl Look {
             Ink::Channel => "36",
             Ink::Good => "32",
             Ink::Warning => "33",
+            Ink::Bad => "31",
             Ink::Voice => "35",
         };
         format!("\x1b[{code}m{text}\x1b[0m")

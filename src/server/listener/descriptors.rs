@@ -12,9 +12,9 @@ const OTHERS: u64 = 512;
 /// low for them there are fewer connections, which the log says: a server without descriptors could
 /// not even turn callers away.
 pub fn fit_descriptors(wanted: ConnectionLimits, database_connections: u32) -> ConnectionLimits {
-    let others = OTHERS + 2 * u64::from(database_connections);
+    let others = others(database_connections);
     let limit = getrlimit(Resource::Nofile);
-    let needed = wanted.total() as u64 + others;
+    let needed = needed_descriptors(wanted, database_connections);
     let available = limit.maximum.unwrap_or(u64::MAX);
     if limit.current.is_some_and(|current| current < needed) {
         let current = Some(needed.min(available));
@@ -34,6 +34,15 @@ pub fn fit_descriptors(wanted: ConnectionLimits, database_connections: u32) -> C
         );
     }
     fitting
+}
+
+/// How many descriptors a server takes at most.
+pub fn needed_descriptors(wanted: ConnectionLimits, database_connections: u32) -> u64 {
+    wanted.total() as u64 + others(database_connections)
+}
+
+fn others(database_connections: u32) -> u64 {
+    OTHERS + 2 * u64::from(database_connections)
 }
 
 /// The limits, scaled down to a number of descriptors.

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use connection::Connection;
-pub use descriptors::fit_descriptors;
+pub use descriptors::{fit_descriptors, needed_descriptors};
 
 /// How many connections the kernel holds until they are accepted: as many as its own usual bound.
 const BACKLOG: u32 = 4096;

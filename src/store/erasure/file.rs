@@ -2,6 +2,7 @@
 //! again where a backup of the database is put back. It holds ids and keyed hashes, and no value.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -71,6 +72,11 @@ impl ErasureFile {
         let task = tokio::task::spawn_blocking(move || append(&file.path, &lines));
         let written = task.await.map_err(|_| Error::Internal("a file task failed".to_owned()))?;
         written.map_err(|error| self.unfit(&error))
+    }
+
+    /// The ids of the erasures in it; none where there is no file.
+    pub async fn ids(self: &Arc<Self>) -> Result<BTreeSet<Uuid>, Error> {
+        Ok(self.read().await?.into_iter().map(|line| line.erasure_id).collect())
     }
 
     /// All lines; none where there is no file.

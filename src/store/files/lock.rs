@@ -48,6 +48,15 @@ impl StoreLock {
         }
     }
 
+    /// Whether somebody holds the lock. A file that is not there is not made.
+    pub fn is_held(path: &Path) -> io::Result<bool> {
+        match File::open(path) {
+            Ok(file) => Ok(!is_locked(file.try_lock())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes the lock alone. Nothing where somebody holds it.
     pub fn take_alone(path: &Path) -> io::Result<Option<Self>> {
         let file = open(path)?;

@@ -79,6 +79,11 @@ pub fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
+/// The write-ahead log of a file.
+pub fn log_of(file: &Path) -> PathBuf {
+    beside(&resolved(file), "-wal")
+}
+
 /// The path without links, as SQLite takes it for the names of the log.
 fn resolved(path: &Path) -> PathBuf {
     if let Ok(path) = path.canonicalize() {
@@ -112,6 +117,21 @@ impl Files {
         taken.ok_or_else(|| OpenError::Busy { file: self.database.clone() })
     }
 
+    /// Whether a process has them open.
+    pub fn are_open(&self) -> Result<bool, OpenError> {
+        StoreLock::is_held(&self.lock).map_err(|error| self.no_lock(&error))
+    }
+
+    /// Whether a crash has left a log beside one of them, which nobody has open. A log that does
+    /// not belong to its file is refused.
+    pub fn has_logs(&self) -> Result<bool, OpenError> {
+        let mut has_logs = false;
+        for file in [&self.database, &self.audit] {
+            has_logs |= has_log(file)?;
+        }
+        Ok(has_logs)
+    }
+
     /// What the system says of the lock.
     pub fn no_lock(&self, error: &io::Error) -> OpenError {
         OpenError::of_file(&self.lock, error)
@@ -138,10 +158,7 @@ impl Files {
             return Ok(Missing::Database);
         }
         let files = [self.database.as_path(), self.audit.as_path()];
-        let mut was_left_open = false;
-        for file in files {
-            was_left_open |= has_log(file)?;
-        }
+        let was_left_open = self.has_logs()?;
         let is_checked = match opening.check {
             CheckAtStart::Auto => was_left_open,
             CheckAtStart::Always => true,
@@ -156,7 +173,7 @@ impl Files {
 
 /// Whether a crash has left a log beside a file. One that does not belong to it is refused.
 fn has_log(file: &Path) -> Result<bool, OpenError> {
-    let (file, log) = (resolved(file), beside(&resolved(file), "-wal"));
+    let (file, log) = (resolved(file), log_of(file));
     if !has_content(&log) {
         return Ok(false);
     }

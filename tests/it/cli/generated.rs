@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -11,7 +10,7 @@ use std::{
 use clap::CommandFactory as _;
 use throughline::cli::Cli;
 
-use super::process::{printed, refused, throughline};
+use super::process::{has, printed, refused, throughline};
 use crate::support::TempFolder;
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
@@ -28,16 +27,6 @@ fn commands() -> BTreeSet<String> {
         left.extend(command.get_subcommands());
     }
     names
-}
-
-/// Whether a program is on this machine; told where it is not.
-fn has(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    let found = found.is_ok_and(|found| found.status.success());
-    if !found {
-        let _ = writeln!(std::io::stderr(), "skipped: {program} is not here to check with");
-    }
-    found
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The program itself, as a user starts it.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, ChildStderr, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -43,6 +43,16 @@ pub fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{arguments:?}");
     let errors = String::from_utf8(output.stderr).unwrap();
     format!("{}: {}", output.status.code().unwrap(), errors.trim_end())
+}
+
+/// Whether a program is on this machine to check with; told where it is not.
+pub fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let found = found.is_ok_and(|found| found.status.success());
+    if !found {
+        let _ = writeln!(io::stderr(), "skipped: {program} is not here to check with");
+    }
+    found
 }
 
 /// A folder with the demo's world in `demo.db`.

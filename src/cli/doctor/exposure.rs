@@ -1,0 +1,37 @@
+//! Who can reach the server, and what they can do there.
+
+use super::finding::Finding;
+use crate::config::Config;
+
+const SUBJECT: &str = "exposure";
+
+pub fn check(config: &Config) -> Vec<Finding> {
+    let listen = config.listen;
+    let (has_tls, has_callers) = (config.tls_certificate.is_some(), config.callers_file.is_some());
+    let mut findings = Vec::new();
+    if config.is_beyond_loopback() && !has_tls {
+        let text = format!("{listen} is served beyond this machine without TLS");
+        let advice = "Set tls_certificate and tls_key, or listen on 127.0.0.1 behind a proxy that \
+                      has TLS";
+        findings.push(Finding::warning(SUBJECT, text, advice));
+    }
+    if !has_callers {
+        let whom = match config.is_beyond_loopback() {
+            true => "whoever reaches it",
+            false => "every program on this machine, and whoever a proxy on it lets through,",
+        };
+        let text = format!("{listen} is served without callers_file: {whom} may make every call");
+        let advice = "Set callers_file, and give each application a token: \
+                      `throughline caller --callers-file callers.toml add NAME --role ROLE`";
+        findings.push(Finding::warning(SUBJECT, text, advice));
+    } else if !config.is_beyond_loopback() {
+        let text = format!("{listen} is for this machine; a call without a token may be made too");
+        let advice = "Let no reverse proxy pass calls on to it that come without a token";
+        findings.push(Finding::note(SUBJECT, text, advice));
+    }
+    if findings.is_empty() {
+        let text = format!("{listen} has TLS, and each caller shows who it is");
+        findings.push(Finding::ok(SUBJECT, text));
+    }
+    findings
+}

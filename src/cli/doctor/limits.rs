@@ -1,0 +1,73 @@
+//! Whether this machine gives what the settings may ask for.
+
+use std::fs;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::{finding::Finding, words::bytes};
+use crate::{cli::serve, config::Config, server::listener::needed_descriptors};
+
+/// The descriptors that this process may open, as the server may that is started in the same way.
+pub fn check_descriptors(config: &Config) -> Vec<Finding> {
+    const SUBJECT: &str = "descriptors";
+    // The server raises its own limit up to this.
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let connections = serve::connection_limits(config);
+    let wanted = needed_descriptors(connections, config.database_connections);
+    let text = format!(
+        "max_connections {} takes some {wanted} descriptors; the limit here is {limit}",
+        config.max_connections
+    );
+    let advice = "The server takes fewer connections. Raise it: LimitNOFILE in a unit of systemd, \
+                  `ulimit -n` in a shell; or lower max_connections";
+    vec![if wanted > limit {
+        Finding::warning(SUBJECT, text, advice)
+    } else {
+        Finding::ok(SUBJECT, text)
+    }]
+}
+
+/// The memory that the settings may come to, against that of this machine or control group.
+pub fn check_memory(config: &Config) -> Vec<Finding> {
+    const SUBJECT: &str = "memory";
+    let Some(limit) = memory() else { return Vec::new() };
+    let most = most_memory(config);
+    let text = format!("the settings may come to some {}; there is {}", bytes(most), bytes(limit));
+    let advice = "Lower max_calls or database_connections: see the sizing in docs/operating.md";
+    vec![if most > limit {
+        Finding::warning(SUBJECT, text, advice)
+    } else {
+        Finding::ok(SUBJECT, text)
+    }]
+}
+
+/// What a connection to SQLite keeps of its file, in bytes.
+const CACHE_BYTES: u64 = 32 << 20;
+/// The largest message, in bytes: each call under way may hold one.
+const MESSAGE_BYTES: u64 = 4 << 20;
+/// What a server takes at rest, in bytes.
+const REST_BYTES: u64 = 64 << 20;
+
+fn most_memory(config: &Config) -> u64 {
+    let connections = u64::from(config.database_connections) + 1;
+    let caches = match config.database.starts_with("sqlite:") {
+        // Those of the audit log beside them.
+        true => (connections + 3) * CACHE_BYTES,
+        false => 0,
+    };
+    REST_BYTES + caches + u64::from(config.max_calls) * MESSAGE_BYTES
+}
+
+/// Of the machine, or of the control group that this process is in, in bytes.
+fn memory() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let machine = kib.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024;
+    let group = fs::read_to_string("/proc/self/cgroup").ok();
+    let group =
+        group.as_deref().and_then(|text| text.lines().find_map(|it| it.strip_prefix("0::")));
+    let group = group.and_then(|group| {
+        fs::read_to_string(format!("/sys/fs/cgroup{group}/memory.max")).ok()?.trim().parse().ok()
+    });
+    Some(group.unwrap_or(u64::MAX).min(machine))
+}

@@ -1,0 +1,198 @@
+//! The files of an SQLite database.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{
+    ANSWER_LIMIT, CONNECTIONS, Contents, Engine, Found, Inspecting, Inspection, has_table,
+};
+use crate::{
+    error::Error,
+    store::{
+        database_id,
+        db::{Db, Observers, Pool, on},
+        dialect::Kind,
+        files::{Files, has_content, log_of},
+        opening::OpenError,
+    },
+};
+
+/// Where the header of a file says how it is written, and what stands there for a write-ahead log.
+const WRITE_VERSION: u64 = 18;
+const WRITE_AHEAD: [u8; 2] = [2, 2];
+/// How many pages are free, and the bytes of each.
+const FREE_PAGES: &str = "select f.freelist_count, s.page_size \
+    from pragma_freelist_count f, pragma_page_size s";
+/// One line: `ok`, or the first thing that is wrong.
+const QUICK_CHECK: &str = "pragma quick_check(1)";
+/// After how many steps of SQLite it is asked whether to go on.
+const STEPS: i32 = 1000;
+/// The codes of SQLite of a statement that was stopped, and of what it cannot read.
+const INTERRUPTED: &str = "9";
+const CORRUPT: &str = "11";
+const NOT_A_DATABASE: &str = "26";
+
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    pub database: SqliteFile,
+    /// The file of the audit log, beside the database; nothing where it is not there.
+    pub audit: Option<SqliteFile>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SqliteFile {
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub free_bytes: u64,
+    /// Of the write-ahead log beside it. Where nobody has the file open, a crash has left it.
+    pub log_bytes: u64,
+    /// Whether it is written by way of that log.
+    pub is_write_ahead: bool,
+    pub integrity: Integrity,
+}
+
+/// What the check of the pages says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Integrity {
+    Whole,
+    Unchecked,
+    /// The time did not suffice.
+    Unfinished,
+    Fault(String),
+}
+
+pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, OpenError> {
+    let Some(files) = Files::of(url) else { return Ok(Inspection::Absent(":memory:".into())) };
+    if !has_content(&files.database) {
+        return match files.traces(&how.opening) {
+            traces if traces.is_empty() || how.opening.create => {
+                Ok(Inspection::Absent(files.database))
+            }
+            traces => Err(OpenError::Lost { file: files.database, traces }),
+        };
+    }
+    // While somebody has them open a log is as it should be.
+    if !files.are_open()? {
+        files.has_logs()?;
+    }
+    let (db, database) = look(&files.database, how.page_check).await?;
+    let (audit_db, audit) = match has_content(&files.audit) {
+        true => {
+            let (db, file) = look(&files.audit, how.page_check).await?;
+            (Some(db), Some(file))
+        }
+        false => (None, None),
+    };
+    let contents = match &audit_db {
+        Some(audit) if is_of_another(&db, audit).await.unwrap_or(false) => {
+            Err(OpenError::OtherAudit { audit: files.audit })
+        }
+        audit => Contents::read(&db, audit.as_ref(), how).await.map_err(OpenError::from),
+    };
+    for db in [Some(db), audit_db].into_iter().flatten() {
+        db.close().await;
+    }
+    let engine = Engine::Sqlite(Sqlite { database, audit });
+    Ok(Inspection::Found(Box::new(Found { engine, contents })))
+}
+
+/// Whether the audit log is of another database. It has no id where an older version made it.
+async fn is_of_another(db: &Db, audit: &Db) -> Result<bool, Error> {
+    let has_ids = has_table(db, "settings").await? && has_table(audit, "audit_settings").await?;
+    Ok(has_ids && database_id::differ(db, audit).await?)
+}
+
+fn bytes_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Opens a file that is there, and looks at its pages.
+async fn look(path: &Path, check: Option<Duration>) -> Result<(Db, SqliteFile), Error> {
+    let log = log_of(path);
+    loop {
+        let log_bytes = bytes_of(&log);
+        // Before SQLite has it open: to close a file takes away the locks that it has on it.
+        let is_write_ahead = is_write_ahead(path).unwrap_or(false);
+        let pool = open(path, log_bytes == 0);
+        let file = SqliteFile { log_bytes, is_write_ahead, ..pages(&pool, path, check).await? };
+        // Whoever began to write meanwhile may have changed pages while they were looked at
+        // without a lock. From now on there is a log, so that this happens once.
+        if log_bytes > 0 || bytes_of(&log) == 0 {
+            return Ok((Db::Sqlite { read: pool.clone(), write: pool }, file));
+        }
+        pool.close().await;
+    }
+}
+
+/// A file that is opened without a log does not tell SQLite what it says itself.
+fn is_write_ahead(path: &Path) -> io::Result<bool> {
+    let mut versions = [0; 2];
+    File::open(path)?.read_exact_at(&mut versions, WRITE_VERSION)?;
+    Ok(versions == WRITE_AHEAD)
+}
+
+/// Where there is no log, nobody writes, and the file is read without one: SQLite would make it,
+/// and the next start would take it for what a crash has left.
+fn open(path: &Path, nobody_writes: bool) -> Pool<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(nobody_writes)
+        .busy_timeout(ANSWER_LIMIT);
+    Pool::new(options, CONNECTIONS, Observers::default().of(Kind::Sqlite, "read"))
+}
+
+async fn pages(
+    pool: &Pool<SqliteConnection>,
+    path: &Path,
+    check: Option<Duration>,
+) -> Result<SqliteFile, Error> {
+    // SQLite ends the check by itself.
+    let bound = check.unwrap_or_default() + ANSWER_LIMIT;
+    let mut connection = pool.acquire().await?.bounded_by(bound);
+    let integrity = match check {
+        Some(limit) => on!(connection, |c| quick_check(c, limit).await?),
+        None => Integrity::Unchecked,
+    };
+    let free_bytes = match integrity {
+        Integrity::Fault(_) => 0,
+        _ => on!(connection, |c| free_bytes(c).await?),
+    };
+    let (bytes, path) = (bytes_of(path), path.to_owned());
+    Ok(SqliteFile { path, bytes, free_bytes, log_bytes: 0, is_write_ahead: false, integrity })
+}
+
+async fn free_bytes(connection: &mut SqliteConnection) -> Result<u64, Error> {
+    let (pages, bytes): (i64, i64) = sqlx::query_as(FREE_PAGES).fetch_one(connection).await?;
+    Ok(u64::try_from(pages.saturating_mul(bytes)).unwrap_or(0))
+}
+
+async fn quick_check(
+    connection: &mut SqliteConnection,
+    limit: Duration,
+) -> Result<Integrity, Error> {
+    let until = Instant::now() + limit;
+    let goes_on = move || Instant::now() < until;
+    connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
+    let found: Result<String, _> =
+        sqlx::query_scalar(QUICK_CHECK).fetch_one(&mut *connection).await;
+    connection.lock_handle().await?.remove_progress_handler();
+    let error = match found {
+        Ok(found) if found == "ok" => return Ok(Integrity::Whole),
+        Ok(fault) => return Ok(Integrity::Fault(fault)),
+        Err(error) => error,
+    };
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        Some(INTERRUPTED) => Ok(Integrity::Unfinished),
+        Some(CORRUPT) => Ok(Integrity::Fault("its pages do not fit together".to_owned())),
+        Some(NOT_A_DATABASE) => Ok(Integrity::Fault("it is no file of SQLite".to_owned())),
+        _ => Err(error.into()),
+    }
+}
