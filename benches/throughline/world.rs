@@ -183,7 +183,8 @@ impl Served {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let limits = ConnectionLimits::new(MAX_CONNECTIONS, MAX_CONNECTIONS);
         let limits = listener::fit_descriptors(limits, CONNECTIONS);
-        let (address, incoming) = listener::bind(any_port, Admission::new(limits), None).await?;
+        let admission = Admission::new(limits, store.metrics().connections.clone());
+        let (address, incoming) = listener::bind(any_port, admission, None).await?;
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;

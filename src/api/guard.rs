@@ -20,11 +20,13 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{
     access::{self, Call},
     caller::{Actor, Callers, Peer},
+    connection::LOOKED_AT,
     keeping::{Keeping, Kept},
     looked::Looked,
     measured,
     one_message::OneMessage,
     places::{Full, Place, Places},
+    shed::{Credentials, ShedLayer},
     status::refused,
     trace_context,
 };
@@ -91,6 +93,11 @@ impl GuardLayer {
         Self { bounds, clock, callers, places, accesses, metrics }
     }
 
+    /// What refuses calls before the guard looks at them.
+    pub fn shedding(&self) -> ShedLayer {
+        ShedLayer::new(self.places.clone(), Arc::clone(&self.metrics))
+    }
+
     /// Finds out who makes a call, and whether they may; says so in the span that is entered.
     fn admit(&self, request: &mut Request<Body>, contract: Option<&'static Call>) -> Admitted {
         let Self { callers, clock, .. } = self;
@@ -100,10 +107,15 @@ impl GuardLayer {
         let mut keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
         let actor = match actor {
             Ok(actor) => actor,
-            Err(error) => return Admitted { actor: None, refusal: Some(error), keeping },
+            Err(error) => {
+                peer.connection.refused(LOOKED_AT);
+                return Admitted { actor: None, refusal: Some(error), keeping };
+            }
         };
         Span::current().record("caller", actor.caller());
-        if let Err(full) = peer.connection.authenticate(actor.caller()) {
+        let credentials = Credentials::of(request.headers());
+        if let Err(full) = peer.connection.authenticate(actor.caller(), credentials) {
+            peer.connection.refused(LOOKED_AT);
             let refusal = Some(match full {
                 Full::Shared => Error::TooManyConnections,
                 Full::OfCaller => Error::TooManyConnectionsOfCaller,

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::access::Call;
+use super::{access::Call, places::Full};
 use crate::{
     metrics::{CallUnderWay, Metrics, OTHER},
     pb::ErrorReason,
@@ -40,6 +40,17 @@ pub fn end(call: CallUnderWay, answer: &HeaderMap) -> Code {
             status.code()
         }
     }
+}
+
+/// A call that was refused before it began.
+pub fn shed(metrics: &Arc<Metrics>, contract: &'static Call, full: Full) {
+    let reason = match full {
+        Full::Shared => ErrorReason::Overloaded,
+        Full::OfCaller => ErrorReason::TooManyCallsOfCaller,
+    };
+    let reason = reason.as_str_name().trim_start_matches(REASON);
+    let code = name(Code::ResourceExhausted);
+    CallUnderWay::begin(metrics, &contract.method).end(code, Some(reason));
 }
 
 fn reason(status: &Status) -> Option<&'static str> {

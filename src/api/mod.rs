@@ -26,6 +26,7 @@ mod places;
 pub mod privacy_service;
 pub mod purchase_service;
 pub mod purpose;
+pub mod shed;
 mod signature;
 pub mod status;
 pub mod suggestions;

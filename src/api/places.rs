@@ -54,9 +54,29 @@ impl Places {
     pub fn take(&self, work: Work, actor: Option<&Actor>) -> Result<Place, Full> {
         let caller = actor.map(Actor::caller).filter(|caller| *caller != LOCAL);
         let mut taken = lock(&self.taken);
+        if let Some(full) = self.which_are_full(&taken, work, caller) {
+            return Err(full);
+        }
+        taken.all += 1;
+        taken.changing += usize::from(is_changing(work));
+        taken.bulk += usize::from(is_bulk(work));
+        if let Some(caller) = caller {
+            *taken.of_callers.entry(caller.to_owned()).or_default() += 1;
+        }
+        drop(taken);
+        Ok(Place { taken: Arc::clone(&self.taken), work, caller: caller.map(str::to_owned) })
+    }
+
+    /// Which places are all taken now, of those that a call of a caller would need.
+    pub fn full(&self, work: Work, caller: Option<&str>) -> Option<Full> {
+        let caller = caller.filter(|caller| *caller != LOCAL);
+        self.which_are_full(&lock(&self.taken), work, caller)
+    }
+
+    fn which_are_full(&self, taken: &Taken, work: Work, caller: Option<&str>) -> Option<Full> {
         let own = caller.map_or(0, |caller| taken.of_callers.get(caller).copied().unwrap_or(0));
         if caller.is_some() && own >= self.max_per_caller {
-            return Err(Full::OfCaller);
+            return Some(Full::OfCaller);
         }
         // Of one place in all, each work may have it.
         let changing = self.max - self.max / 4;
@@ -64,17 +84,7 @@ impl Places {
         let is_full = taken.all >= self.max
             || is_changing(work) && taken.changing >= changing
             || is_bulk(work) && taken.bulk >= bulk;
-        if is_full {
-            return Err(Full::Shared);
-        }
-        taken.all += 1;
-        taken.changing += usize::from(is_changing(work));
-        taken.bulk += usize::from(is_bulk(work));
-        if let Some(caller) = caller {
-            taken.of_callers.insert(caller.to_owned(), own + 1);
-        }
-        drop(taken);
-        Ok(Place { taken: Arc::clone(&self.taken), work, caller: caller.map(str::to_owned) })
+        is_full.then_some(Full::Shared)
     }
 }
 

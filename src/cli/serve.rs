@@ -54,9 +54,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     if told > 0 {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
-    let admission = admission(config);
-    let operators = operators(config, &store, &settings, &admission).await?;
-    let (address, incoming) = listener::bind(config.listen, admission, tls)
+    let operators = operators(config, &store, &settings).await?;
+    let (address, incoming) = listener::bind(config.listen, admission(config, &store), tls)
         .await
         .map_err(|error| listen_advice("listen", config.listen, &error))?;
     tracing::info!(
@@ -113,12 +112,10 @@ async fn operators(
     config: &Config,
     store: &Store,
     settings: &Settings,
-    admission: &Admission,
 ) -> Result<Option<operator::Listener>, Failure> {
     let Some(address) = config.metrics else { return Ok(None) };
     let (store, readiness) = (store.clone(), settings.readiness.clone());
-    let operator = Operator { store, readiness, admission: admission.clone() };
-    let listener = operator::listen(address, operator)
+    let listener = operator::listen(address, Operator { store, readiness })
         .await
         .map_err(|error| listen_advice("metrics", address, &error))?;
     if !address.ip().is_loopback() {
@@ -129,9 +126,10 @@ async fn operators(
 }
 
 /// As many connections as the configuration allows, and the limits of the process.
-pub fn admission(config: &Config) -> Admission {
+pub fn admission(config: &Config, store: &Store) -> Admission {
     let limits = connection_limits(config);
-    Admission::new(listener::fit_descriptors(limits, config.database_connections))
+    let limits = listener::fit_descriptors(limits, config.database_connections);
+    Admission::new(limits, store.metrics().connections.clone())
 }
 
 /// As many connections as the configuration allows.

@@ -1,9 +1,6 @@
 //! Calls, by the names of OpenTelemetry's semantic conventions for RPC.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -29,8 +26,6 @@ pub struct CallMetrics {
     durations: Family<CallLabels, Histogram, fn() -> Histogram>,
     under_way: Gauge,
     refusals: Family<Labels<1>, Counter>,
-    connections: Family<Labels<1>, Gauge>,
-    displaced: Counter,
 }
 
 impl CallMetrics {
@@ -39,8 +34,6 @@ impl CallMetrics {
             durations: Family::new_with_constructor(durations),
             under_way: Gauge::default(),
             refusals: Family::default(),
-            connections: Family::default(),
-            displaced: Counter::default(),
         };
         registry.register(
             "rpc_server_call_duration_seconds",
@@ -57,33 +50,17 @@ impl CallMetrics {
             "Calls that were answered by an error, by its reason",
             metrics.refusals.clone(),
         );
-        registry.register(
-            "throughline_connections",
-            "Connections, by whether a known caller has called over them",
-            metrics.connections.clone(),
-        );
-        registry.register(
-            "throughline_connections_displaced",
-            "Connections that were closed to make room for others",
-            metrics.displaced.clone(),
-        );
         metrics
-    }
-
-    /// So many connections are open of known callers and of others, and so many were closed to make
-    /// room.
-    pub fn connections(&self, authenticated: usize, unauthenticated: usize, displaced: u64) {
-        let states = [("authenticated", authenticated), ("unauthenticated", unauthenticated)];
-        for (state, count) in states {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.connections.get_or_create(&[("state", state)]).set(count);
-        }
-        self.displaced.inner().store(displaced, Ordering::Relaxed);
     }
 
     /// A call was refused for a reason of the contract.
     pub fn refuse(&self, reason: &'static str) {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// How many calls were refused for a reason.
+    pub fn refused(&self, reason: &'static str) -> u64 {
+        self.refusals.get(&[("reason", reason)]).map_or(0, |count| count.get())
     }
 }
 

@@ -3,6 +3,7 @@
 //! comes from a customer or a caller. `docs/metrics.md` lists all of them, and a test compares.
 
 mod calls;
+mod connections;
 mod database;
 mod jobs;
 mod process;
@@ -17,6 +18,7 @@ use prometheus_client::{
 };
 
 pub use calls::{CallMetrics, CallUnderWay, OTHER};
+pub use connections::ConnectionMetrics;
 pub use database::{DatabaseMetrics, Operation, PoolMeter};
 pub use jobs::{Job, JobMetrics};
 pub use prometheus_text::CONTENT_TYPE;
@@ -40,6 +42,7 @@ pub struct Metrics {
     pub database: DatabaseMetrics,
     pub jobs: JobMetrics,
     pub store: StoreMetrics,
+    pub connections: ConnectionMetrics,
 }
 
 impl Metrics {
@@ -50,12 +53,13 @@ impl Metrics {
         let database = DatabaseMetrics::register(&mut registry);
         let (jobs, store) =
             (JobMetrics::register(&mut registry), StoreMetrics::register(&mut registry));
+        let connections = ConnectionMetrics::register(&mut registry);
         let build = Family::<Labels<2>, Gauge>::default();
         let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", kind)];
         build.get_or_create(&labels).set(1);
         registry.register("throughline_build_info", "The version and its kind of database", build);
         process::register(&mut registry, clock);
-        Self { registry, calls, database, jobs, store }
+        Self { registry, calls, connections, database, jobs, store }
     }
 
     /// All of them as text.

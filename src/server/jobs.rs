@@ -1,10 +1,12 @@
 //! What a server does without being called: it keeps suggestions up to date, compares its clock,
-//! breaks promises whose time has passed, finishes erasures, seals the audit log, and applies the
-//! rules of retention.
+//! breaks promises whose time has passed, finishes erasures, seals the audit log, applies the rules
+//! of retention, and logs what was refused.
+
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::Settings;
+use super::{Settings, refusals};
 use crate::store::Store;
 
 /// The background jobs of a server. They end with it.
@@ -14,6 +16,7 @@ impl Jobs {
     /// Starts those that the settings ask for.
     pub(super) fn start(store: &Store, settings: &Settings) -> Self {
         let mut jobs = Self(Vec::new());
+        jobs.add(refusals::summarise(Arc::clone(store.metrics())));
         if let Some(rules) = settings.matching.clone() {
             jobs.add(store.clone().keep_matched(rules));
         }

@@ -1,10 +1,12 @@
 //! The server: connections and a shutdown come in, services and layers are put together here, in
 //! one place and in their order.
 
+mod executor;
 pub mod health;
 mod jobs;
 pub mod listener;
 pub mod operator;
+mod refusals;
 mod serving;
 mod socket;
 pub mod tls;
@@ -143,10 +145,13 @@ pub async fn run<T: Transport>(
         .add_service(health_service)
         .add_service(reflection)
         .prepare();
-    // From the outside in: a browser's call becomes a gRPC call, then it is guarded.
+    let guard = GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics);
+    // From the outside in: what there is no room for is refused, a browser's call becomes a gRPC
+    // call, then it is guarded.
     let service = ServiceBuilder::new()
+        .layer(guard.shedding())
         .layer(GrpcWebLayer::new())
-        .layer(GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics))
+        .layer(guard)
         .service(routes);
 
     let (stop, stopped) = oneshot::channel::<()>();

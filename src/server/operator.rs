@@ -18,11 +18,7 @@ use tokio::{
 };
 
 use super::health::{Readiness, State};
-use crate::{
-    api::connection::{Admission, ConnectionCounts},
-    metrics,
-    store::Store,
-};
+use crate::{metrics, store::Store};
 
 /// How many requests may be under way. With one more the oldest is cut off, so that nobody can keep
 /// a probe out by holding connections.
@@ -40,8 +36,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 #[derive(Clone, Debug)]
 pub struct Operator {
     pub store: Store,
-    /// Counts the connections of callers.
-    pub admission: Admission,
     pub readiness: Readiness,
 }
 
@@ -120,10 +114,6 @@ impl Operator {
             },
             "/metrics" => {
                 self.store.observe().await;
-                let counts = self.admission.counts();
-                let ConnectionCounts { authenticated, unauthenticated, displaced } = counts;
-                let metrics = &self.store.metrics().calls;
-                metrics.connections(authenticated, unauthenticated, displaced);
                 match self.store.metrics().encode() {
                     Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
                     Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),

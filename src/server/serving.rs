@@ -6,7 +6,7 @@ use std::{convert::Infallible, future::pending, io, pin::pin, time::Duration};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -19,6 +19,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 
+use super::executor::Inline;
 use crate::api::{caller::Peer, connection::ConnectionHandle};
 
 /// How long a connection may be open without a call: it takes a client a few round trips.
@@ -56,8 +57,8 @@ impl Transport for DuplexStream {
 }
 
 /// How HTTP is spoken.
-pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
+pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<Inline> {
+    let mut http = auto::Builder::new(Inline);
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     http.http2()
         .timer(TokioTimer::new())
@@ -76,7 +77,7 @@ pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<TokioExecutor> 
 /// each is told to do.
 pub(super) async fn serve<T, S>(
     incoming: impl Stream<Item = io::Result<T>>,
-    http: auto::Builder<TokioExecutor>,
+    http: auto::Builder<Inline>,
     service: S,
     stopped: impl Future<Output = ()>,
 ) where
@@ -115,7 +116,7 @@ pub(super) async fn serve<T, S>(
 /// stops, and is dropped where it is cut.
 async fn drive<T, S>(
     transport: T,
-    http: auto::Builder<TokioExecutor>,
+    http: auto::Builder<Inline>,
     service: S,
     mut stopping: watch::Receiver<bool>,
 ) where
@@ -171,7 +172,7 @@ mod tests {
         task::{Context, Poll},
     };
 
-    use http::StatusCode;
+    use http::{HeaderMap, StatusCode};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf, duplex},
         task::JoinHandle,
@@ -180,7 +181,13 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
-    use crate::api::connection::{Admission, ConnectionLimits, Permit};
+    use crate::{
+        api::{
+            connection::{Admission, ConnectionLimits, Permit},
+            shed::Credentials,
+        },
+        metrics::ConnectionMetrics,
+    };
 
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     /// A call without a body: POST, http, the path /x and the authority a.
@@ -251,7 +258,8 @@ mod tests {
     }
 
     fn admission(unauthenticated: usize) -> Admission {
-        Admission::new(ConnectionLimits { authenticated: 1, per_caller: 1, unauthenticated })
+        let limits = ConnectionLimits { authenticated: 1, per_caller: 1, unauthenticated };
+        Admission::new(limits, ConnectionMetrics::default())
     }
 
     /// The frames that a server sends until it closes the connection; answers its pings.
@@ -296,7 +304,9 @@ mod tests {
     /// Also the control of the tests above: such a connection goes on.
     #[tokio::test(start_paused = true)]
     async fn whoever_has_called_may_be_silent() {
-        let known = |connection: &ConnectionHandle| connection.authenticate("desk").unwrap();
+        let known = |connection: &ConnectionHandle| {
+            connection.authenticate("desk", Credentials::of(&HeaderMap::new())).unwrap();
+        };
         let used = |connection: &ConnectionHandle| connection.set_in_use();
         for called in [known, used] {
             let (mut client, handle, driving) = served(&admission(1), called);

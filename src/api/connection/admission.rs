@@ -4,17 +4,18 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     ConnectionHandle,
+    pace::Pace,
     unauthenticated::{Network, Unauthenticated},
 };
-use crate::api::{caller::LOCAL, places::Full};
+use crate::{
+    api::{caller::LOCAL, places::Full},
+    metrics::ConnectionMetrics,
+};
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,8 @@ pub struct Admission(Arc<Shared>);
 struct Shared {
     limits: ConnectionLimits,
     open: Mutex<Open>,
-    displaced: AtomicU64,
+    pace: Pace,
+    metrics: ConnectionMetrics,
 }
 
 #[derive(Debug, Default)]
@@ -75,18 +77,17 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub struct Permit(ConnectionHandle);
 
-/// How many connections are open, and how many were closed to make room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionCounts {
-    pub authenticated: usize,
-    pub unauthenticated: usize,
-    /// Since the server started.
-    pub displaced: u64,
+impl Shared {
+    fn count(&self, open: &Open) {
+        let count = |connections| i64::try_from(connections).unwrap_or(i64::MAX);
+        self.metrics.authenticated.set(count(open.authenticated.len()));
+        self.metrics.unauthenticated.set(count(open.unauthenticated.len()));
+    }
 }
 
 impl Admission {
-    pub fn new(limits: ConnectionLimits) -> Self {
-        Self(Arc::new(Shared { limits, open: Mutex::default(), displaced: AtomicU64::new(0) }))
+    pub fn new(limits: ConnectionLimits, metrics: ConnectionMetrics) -> Self {
+        Self(Arc::new(Shared { limits, open: Mutex::default(), pace: Pace::new(), metrics }))
     }
 
     /// A place for a connection that has come. Nobody is turned away: where the places of
@@ -102,21 +103,17 @@ impl Admission {
         };
         let handle = ConnectionHandle::with(Ticket { admission: self.clone(), id, network });
         open.unauthenticated.add(network, id, handle.clone());
+        self.0.count(&open);
         drop(open);
         if let Some(displaced) = displaced {
-            self.0.displaced.fetch_add(1, Ordering::Relaxed);
+            self.0.metrics.displaced.inc();
             displaced.cut();
         }
         Permit(handle)
     }
 
-    pub fn counts(&self) -> ConnectionCounts {
-        let open = self.lock();
-        ConnectionCounts {
-            authenticated: open.authenticated.len(),
-            unauthenticated: open.unauthenticated.len(),
-            displaced: self.0.displaced.load(Ordering::Relaxed),
-        }
+    pub fn metrics(&self) -> &ConnectionMetrics {
+        &self.0.metrics
     }
 
     /// No code between taking it and giving it back can panic.
@@ -148,19 +145,31 @@ impl Ticket {
         open.unauthenticated.remove(self.network, self.id).ok_or(Full::Shared)?;
         open.of_callers.insert(Arc::clone(&name), own + 1);
         open.authenticated.insert(self.id, name);
+        self.admission.0.count(&open);
         Ok(())
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.admission.0.pace
     }
 
     fn leave(&self) {
         let mut open = self.admission.lock();
-        let Some(caller) = open.authenticated.remove(&self.id) else {
+        if let Some(caller) = open.authenticated.remove(&self.id) {
+            open.left(&caller);
+        } else {
             open.unauthenticated.remove(self.network, self.id);
-            return;
-        };
-        if let Some(own) = open.of_callers.get_mut(&caller) {
+        }
+        self.admission.0.count(&open);
+    }
+}
+
+impl Open {
+    fn left(&mut self, caller: &str) {
+        if let Some(own) = self.of_callers.get_mut(caller) {
             *own -= 1;
             if *own == 0 {
-                open.of_callers.remove(&caller);
+                self.of_callers.remove(caller);
             }
         }
     }
@@ -185,8 +194,10 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use futures_util::FutureExt as _;
+    use http::HeaderMap;
 
     use super::*;
+    use crate::api::shed::Credentials;
 
     const LIMITS: ConnectionLimits =
         ConnectionLimits { authenticated: 3, per_caller: 2, unauthenticated: 2 };
@@ -199,16 +210,25 @@ mod tests {
         permit.connection().until_cut().now_or_never().is_some()
     }
 
-    fn counts(admission: &Admission) -> (usize, usize, u64) {
-        let ConnectionCounts { authenticated, unauthenticated, displaced } = admission.counts();
-        (authenticated, unauthenticated, displaced)
+    fn authenticate(permit: &Permit, caller: &str) -> Result<(), Full> {
+        permit.connection().authenticate(caller, Credentials::of(&HeaderMap::new()))
+    }
+
+    /// How many are known, how many are not, and how many of those had to go.
+    fn counts(admission: &Admission) -> (i64, i64, u64) {
+        let ConnectionMetrics { authenticated, unauthenticated, displaced } = admission.metrics();
+        (authenticated.get(), unauthenticated.get(), displaced.get())
+    }
+
+    fn admission(limits: ConnectionLimits) -> Admission {
+        Admission::new(limits, ConnectionMetrics::default())
     }
 
     #[test]
     fn whoever_floods_displaces_itself_and_no_known_caller() {
-        let admission = Admission::new(LIMITS);
+        let admission = admission(LIMITS);
         let known = admission.admit(from(1));
-        known.connection().authenticate("desk").unwrap();
+        authenticate(&known, "desk").unwrap();
         let quiet = admission.admit(from(1));
         let flood: Vec<_> = (0..10).map(|_| admission.admit(from(2))).collect();
         assert!(!is_cut(&known) && !is_cut(&quiet));
@@ -217,7 +237,7 @@ mod tests {
         assert_eq!(counts(&admission), (1, 2, 9));
         // Whoever is new makes a call before many more come.
         let new = admission.admit(from(3));
-        new.connection().authenticate("desk").unwrap();
+        authenticate(&new, "desk").unwrap();
         assert_eq!(counts(&admission), (2, 1, 10));
         drop((known, quiet, flood, new));
         assert_eq!(counts(&admission), (0, 0, 10));
@@ -226,7 +246,7 @@ mod tests {
 
     #[test]
     fn where_there_is_room_nobody_is_displaced() {
-        let admission = Admission::new(ConnectionLimits { unauthenticated: 11, ..LIMITS });
+        let admission = admission(ConnectionLimits { unauthenticated: 11, ..LIMITS });
         let all: Vec<_> = (0..11).map(|_| admission.admit(from(2))).collect();
         assert!(!all.iter().any(is_cut));
         assert_eq!(counts(&admission), (0, 11, 0));
@@ -234,33 +254,33 @@ mod tests {
 
     #[test]
     fn a_caller_leaves_places_to_others_and_all_of_them_are_bounded() {
-        let admission = Admission::new(LIMITS);
+        let admission = admission(LIMITS);
         let admit = || admission.admit(from(1));
         let [one, two, three, four] = [admit(), admit(), admit(), admit()];
         // The first two were displaced: they come again when the others are known.
         drop((one, two));
-        assert_eq!(three.connection().authenticate("desk"), Ok(()));
-        assert_eq!(four.connection().authenticate("desk"), Ok(()));
+        assert_eq!(authenticate(&three, "desk"), Ok(()));
+        assert_eq!(authenticate(&four, "desk"), Ok(()));
         let [five, six] = [admit(), admit()];
-        assert_eq!(five.connection().authenticate("desk"), Err(Full::OfCaller));
+        assert_eq!(authenticate(&five, "desk"), Err(Full::OfCaller));
         assert!(!five.connection().is_authenticated());
-        assert_eq!(five.connection().authenticate("shop"), Ok(()));
-        assert_eq!(six.connection().authenticate("shop"), Err(Full::Shared));
+        assert_eq!(authenticate(&five, "shop"), Ok(()));
+        assert_eq!(authenticate(&six, "shop"), Err(Full::Shared));
         // A connection that carries several callers counts for the first.
-        assert_eq!(three.connection().authenticate("shop"), Ok(()));
+        assert_eq!(authenticate(&three, "shop"), Ok(()));
         drop(three);
-        assert_eq!(six.connection().authenticate("desk"), Ok(()));
+        assert_eq!(authenticate(&six, "desk"), Ok(()));
         drop((four, five, six));
         assert_eq!(counts(&admission), (0, 0, 2));
     }
 
     #[test]
     fn whoever_shows_nothing_has_no_share() {
-        let admission = Admission::new(LIMITS);
+        let admission = admission(LIMITS);
         let permits: Vec<_> = (0..3)
             .map(|_| {
                 let permit = admission.admit(from(1));
-                permit.connection().authenticate(LOCAL).unwrap();
+                authenticate(&permit, LOCAL).unwrap();
                 permit
             })
             .collect();
@@ -270,11 +290,14 @@ mod tests {
 
     #[test]
     fn a_call_that_outlives_its_connection_takes_no_place() {
-        let admission = Admission::new(LIMITS);
+        let admission = admission(LIMITS);
         let permit = admission.admit(from(1));
         let handle = permit.connection().clone();
         drop(permit);
-        assert_eq!(handle.authenticate("desk"), Err(Full::Shared));
+        assert_eq!(
+            handle.authenticate("desk", Credentials::of(&HeaderMap::new())),
+            Err(Full::Shared)
+        );
         assert_eq!(counts(&admission), (0, 0, 0));
     }
 }

@@ -1,12 +1,13 @@
 //! The connection that a call came over, as far as its calls may steer it.
 
 mod admission;
+mod pace;
 mod unauthenticated;
 
 use std::{
     future::poll_fn,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
@@ -14,11 +15,13 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::places::Full;
+use super::{places::Full, shed::Credentials};
 
-pub use admission::{Admission, ConnectionCounts, ConnectionLimits, Permit};
+pub use admission::{Admission, ConnectionLimits, Permit};
+pub use pace::{LOOKED_AT, PREPARED, Reading};
 
 use admission::Ticket;
+use pace::Debt;
 
 /// Steers a connection from within one of its calls. Copies are of the same connection. The default
 /// is of a connection that no listener has let in, such as an in-memory pipe.
@@ -30,10 +33,19 @@ struct Shared {
     is_cut: AtomicBool,
     /// The task that drives the connection.
     driver: AtomicWaker,
-    is_authenticated: AtomicBool,
+    known: OnceLock<Known>,
     is_in_use: AtomicBool,
+    debt: Debt,
     /// None where nobody counts the connection.
     ticket: Option<Ticket>,
+}
+
+/// Whose the connection is.
+#[derive(Debug)]
+struct Known {
+    caller: String,
+    /// What has made it known.
+    credentials: Credentials,
 }
 
 impl ConnectionHandle {
@@ -62,17 +74,23 @@ impl ConnectionHandle {
 
     /// A known caller has called: from now on the connection has a place of that caller's. Of a
     /// connection that carries several callers the first one counts.
-    pub fn authenticate(&self, caller: &str) -> Result<(), Full> {
+    pub fn authenticate(&self, caller: &str, credentials: Credentials) -> Result<(), Full> {
         if !self.is_authenticated() {
             self.ticket().map_or(Ok(()), |ticket| ticket.authenticate(caller))?;
-            self.0.is_authenticated.store(true, Ordering::Release);
+            self.0.known.get_or_init(|| Known { caller: caller.to_owned(), credentials });
         }
         Ok(())
     }
 
+    /// The caller whose the connection is, where a call shows what made it known.
+    pub fn caller_by(&self, credentials: Credentials) -> Option<&str> {
+        let known = self.0.known.get().filter(|known| known.credentials == credentials)?;
+        Some(&known.caller)
+    }
+
     /// Whether a known caller has called over it.
     pub fn is_authenticated(&self) -> bool {
-        self.0.is_authenticated.load(Ordering::Acquire)
+        self.0.known.get().is_some()
     }
 
     /// Somebody has made a call that is anybody's to make, such as a load balancer that asks for
@@ -84,6 +102,18 @@ impl ConnectionHandle {
     /// Whether it may be silent.
     pub fn may_idle(&self) -> bool {
         self.is_authenticated() || self.0.is_in_use.load(Ordering::Relaxed)
+    }
+
+    /// A call was refused, at a cost: it is read more slowly where that happens often.
+    pub fn refused(&self, cost: u32) {
+        if let Some(ticket) = self.ticket() {
+            ticket.pace().refused(&self.0.debt, cost);
+        }
+    }
+
+    /// How it is to be read.
+    pub fn reading(&self) -> Reading {
+        self.ticket().map_or(Reading::Freely, |ticket| ticket.pace().reading(&self.0.debt))
     }
 
     #[cfg(test)]

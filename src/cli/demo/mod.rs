@@ -74,7 +74,7 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     if !args.no_serve {
         let store = cli::open(&config).await?;
         let (address, incoming) =
-            bind_near(config.listen, &serve::admission(&config), &tls).await?;
+            bind_near(config.listen, &serve::admission(&config, &store), &tls).await?;
         let program = std::env::args().next().unwrap_or_else(|| "throughline".to_owned());
         write!(io::stdout(), "{}", hints::text(&program, address, tls.is_some()))?;
         server::run(incoming, store, settings, stop).await?;

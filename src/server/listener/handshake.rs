@@ -54,6 +54,7 @@ mod tests {
     use super::*;
     use crate::{
         api::connection::{Admission, ConnectionLimits},
+        metrics::ConnectionMetrics,
         server::socket::WRITE_TIMEOUT,
     };
 
@@ -87,7 +88,8 @@ mod tests {
     }
 
     fn admission(unauthenticated: usize) -> Admission {
-        Admission::new(ConnectionLimits { authenticated: 1, per_caller: 1, unauthenticated })
+        let limits = ConnectionLimits { authenticated: 1, per_caller: 1, unauthenticated };
+        Admission::new(limits, ConnectionMetrics::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -102,7 +104,7 @@ mod tests {
         assert_eq!(begun.elapsed(), HANDSHAKE);
         assert!(accepted.recv().await.is_none());
         assert_eq!(caller.read(&mut [0]).await.unwrap(), 0);
-        assert_eq!(admission.counts().unauthenticated, 0);
+        assert_eq!(admission.metrics().unauthenticated.get(), 0);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use super::{
     tls::Current,
 };
 use crate::{
-    api::connection::{Admission, ConnectionCounts, Permit},
+    api::connection::{Admission, Permit},
     summary,
 };
 
@@ -54,16 +54,19 @@ pub async fn bind(
 
 /// Logs what became of connections, as far as somebody should know.
 async fn summarise(admission: &Admission) {
-    let totals = || [admission.counts().displaced];
-    summary::of_growth(totals, |[closed]| {
-        let ConnectionCounts { authenticated, unauthenticated, .. } = admission.counts();
+    let metrics = admission.metrics();
+    summary::of_growth(
+        || [metrics.displaced.get()],
+        |[closed]| {
+        let (authenticated, unauthenticated) = (metrics.authenticated.get(), metrics.unauthenticated.get());
         tracing::warn!(
             closed,
             authenticated,
             unauthenticated,
             "connections over which no known caller had called were closed to make room for others"
         );
-    })
+    },
+    )
     .await;
 }
 

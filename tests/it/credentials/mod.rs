@@ -214,7 +214,7 @@ impl Secured {
         settings.rules.clock = clock;
         let store = Store::open(&config.database, 4, clock).await.unwrap();
         let (address, incoming) =
-            listener::bind(config.listen, serve::admission(&config), tls).await.unwrap();
+            listener::bind(config.listen, serve::admission(&config, &store), tls).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
             let _ = stopped.await;

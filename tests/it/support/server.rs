@@ -8,6 +8,7 @@ use throughline::{
         watch::WatchBounds,
     },
     clock::Clock,
+    metrics::ConnectionMetrics,
     model::{IdentifierKind, Micros, RetentionRules},
     pb::{
         Purpose, Role, case_service_client::CaseServiceClient,
@@ -128,7 +129,8 @@ pub async fn listen(
     limits: ConnectionLimits,
 ) -> (SocketAddr, ReceiverStream<io::Result<listener::Connection>>) {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    listener::bind(any_port, Admission::new(limits), None).await.unwrap()
+    let admission = Admission::new(limits, ConnectionMetrics::default());
+    listener::bind(any_port, admission, None).await.unwrap()
 }
 
 impl Server {
