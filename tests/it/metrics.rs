@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 use throughline::{
-    api::connection::{Admission, ConnectionLimits},
     clock::Clock,
     server::{
         Settings,
@@ -33,11 +32,7 @@ impl Measured {
         let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
         let store = store.with_erasure_file(ErasureFile::new(folder.path().join("erasures")));
         let settings = Settings { matching: Some(Vec::new()), ..settings(Clock::Fixed(NOW)) };
-        let operator = Operator {
-            store: store.clone(),
-            readiness: settings.readiness.clone(),
-            admission: Admission::new(ConnectionLimits::new(8, 8)),
-        };
+        let operator = Operator { store: store.clone(), readiness: settings.readiness.clone() };
         let operators = operator::listen("127.0.0.1:0".parse().unwrap(), operator).await.unwrap();
         let server = Server::start_over(store, settings).await;
         Self { server, operators, _folder: folder }

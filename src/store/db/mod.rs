@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub use observer::Observers;
 pub use pool::Pool;
+pub use servers::Servers;
 pub use tx::Tx;
 
 use super::{

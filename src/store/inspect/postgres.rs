@@ -1,6 +1,6 @@
 //! A PostgreSQL server, and the database in it.
 
-use std::{collections::BTreeMap, str::FromStr as _};
+use std::collections::BTreeMap;
 
 use sqlx::{
     FromRow, PgConnection,
@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     model::Micros,
     store::{
-        db::{Db, Observers, Pool, on},
+        db::{Db, Observers, Pool, Servers, on},
         dialect::Kind,
     },
 };
@@ -99,10 +99,11 @@ pub struct Replication {
 }
 
 pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, Error> {
-    let options = PgConnectOptions::from_str(url)?
-        .application_name("throughline doctor")
-        .options(CONNECTION_SETTINGS);
-    let pool = Pool::new(options, CONNECTIONS, Observers::default().of(Kind::Postgres, "all"));
+    let with = |options: PgConnectOptions| {
+        options.application_name("throughline doctor").options(CONNECTION_SETTINGS)
+    };
+    let servers = Servers::of(url, with)?;
+    let pool = Pool::new(servers, CONNECTIONS, Observers::default().of(Kind::Postgres, "all"));
     let db = Db::Postgres(pool.clone());
     let found = Found {
         engine: Engine::Postgres(server(&pool, how.clock).await?),

@@ -5,7 +5,6 @@ use std::{fs::File, os::unix::fs::FileExt as _, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
-    api::connection::{Admission, ConnectionLimits},
     clock::Clock,
     server::{
         Settings,
@@ -45,11 +44,7 @@ impl Asked {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         let readiness = Readiness::default();
         let settings = Settings { readiness: readiness.clone(), ..settings(Clock::Fixed(NOW)) };
-        let operator = Operator {
-            store: store.clone(),
-            readiness: readiness.clone(),
-            admission: Admission::new(ConnectionLimits::new(8, 8)),
-        };
+        let operator = Operator { store: store.clone(), readiness: readiness.clone() };
         let operators = operator::listen("127.0.0.1:0".parse().unwrap(), operator).await.unwrap();
         let server = Server::start_over(store, settings).await;
         let health = HealthClient::new(server.channel().await);
