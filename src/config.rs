@@ -5,6 +5,7 @@
 
 mod calendar;
 mod callers;
+mod definition;
 mod issuers;
 mod proofs;
 mod retention;
@@ -30,8 +31,9 @@ use crate::{
 
 pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
+pub use definition::{LogFormat, Scope, Setting, redacted_url};
 pub use retention::read as read_retention;
-pub use setting::{LogFormat, SETTINGS, Scope, Setting, redacted_url};
+pub use setting::SETTINGS;
 
 /// Whether the variables of OpenTelemetry say where traces go to.
 #[cfg(feature = "otlp")]
@@ -89,6 +91,16 @@ pub struct Config {
     pub max_calls_per_caller: Option<u32>,
     /// For each connection.
     pub max_concurrent_streams: u32,
+    /// Bytes of requests that are held, and as many of answers, of all connections together.
+    pub max_buffered: usize,
+    /// For each caller that shows who it is.
+    pub max_buffered_per_caller: usize,
+    /// For each connection.
+    pub max_buffered_per_connection: usize,
+    /// The message of a call must have come by then.
+    pub receive_timeout: Duration,
+    /// A connection that takes nothing of an answer for so long is cut.
+    pub send_timeout: Duration,
     /// Of all connections together.
     pub max_watches: u32,
     /// For each caller that shows who it is.
@@ -136,6 +148,11 @@ impl Default for Config {
             max_calls: 1024,
             max_calls_per_caller: None,
             max_concurrent_streams: 256,
+            max_buffered: 64 << 20,
+            max_buffered_per_caller: 32 << 20,
+            max_buffered_per_connection: 16 << 20,
+            receive_timeout: Duration::from_secs(10),
+            send_timeout: Duration::from_secs(10),
             max_watches: 10_000,
             max_watches_per_caller: 1000,
             watch_heartbeat: Duration::from_secs(15),

@@ -1,5 +1,7 @@
 //! Everything that can go wrong with a call, once. `api::status` says how it looks on the wire.
 
+use std::fmt;
+
 pub use crate::model::{InvalidReason, Violation};
 
 /// Why a call was refused. No text in it holds a value that came from outside.
@@ -122,6 +124,12 @@ pub enum Error {
     TooManyCallsOfCaller,
     #[error("this caller has as many watches as it may")]
     TooManyWatchesOfCaller,
+    #[error("{0} has as many bytes of requests and answers under way as it may")]
+    TooManyBytes(Exhausted),
+    #[error("this connection has as many calls of health or reflection under way as it may")]
+    TooManyCallsOfConnection,
+    #[error("the message did not come in time")]
+    SlowSender,
     #[error("the deadline of the call has passed")]
     DeadlinePassed,
     /// By a clock that is known to be off the call breaks a rule about time.
@@ -145,6 +153,24 @@ pub enum Error {
     /// A fault of ours; the text is for the log alone.
     #[error("internal error")]
     Internal(String),
+}
+
+/// Who holds as much as may be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    All,
+    OfCaller,
+    OfConnection,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::All => "the server",
+            Self::OfCaller => "this caller",
+            Self::OfConnection => "this connection",
+        })
+    }
 }
 
 impl Error {

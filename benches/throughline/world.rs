@@ -9,8 +9,10 @@ use std::{
 
 use throughline::{
     api::{
+        budget::BudgetLimits,
         caller::{Actor, Callers},
         connection::{Admission, ConnectionLimits},
+        traffic::TrafficBounds,
         validate::{self, Rules},
         watch::WatchBounds,
     },
@@ -160,6 +162,11 @@ pub fn settings() -> Settings {
         max_calls_per_caller: 4096,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
+        traffic: TrafficBounds {
+            bytes: BudgetLimits { all: 64 << 20, per_caller: 32 << 20, per_connection: 16 << 20 },
+            receive_timeout: Duration::from_secs(10),
+            send_timeout: Duration::from_secs(10),
+        },
         watches: WatchBounds {
             heartbeat: Duration::from_secs(15),
             send_timeout: Duration::from_secs(10),

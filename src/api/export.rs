@@ -11,18 +11,16 @@ use anyhow::Context as _;
 use futures_util::Stream;
 use prost::Message as _;
 use serde_json::{Value, json};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
     Api,
-    caller::{Actor, Right},
+    budget::Holder,
+    caller::Actor,
     json::to_value,
-    watch::{QUEUE, Watches},
+    watch::{QUEUE, StreamTerms, Watches},
 };
 use crate::{
     error::Error,
@@ -33,6 +31,8 @@ use crate::{
 
 /// Grows with what readers of an export have to know.
 const VERSION: u32 = 1;
+/// What a page of rows and the lines of it take in memory, in bytes, about.
+const PAGE_BYTES: usize = 1 << 20;
 /// How many bytes of lines go out together, but for a line that is longer.
 const MESSAGE_BYTES: usize = 64 << 10;
 
@@ -41,8 +41,7 @@ impl Api {
     pub(super) async fn export(
         &self,
         customer_id: Uuid,
-        deadline: Option<Instant>,
-        right: Option<Right>,
+        terms: StreamTerms,
         actor: &Actor,
     ) -> Result<ExportStream, Error> {
         let place = self.watches.place(actor)?;
@@ -51,9 +50,10 @@ impl Api {
         let (end, ended) = oneshot::channel();
         let (watches, exported_at) = (self.watches.clone(), self.rules.clock.now());
         tokio::spawn(async move {
-            let lines = Lines { messages: &messages, watches: &watches, text: String::new() };
+            let (holder, text) = (terms.holder().clone(), String::new());
+            let lines = Lines { messages: &messages, watches: &watches, holder, text };
             let work = lines.write(export, exported_at);
-            let ended = watches.bounded(&messages, deadline, right, work).await;
+            let ended = watches.bounded(&messages, terms, work).await;
             // Whoever does not take it is gone. It has to stand by the time the queue ends.
             let _ = ended.map(|ended| end.send(ended));
             drop(place);
@@ -88,6 +88,7 @@ impl Stream for ExportStream {
 struct Lines<'a> {
     messages: &'a mpsc::Sender<pb::ExportCustomerResponse>,
     watches: &'a Watches,
+    holder: Holder,
     /// Those that have not gone out.
     text: String,
 }
@@ -104,7 +105,9 @@ impl Lines<'_> {
         });
         self.add(&first).await?;
         let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-        while let Some(rows) = export.page().await? {
+        loop {
+            let _held = self.watches.room(&self.holder, PAGE_BYTES).await?;
+            let Some(rows) = export.page().await? else { break };
             for row in rows {
                 *counts.entry(row.table).or_default() += 1;
                 self.add(&line(row)?).await?;

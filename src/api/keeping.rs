@@ -89,12 +89,15 @@ impl Kept {
         Self { due: keeping.zip(store), clock, place, ends }
     }
 
-    /// Keeps it while the call may still take time. An error means that the answer must not go out.
-    /// What could not be kept in time is on its way, and will be.
-    pub async fn now(mut self, code: Code) -> Result<(), Error> {
-        let Some((keeping, store)) = self.due.take() else { return Ok(()) };
-        let kept = timeout_at(self.ends, keeping.keep(&store, self.clock, code)).await;
-        kept.unwrap_or(Err(Error::DeadlinePassed))
+    /// Keeps it while the call may still take time, and gives the place on to the answer. An error
+    /// means that the answer must not go out. What could not be kept in time is on its way, and
+    /// will be.
+    pub async fn now(mut self, code: Code) -> Result<Option<Place>, Error> {
+        if let Some((keeping, store)) = self.due.take() {
+            let kept = timeout_at(self.ends, keeping.keep(&store, self.clock, code)).await;
+            kept.unwrap_or(Err(Error::DeadlinePassed))?;
+        }
+        Ok(self.place.take())
     }
 
     /// Keeps it while nobody waits.

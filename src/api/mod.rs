@@ -2,13 +2,18 @@
 //! message. One file per service.
 
 mod access;
+mod answer;
+mod anybodys;
 pub mod body;
 mod briefing;
+pub mod budget;
+mod call_headers;
 pub mod caller;
 pub mod case_service;
 pub mod connection;
 pub mod convert;
 pub mod customer_service;
+pub mod delivery;
 mod evidence;
 mod export;
 pub mod guard;
@@ -18,8 +23,9 @@ mod keeping;
 mod looked;
 mod mask;
 mod measured;
-mod one_message;
+pub mod message;
 mod outage_log;
+pub mod outgoing;
 pub mod page;
 mod page_token;
 mod places;
@@ -32,6 +38,7 @@ pub mod status;
 pub mod suggestions;
 pub mod timeline_service;
 mod trace_context;
+pub mod traffic;
 pub mod validate;
 pub mod watch;
 

@@ -3,14 +3,8 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor,
-    caller::{Actor, Right},
-    convert,
-    export::ExportStream,
-    guard::CallerDeadline,
-    looked,
-    page_token::PageTokens,
-    validate,
+    Api, actor, caller::Actor, convert, export::ExportStream, looked, page_token::PageTokens,
+    validate, watch::StreamTerms,
 };
 use crate::{
     error::Error,
@@ -53,12 +47,11 @@ impl PrivacyService for Api {
         &self,
         request: Request<pb::ExportCustomerRequest>,
     ) -> Result<Response<ExportStream>, Status> {
-        let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
-        let right = request.extensions().get::<Right>().cloned();
         let actor = actor(&request);
+        let terms = StreamTerms::of(&request, &actor);
         let customer_id = validate::export(&request.into_inner())?;
         looked::at(customer_id);
-        Ok(Response::new(self.export(customer_id, deadline, right, &actor).await?))
+        Ok(Response::new(self.export(customer_id, terms, &actor).await?))
     }
 
     async fn erase_customer(

@@ -71,6 +71,9 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
             | Error::TooManyConnectionsOfCaller
             | Error::TooManyWatches
             | Error::TooManyWatchesOfCaller
+            | Error::TooManyBytes(_)
+            | Error::TooManyCallsOfConnection
+            | Error::SlowSender
             | Error::Stopping
     ) {
         details.set_retry_info(Some(RETRY_AFTER));
@@ -188,6 +191,11 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::TooManyWatchesOfCaller => {
             (Code::ResourceExhausted, ErrorReason::TooManyWatchesOfCaller)
         }
+        Error::TooManyBytes(_) => (Code::ResourceExhausted, ErrorReason::TooManyBytes),
+        Error::TooManyCallsOfConnection => {
+            (Code::ResourceExhausted, ErrorReason::TooManyCallsOfConnection)
+        }
+        Error::SlowSender => (Code::Unavailable, ErrorReason::SlowSender),
         Error::DeadlinePassed => (Code::DeadlineExceeded, ErrorReason::DeadlinePassed),
         Error::ClockSkew => (Code::Unavailable, ErrorReason::ClockSkew),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),

@@ -4,15 +4,14 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api, actor,
-    caller::{Actor, Right},
+    caller::Actor,
     convert,
     evidence::may_search,
-    guard::CallerDeadline,
     looked, mask,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch, Watched},
-    watch::{WatchStream, WatchTokens},
+    watch::{StreamTerms, WatchStream, WatchTokens},
 };
 use crate::{
     error::Error,
@@ -136,9 +135,8 @@ impl TimelineService for Api {
         &self,
         request: Request<pb::WatchTimelineRequest>,
     ) -> Result<Response<WatchStream>, Status> {
-        let deadline = request.extensions().get().map(|CallerDeadline(deadline)| *deadline);
-        let right = request.extensions().get::<Right>().cloned();
         let actor = actor(&request);
+        let terms = StreamTerms::of(&request, &actor);
         let request = request.into_inner();
         let (watched, behind) = validate::watch(&request, &self.rules)?;
         let case_id = match watched {
@@ -161,7 +159,7 @@ impl TimelineService for Api {
         looked::at(watch.person().id);
         case_id.into_iter().for_each(looked::at_case);
         let scope = actor.scope().clone();
-        Ok(Response::new(self.watches.start(watch, tokens, deadline, right, place, scope)))
+        Ok(Response::new(self.watches.start(watch, tokens, terms, place, scope)))
     }
 }
 

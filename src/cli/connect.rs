@@ -20,8 +20,10 @@ use tonic::{
 use super::failure::Failure;
 use crate::{
     api::{
+        budget::BudgetLimits,
         caller::{ACTOR, Callers},
         purpose::PURPOSE,
+        traffic::TrafficBounds,
         validate::Rules,
         watch::WatchBounds,
     },
@@ -131,6 +133,15 @@ pub fn settings(config: &Config) -> Settings {
         .unwrap_or(usize::MAX),
         max_concurrent_streams: config.max_concurrent_streams,
         shutdown_grace: config.shutdown_grace,
+        traffic: TrafficBounds {
+            bytes: BudgetLimits {
+                all: config.max_buffered,
+                per_caller: config.max_buffered_per_caller,
+                per_connection: config.max_buffered_per_connection,
+            },
+            receive_timeout: config.receive_timeout,
+            send_timeout: config.send_timeout,
+        },
         watches: WatchBounds {
             heartbeat: config.watch_heartbeat,
             send_timeout: config.watch_send_timeout,

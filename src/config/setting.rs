@@ -3,41 +3,12 @@
 use tracing::Level;
 
 use super::{
-    Config, Sources,
+    definition::{LogFormat, Scope, Setting, redacted_url},
     texts::{
-        database, half_or, is_none, list, millis, one_of, path, region, rules, shown_half,
-        shown_list, shown_path, whole,
+        database, half_or, is_none, list, mebibytes, millis, one_of, path, region, rules,
+        shown_half, shown_list, shown_mebibytes, shown_path, whole,
     },
 };
-
-/// One thing that can be set.
-pub struct Setting {
-    /// The key in the file. The flag and the environment variable are made from it.
-    pub key: &'static str,
-    /// Which commands have it as a flag.
-    pub scope: Scope,
-    /// One line for the help and for README.
-    pub about: &'static str,
-    /// The value as a text that may be shown: without a password.
-    pub get: fn(&Config) -> String,
-    /// Takes over a value, or says what it must be.
-    pub set: fn(&mut Config, &str) -> Result<(), String>,
-}
-
-/// Which commands have a setting as a flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    Every,
-    /// Those that listen: `serve` and `demo`.
-    Listening,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
 
 const LEVELS: [(&str, Level); 5] = [
     ("error", Level::ERROR),
@@ -322,6 +293,42 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| whole(text, 1, 100_000).map(|n| config.max_concurrent_streams = n),
     },
     Setting {
+        key: "max_buffered_mib",
+        scope: Scope::Listening,
+        about: "mebibytes of requests that are held at the same time, and as many of answers that \
+                are not taken; more of them are told to try again",
+        get: |config| shown_mebibytes(config.max_buffered),
+        set: |config, text| mebibytes(text).map(|bytes| config.max_buffered = bytes),
+    },
+    Setting {
+        key: "max_buffered_mib_per_caller",
+        scope: Scope::Listening,
+        about: "mebibytes of them of one caller that shows a token or a certificate",
+        get: |config| shown_mebibytes(config.max_buffered_per_caller),
+        set: |config, text| mebibytes(text).map(|bytes| config.max_buffered_per_caller = bytes),
+    },
+    Setting {
+        key: "max_buffered_mib_per_connection",
+        scope: Scope::Listening,
+        about: "mebibytes of them on one connection",
+        get: |config| shown_mebibytes(config.max_buffered_per_connection),
+        set: |config, text| mebibytes(text).map(|bytes| config.max_buffered_per_connection = bytes),
+    },
+    Setting {
+        key: "receive_timeout_ms",
+        scope: Scope::Listening,
+        about: "milliseconds in which the message of a call must have come",
+        get: |config| config.receive_timeout.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.receive_timeout = time),
+    },
+    Setting {
+        key: "send_timeout_ms",
+        scope: Scope::Listening,
+        about: "milliseconds after which a connection that takes nothing of an answer is cut",
+        get: |config| config.send_timeout.as_millis().to_string(),
+        set: |config, text| millis(text).map(|time| config.send_timeout = time),
+    },
+    Setting {
         key: "max_watches",
         scope: Scope::Listening,
         about: "timelines that are watched at the same time; more of them are told to try again",
@@ -386,54 +393,3 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| one_of(text, &LEVELS).map(|level| config.log_level = Some(level)),
     },
 ];
-
-impl Setting {
-    /// The flag, such as `--phone-region`.
-    pub fn flag(&self) -> String {
-        format!("--{}", self.key.replace('_', "-"))
-    }
-
-    /// The environment variable, such as `THROUGHLINE_PHONE_REGION`.
-    pub fn variable(&self) -> String {
-        format!("THROUGHLINE_{}", self.key.to_uppercase())
-    }
-
-    /// The value that counts, and where it stands. Other variables that begin with `THROUGHLINE_`
-    /// are nobody's fault: Kubernetes sets some for a service of that name.
-    pub(super) fn find(
-        &self,
-        sources: &Sources<'_>,
-        file: &[(String, String)],
-    ) -> Option<(String, String)> {
-        if let Some((_, value)) = sources.flags.iter().find(|(key, _)| *key == self.key) {
-            return Some((self.flag(), value.clone()));
-        }
-        if let Some(value) = (sources.environment)(&self.variable()) {
-            return Some((self.variable(), value));
-        }
-        let (_, value) = file.iter().find(|(key, _)| key == self.key)?;
-        let name = sources.file.map_or("", |(name, _)| name);
-        Some((format!("{name}: {}", self.key), value.clone()))
-    }
-}
-
-/// A database's URL without the password in it.
-pub fn redacted_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // The last '@' counts: a password with a slash in it is a mistake, and still a password.
-    let place = match place.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((user, _)) => format!("{user}:***@{host}"),
-            None => place.to_owned(),
-        },
-        None => place.to_owned(),
-    };
-    let hide = |part: &str| match part.split_once('=') {
-        Some((key, _)) if key.contains("password") => format!("{key}=***"),
-        _ => part.to_owned(),
-    };
-    let query: Vec<String> = query.split('&').map(hide).collect();
-    let mark = if rest.contains('?') { "?" } else { "" };
-    format!("{scheme}://{place}{mark}{}", query.join("&"))
-}

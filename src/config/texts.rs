@@ -102,3 +102,13 @@ pub(super) fn half_or(text: &str, most: u32) -> Result<Option<u32>, String> {
 pub(super) fn shown_half(number: Option<u32>) -> String {
     number.map_or_else(|| HALF.to_owned(), |number| number.to_string())
 }
+
+/// Mebibytes, as bytes.
+pub(super) fn mebibytes(text: &str) -> Result<usize, String> {
+    let number = whole(text, 1, 1 << 20)?;
+    Ok(usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(1 << 20))
+}
+
+pub(super) fn shown_mebibytes(bytes: usize) -> String {
+    (bytes >> 20).to_string()
+}

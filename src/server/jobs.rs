@@ -38,7 +38,8 @@ impl Jobs {
         jobs
     }
 
-    fn add(&mut self, job: impl Future<Output = ()> + Send + 'static) {
+    /// Starts one more.
+    pub(super) fn add(&mut self, job: impl Future<Output = ()> + Send + 'static) {
         self.0.push(tokio::spawn(job));
     }
 

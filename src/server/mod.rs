@@ -21,13 +21,16 @@ use tokio::{
 use tokio_stream::Stream;
 use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_web::GrpcWebLayer;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, util::MapResponseLayer};
 
 use crate::{
     api::{
         Api,
         caller::Callers,
         guard::{Bounds, GuardLayer},
+        message::MAX_REQUEST_BYTES,
+        outgoing,
+        traffic::{Traffic, TrafficBounds},
         validate::Rules,
         watch::{WatchBounds, Watches},
     },
@@ -48,8 +51,8 @@ use jobs::Jobs;
 
 pub use serving::Transport;
 
-/// The largest message that is taken, in bytes, as sent and when decompressed.
-const MAX_REQUEST_BYTES: usize = 4 << 20;
+/// The largest question of reflection, and of health, in bytes: a name.
+const MAX_NAME_BYTES: usize = 4 << 10;
 /// The largest answer, in bytes.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
 /// How the server behaves.
@@ -67,6 +70,8 @@ pub struct Settings {
     pub max_concurrent_streams: u32,
     /// How long calls under way may go on once the server shuts down.
     pub shutdown_grace: Duration,
+    /// The bytes of requests and answers under way, and how long they may take.
+    pub traffic: TrafficBounds,
     pub watches: WatchBounds,
     pub rules: Rules,
     /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
@@ -117,16 +122,21 @@ pub async fn run<T: Transport>(
     if settings.check_clock {
         check_clock(&store).await;
     }
-    let jobs = Jobs::start(&store, &settings);
+    let mut jobs = Jobs::start(&store, &settings);
 
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
-        .context("the descriptors of the contract")?;
+        .context("the descriptors of the contract")?
+        .max_decoding_message_size(MAX_NAME_BYTES);
+    let health_service = health_service.max_decoding_message_size(MAX_NAME_BYTES);
     let (stop_watches, stopping) = watch::channel(false);
     let metrics = Arc::clone(store.metrics());
-    let watches = Watches::new(settings.watches, stopping, Arc::clone(&metrics));
+    let traffic = Traffic::new(settings.traffic);
+    jobs.add(traffic.deliveries.clone().watch());
+    let answers = traffic.deliveries.bytes().clone();
+    let watches = Watches::new(settings.watches, answers, stopping, Arc::clone(&metrics));
     let rules = Rules { skew: Some(store.skew().clone()), ..settings.rules.clone() };
     let api = Api::new(store.clone(), rules, watches);
     let accesses = settings.accesses.as_ref().map(|_| store.clone());
@@ -145,11 +155,13 @@ pub async fn run<T: Transport>(
         .add_service(health_service)
         .add_service(reflection)
         .prepare();
-    let guard = GuardLayer::new(bounds, settings.rules.clock, settings.callers, accesses, metrics);
-    // From the outside in: what there is no room for is refused, a browser's call becomes a gRPC
-    // call, then it is guarded.
+    let (clock, callers) = (settings.rules.clock, settings.callers);
+    let guard = GuardLayer::new(bounds, clock, callers, traffic, accesses, metrics);
+    // From the outside in: what there is no room for is refused, an answer holds what it holds until
+    // it is written, a browser's call becomes a gRPC call, then it is guarded.
     let service = ServiceBuilder::new()
         .layer(guard.shedding())
+        .layer(MapResponseLayer::new(outgoing::send))
         .layer(GrpcWebLayer::new())
         .layer(guard)
         .service(routes);

@@ -76,7 +76,7 @@ pub use erasure::ErasureFile;
 pub use export::{Export, Exported};
 pub use files::Files;
 pub use health::NotReady;
-pub use live::{Person, Watch, WatchedEntry};
+pub use live::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
 pub use opening::{CheckAtStart, OpenError, Opening};
 pub use payload::Frames;

@@ -57,10 +57,17 @@ impl ConnectionHandle {
         self.0.ticket.as_ref()
     }
 
-    /// Ends the connection with all of its calls, without waiting for what was to go out.
-    pub fn cut(&self) {
-        self.0.is_cut.store(true, Ordering::Release);
+    /// Ends the connection with all of its calls, without waiting for what was to go out. False
+    /// where it was cut before.
+    pub fn cut(&self) -> bool {
+        let is_first = !self.0.is_cut.swap(true, Ordering::AcqRel);
         self.0.driver.wake();
+        is_first
+    }
+
+    /// Tells it from all others, as long as a copy is kept.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Ends once the connection is cut. For the one task that drives it.

@@ -1,6 +1,8 @@
 //! An event on its way out. An entry is the bytes that it was stored in, which are already what the
 //! field of the event must hold.
 
+use std::sync::Arc;
+
 use prost::{
     DecodeError, Message,
     bytes::{Buf, BufMut},
@@ -8,6 +10,7 @@ use prost::{
 };
 
 use crate::{
+    api::budget::Reservation,
     pb::{self, watch_timeline_response as response},
     store::Person,
 };
@@ -21,12 +24,18 @@ pub struct EncodedEvent(Vec<u8>);
 pub struct Event {
     pub encoded: EncodedEvent,
     pub resume_token: String,
+    /// The bytes of the page that it is of, until it is taken. Others are small.
+    held: Option<Arc<Reservation>>,
 }
 
 impl Event {
     /// Of an entry as it is stored: a field 1.
-    pub fn entry(payload: Vec<u8>) -> Self {
-        Self { encoded: EncodedEvent(payload), resume_token: String::new() }
+    pub fn entry(payload: Vec<u8>, held: Arc<Reservation>) -> Self {
+        Self { held: Some(held), ..Self::small(payload) }
+    }
+
+    fn small(encoded: Vec<u8>) -> Self {
+        Self { encoded: EncodedEvent(encoded), resume_token: String::new(), held: None }
     }
 
     pub fn heartbeat() -> Self {
@@ -44,14 +53,14 @@ impl Event {
 
     fn of(event: response::Event) -> Self {
         let event = pb::WatchTimelineResponse { event: Some(event), ..Default::default() };
-        Self::entry(event.encode_to_vec())
+        Self::small(event.encode_to_vec())
     }
 
     /// The event with its token: an encoded message is the sequence of its fields.
     pub fn with_token(self, resume_token: String) -> Self {
-        let EncodedEvent(mut bytes) = self.encoded;
+        let Self { encoded: EncodedEvent(mut bytes), held, .. } = self;
         encoding::string::encode(4, &resume_token, &mut bytes);
-        Self { encoded: EncodedEvent(bytes), resume_token }
+        Self { encoded: EncodedEvent(bytes), resume_token, held }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each watch is a task that reads a page of what is new, hands it over event by event through a
 //! short queue, and reads no further until the caller has taken them. The caller that takes none
 //! for a while is cut off: its page and its place among the watches are free again, and what is
-//! left of it is the queue.
+//! left of it is the queue. The bytes of the page count among those of answers.
 
 mod event;
 mod stream;
@@ -22,15 +22,18 @@ use tokio::{
 
 use crate::{
     api::{
+        budget::{Budget, Holder, Reservation},
         caller::{Actor, Right, Scope},
+        connection::ConnectionHandle,
+        guard::CallerDeadline,
         mask,
         places::{Full, Place, Places},
     },
-    error::Error,
+    error::{Error, Exhausted},
     incident,
     metrics::Metrics,
     pb::Work,
-    store::{Frames, Watch, WatchedEntry},
+    store::{Frames, MAX_PAGE_BYTES, Watch, WatchedEntry},
 };
 use event::Event;
 
@@ -50,20 +53,53 @@ pub struct WatchBounds {
     pub max_watches_per_caller: usize,
 }
 
+/// What the stream that answers a call goes on by.
+#[derive(Clone)]
+pub struct StreamTerms {
+    /// Where its caller says so.
+    deadline: Option<Instant>,
+    right: Option<Right>,
+    /// For whom its bytes are held.
+    holder: Holder,
+}
+
+impl StreamTerms {
+    /// Those that the guard has found.
+    pub fn of<T>(request: &tonic::Request<T>, actor: &Actor) -> Self {
+        let found = request.extensions();
+        let deadline = found.get().map(|CallerDeadline(deadline)| *deadline);
+        let holder = found.get().cloned();
+        let holder =
+            holder.unwrap_or_else(|| Holder::new(Some(actor), ConnectionHandle::default()));
+        Self { deadline, right: found.get().cloned(), holder }
+    }
+
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+}
+
 /// The watches of a server.
 #[derive(Clone, Debug)]
 pub struct Watches {
     bounds: WatchBounds,
     places: Places,
+    /// The bytes of answers that have not gone out.
+    answers: Budget,
     /// True once the server stops.
     stopping: Receiver<bool>,
     metrics: Arc<Metrics>,
 }
 
 impl Watches {
-    pub fn new(bounds: WatchBounds, stopping: Receiver<bool>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        bounds: WatchBounds,
+        answers: Budget,
+        stopping: Receiver<bool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let places = Places::new(bounds.max_watches, bounds.max_watches_per_caller);
-        Self { bounds, places, stopping, metrics }
+        Self { bounds, places, answers, stopping, metrics }
     }
 
     /// A place for one more of a caller.
@@ -80,8 +116,7 @@ impl Watches {
         &self,
         watch: Watch,
         tokens: WatchTokens,
-        deadline: Option<Instant>,
-        right: Option<Right>,
+        terms: StreamTerms,
         place: Place,
         scope: Scope,
     ) -> WatchStream {
@@ -92,10 +127,12 @@ impl Watches {
         let counted = self.metrics.store.watch();
         tokio::spawn(async move {
             let (events, watches) = (&events, &watches);
+            let holder = terms.holder().clone();
+            let (events_of, watches_of) = (events.clone(), watches.clone());
             let mut follower =
-                Follower { watch, tokens, events: events.clone(), watches: watches.clone(), scope };
+                Follower { watch, tokens, events: events_of, watches: watches_of, holder, scope };
             let work = async { follower.follow().await.map(|never| match never {}) };
-            let end_of = watches.bounded(events, deadline, right, work).await;
+            let end_of = watches.bounded(events, terms, work).await;
             let Some(Err(error)) = end_of else { return };
             // Whoever does not take it is gone. The queue ends when the senders are dropped, and
             // the end has to stand by then.
@@ -110,8 +147,7 @@ impl Watches {
     pub async fn bounded<T>(
         &self,
         events: &mpsc::Sender<T>,
-        deadline: Option<Instant>,
-        right: Option<Right>,
+        terms: StreamTerms,
         work: impl Future<Output = Result<(), Error>>,
     ) -> Option<Result<(), Error>> {
         let mut stopping = self.stopping.clone();
@@ -119,14 +155,23 @@ impl Watches {
             () = events.closed() => return None,
             // An error means that the server is gone, which is a stop too.
             _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopping),
-            () = passed(deadline) => Err(Error::DeadlinePassed),
-            error = lost(right) => Err(error),
+            () = passed(terms.deadline) => Err(Error::DeadlinePassed),
+            error = lost(terms.right) => Err(error),
             ended = incident::caught(work) => ended.flatten(),
         };
         if ended == Err(Error::SlowReader) {
             tracing::info!("a stream was not read in time and is cut off");
         }
         Some(ended)
+    }
+
+    /// Holds the bytes of a part of a stream before they are read, as soon as there is room.
+    pub async fn room(&self, holder: &Holder, bytes: usize) -> Result<Reservation, Error> {
+        let reserved = timeout(self.bounds.send_timeout, self.answers.reserve_later(holder, bytes));
+        reserved.await.map_err(|_| {
+            let exhausted = self.answers.check(holder).err();
+            Error::TooManyBytes(exhausted.unwrap_or(Exhausted::All))
+        })
     }
 
     /// Hands over a part of a stream, as soon as there is room for it.
@@ -159,6 +204,7 @@ struct Follower {
     tokens: WatchTokens,
     events: mpsc::Sender<Event>,
     watches: Watches,
+    holder: Holder,
     /// What of it the caller sees.
     scope: Scope,
 }
@@ -193,11 +239,11 @@ impl Follower {
     /// Sends what the last look has found; whether it was anything.
     async fn catch_up(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        loop {
+        while self.watch.is_behind() {
+            let mut held = self.watches.room(&self.holder, MAX_PAGE_BYTES).await?;
             let page = self.watch.page().await?;
-            if page.is_empty() {
-                return Ok(any);
-            }
+            held.resize(page.iter().map(|entry| entry.payload.len()).sum());
+            let held = Arc::new(held);
             for entry in page {
                 self.watch.advance(&entry);
                 // What is passed over shows in the token of the next event, a heartbeat at last.
@@ -205,10 +251,11 @@ impl Follower {
                     any = true;
                     let WatchedEntry { payload, .. } = entry;
                     let shown = mask::frames(Frames::split(payload)?, &self.scope)?;
-                    self.send(Event::entry(shown.into_bytes())).await?;
+                    self.send(Event::entry(shown.into_bytes(), Arc::clone(&held))).await?;
                 }
             }
         }
+        Ok(any)
     }
 
     async fn beat(&self) -> Result<Instant, Error> {

@@ -204,7 +204,7 @@ async fn settled<C: Connect>(mut connection: C, state: State) -> Option<C> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Executor as _, SqliteConnection};
+    use sqlx::{Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
     use crate::{
         error::Error,
@@ -225,7 +225,9 @@ mod tests {
     /// has the first one.
     async fn pool() -> Result<Pool<SqliteConnection>, Error> {
         let observer = Observers::default().of(Kind::Sqlite, "write");
-        let pool = Pool::<SqliteConnection>::new(OpenFile::in_memory().into(), 1, observer);
+        let memory = SqliteConnectOptions::new().filename(":memory:");
+        let memory = OpenFile::unwatched(memory);
+        let pool = Pool::<SqliteConnection>::new(memory.into(), 1, observer);
         on!(pool.acquire().await?, |c| c.execute("create table kept (n unique)").await?);
         on!(pool.acquire().await?, |c| c.execute(BREAK).await?);
         Ok(pool)

@@ -57,10 +57,8 @@ impl OpenFile {
         Ok(Self { options, parts, anchor: Mutex::new(Some(anchor)) })
     }
 
-    /// None: each connection has a database of its own.
-    #[cfg(test)]
-    pub fn in_memory() -> Self {
-        let options = SqliteConnectOptions::new().filename(":memory:");
+    /// A file whose name is not looked at again: one that is only read, or that is in memory.
+    pub fn unwatched(options: SqliteConnectOptions) -> Self {
         Self { options, parts: Vec::new(), anchor: Mutex::default() }
     }
 

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +20,7 @@ use crate::{
         database_id,
         db::{Db, Observers, Pool, on},
         dialect::Kind,
-        files::{Files, has_content, log_of},
+        files::{Files, OpenFile, has_content, log_of},
         opening::OpenError,
     },
 };
@@ -120,12 +121,14 @@ async fn look(path: &Path, check: Option<Duration>) -> Result<(Db, SqliteFile), 
         let log_bytes = bytes_of(&log);
         // Before SQLite has it open: to close a file takes away the locks that it has on it.
         let is_write_ahead = is_write_ahead(path).unwrap_or(false);
-        let pool = open(path, log_bytes == 0);
+        let open_file = open(path, log_bytes == 0);
+        let observer = Observers::default().of(Kind::Sqlite, "read");
+        let pool = Pool::new(Arc::clone(&open_file), CONNECTIONS, observer);
         let file = SqliteFile { log_bytes, is_write_ahead, ..pages(&pool, path, check).await? };
         // Whoever began to write meanwhile may have changed pages while they were looked at
         // without a lock. From now on there is a log, so that this happens once.
         if log_bytes > 0 || bytes_of(&log) == 0 {
-            return Ok((Db::Sqlite { read: pool.clone(), write: pool }, file));
+            return Ok((Db::Sqlite { read: pool.clone(), write: pool, file: open_file }, file));
         }
         pool.close().await;
     }
@@ -140,13 +143,13 @@ fn is_write_ahead(path: &Path) -> io::Result<bool> {
 
 /// Where there is no log, nobody writes, and the file is read without one: SQLite would make it,
 /// and the next start would take it for what a crash has left.
-fn open(path: &Path, nobody_writes: bool) -> Pool<SqliteConnection> {
+fn open(path: &Path, nobody_writes: bool) -> Arc<OpenFile> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
         .immutable(nobody_writes)
         .busy_timeout(ANSWER_LIMIT);
-    Pool::new(options, CONNECTIONS, Observers::default().of(Kind::Sqlite, "read"))
+    Arc::new(OpenFile::unwatched(options))
 }
 
 async fn pages(

@@ -11,7 +11,7 @@ mod watch;
 
 pub use hub::Hub;
 pub use poll::poll;
-pub use watch::{Person, Watch, WatchedEntry};
+pub use watch::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
 
 use uuid::Uuid;
 

@@ -33,6 +33,8 @@ pub(super) const ENTRIES: &str = "select q.revision, q.payload from ( \
 const PAGE_ENTRIES: i64 = 64;
 /// How many bytes of entries; one entry more may begin below it.
 const PAGE_BYTES: i64 = 256 << 10;
+/// What a page takes in memory at most, in bytes, about.
+pub const MAX_PAGE_BYTES: usize = 512 << 10;
 
 /// The records that a customer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +167,12 @@ impl Watch {
             self.point.revisions.retain(|record, _| records.contains_key(record));
         }
         Ok(is_other)
+    }
+
+    /// Whether there are revisions that were not given yet.
+    pub fn is_behind(&self) -> bool {
+        let sent = |record| self.point.revisions.get(record).copied().unwrap_or(0);
+        self.person.records.iter().any(|(record, last)| sent(record) < *last)
     }
 
     /// The next entries up to the revisions that were last looked at, those of one record, in the

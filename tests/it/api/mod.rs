@@ -35,6 +35,7 @@ mod search;
 mod search_customers;
 mod suggestions;
 mod traced;
+mod traffic;
 mod under_way;
 mod unmerges;
 mod update;

@@ -14,6 +14,7 @@ use throughline::{
     api::{
         caller::Callers,
         guard::{Bounds, GuardLayer},
+        traffic::Traffic,
     },
     clock::Clock,
     error::Error,
@@ -32,7 +33,7 @@ use tonic_types::StatusExt as _;
 use tower::Service;
 use uuid::Uuid;
 
-use crate::support::{Log, NOW};
+use crate::support::{Log, NOW, settings};
 
 /// What a panic says may quote somebody.
 const TEXT: &str = "anna.larsen@example.net";
@@ -86,8 +87,10 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
         max_calls: 1,
         max_calls_per_caller: 1,
     };
-    let metrics = Arc::new(Metrics::new("sqlite", Clock::Fixed(NOW)));
-    let guard = GuardLayer::new(bounds, Clock::Fixed(NOW), Callers::default(), None, metrics);
+    let clock = Clock::Fixed(NOW);
+    let metrics = Arc::new(Metrics::new("sqlite", clock));
+    let traffic = Traffic::new(settings(clock).traffic);
+    let guard = GuardLayer::new(bounds, clock, Callers::default(), traffic, None, metrics);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Server::builder().layer(guard).add_service(Panics);

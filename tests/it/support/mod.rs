@@ -7,6 +7,7 @@ mod folder;
 mod life;
 mod log;
 pub mod postgres;
+pub mod raw;
 mod rows;
 mod server;
 pub mod wire;

@@ -2,8 +2,10 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use throughline::{
     api::{
+        budget::BudgetLimits,
         caller::{Actors, Caller, Callers, Registered, Scope},
         connection::{Admission, ConnectionLimits},
+        traffic::TrafficBounds,
         validate::Rules,
         watch::WatchBounds,
     },
@@ -66,6 +68,11 @@ pub fn settings(clock: Clock) -> Settings {
         max_calls_per_caller: 512,
         max_concurrent_streams: 256,
         shutdown_grace: Duration::from_secs(5),
+        traffic: TrafficBounds {
+            bytes: BudgetLimits { all: 64 << 20, per_caller: 32 << 20, per_connection: 16 << 20 },
+            receive_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(60),
+        },
         watches: WatchBounds {
             heartbeat: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),

@@ -1,0 +1,240 @@
+//! A call of the contract, once it is known who makes it, until its answer goes out.
+
+use std::{convert::Infallible, future::ready, sync::Arc};
+
+use http::{Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full};
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status, body::Body};
+use tower::Service;
+
+use super::{
+    access::Call,
+    budget::{Holder, Reservation},
+    connection::ConnectionHandle,
+    delivery::Ends,
+    guard::{Admitted, Deadline, Shared},
+    keeping::Kept,
+    looked::Looked,
+    message::{Held, NotReceived, SMALL_BYTES, malformed, too_large},
+    places::{Full as Taken, Place},
+    status::refused,
+};
+use crate::{
+    error::Error,
+    incident,
+    pb::{ErrorReason, Work},
+};
+
+/// A call as the guard has found it.
+pub(super) struct ContractCall {
+    /// None: the contract has no such call.
+    pub contract: Option<&'static Call>,
+    pub admitted: Admitted,
+    pub deadline: Deadline,
+    pub connection: ConnectionHandle,
+}
+
+/// A call that can be made: its message is there.
+struct Ready {
+    request: Request<Body>,
+    deadline: Instant,
+    /// The bytes of its message, until the call has ended.
+    held: Held,
+}
+
+impl ContractCall {
+    fn work(&self) -> Work {
+        self.contract.map_or(Work::Unspecified, Call::work)
+    }
+
+    fn is_stream(&self) -> bool {
+        self.contract.is_some_and(|call| call.is_stream)
+    }
+}
+
+impl Shared {
+    /// Answers a call.
+    pub(super) async fn answer<S>(
+        self: Arc<Self>,
+        inner: S,
+        request: Request<Body>,
+        mut call: ContractCall,
+    ) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let holder = Holder::new(call.admitted.actor.as_ref(), call.connection.clone());
+        // Where there is no room nothing is looked at, and there is none for more work.
+        let received = match self.receive(request, &mut call, &holder).await {
+            Ok(received) => received,
+            Err(error) => return Status::from(error).into_http(),
+        };
+        let place = match self.place(&call) {
+            Ok(place) => place,
+            Err(error) => return Status::from(error).into_http(),
+        };
+        let keeping = call.admitted.keeping.take();
+        let looked = keeping.as_ref().map_or_else(Looked::default, |kept| kept.looked.clone());
+        let default = |_: &Status| Instant::now() + self.bounds.default_deadline;
+        let ends = call.deadline.as_ref().copied().unwrap_or_else(default);
+        let kept = Kept::new(keeping, self.accesses.clone(), self.clock, place, ends);
+        let answered = match received {
+            Ok(ready) => self.make(inner, ready, &call, &looked, &holder).await,
+            Err(status) => Err(status),
+        };
+        let (mut response, held) =
+            answered.unwrap_or_else(|status: Status| (status.into_http(), None));
+        let code = code(&response);
+        if code == Code::DeadlineExceeded {
+            // Nobody waits any more, and nothing is told.
+            kept.later(code);
+            return response;
+        }
+        match kept.now(code).await {
+            Ok(place) => self.deliver(&mut response, &call, holder, Ends { place, held, by: None }),
+            Err(error) => response = Status::from(error).into_http(),
+        }
+        response
+    }
+
+    /// Receives the message of a call that may be made, or says why it may not. An error means that
+    /// there is no room for it.
+    async fn receive(
+        &self,
+        mut request: Request<Body>,
+        call: &mut ContractCall,
+        holder: &Holder,
+    ) -> Result<Result<Ready, Status>, Error> {
+        if let Some(error) = call.admitted.refusal.take() {
+            return Ok(Err(error.into()));
+        }
+        let deadline = match &call.deadline {
+            Ok(deadline) => *deadline,
+            Err(status) => return Ok(Err(status.clone())),
+        };
+        if deadline <= Instant::now() {
+            return Ok(Err(Error::DeadlinePassed.into()));
+        }
+        // A reader that does not take what it asked for asks in vain.
+        if call.work() == Work::Read {
+            self.traffic.deliveries.bytes().check(holder).map_err(Error::TooManyBytes)?;
+        }
+        if call.is_stream() {
+            request.extensions_mut().insert(holder.clone());
+        }
+        match self.traffic.intake.receive(request, holder, deadline).await {
+            Ok((request, held)) => Ok(Ok(Ready { request, deadline, held })),
+            Err(NotReceived::Refused(status)) => Ok(Err(status)),
+            Err(NotReceived::NoRoom(exhausted)) => Err(Error::TooManyBytes(exhausted)),
+        }
+    }
+
+    /// A place for a call. Whoever is refused as a stranger takes none of others.
+    fn place(&self, call: &ContractCall) -> Result<Option<Place>, Error> {
+        let Some(actor) = &call.admitted.actor else { return Ok(None) };
+        self.places.take(call.work(), Some(actor)).map(Some).map_err(|taken| match taken {
+            Taken::Shared => Error::Overloaded,
+            Taken::OfCaller => Error::TooManyCallsOfCaller,
+        })
+    }
+
+    /// Makes a call, and holds the bytes of its answer.
+    async fn make<S>(
+        &self,
+        mut inner: S,
+        ready: Ready,
+        call: &ContractCall,
+        looked: &Looked,
+        holder: &Holder,
+    ) -> Result<(Response<Body>, Option<Reservation>), Status>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let Ready { request, deadline, held } = ready;
+        let made = incident::caught(looked.of(async move { inner.call(request).await }));
+        let response = match timeout_at(deadline, made).await {
+            Err(_) => return Err(Error::DeadlinePassed.into()),
+            Ok(Err(panicked)) => return Err(panicked.into()),
+            Ok(Ok(Ok(response))) => explained(response),
+            Ok(Ok(Err(never))) => match never {},
+        };
+        drop(held);
+        if call.is_stream() || response.body().is_end_stream() {
+            return Ok((response, None));
+        }
+        let (response, bytes) = whole(response).await?;
+        let answers = self.traffic.deliveries.bytes();
+        let held = match call.work() {
+            _ if bytes <= SMALL_BYTES => None,
+            Work::Read => Some(answers.reserve(holder, bytes).map_err(Error::TooManyBytes)?),
+            // It has been done, and whoever did it is to hear of it.
+            _ => Some(answers.reserve_even_beyond(holder, bytes)),
+        };
+        Ok((response, held))
+    }
+
+    /// Has the answer hold what it holds until it has gone out. A stream has a place of its own
+    /// where it needs one.
+    fn deliver(
+        &self,
+        response: &mut Response<Body>,
+        call: &ContractCall,
+        holder: Holder,
+        ends: Ends,
+    ) {
+        if response.body().is_end_stream() {
+            return;
+        }
+        let deliveries = &self.traffic.deliveries;
+        let delivery = if call.is_stream() {
+            deliveries.begin_stream(holder, Ends::default())
+        } else {
+            let by = Some(Instant::now() + self.bounds.max_deadline);
+            deliveries.begin(holder, Ends { by, ..ends })
+        };
+        response.extensions_mut().insert(delivery);
+    }
+}
+
+/// An answer of one message with all of its bytes, and how many they are. tonic makes them when they
+/// are sent.
+async fn whole(response: Response<Body>) -> Result<(Response<Body>, usize), Status> {
+    let (head, mut body) = response.into_parts();
+    let (mut data, mut trailers) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        match frame?.into_data() {
+            Ok(bytes) => data.push(bytes),
+            Err(other) => trailers = other.into_trailers().ok(),
+        }
+    }
+    // One message is one part.
+    let data = if data.len() == 1 { data.remove(0) } else { data.concat().into() };
+    let bytes = data.len();
+    let body = Full::new(data).with_trailers(ready(trailers.map(Ok)));
+    Ok((Response::from_parts(head, Body::new(body)), bytes))
+}
+
+fn code(response: &Response<Body>) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+}
+
+/// Our own errors have details. One without comes from below: a message that is too large, or is
+/// none, or a call that does not exist.
+pub(super) fn explained(response: Response<Body>) -> Response<Body> {
+    let Some(status) = Status::from_header_map(response.headers()) else { return response };
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return response;
+    }
+    let status = match status.code() {
+        Code::Internal => malformed(),
+        Code::OutOfRange | Code::ResourceExhausted => too_large(),
+        Code::Unimplemented => {
+            let message = "no such call, or a compression that is not known here";
+            refused(Code::Unimplemented, message, ErrorReason::Unimplemented)
+        }
+        _ => return response,
+    };
+    status.into_http()
+}

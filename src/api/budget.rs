@@ -1,0 +1,249 @@
+//! How much may be held at once: in all, of each caller and of each connection.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    caller::{Actor, LOCAL},
+    connection::ConnectionHandle,
+};
+use crate::error::Exhausted;
+
+/// The bounds of a budget. Each is exceeded by one reservation at most: what is large is taken as
+/// long as the bound is not reached, so that nothing is too large for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetLimits {
+    pub all: usize,
+    /// Of each caller that shows who it is.
+    pub per_caller: usize,
+    pub per_connection: usize,
+}
+
+impl BudgetLimits {
+    pub const NONE: Self =
+        Self { all: usize::MAX, per_caller: usize::MAX, per_connection: usize::MAX };
+}
+
+/// For whom something is held.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// None: whoever calls without a token, who may be everybody.
+    caller: Option<String>,
+    connection: ConnectionHandle,
+}
+
+impl Holder {
+    pub fn new(actor: Option<&Actor>, connection: ConnectionHandle) -> Self {
+        let caller = actor.map(Actor::caller).filter(|caller| *caller != LOCAL);
+        Self { caller: caller.map(str::to_owned), connection }
+    }
+
+    pub fn connection(&self) -> &ConnectionHandle {
+        &self.connection
+    }
+}
+
+/// What may be held, such as bytes. Copies share it.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    limits: BudgetLimits,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    held: Mutex<Held>,
+    /// Something was given back.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    all: usize,
+    of_callers: HashMap<String, usize>,
+    of_connections: HashMap<usize, usize>,
+}
+
+/// A part of a budget, until it is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    shared: Arc<Shared>,
+    holder: Holder,
+    amount: usize,
+}
+
+impl Budget {
+    pub fn new(limits: BudgetLimits) -> Self {
+        Self { limits, shared: Arc::default() }
+    }
+
+    /// How much is held now.
+    pub fn held(&self) -> usize {
+        self.shared.lock().all
+    }
+
+    /// Whether a bound is reached, so that nothing more would be given.
+    pub fn check(&self, holder: &Holder) -> Result<(), Exhausted> {
+        self.limits.check(&self.shared.lock(), holder)
+    }
+
+    /// Holds so much more, unless a bound is reached.
+    pub fn reserve(&self, holder: &Holder, amount: usize) -> Result<Reservation, Exhausted> {
+        let mut held = self.shared.lock();
+        self.limits.check(&held, holder)?;
+        held.add(holder, amount);
+        drop(held);
+        Ok(self.reservation(holder, amount))
+    }
+
+    /// Holds what is there already and cannot be refused any more.
+    pub fn reserve_even_beyond(&self, holder: &Holder, amount: usize) -> Reservation {
+        self.shared.lock().add(holder, amount);
+        self.reservation(holder, amount)
+    }
+
+    /// Holds so much more as soon as no bound is reached.
+    pub async fn reserve_later(&self, holder: &Holder, amount: usize) -> Reservation {
+        loop {
+            let mut freed = pin!(self.shared.freed.notified());
+            // What is given back from here on wakes.
+            freed.as_mut().enable();
+            if let Ok(reservation) = self.reserve(holder, amount) {
+                return reservation;
+            }
+            freed.await;
+        }
+    }
+
+    fn reservation(&self, holder: &Holder, amount: usize) -> Reservation {
+        Reservation { shared: Arc::clone(&self.shared), holder: holder.clone(), amount }
+    }
+}
+
+impl BudgetLimits {
+    fn check(&self, held: &Held, holder: &Holder) -> Result<(), Exhausted> {
+        let of_caller = holder.caller.as_ref().and_then(|caller| held.of_callers.get(caller));
+        let of_connection = held.of_connections.get(&holder.connection.id());
+        if of_connection.copied().unwrap_or(0) >= self.per_connection {
+            return Err(Exhausted::OfConnection);
+        }
+        if of_caller.copied().unwrap_or(0) >= self.per_caller {
+            return Err(Exhausted::OfCaller);
+        }
+        if held.all >= self.all { Err(Exhausted::All) } else { Ok(()) }
+    }
+}
+
+impl Shared {
+    /// No code between taking it and giving it back can panic.
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn add(&mut self, holder: &Holder, amount: usize) {
+        self.all += amount;
+        *self.of_connections.entry(holder.connection.id()).or_default() += amount;
+        if let Some(caller) = &holder.caller {
+            match self.of_callers.get_mut(caller) {
+                Some(own) => *own += amount,
+                None => drop(self.of_callers.insert(caller.clone(), amount)),
+            }
+        }
+    }
+
+    fn take(&mut self, holder: &Holder, amount: usize) {
+        self.all -= amount;
+        less(&mut self.of_connections, &holder.connection.id(), amount);
+        if let Some(caller) = &holder.caller {
+            less(&mut self.of_callers, caller, amount);
+        }
+    }
+}
+
+fn less<K: Eq + Hash>(held: &mut HashMap<K, usize>, key: &K, amount: usize) {
+    if let Some(own) = held.get_mut(key) {
+        *own -= amount;
+        if *own == 0 {
+            held.remove(key);
+        }
+    }
+}
+
+impl Reservation {
+    /// Holds so much instead, as it turns out to be.
+    pub fn resize(&mut self, amount: usize) {
+        let mut held = self.shared.lock();
+        held.add(&self.holder, amount);
+        held.take(&self.holder, self.amount);
+        drop(held);
+        self.amount = amount;
+        self.shared.freed.notify_waiters();
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shared.lock().take(&self.holder, self.amount);
+        self.shared.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn budget() -> Budget {
+        Budget::new(BudgetLimits { all: 100, per_caller: 60, per_connection: 30 })
+    }
+
+    fn holder(caller: Option<&str>) -> Holder {
+        let connection = ConnectionHandle::default();
+        Holder { caller: caller.map(str::to_owned), connection }
+    }
+
+    #[test]
+    fn each_bound_is_exceeded_by_one_reservation_at_most() {
+        let budget = budget();
+        let (one, two) = (holder(Some("shop")), holder(Some("shop")));
+        let first = budget.reserve(&one, 29).unwrap();
+        let second = budget.reserve(&one, 20).unwrap();
+        assert_eq!(budget.reserve(&one, 1).unwrap_err(), Exhausted::OfConnection);
+        assert_eq!(budget.check(&one), Err(Exhausted::OfConnection));
+        let third = budget.reserve(&two, 25).unwrap();
+        assert_eq!(budget.reserve(&holder(Some("shop")), 1).unwrap_err(), Exhausted::OfCaller);
+        // Whoever shows no token has no share, and each connection is another one's.
+        let locals: Vec<_> = [20, 20].map(|n| budget.reserve(&holder(None), n).unwrap()).into();
+        assert_eq!(budget.reserve(&holder(Some("desk")), 1).unwrap_err(), Exhausted::All);
+        assert_eq!(budget.held(), 114);
+        let beyond = budget.reserve_even_beyond(&one, 1000);
+        assert_eq!(budget.held(), 1114);
+        drop((first, second, third, locals, beyond));
+        assert_eq!(budget.held(), 0);
+        let held = budget.shared.lock();
+        assert!(held.of_callers.is_empty() && held.of_connections.is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_goes_on_when_something_is_given_back() {
+        let budget = budget();
+        let one = holder(None);
+        let mut first = budget.reserve(&one, 30).unwrap();
+        let mut waiting = Box::pin(budget.reserve_later(&one, 5));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        first.resize(29);
+        let second = waiting.await;
+        assert_eq!(budget.held(), 34);
+        drop((first, second));
+        assert_eq!(budget.held(), 0);
+    }
+}

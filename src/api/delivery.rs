@@ -1,0 +1,218 @@
+//! Answers on their way out. A call keeps its place, and the bytes of its answer count, until the
+//! last of them has been written to the connection. A connection that takes none of an answer for a
+//! while is cut, and with it goes all that waits for it.
+//!
+//! HTTP/2 asks for no more of an answer while the client gives its stream no room, so nothing that
+//! is called with the answer can see to the time: a task looks at all of them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{
+    budget::{Budget, Holder, Reservation},
+    places::Place,
+};
+/// How often answers are looked at within the time that they have, and after how long at most.
+const LOOKS: u32 = 10;
+const MAX_PERIOD: Duration = Duration::from_secs(1);
+
+/// The answers of a server.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    /// The bytes of answers that have not gone out.
+    bytes: Budget,
+    /// How long a connection may take nothing of an answer.
+    timeout: Duration,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    open: Mutex<Open>,
+    cut: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    deliveries: HashMap<u64, Weak<Delivery>>,
+}
+
+/// What ends with an answer.
+#[derive(Debug, Default)]
+pub struct Ends {
+    /// The place of its call.
+    pub place: Option<Place>,
+    /// Its bytes, where it is one message, or that there is such a stream.
+    pub held: Option<Reservation>,
+    /// When it has to have gone out. A stream ends then; of another answer the connection is cut.
+    pub by: Option<Instant>,
+}
+
+/// One answer, until it has gone out.
+#[derive(Debug)]
+pub struct Delivery {
+    number: u64,
+    deliveries: Deliveries,
+    holder: Holder,
+    /// Whether its bytes count one by one, as it has no end.
+    is_stream: bool,
+    ends: Ends,
+    /// How many pieces the connection has not written yet.
+    waiting: AtomicUsize,
+    /// When the last piece was written, in milliseconds since the server started.
+    taken_at: AtomicU64,
+    is_over: AtomicBool,
+    /// Who sends it.
+    sender: AtomicWaker,
+}
+
+impl Deliveries {
+    pub fn new(bytes: Budget, timeout: Duration) -> Self {
+        let (open, cut) = (Mutex::default(), AtomicUsize::new(0));
+        Self { bytes, timeout, shared: Arc::new(Shared { started: Instant::now(), open, cut }) }
+    }
+
+    /// The bytes of answers that have not gone out.
+    pub fn bytes(&self) -> &Budget {
+        &self.bytes
+    }
+
+    /// How many answers have not gone out.
+    pub fn answers(&self) -> usize {
+        self.shared.lock().deliveries.len()
+    }
+
+    /// How many connections were cut.
+    pub fn cut_connections(&self) -> usize {
+        self.shared.cut.load(Relaxed)
+    }
+
+    /// Begins to send an answer of one message.
+    pub fn begin(&self, holder: Holder, ends: Ends) -> Arc<Delivery> {
+        self.add(holder, ends, false)
+    }
+
+    /// Begins to send a stream of messages.
+    pub fn begin_stream(&self, holder: Holder, ends: Ends) -> Arc<Delivery> {
+        self.add(holder, ends, true)
+    }
+
+    fn add(&self, holder: Holder, ends: Ends, is_stream: bool) -> Arc<Delivery> {
+        let mut open = self.shared.lock();
+        open.last += 1;
+        let delivery = Arc::new(Delivery {
+            number: open.last,
+            deliveries: self.clone(),
+            holder,
+            is_stream,
+            ends,
+            waiting: AtomicUsize::new(0),
+            taken_at: AtomicU64::new(self.shared.now()),
+            is_over: AtomicBool::new(false),
+            sender: AtomicWaker::new(),
+        });
+        open.deliveries.insert(delivery.number, Arc::downgrade(&delivery));
+        delivery
+    }
+
+    /// Cuts whoever does not take its answers in time, for ever.
+    pub async fn watch(self) {
+        let period = self.timeout / LOOKS;
+        let mut every = interval(period.clamp(Duration::from_millis(1), MAX_PERIOD));
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            let open: Vec<_> = self.shared.lock().deliveries.values().cloned().collect();
+            let (now, moment) = (self.shared.now(), Instant::now());
+            for delivery in open.iter().filter_map(Weak::upgrade) {
+                delivery.look(now, moment);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Milliseconds since the server started.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// No code between taking it and giving it back can panic.
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivery {
+    /// Ends it where it has taken too long.
+    fn look(&self, now: u64, moment: Instant) {
+        let is_over = self.ends.by.is_some_and(|by| by <= moment);
+        let since = Duration::from_millis(now.saturating_sub(self.taken_at.load(Relaxed)));
+        let timeout = self.deliveries.timeout;
+        if self.is_stream {
+            if is_over && !self.is_over.swap(true, Relaxed) {
+                self.sender.wake();
+            }
+            // Whoever makes its messages ends it first, with a word of it.
+            if self.waiting.load(Relaxed) > 0 && since > timeout * 2 {
+                self.cut();
+            }
+        } else if is_over || since > timeout {
+            self.cut();
+        }
+    }
+
+    fn cut(&self) {
+        if self.holder.connection().cut() {
+            self.deliveries.shared.cut.fetch_add(1, Relaxed);
+            tracing::info!("an answer was not taken in time: its connection is cut");
+        }
+    }
+
+    /// Holds the bytes of a part of a stream, which are there already. Those of another answer are
+    /// held from the beginning.
+    pub fn hold(&self, bytes: usize) -> Option<Arc<Reservation>> {
+        let hold = || self.deliveries.bytes.reserve_even_beyond(&self.holder, bytes);
+        self.is_stream.then(|| Arc::new(hold()))
+    }
+
+    /// A piece waits to be written.
+    pub fn waits(&self) {
+        // Of one that had nothing to send nothing could be taken.
+        if self.waiting.fetch_add(1, Relaxed) == 0 {
+            self.taken_at.store(self.deliveries.shared.now(), Relaxed);
+        }
+    }
+
+    /// Whether its time is over. Whoever sends it is woken then.
+    pub fn is_over(&self, sender: &Waker) -> bool {
+        if self.ends.by.is_some() {
+            self.sender.register(sender);
+        }
+        self.is_over.load(Relaxed)
+    }
+
+    /// A piece was written, or the connection is gone.
+    pub fn taken(&self) {
+        self.taken_at.store(self.deliveries.shared.now(), Relaxed);
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.deliveries.shared.lock().deliveries.remove(&self.number);
+    }
+}

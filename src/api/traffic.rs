@@ -1,0 +1,55 @@
+//! What is on its way in and out of a server, and its bounds.
+
+use std::time::Duration;
+
+use super::{
+    budget::{Budget, BudgetLimits},
+    delivery::Deliveries,
+    message::Intake,
+};
+
+/// The bounds of what is on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct TrafficBounds {
+    /// How many bytes of requests may be held at once, and of answers as many.
+    pub bytes: BudgetLimits,
+    /// The message of a call must be whole by then.
+    pub receive_timeout: Duration,
+    /// A connection that takes nothing of an answer for so long is cut.
+    pub send_timeout: Duration,
+}
+
+/// The requests and answers of a server. Copies share them.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    pub intake: Intake,
+    pub deliveries: Deliveries,
+}
+
+impl Traffic {
+    pub fn new(bounds: TrafficBounds) -> Self {
+        let TrafficBounds { bytes, receive_timeout, send_timeout } = bounds;
+        let intake = Intake { bytes: Budget::new(bytes), timeout: receive_timeout };
+        Self { intake, deliveries: Deliveries::new(Budget::new(bytes), send_timeout) }
+    }
+
+    /// The bytes of requests that are not whole, or whose calls are under way.
+    pub fn request_bytes(&self) -> usize {
+        self.intake.bytes.held()
+    }
+
+    /// The bytes of answers that have not gone out.
+    pub fn answer_bytes(&self) -> usize {
+        self.deliveries.bytes().held()
+    }
+
+    /// How many answers have not gone out.
+    pub fn answers(&self) -> usize {
+        self.deliveries.answers()
+    }
+
+    /// How many connections were cut, as they took nothing of an answer.
+    pub fn cut_connections(&self) -> usize {
+        self.deliveries.cut_connections()
+    }
+}

@@ -1,0 +1,83 @@
+//! What a setting is: its name, its meaning, and where its value comes from.
+
+use super::{Config, Sources};
+
+/// One thing that can be set.
+pub struct Setting {
+    /// The key in the file. The flag and the environment variable are made from it.
+    pub key: &'static str,
+    /// Which commands have it as a flag.
+    pub scope: Scope,
+    /// One line for the help and for README.
+    pub about: &'static str,
+    /// The value as a text that may be shown: without a password.
+    pub get: fn(&Config) -> String,
+    /// Takes over a value, or says what it must be.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// Which commands have a setting as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Every,
+    /// Those that listen: `serve` and `demo`.
+    Listening,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Setting {
+    /// The flag, such as `--phone-region`.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.key.replace('_', "-"))
+    }
+
+    /// The environment variable, such as `THROUGHLINE_PHONE_REGION`.
+    pub fn variable(&self) -> String {
+        format!("THROUGHLINE_{}", self.key.to_uppercase())
+    }
+
+    /// The value that counts, and where it stands. Other variables that begin with `THROUGHLINE_`
+    /// are nobody's fault: Kubernetes sets some for a service of that name.
+    pub(super) fn find(
+        &self,
+        sources: &Sources<'_>,
+        file: &[(String, String)],
+    ) -> Option<(String, String)> {
+        if let Some((_, value)) = sources.flags.iter().find(|(key, _)| *key == self.key) {
+            return Some((self.flag(), value.clone()));
+        }
+        if let Some(value) = (sources.environment)(&self.variable()) {
+            return Some((self.variable(), value));
+        }
+        let (_, value) = file.iter().find(|(key, _)| key == self.key)?;
+        let name = sources.file.map_or("", |(name, _)| name);
+        Some((format!("{name}: {}", self.key), value.clone()))
+    }
+}
+
+/// A database's URL without the password in it.
+pub fn redacted_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // The last '@' counts: a password with a slash in it is a mistake, and still a password.
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
+            None => place.to_owned(),
+        },
+        None => place.to_owned(),
+    };
+    let hide = |part: &str| match part.split_once('=') {
+        Some((key, _)) if key.contains("password") => format!("{key}=***"),
+        _ => part.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(hide).collect();
+    let mark = if rest.contains('?') { "?" } else { "" };
+    format!("{scheme}://{place}{mark}{}", query.join("&"))
+}
