@@ -44,16 +44,16 @@ pub fn advice(error: &OpenError) -> &'static str {
         OpenError::File { .. } => "Is the disk full, or failing?",
         OpenError::Lost { .. } => {
             "Is the volume mounted, and is this the right folder? Put the file back, or a backup \
-             with `throughline restore`. --create begins a new, empty database all the same"
+             as docs/operating.md says. --create begins a new, empty database all the same"
         }
         OpenError::Gone { .. } => {
-            "Stop that process, put the file back, or a backup with `throughline restore`, and \
-             start again"
+            "Stop that process, put the file or a backup back as docs/operating.md says, and start \
+             again"
         }
         OpenError::Busy { .. } => "Wait until it is done, and start again",
         OpenError::OtherLog { .. } => {
             "Take the log away where the file is a backup that was put back, together with the \
-             -shm beside it; keep them until all is well. `throughline restore` does so by itself"
+             -shm beside it, and keep them until all is well: see \"Restore\" in docs/operating.md"
         }
         OpenError::OtherAudit { .. } => {
             "Put the file back that belongs to the database, or move this one away: a new audit \
@@ -61,7 +61,7 @@ pub fn advice(error: &OpenError) -> &'static str {
         }
         OpenError::NotADatabase { .. } => "Name another file with --database",
         OpenError::Corrupt { .. } => {
-            "Keep the file and put a backup back with `throughline restore`; is the disk failing?"
+            "Keep the file, and put a backup back as docs/operating.md says; is the disk failing?"
         }
         OpenError::NewerTables { .. } => "Start the newer version",
         OpenError::Store(_) => "Does the database run, and is the disk well?",
