@@ -23,8 +23,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "database",
         scope: Scope::Every,
-        about: "the database: `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; of several \
-                hosts, parted by commas, whichever is the primary",
+        about: "the database: `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; of \
+                several hosts, parted by commas, whichever is the primary",
         get: |config| redacted_url(&config.database),
         set: |config, text| database(text).map(|url| config.database = url),
     },
