@@ -198,8 +198,8 @@ impl Shared {
     }
 }
 
-/// An answer of one message with all of its bytes, and how many they are. tonic makes them when they
-/// are sent.
+/// An answer of one message with all of its bytes, and how many they are. tonic makes them when
+/// they are sent.
 async fn whole(response: Response<Body>) -> Result<(Response<Body>, usize), Status> {
     let (head, mut body) = response.into_parts();
     let (mut data, mut trailers) = (Vec::new(), None);

@@ -1,6 +1,6 @@
 //! Refuses calls that there is no room for, for as little as can be: before anything is verified,
-//! logged or kept, with an answer that was made beforehand, and without a task of its own. By that a
-//! server that is asked for much more than it can do has time to do what it can.
+//! logged or kept, with an answer that was made beforehand, and without a task of its own. That way
+//! a server that is asked for much more than it can do has time to do what it can.
 
 use std::{
     convert::Infallible,

@@ -157,8 +157,8 @@ pub async fn run<T: Transport>(
         .prepare();
     let (clock, callers) = (settings.rules.clock, settings.callers);
     let guard = GuardLayer::new(bounds, clock, callers, traffic, accesses, metrics);
-    // From the outside in: what there is no room for is refused, an answer holds what it holds until
-    // it is written, a browser's call becomes a gRPC call, then it is guarded.
+    // From the outside in: what there is no room for is refused, an answer holds what it holds
+    // until it is written, a browser's call becomes a gRPC call, then it is guarded.
     let service = ServiceBuilder::new()
         .layer(guard.shedding())
         .layer(MapResponseLayer::new(outgoing::send))

@@ -85,8 +85,8 @@ async fn once(disk: &Disk, world: &mut World) {
     }
 }
 
-/// The control: where the disk only says that it has synced, what was acknowledged is lost, and that
-/// is found.
+/// The control: where the disk only says that it has synced, what was acknowledged is lost, and
+/// that is found.
 pub async fn unsynced(_: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for kind in Kind::BOTH {

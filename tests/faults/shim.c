@@ -176,7 +176,7 @@ ssize_t pread(int fd, void *bytes, size_t length, off_t at) {
     CALLS(READ, real(fd, bytes, length, at));
 }
 
-/* A page of a mapped file that cannot be read ends the process; SQLite reads where it cannot map. */
+/* An unreadable page of a mapped file ends the process; SQLite reads where it cannot map. */
 void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t at) {
     REAL(mmap64);
     if (fd >= 0 && decide(MAP, fd) == FAIL)

@@ -58,7 +58,8 @@ async fn summarise(admission: &Admission) {
     summary::of_growth(
         || [metrics.displaced.get()],
         |[closed]| {
-        let (authenticated, unauthenticated) = (metrics.authenticated.get(), metrics.unauthenticated.get());
+        let authenticated = metrics.authenticated.get();
+        let unauthenticated = metrics.unauthenticated.get();
         tracing::warn!(
             closed,
             authenticated,

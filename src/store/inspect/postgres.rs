@@ -22,8 +22,8 @@ use crate::{
 const CONNECTION_SETTINGS: [(&str, &str); 3] =
     [("default_transaction_read_only", "on"), ("statement_timeout", "5s"), ("lock_timeout", "5s")];
 
-/// Settings as they are for this user in this database.
-const SETTINGS: &str = "select name, setting from pg_settings where name in ('server_version', \
+/// Settings as they are for this user in this database, whatever a connection makes of them.
+const SETTINGS: &str = "select name, reset_val from pg_settings where name in ('server_version', \
     'server_version_num', 'server_encoding', 'fsync', 'synchronous_commit', 'full_page_writes', \
     'data_checksums', 'max_connections', 'superuser_reserved_connections', \
     'reserved_connections', 'synchronous_standby_names', 'archive_mode')";

@@ -167,7 +167,7 @@ fn the_image_runs_what_there_is() {
     // Not as root, in a folder that is the volume and belongs to the user.
     assert_eq!(one("USER"), "65532:65532");
     assert_eq!(one("WORKDIR"), one("VOLUME"));
-    let install = instructions.iter().filter(|(name, _)| name == "RUN").next_back().unwrap();
+    let install = instructions.iter().rfind(|(name, _)| name == "RUN").unwrap();
     assert!(
         install.1.contains("--owner=65532 --group=65532") && install.1.ends_with(one("VOLUME"))
     );
