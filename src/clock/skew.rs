@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use crate::model::Micros;
 
 /// A clock that differs by more is off, in microseconds: five minutes. Callers' clocks may be ahead
@@ -21,9 +23,16 @@ struct Known {
     behind: AtomicI64,
     /// How often a call named a time that has not come, since somebody asked last.
     early: AtomicU64,
+    /// Held while the clock is compared: a comparison that began before another one is over first.
+    comparing: Mutex<()>,
 }
 
 impl ClockSkew {
+    /// The turn of a comparison, until it is dropped.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.comparing.lock().await
+    }
+
     /// How far the clock is behind, in microseconds. Negative: ahead. 0 where nothing is known.
     pub fn behind(&self) -> Micros {
         self.0.behind.load(Ordering::Relaxed)

@@ -43,6 +43,7 @@ impl Store {
 
     /// Compares the clock with that of the database, or with the newest time in it.
     pub async fn check_clock(&self) -> Result<(), Error> {
+        let _turn = self.skew.turn().await;
         let behind = match &self.db {
             Db::Postgres(pool) => {
                 let before = self.clock.now();
