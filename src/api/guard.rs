@@ -24,7 +24,7 @@ use super::{
     anybodys::Anybodys,
     call_headers::{REQUEST_ID, TIMEOUT, request_id, wanted_time},
     caller::{Actor, Callers, Peer},
-    connection::{ConnectionHandle, LOOKED_AT},
+    connection::ConnectionHandle,
     keeping::Keeping,
     measured,
     places::{Full, Places},
@@ -117,15 +117,11 @@ impl Shared {
         let mut keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
         let actor = match actor {
             Ok(actor) => actor,
-            Err(error) => {
-                peer.connection.refused(LOOKED_AT);
-                return Admitted { actor: None, refusal: Some(error), keeping };
-            }
+            Err(error) => return Admitted { actor: None, refusal: Some(error), keeping },
         };
         Span::current().record("caller", actor.caller());
         let credentials = Credentials::of(request.headers());
         if let Err(full) = peer.connection.authenticate(actor.caller(), credentials) {
-            peer.connection.refused(LOOKED_AT);
             let refusal = Some(match full {
                 Full::Shared => Error::TooManyConnections,
                 Full::OfCaller => Error::TooManyConnectionsOfCaller,

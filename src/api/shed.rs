@@ -23,7 +23,7 @@ use tower::{Layer, Service, ServiceExt as _};
 use super::{
     access::{self, Call},
     caller::Peer,
-    connection::{ConnectionHandle, PREPARED},
+    connection::ConnectionHandle,
     measured,
     places::{Full, Places},
 };
@@ -54,7 +54,6 @@ impl ShedLayer {
         let call = access::call(request.uri().path()).filter(|_| is_grpc(request))?;
         let connection = &request.extensions().get::<Peer>()?.connection;
         let full = full(&self.places, connection, request.headers(), call)?;
-        connection.refused(PREPARED);
         measured::shed(&self.metrics, call, full);
         Some(refusal(full))
     }

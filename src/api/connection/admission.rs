@@ -9,7 +9,6 @@ use std::{
 
 use super::{
     ConnectionHandle,
-    pace::Pace,
     unauthenticated::{Network, Unauthenticated},
 };
 use crate::{
@@ -52,7 +51,6 @@ pub struct Admission(Arc<Shared>);
 struct Shared {
     limits: ConnectionLimits,
     open: Mutex<Open>,
-    pace: Pace,
     metrics: ConnectionMetrics,
 }
 
@@ -87,7 +85,7 @@ impl Shared {
 
 impl Admission {
     pub fn new(limits: ConnectionLimits, metrics: ConnectionMetrics) -> Self {
-        Self(Arc::new(Shared { limits, open: Mutex::default(), pace: Pace::new(), metrics }))
+        Self(Arc::new(Shared { limits, open: Mutex::default(), metrics }))
     }
 
     /// A place for a connection that has come. Nobody is turned away: where the places of
@@ -147,10 +145,6 @@ impl Ticket {
         open.authenticated.insert(self.id, name);
         self.admission.0.count(&open);
         Ok(())
-    }
-
-    pub(super) fn pace(&self) -> &Pace {
-        &self.admission.0.pace
     }
 
     fn leave(&self) {

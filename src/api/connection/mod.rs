@@ -1,7 +1,6 @@
 //! The connection that a call came over, as far as its calls may steer it.
 
 mod admission;
-mod pace;
 mod unauthenticated;
 
 use std::{
@@ -18,10 +17,8 @@ use futures_util::task::AtomicWaker;
 use super::{places::Full, shed::Credentials};
 
 pub use admission::{Admission, ConnectionLimits, Permit};
-pub use pace::{LOOKED_AT, PREPARED, Reading};
 
 use admission::Ticket;
-use pace::Debt;
 
 /// Steers a connection from within one of its calls. Copies are of the same connection. The default
 /// is of a connection that no listener has let in, such as an in-memory pipe.
@@ -35,7 +32,6 @@ struct Shared {
     driver: AtomicWaker,
     known: OnceLock<Known>,
     is_in_use: AtomicBool,
-    debt: Debt,
     /// None where nobody counts the connection.
     ticket: Option<Ticket>,
 }
@@ -109,18 +105,6 @@ impl ConnectionHandle {
     /// Whether it may be silent.
     pub fn may_idle(&self) -> bool {
         self.is_authenticated() || self.0.is_in_use.load(Ordering::Relaxed)
-    }
-
-    /// A call was refused, at a cost: it is read more slowly where that happens often.
-    pub fn refused(&self, cost: u32) {
-        if let Some(ticket) = self.ticket() {
-            ticket.pace().refused(&self.0.debt, cost);
-        }
-    }
-
-    /// How it is to be read.
-    pub fn reading(&self) -> Reading {
-        self.ticket().map_or(Reading::Freely, |ticket| ticket.pace().reading(&self.0.debt))
     }
 
     #[cfg(test)]
