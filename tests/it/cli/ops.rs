@@ -130,6 +130,32 @@ fn copied() -> Vec<String> {
         .collect()
 }
 
+/// What the compiler has read to make the library, as it has written down beside it. Only `cargo
+/// build` puts that list beside the program.
+fn read_by_the_compiler() -> Vec<PathBuf> {
+    let program = std::env::current_exe().unwrap();
+    let lists = fs::read_dir(program.parent().unwrap()).unwrap().map(|file| file.unwrap().path());
+    let of_crate = lists.filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("throughline-") && name.ends_with(".d")
+    });
+    let of_library = of_crate.filter_map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_library = text.split_whitespace().any(|word| word == "src/lib.rs");
+        is_library.then(|| (fs::metadata(&path).unwrap().modified().unwrap(), text))
+    });
+    let (_, newest) = of_library.max().expect("the library was compiled");
+    let real = |word: &str| root().join(word.trim_end_matches(':')).canonicalize().ok();
+    let root = root().canonicalize().unwrap();
+    let within = |path: PathBuf| path.strip_prefix(&root).ok().map(Path::to_owned);
+    let files = newest.split_whitespace().filter_map(real).filter(|path| path.is_file());
+    let mut read: Vec<PathBuf> = files.filter_map(within).collect();
+    read.retain(|path| !path.starts_with("target"));
+    read.sort_unstable();
+    read.dedup();
+    read
+}
+
 #[test]
 fn the_image_is_built_from_all_that_the_program_is_made_of() {
     let copied = copied();
@@ -141,14 +167,10 @@ fn the_image_is_built_from_all_that_the_program_is_made_of() {
     for path in &copied {
         assert!(root().join(path).exists(), "{path}");
     }
-    // The compiler has written down what it has read.
-    let list = PathBuf::from(env!("CARGO_BIN_EXE_throughline")).with_extension("d");
-    let list = fs::read_to_string(list).unwrap();
-    let read = list.split_whitespace().filter_map(|path| Path::new(path).strip_prefix(root()).ok());
-    let read: Vec<&Path> = read.filter(|path| !path.starts_with("target")).collect();
+    let read = read_by_the_compiler();
     assert!(read.len() > 300, "{}", read.len());
-    let is_copied = |path: &&&Path| copied.iter().any(|copied| path.starts_with(copied));
-    let missing: Vec<&&Path> = read.iter().filter(|path| !is_copied(path)).collect();
+    let is_copied = |path: &&PathBuf| copied.iter().any(|copied| path.starts_with(copied));
+    let missing: Vec<&PathBuf> = read.iter().filter(|path| !is_copied(path)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
