@@ -221,7 +221,8 @@ async fn a_full_house_is_told_until_somebody_leaves() {
 async fn connections_that_make_room_are_logged() {
     let (log, _logging) = Log::of_this_thread();
     let few = ConnectionLimits { unauthenticated: 1, ..CONNECTION_LIMITS };
-    let server = start(&Database::sqlite(), few).await;
+    let database = Database::sqlite();
+    let server = start(&database, few).await;
     let crowd = [silent(server.address).await, silent(server.address).await];
     let line = "connections over which no known caller had called were closed to make room";
     let logged = async {

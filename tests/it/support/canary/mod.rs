@@ -330,7 +330,8 @@ mod tests {
     /// The calls of every test go this way.
     #[tokio::test]
     async fn what_tests_send_is_looked_for_in_what_servers_say() {
-        let server = Server::start(&Database::sqlite()).await;
+        let database = Database::sqlite();
+        let server = Server::start(&database).await;
         let value = "look-for-me@example.net";
         server.recorded(by(vec![email(value)], note("x"))).await;
         assert_eq!(scan().find(value).as_deref(), Some("Identifier.value"));
