@@ -1,5 +1,6 @@
-//! Calls that fail for want of the database, in the log: the first at once, and then how many there
-//! were every ten seconds. A line for each would fill the disk, which may be what is full.
+//! Calls that fail for want of the database, in the log: the first at once, then how many there
+//! were every ten seconds, and when there are none any more. A line for each would fill the disk,
+//! which may be what is full.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ const CAUSES: usize = 8;
 const OTHERS: &str = "others";
 
 static UNLOGGED: Mutex<Unlogged> =
-    Mutex::new(Unlogged { is_counting: false, causes: BTreeMap::new() });
+    Mutex::new(Unlogged { is_counting: false, causes: BTreeMap::new(), failed: 0 });
 
 /// Notes a call that failed, and why.
 pub fn note(cause: &str) {
@@ -28,7 +29,18 @@ pub fn note(cause: &str) {
     runtime.spawn(async {
         loop {
             sleep(EVERY).await;
-            let Some(causes) = unlogged().take() else { return };
+            let causes = match unlogged().take() {
+                Counted::Calls(causes) => causes,
+                Counted::Over { failed } => {
+                    let seconds = EVERY.as_secs();
+                    tracing::info!(
+                        failed,
+                        seconds,
+                        "no call has failed since for want of the store"
+                    );
+                    return;
+                }
+            };
             let causes: Vec<_> =
                 causes.iter().map(|(cause, calls)| format!("{calls} calls: {cause}")).collect();
             tracing::warn!(causes = causes.join("; "), "the store did not answer");
@@ -50,11 +62,24 @@ struct Unlogged {
     /// Whether a line was written lately.
     is_counting: bool,
     causes: BTreeMap<String, u64>,
+    /// All calls since the first.
+    failed: u64,
+}
+
+/// What there is to log.
+#[derive(Debug, PartialEq, Eq)]
+enum Counted {
+    Calls(BTreeMap<String, u64>),
+    /// None any more: the next call is a first one.
+    Over {
+        failed: u64,
+    },
 }
 
 impl Unlogged {
     /// Counts a call, unless it is the first, which is to be logged.
     fn count(&mut self, cause: &str) -> bool {
+        self.failed += 1;
         if !self.is_counting {
             self.is_counting = true;
             return false;
@@ -65,13 +90,11 @@ impl Unlogged {
         true
     }
 
-    /// What was counted. Nothing: the next call is the first again.
-    fn take(&mut self) -> Option<BTreeMap<String, u64>> {
+    fn take(&mut self) -> Counted {
         if self.causes.is_empty() {
-            self.is_counting = false;
-            return None;
+            return Counted::Over { failed: std::mem::take(self).failed };
         }
-        Some(std::mem::take(&mut self.causes))
+        Counted::Calls(std::mem::take(&mut self.causes))
     }
 }
 
@@ -87,10 +110,10 @@ mod tests {
             assert!(unlogged.count(cause));
         }
         let counted = BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]);
-        assert_eq!(unlogged.take(), Some(counted));
+        assert_eq!(unlogged.take(), Counted::Calls(counted));
         assert!(unlogged.count("a"), "it goes on");
-        assert!(unlogged.take().is_some());
-        assert_eq!(unlogged.take(), None);
+        assert!(matches!(unlogged.take(), Counted::Calls(_)));
+        assert_eq!(unlogged.take(), Counted::Over { failed: 5 });
         assert!(!unlogged.count("a"), "it is over, and begins anew");
     }
 
@@ -100,7 +123,7 @@ mod tests {
         for cause in 0..100 {
             unlogged.count(&cause.to_string());
         }
-        let causes = unlogged.take().unwrap_or_default();
+        let Counted::Calls(causes) = unlogged.take() else { panic!("it is over") };
         assert_eq!(causes.len(), CAUSES + 1);
         assert_eq!(causes.values().sum::<u64>(), 99);
     }

@@ -1,5 +1,7 @@
 //! What a command opens, and what to do where it cannot be opened.
 
+use std::borrow::Cow;
+
 use super::failure::Failure;
 use crate::{
     clock::Clock,
@@ -34,8 +36,8 @@ fn failure(config: &Config, error: &OpenError) -> Failure {
 }
 
 /// What to do where a database was not opened.
-pub fn advice(error: &OpenError) -> &'static str {
-    match error {
+pub fn advice(error: &OpenError) -> Cow<'static, str> {
+    let advice = match error {
         OpenError::NoFolder { .. } => "Make the folder, or name another file with --database",
         OpenError::NotPermitted { .. } => {
             "Give this user the right to write to the file and its folder, or run as the user who \
@@ -64,6 +66,30 @@ pub fn advice(error: &OpenError) -> &'static str {
             "Keep the file, and put a backup back as docs/operating.md says; is the disk failing?"
         }
         OpenError::NewerTables { .. } => "Start the newer version",
+        OpenError::ChangedMigration { .. } => {
+            "Start the version that the tables are of: this one was built from changed files"
+        }
+        OpenError::UnfinishedMigration { .. } => {
+            "Put a backup back as docs/operating.md says, and start again"
+        }
+        OpenError::NoServer { .. } => {
+            "Does it run, are host and port of the URL right, and does its listen_addresses \
+             include that address?"
+        }
+        OpenError::NoDatabase { database, user } => {
+            return format!("Make it, as a superuser: createdb -O {user} {database}").into();
+        }
+        OpenError::NotLetIn { .. } => {
+            "Is there such a role (createuser --pwprompt makes one), is the password right (in the \
+             URL, or in PGPASSWORD), and does pg_hba.conf let it in from here?"
+        }
+        OpenError::MayNotCreate => {
+            "Make the role the owner of the database, as a superuser: alter database NAME owner to \
+             ROLE"
+        }
+        OpenError::Standby => "Name the primary, or all servers with a comma between them",
+        OpenError::Unsafe { .. } => "Set it to on in postgresql.conf, and start PostgreSQL again",
         OpenError::Store(_) => "Does the database run, and is the disk well?",
-    }
+    };
+    advice.into()
 }

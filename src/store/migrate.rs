@@ -113,11 +113,12 @@ async fn raise(db: &Db, oldest: i64) -> Result<(), Error> {
     tx.commit().await
 }
 
-async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), Error> {
+/// Whoever opens the database closes it where this fails, with the connection that it failed on.
+async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), OpenError> {
     if let Db::Postgres(pool) = db {
         let mut connection = pool.acquire().await?.bounded_by(BOUND);
-        on!(connection, |c| migrator(&POSTGRES).run_direct(None, c, false).await?);
-        return Ok(());
+        let migrated = on!(connection, |c| migrator(&POSTGRES).run_direct(None, c, false).await);
+        return migrated.map_err(OpenError::of_migration);
     }
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
         // Begun anew all the same: a lost disk is no reason to answer nobody.
@@ -139,16 +140,19 @@ async fn has_table(db: &Db, name: &str) -> Result<bool, Error> {
 
 /// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second
 /// waits and finds nothing left to do.
-async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), Error> {
+async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), OpenError> {
     let Db::Sqlite { write, .. } = db else { return Ok(()) };
     let mut connection = write.acquire().await?.bounded_by(BOUND);
-    on!(connection, |c| {
+    let migrated = on!(connection, |c| {
         // The migrator has transactions of its own within this one, so that sqlx is to know of it.
         let mut tx = c.begin_with("begin immediate").await?;
-        migrator(texts).run_direct(None, &mut *tx, false).await?;
-        tx.commit().await?;
+        let migrated = migrator(texts).run_direct(None, &mut *tx, false).await;
+        if migrated.is_ok() {
+            tx.commit().await?;
+        }
+        migrated
     });
-    Ok(())
+    migrated.map_err(OpenError::of_migration)
 }
 
 /// The migrations that this version knows.

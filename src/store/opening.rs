@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use sqlx::migrate::MigrateError;
+
 use super::files::{folder, has_content};
 use crate::error::Error;
 
@@ -78,6 +80,23 @@ pub enum OpenError {
          migration {needs}, and this version knows up to {knows}"
     )]
     NewerTables { needs: i64, knows: i64 },
+    #[error("migration {number} of the tables has another text than this version has for it")]
+    ChangedMigration { number: i64 },
+    #[error("migration {number} of the tables was begun, and is not done")]
+    UnfinishedMigration { number: i64 },
+    #[error("PostgreSQL does not answer: {cause}")]
+    NoServer { cause: String },
+    #[error("there is no database {database}")]
+    NoDatabase { database: String, user: String },
+    #[error("PostgreSQL does not let the role {user} in")]
+    NotLetIn { user: String },
+    #[error("the role may not create tables in the database")]
+    MayNotCreate,
+    #[error("PostgreSQL is a standby here, and takes no writes")]
+    Standby,
+    /// A crash would lose what was acknowledged.
+    #[error("PostgreSQL runs with {setting} off: a crash loses what was acknowledged")]
+    Unsafe { setting: &'static str },
     #[error("{}", .0.cause())]
     Store(#[from] Error),
 }
@@ -95,6 +114,20 @@ impl OpenError {
         }
     }
 
+    /// Why the tables were not brought up to date.
+    pub fn of_migration(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMismatch(number) => Self::ChangedMigration { number },
+            MigrateError::Dirty(number) => Self::UnfinishedMigration { number },
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                if is_privilege_missing(&error) =>
+            {
+                Self::MayNotCreate
+            }
+            error => Self::Store(error.into()),
+        }
+    }
+
     /// What SQLite says of a file.
     pub fn of_sqlite(file: &Path, error: &sqlx::Error) -> Self {
         let file = file.to_owned();
@@ -107,6 +140,11 @@ impl OpenError {
             None => Self::File { file, cause: error.to_string() },
         }
     }
+}
+
+/// Whether PostgreSQL says that a role lacks a privilege.
+fn is_privilege_missing(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42501")
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     Store, clock_check,
     db::{Db, Observers, on_db},
+    opening::OpenError,
 };
 use crate::{
     error::Error,
@@ -45,7 +46,7 @@ pub(super) const TEXTS: [(&str, &str); 13] = [
 /// Where who looked is kept: in the database of PostgreSQL, in a file beside the one of SQLite.
 /// There each write to a file makes all of its readers read their pages again, and here each read
 /// writes.
-pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, Error> {
+pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, OpenError> {
     match db {
         Db::Sqlite { .. } => {
             let observers = Observers::new(&metrics.database, "audit_log");

@@ -23,6 +23,7 @@ use super::{
     dialect::{Kind, Twin},
     files::OpenFile,
     health::Vitals,
+    opening::OpenError,
 };
 use crate::{error::Error, model::Micros};
 
@@ -88,13 +89,18 @@ pub fn sqlite_file(url: &str) -> Option<&str> {
 
 impl Db {
     /// Opens `sqlite:FILE` or `postgres://...` with at most so many connections.
-    pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Self, Error> {
+    pub async fn open(
+        url: &str,
+        connections: u32,
+        observers: &Observers,
+    ) -> Result<Self, OpenError> {
         if let Some(file) = url.strip_prefix("sqlite:") {
-            sqlite::open(file.strip_prefix("//").unwrap_or(file), connections, observers).await
+            let file = file.strip_prefix("//").unwrap_or(file);
+            Ok(sqlite::open(file, connections, observers).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             postgres::open(url, connections, observers).await
         } else {
-            Err(Error::invalid("database", "must begin with sqlite: or postgres://"))
+            Err(Error::invalid("database", "must begin with sqlite: or postgres://").into())
         }
     }
 

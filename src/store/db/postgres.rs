@@ -12,7 +12,10 @@ use super::{
     pool::{Connect, Pool},
     servers::Servers,
 };
-use crate::{error::Error, store::dialect::Kind};
+use crate::{
+    error::Error,
+    store::{dialect::Kind, opening::OpenError},
+};
 
 /// What the server side of each connection is told. Every statement of ours goes by an index: a
 /// plan that was cached while a table was empty must not read the table whole once it is full. Of a
@@ -62,7 +65,7 @@ const END: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
     and cast(extract(epoch from backend_start) * 1000000 as bigint) = $2";
 
 /// Connects to the database of a URL.
-pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
+pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<Db, OpenError> {
     let with = |options: PgConnectOptions| {
         options.application_name("throughline").options(SETTINGS).statement_cache_capacity(512)
     };
@@ -73,7 +76,7 @@ pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<
 }
 
 /// Waits for a database that is just starting.
-async fn wait_for(servers: &Servers) -> Result<(), Error> {
+async fn wait_for(servers: &Servers) -> Result<(), OpenError> {
     let started = Instant::now();
     loop {
         match connect(servers).await {
@@ -84,12 +87,14 @@ async fn wait_for(servers: &Servers) -> Result<(), Error> {
                          for each connection, so that what is acknowledged is on disk"
                     );
                 }
-                return Ok(connection.close().await?);
+                // It is of no more use, whatever comes of that.
+                let _ = connection.close().await;
+                return Ok(());
             }
             Err(refusal) if refusal.is_starting() && started.elapsed() < START => {
                 sleep(START_RETRY).await;
             }
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => return Err(refusal.into_open_error(servers)),
         }
     }
 }
@@ -115,6 +120,26 @@ impl Refusal {
             }
             Self::Failed(_) | Self::Unsafe(_) => false,
             Self::Standby => true,
+        }
+    }
+}
+
+impl Refusal {
+    /// What whoever starts a server is told.
+    fn into_open_error(self, servers: &Servers) -> OpenError {
+        let options = servers.options(0);
+        let user = options.get_username().to_owned();
+        let database = options.get_database().unwrap_or(&user).to_owned();
+        let error = match self {
+            Self::Standby => return OpenError::Standby,
+            Self::Unsafe(setting) => return OpenError::Unsafe { setting },
+            Self::Failed(error) => error,
+        };
+        match error.as_database_error().and_then(|error| error.code()).as_deref() {
+            Some("3D000") => OpenError::NoDatabase { database, user },
+            Some("28000" | "28P01") => OpenError::NotLetIn { user },
+            Some(_) => OpenError::Store(error.into()),
+            None => OpenError::NoServer { cause: error.to_string() },
         }
     }
 }

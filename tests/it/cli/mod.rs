@@ -11,6 +11,7 @@ mod found;
 mod generated;
 mod identity;
 mod json;
+mod opened;
 mod operated;
 mod ops;
 mod orders;

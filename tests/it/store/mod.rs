@@ -3,6 +3,7 @@
 mod cancelled;
 mod case_passes;
 mod customer_search;
+mod durable;
 mod each;
 mod failed_write;
 mod faults;

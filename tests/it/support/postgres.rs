@@ -90,6 +90,12 @@ pub fn postgres() -> Option<&'static Cluster> {
 }
 
 impl Cluster {
+    /// One of its own for a test that changes the settings of the server. None as [`postgres`].
+    pub fn another() -> Option<Self> {
+        postgres()?;
+        Some(Self::start().expect("a second cluster"))
+    }
+
     fn start() -> Result<Self, String> {
         let programs = find_programs().map_or_else(install_programs, Ok)?;
         let owner = owner()?;
