@@ -31,7 +31,7 @@ use crate::{
 
 pub use calendar::read as read_calendar;
 pub use callers::read as read_callers;
-pub use definition::{LogFormat, Scope, Setting, redacted_url};
+pub use definition::{ClientCertificates, LogFormat, Scope, Setting, redacted_url};
 pub use retention::read as read_retention;
 pub use setting::SETTINGS;
 
@@ -56,9 +56,15 @@ pub struct Config {
     /// Where metrics and health are answered over HTTP.
     pub metrics: Option<SocketAddr>,
     pub allow_unprotected: bool,
+    /// Whether whoever shows nothing may call although there is a file of callers.
+    pub allow_anonymous: bool,
+    /// Origins of web pages whose scripts may call, such as `https://desk.example.com`.
+    pub allowed_origins: Vec<String>,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub tls_client_authority: Option<PathBuf>,
+    /// Whether each connection must show a certificate of that authority.
+    pub tls_client_certificates: ClientCertificates,
     pub server_authority: Option<PathBuf>,
     pub token_file: Option<PathBuf>,
     /// Two capital letters (ISO 3166-1).
@@ -125,9 +131,12 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
             metrics: None,
             allow_unprotected: false,
+            allow_anonymous: false,
+            allowed_origins: Vec::new(),
             tls_certificate: None,
             tls_key: None,
             tls_client_authority: None,
+            tls_client_certificates: ClientCertificates::Required,
             server_authority: None,
             token_file: None,
             phone_region: None,
@@ -257,7 +266,8 @@ impl Config {
         if self.tls_client_authority.is_some() && self.tls_certificate.is_none() {
             add("tls_client_authority", "needs tls_certificate and tls_key".to_owned());
         }
-        let is_protected = self.tls_certificate.is_some() && self.callers_file.is_some();
+        let has_callers = self.callers_file.is_some() && !self.allow_anonymous;
+        let is_protected = self.tls_certificate.is_some() && has_callers;
         if self.is_beyond_loopback() && !is_protected && !self.allow_unprotected {
             let advice = "whoever reaches this address could read every customer's history. Set \
                           tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or \
@@ -297,8 +307,8 @@ impl Config {
         (blocked, problems)
     }
 
-    /// The callers of the file that is set; none where none is. Beyond this machine there are no
-    /// others, unless that is allowed.
+    /// The callers of the file that is set, who are then the only ones unless `allow_anonymous` is
+    /// set too. Without a file anybody may call.
     pub fn callers(&self) -> Result<Callers, Problems> {
         let (Some(path), Some(text)) = (&self.callers_file, self.callers_text()?) else {
             return Ok(Callers::default());
@@ -310,8 +320,7 @@ impl Config {
             let place = format!("{}: caller {name}", path.display());
             return Err(Problems(vec![Problem { place, advice: advice.to_owned() }]));
         }
-        let others = !self.is_beyond_loopback() || self.allow_unprotected;
-        Ok(if others { callers } else { callers.alone() })
+        Ok(if self.allow_anonymous { callers } else { callers.alone() })
     }
 
     /// What the file of callers says, where one is set.

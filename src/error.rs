@@ -49,6 +49,8 @@ pub enum Error {
     PurposeMayNot,
     #[error("nobody of this name may act through this caller")]
     ActorMayNot,
+    #[error("this origin's pages may not call")]
+    OriginMayNot,
     #[error("merge not found")]
     MergeNotFound,
     #[error("the two are one customer already")]

@@ -12,6 +12,7 @@ use throughline::{
         budget::BudgetLimits,
         caller::{Actor, Callers},
         connection::{Admission, ConnectionLimits},
+        origin::Origins,
         traffic::TrafficBounds,
         validate::{self, Rules},
         watch::WatchBounds,
@@ -180,6 +181,7 @@ pub fn settings() -> Settings {
         finish_erasures: false,
         retention: throughline::model::RetentionRules::default(),
         callers: Callers::default(),
+        origins: Origins::default(),
         accesses: Some(Accesses::default()),
         readiness: Readiness::default(),
     }

@@ -27,6 +27,7 @@ use super::{
     connection::ConnectionHandle,
     keeping::Keeping,
     measured,
+    origin::Origins,
     places::{Full, Places},
     shed::{Credentials, ShedLayer},
     trace_context,
@@ -70,6 +71,7 @@ pub(super) struct Shared {
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
     callers: Callers,
+    origins: Origins,
     pub(super) places: Places,
     pub(super) traffic: Traffic,
     pub(super) anybodys: Anybodys,
@@ -83,6 +85,7 @@ impl GuardLayer {
         bounds: Bounds,
         clock: Clock,
         callers: Callers,
+        origins: Origins,
         traffic: Traffic,
         accesses: Option<Store>,
         metrics: Arc<Metrics>,
@@ -93,6 +96,7 @@ impl GuardLayer {
             bounds,
             clock,
             callers,
+            origins,
             places,
             traffic,
             anybodys,
@@ -111,6 +115,9 @@ impl Shared {
     /// Finds out who makes a call, and whether they may; says so in the span that is entered.
     fn admit(&self, request: &mut Request<Body>, contract: Option<&'static Call>) -> Admitted {
         let Self { callers, clock, .. } = self;
+        if let Err(error) = self.origins.check(request.headers()) {
+            return Admitted { actor: None, refusal: Some(error), keeping: None };
+        }
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let actor = callers.actor(request.headers(), &peer, clock.now());
         let audited = contract.filter(|call| call.is_audited());

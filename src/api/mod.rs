@@ -24,6 +24,7 @@ mod looked;
 mod mask;
 mod measured;
 pub mod message;
+pub mod origin;
 mod outage_log;
 pub mod outgoing;
 pub mod page;

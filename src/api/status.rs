@@ -150,6 +150,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::RoleMayNot => (Code::PermissionDenied, ErrorReason::RoleMayNot),
         Error::PurposeMayNot => (Code::PermissionDenied, ErrorReason::PurposeMayNot),
         Error::ActorMayNot => (Code::PermissionDenied, ErrorReason::ActorMayNot),
+        Error::OriginMayNot => (Code::PermissionDenied, ErrorReason::OriginMayNot),
         Error::MergeNotFound => (Code::NotFound, ErrorReason::MergeNotFound),
         Error::AlreadyMerged => (Code::AlreadyExists, ErrorReason::AlreadyMerged),
         Error::AlreadyUnmerged => (Code::FailedPrecondition, ErrorReason::AlreadyUnmerged),

@@ -22,6 +22,7 @@ use crate::{
     api::{
         budget::BudgetLimits,
         caller::{ACTOR, Callers},
+        origin::Origins,
         purpose::PURPOSE,
         traffic::TrafficBounds,
         validate::Rules,
@@ -156,6 +157,7 @@ pub fn settings(config: &Config) -> Settings {
         finish_erasures: false,
         retention: RetentionRules::default(),
         callers: Callers::default(),
+        origins: Origins::new(&config.allowed_origins),
         accesses: Some(Accesses { seals: config.audit_seals.clone() }),
         readiness: Readiness::default(),
     }

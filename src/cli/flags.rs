@@ -31,8 +31,8 @@ fn flag(place: usize, setting: &'static Setting, listening: bool) -> Arg {
         .display_order(100 + place)
         .global(!listening);
     match setting.key {
-        // The one that is a plain yes.
-        "allow_unprotected" => flag
+        // A plain yes.
+        "allow_unprotected" | "allow_anonymous" => flag
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true")

@@ -54,6 +54,12 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     if told > 0 {
         tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
     }
+    if config.callers_file.is_some() && config.allow_anonymous {
+        tracing::warn!(
+            "allow_anonymous is set: a call that shows no token or certificate may do everything, \
+             also one that a proxy passes on"
+        );
+    }
     let operators = operators(config, &store, &settings).await?;
     let (address, incoming) = listener::bind(config.listen, admission(config, &store), tls)
         .await

@@ -24,6 +24,15 @@ pub enum Scope {
     Listening,
 }
 
+/// Whether a connection must show a certificate of `tls_client_authority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Without one there is no connection.
+    Required,
+    /// Without one its caller is known by a token alone.
+    Optional,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -3,9 +3,9 @@
 use tracing::Level;
 
 use super::{
-    definition::{LogFormat, Scope, Setting, redacted_url},
+    definition::{ClientCertificates, LogFormat, Scope, Setting, redacted_url},
     texts::{
-        database, half_or, is_none, list, mebibytes, millis, one_of, path, region, rules,
+        database, half_or, is_none, list, mebibytes, millis, one_of, origins, path, region, rules,
         shown_half, shown_list, shown_mebibytes, shown_path, whole,
     },
 };
@@ -71,6 +71,25 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "allow_anonymous",
+        scope: Scope::Listening,
+        about: "whether calls that show no token or certificate may be made although callers_file \
+                is set, as `local`, who may make every call",
+        get: |config| config.allow_anonymous.to_string(),
+        set: |config, text| {
+            one_of(text, &[("true", true), ("false", false)])
+                .map(|allowed| config.allow_anonymous = allowed)
+        },
+    },
+    Setting {
+        key: "allowed_origins",
+        scope: Scope::Listening,
+        about: "origins of web pages whose scripts may call, parted by commas, such as \
+                `https://desk.example.com`; calls of other pages are refused",
+        get: |config| shown_list(&config.allowed_origins),
+        set: |config, text| origins(text).map(|origins| config.allowed_origins = origins),
+    },
+    Setting {
         key: "tls_certificate",
         scope: Scope::Listening,
         about: "a PEM file with the certificate to serve with, and those up to its authority; it \
@@ -94,12 +113,29 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "tls_client_authority",
         scope: Scope::Listening,
-        about: "a PEM file with the authorities of which callers must show a certificate; without \
-                it they need none",
+        about: "a PEM file with the authorities of which callers show a certificate; without it \
+                they are asked for none",
         get: |config| shown_path(config.tls_client_authority.as_deref()),
         set: |config, text| {
             config.tls_client_authority = path(text);
             Ok(())
+        },
+    },
+    Setting {
+        key: "tls_client_certificates",
+        scope: Scope::Listening,
+        about: "whether every connection must show a certificate of `tls_client_authority`: \
+                `required`, or `optional` where some callers have a token alone",
+        get: |config| match config.tls_client_certificates {
+            ClientCertificates::Required => "required".to_owned(),
+            ClientCertificates::Optional => "optional".to_owned(),
+        },
+        set: |config, text| {
+            let known = [
+                ("required", ClientCertificates::Required),
+                ("optional", ClientCertificates::Optional),
+            ];
+            one_of(text, &known).map(|it| config.tls_client_certificates = it)
         },
     },
     Setting {

@@ -67,6 +67,28 @@ pub(super) fn list(text: &str) -> Vec<String> {
     values.map(str::to_owned).collect()
 }
 
+/// Origins parted by commas, as browsers write them (RFC 6454, section 6.2).
+pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = list(text);
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        None => Ok(origins),
+        Some(_) => Err("must be origins such as https://desk.example.com or \
+                        http://localhost:5173, in small letters, without a path; each by itself, \
+                        parted by commas"
+            .to_owned()),
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let is_part = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
+        };
+        !rest.is_empty() && rest.bytes().all(is_part)
+    })
+}
+
 pub(super) fn shown_list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }

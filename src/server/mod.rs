@@ -29,6 +29,7 @@ use crate::{
         caller::Callers,
         guard::{Bounds, GuardLayer},
         message::MAX_REQUEST_BYTES,
+        origin::Origins,
         outgoing,
         traffic::{Traffic, TrafficBounds},
         validate::Rules,
@@ -85,6 +86,8 @@ pub struct Settings {
     /// Removes what is older than these rules keep. Without rules it leaves that to others.
     pub retention: RetentionRules,
     pub callers: Callers,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Keeps who called. None: does not, which is for measuring what it costs.
     pub accesses: Option<Accesses>,
     /// Where the server says whether it takes calls.
@@ -155,13 +158,16 @@ pub async fn run<T: Transport>(
         .add_service(health_service)
         .add_service(reflection)
         .prepare();
-    let (clock, callers) = (settings.rules.clock, settings.callers);
-    let guard = GuardLayer::new(bounds, clock, callers, traffic, accesses, metrics);
+    let (clock, callers, origins) = (settings.rules.clock, settings.callers, settings.origins);
+    let cors = origins.cors();
+    let guard = GuardLayer::new(bounds, clock, callers, origins, traffic, accesses, metrics);
     // From the outside in: what there is no room for is refused, an answer holds what it holds
-    // until it is written, a browser's call becomes a gRPC call, then it is guarded.
+    // until it is written, a browser is told what its pages may do, its call becomes a gRPC call,
+    // then it is guarded.
     let service = ServiceBuilder::new()
         .layer(guard.shedding())
         .layer(MapResponseLayer::new(outgoing::send))
+        .layer(cors)
         .layer(GrpcWebLayer::new())
         .layer(guard)
         .service(routes);

@@ -17,7 +17,10 @@ use tokio_rustls::rustls::{
 };
 use webpki::{EndEntityCert, KeyUsage};
 
-use crate::{config::Config, model::Micros};
+use crate::{
+    config::{ClientCertificates, Config},
+    model::Micros,
+};
 
 /// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -28,8 +31,10 @@ struct Files {
     /// The server's certificate, and those between it and its authority.
     certificate: PathBuf,
     key: PathBuf,
-    /// Whose certificates callers must show; none: they need not show any.
+    /// Whose certificates callers show; none: they are asked for none.
     client_authority: Option<PathBuf>,
+    /// Whether each of them must.
+    client_certificates: ClientCertificates,
 }
 
 /// What the files say, as it is now.
@@ -53,6 +58,7 @@ impl Certificates {
             certificate: certificate.clone(),
             key: key.clone(),
             client_authority: config.tls_client_authority.clone(),
+            client_certificates: config.tls_client_certificates,
         };
         let read = files.read()?;
         let first = files.config(&read)?;
@@ -100,6 +106,10 @@ impl Files {
                 }
                 let roots = Arc::new(roots);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = match self.client_certificates {
+                    ClientCertificates::Required => verifier,
+                    ClientCertificates::Optional => verifier.allow_unauthenticated(),
+                };
                 builder.with_client_cert_verifier(
                     verifier.build().map_err(|error| unfit(&error.to_string()))?,
                 )

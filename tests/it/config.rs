@@ -98,11 +98,13 @@ fn an_address_that_others_reach_needs_a_word() {
         assert_eq!(resolve(&tls, &[], "").is_ok(), allowed, "{listen}");
         let callers = [&tls[..], &[("callers_file", "callers.toml")]].concat();
         assert!(resolve(&callers, &[], "").is_ok(), "{listen}");
+        let anonymous = [&callers[..], &[("allow_anonymous", "true")]].concat();
+        assert_eq!(resolve(&anonymous, &[], "").is_ok(), allowed, "{listen}");
     }
 }
 
 #[test]
-fn beyond_this_machine_everybody_shows_a_token() {
+fn where_callers_are_named_everybody_shows_a_token() {
     let folder = TempFolder::new();
     let file = folder.path().join("callers.toml").display().to_string();
     let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -111,19 +113,39 @@ fn beyond_this_machine_everybody_shows_a_token() {
         format!("[[caller]]\nname = 'desk'\nroles = 'agent'\ntoken_sha256 = '{hash}'\n"),
     )
     .unwrap();
-    for (listen, unprotected, anybody) in
-        [("127.0.0.1:0", "false", true), ("[::]:0", "false", false), ("[::]:0", "true", true)]
-    {
+    for (listen, unprotected, anonymous) in [
+        ("127.0.0.1:0", "false", "false"),
+        ("127.0.0.1:0", "false", "true"),
+        ("[::]:0", "false", "false"),
+        ("[::]:0", "true", "false"),
+        ("[::]:0", "true", "true"),
+    ] {
         let settings = [
             ("listen", listen),
             ("allow_unprotected", unprotected),
+            ("allow_anonymous", anonymous),
             ("tls_certificate", "a.pem"),
             ("tls_key", "a.key"),
             ("callers_file", &file),
         ];
         let callers = resolve(&settings, &[], "").unwrap().callers().unwrap();
         let nobody = callers.actor(&http::HeaderMap::new(), &Peer::default(), 0);
-        assert_eq!(nobody.is_ok(), anybody, "{listen} {unprotected}");
+        assert_eq!(nobody.is_ok(), anonymous == "true", "{listen} {unprotected}");
+    }
+    // Without a file nobody could show anything.
+    let callers = resolve(&[], &[], "").unwrap().callers().unwrap();
+    assert!(callers.actor(&http::HeaderMap::new(), &Peer::default(), 0).is_ok());
+}
+
+#[test]
+fn origins_are_as_browsers_write_them() {
+    for fit in ["none", "https://desk.example.com", "http://localhost:5173, https://[::1]:8443"] {
+        assert!(resolve(&[("allowed_origins", fit)], &[], "").is_ok(), "{fit}");
+    }
+    for unfit in
+        ["*", "null", "desk.example.com", "https://Desk.example.com", "https://a/", "https://"]
+    {
+        assert!(resolve(&[("allowed_origins", unfit)], &[], "").is_err(), "{unfit}");
     }
 }
 
@@ -161,9 +183,12 @@ fn a_password_is_not_shown() {
         listen: 127.0.0.1:7417,
         metrics: none,
         allow_unprotected: false,
+        allow_anonymous: false,
+        allowed_origins: none,
         tls_certificate: none,
         tls_key: none,
         tls_client_authority: none,
+        tls_client_certificates: required,
         server_authority: none,
         token_file: none,
         phone_region: none,

@@ -24,13 +24,15 @@ pub fn check(config: &Config) -> Vec<Finding> {
         let advice = "Set callers_file, and give each application a token: \
                       `throughline caller --callers-file callers.toml add NAME --role ROLE`";
         findings.push(Finding::warning(SUBJECT, text, advice));
-    } else if !config.is_beyond_loopback() {
-        let text = format!("{listen} is for this machine; a call without a token may be made too");
-        let advice = "Let no reverse proxy pass calls on to it that come without a token";
-        findings.push(Finding::note(SUBJECT, text, advice));
+    } else if config.allow_anonymous {
+        let text = format!("{listen} takes calls without a token too, and each may do everything");
+        let advice = "Give each application a token, and take allow_anonymous out. Until then let \
+                      no reverse proxy pass calls on that come without one";
+        findings.push(Finding::warning(SUBJECT, text, advice));
     }
     if findings.is_empty() {
-        let text = format!("{listen} has TLS, and each caller shows who it is");
+        let tls = if has_tls { "has TLS" } else { "is for this machine" };
+        let text = format!("{listen} {tls}, and each caller shows who it is");
         findings.push(Finding::ok(SUBJECT, text));
     }
     findings

@@ -13,12 +13,7 @@ use throughline::{
     server,
     store::Store,
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::Notify,
-    time::timeout,
-};
+use tokio::{sync::Notify, time::timeout};
 use tonic::{
     Code,
     transport::{Channel, Endpoint},
@@ -33,7 +28,7 @@ use tonic_reflection::pb::v1::{
 
 use crate::{
     calls::{Refusal, account, by, list, note, refusal},
-    support::{CONNECTION_LIMITS, Database, NOW, Server, listen, on_both, settings, wire::frame},
+    support::{CONNECTION_LIMITS, Database, NOW, Server, listen, on_both, settings, wire::browse},
 };
 
 /// A server over a store that the test keeps too.
@@ -184,20 +179,8 @@ async fn a_browser_calls_over_grpc_web() {
             identifiers: vec![account("anna")],
             ..Default::default()
         };
-        let body = frame(&call.encode_to_vec());
-        let head = format!(
-            "POST /throughline.v1.CustomerService/IdentifyCustomer HTTP/1.1\r\n\
-             host: {}\r\ncontent-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\n\
-             content-length: {}\r\nconnection: close\r\n\r\n",
-            server.address,
-            body.len()
-        );
-        let mut socket = TcpStream::connect(server.address).await.unwrap();
-        socket.write_all(head.as_bytes()).await.unwrap();
-        socket.write_all(&body).await.unwrap();
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).await.unwrap();
-        let text = String::from_utf8_lossy(&answer);
+        let path = "/throughline.v1.CustomerService/IdentifyCustomer";
+        let text = browse(server.address, path, "", &call.encode_to_vec()).await;
         assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
         assert!(text.contains("content-type: application/grpc-web+proto"), "{text}");
         assert!(text.contains("grpc-status:0"), "{text}");

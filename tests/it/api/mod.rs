@@ -21,6 +21,7 @@ mod links;
 mod lists;
 mod merges;
 mod orders;
+mod origins;
 mod panics;
 pub mod promises;
 mod purchases;

@@ -14,6 +14,7 @@ use throughline::{
     api::{
         caller::Callers,
         guard::{Bounds, GuardLayer},
+        origin::Origins,
         traffic::Traffic,
     },
     clock::Clock,
@@ -90,7 +91,15 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
     let clock = Clock::Fixed(NOW);
     let metrics = Arc::new(Metrics::new("sqlite", clock));
     let traffic = Traffic::new(settings(clock).traffic);
-    let guard = GuardLayer::new(bounds, clock, Callers::default(), traffic, None, metrics);
+    let guard = GuardLayer::new(
+        bounds,
+        clock,
+        Callers::default(),
+        Origins::default(),
+        traffic,
+        None,
+        metrics,
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Server::builder().layer(guard).add_service(Panics);

@@ -18,7 +18,8 @@ fn the_arguments_do_not_contradict_each_other() {
 #[test]
 fn every_setting_is_a_flag_of_the_server() {
     for setting in SETTINGS {
-        let value = if setting.key == "allow_unprotected" { "=true" } else { "=1" };
+        let is_plain = matches!(setting.key, "allow_unprotected" | "allow_anonymous");
+        let value = if is_plain { "=true" } else { "=1" };
         let flag = format!("{}{value}", setting.flag());
         assert!(Cli::try_parse_from(["throughline", "serve", &flag]).is_ok(), "{flag}");
     }

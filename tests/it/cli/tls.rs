@@ -19,7 +19,7 @@ use throughline::{
     server::tls::Certificates,
 };
 use tonic::{
-    Code,
+    Code, Request,
     transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
 
@@ -62,10 +62,10 @@ fn commands_speak_tls_and_show_their_token() {
     let (mut server, url) = secured(&folder, &Authority::new(), &[]);
     let usual = ["timeline", "--server", &url, "--email", "sanne.bakker@example.com"];
     let known = [&usual[..], &["--server-authority", "authority.pem"]].concat();
-    for token in [&[][..], &["--token-file", "token"]] {
-        let timeline = printed(&folder, &[&known[..], token].concat());
-        assert!(timeline.starts_with("Sanne Bakker\n"), "{token:?}");
-    }
+    let with_token = [&known[..], &["--token-file", "token"]].concat();
+    assert!(printed(&folder, &with_token).starts_with("Sanne Bakker\n"));
+    let nothing = refused(&folder, &known);
+    assert!(nothing.contains("with --token-file"), "it says what to do: {nothing}");
     let unknown = refused(&folder, &[&known[..], &["--token-file", "wrong"]].concat());
     assert!(unknown.starts_with("1: throughline: "), "{unknown}");
     assert!(!unknown.contains("nobody's"), "{unknown}");
@@ -121,22 +121,53 @@ async fn callers_show_a_certificate_where_an_authority_is_named() {
     let (ours, other) = (Authority::new(), Authority::new());
     let more = ["--tls-client-authority", "authority.pem"];
     let (mut server, url) = secured(&folder, &ours, &more);
-    let call = async |identity: Option<(String, String)>| {
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&ours.pem));
-        if let Some((certificate, key)) = identity {
-            tls = tls.identity(Identity::from_pem(certificate, key));
-        }
-        let endpoint = Endpoint::from_shared(url.clone()).unwrap().tls_config(tls).unwrap();
-        let channel = endpoint.connect().await.map_err(|_| Code::Unavailable)?;
-        let who = identifier(pb::IdentifierKind::Email, "sanne.bakker@example.com");
-        let request = GetCustomerRequest { customer: Some(Customer::Identifier(who)) };
-        let answer = CustomerServiceClient::new(channel).get_customer(request).await;
-        answer.map(drop).map_err(|status| status.code())
-    };
-    assert_eq!(call(Some(ours.certificate())).await, Ok(()));
-    assert!(call(None).await.is_err());
-    assert!(call(Some(other.certificate())).await.is_err());
+    let may = async |identity| call(&url, &ours, identity, TOKEN).await;
+    assert_eq!(may(Some(ours.certificate())).await, Ok(()));
+    assert_eq!(may(None).await, Err(Code::Unavailable));
+    assert_eq!(may(Some(other.certificate())).await, Err(Code::Unavailable));
     server.stop();
+}
+
+#[tokio::test]
+async fn a_token_alone_is_enough_where_certificates_are_optional() {
+    let folder = world();
+    let (ours, other) = (Authority::new(), Authority::new());
+    let more =
+        [["--tls-client-authority", "authority.pem"], ["--tls-client-certificates", "optional"]];
+    let (mut server, url) = secured(&folder, &ours, more.as_flattened());
+    let may = async |identity, token| call(&url, &ours, identity, token).await;
+    assert_eq!(may(None, TOKEN).await, Ok(()));
+    assert_eq!(may(Some(ours.certificate()), TOKEN).await, Ok(()));
+    assert_eq!(may(None, "nobody's").await, Err(Code::Unauthenticated));
+    // A certificate that is shown is still looked at.
+    assert_eq!(may(Some(other.certificate()), TOKEN).await, Err(Code::Unavailable));
+    server.stop();
+}
+
+/// Makes a call with a certificate, or without.
+async fn call(
+    url: &str,
+    ours: &Authority,
+    identity: Option<(String, String)>,
+    token: &str,
+) -> Result<(), Code> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&ours.pem));
+    if let Some((certificate, key)) = identity {
+        tls = tls.identity(Identity::from_pem(certificate, key));
+    }
+    let endpoint = Endpoint::from_shared(url.to_owned()).unwrap().tls_config(tls).unwrap();
+    let channel = endpoint.connect().await.map_err(|_| Code::Unavailable)?;
+    let who = identifier(pb::IdentifierKind::Email, "sanne.bakker@example.com");
+    let get = GetCustomerRequest { customer: Some(Customer::Identifier(who)) };
+    let mut request = Request::new(get);
+    let token = format!("Bearer {token}").parse().unwrap();
+    request.metadata_mut().insert("authorization", token);
+    // With TLS 1.3 a server refuses a certificate when the client has begun to speak.
+    let answer = CustomerServiceClient::new(channel).get_customer(request).await;
+    answer.map(drop).map_err(|status| match status.code() {
+        Code::Unknown => Code::Unavailable,
+        code => code,
+    })
 }
 
 #[test]

@@ -5,6 +5,7 @@ use throughline::{
         budget::BudgetLimits,
         caller::{Actors, Caller, Callers, Registered, Scope},
         connection::{Admission, ConnectionLimits},
+        origin::Origins,
         traffic::TrafficBounds,
         validate::Rules,
         watch::WatchBounds,
@@ -81,6 +82,7 @@ pub fn settings(clock: Clock) -> Settings {
         },
         rules: Rules::new(clock),
         callers: callers(),
+        origins: Origins::default(),
         // A test that wants it says so: what happens by the way would be in the way of others.
         matching: None,
         promise_clock: true,

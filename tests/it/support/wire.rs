@@ -116,3 +116,46 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
+
+/// Sends a call as a browser does, over HTTP/1.1 with gRPC-Web, with more lines of headers; the
+/// whole answer as a text.
+pub async fn browse(address: SocketAddr, path: &str, headers: &str, message: &[u8]) -> String {
+    scan().sent(path, message);
+    let body = frame(message);
+    let usual = "content-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\n";
+    let length = body.len();
+    exchange_http1(
+        address,
+        "POST",
+        path,
+        &format!("{usual}content-length: {length}\r\n{headers}"),
+        &body,
+    )
+    .await
+}
+
+/// Asks as a browser does whether a page may make a call.
+pub async fn preflight(address: SocketAddr, path: &str, origin: &str) -> String {
+    let headers = format!(
+        "origin: {origin}\r\naccess-control-request-method: POST\r\n\
+         access-control-request-headers: authorization,x-grpc-web\r\n"
+    );
+    exchange_http1(address, "OPTIONS", path, &headers, &[]).await
+}
+
+async fn exchange_http1(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> String {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\r\n"
+    );
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
