@@ -17,7 +17,8 @@ const REMAINS: [(&str, &str); 7] = [
     (
         "database",
         "the ids of the records, and keyed hashes of what the writes and identifiers were called, \
-         by which a late retry is refused; counts of facts without a person",
+         by which a late retry is refused; counts of facts without a person; in the seals the ids \
+         of the entries, and hashes of them that tell nothing of what they were made of",
     ),
     (
         "free space",

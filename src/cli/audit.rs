@@ -1,4 +1,5 @@
-//! `throughline audit`: who looked at a customer, and whether that is what was written.
+//! `throughline audit`: who looked at a customer, and whether that and the entries are what was
+//! written.
 
 use std::{
     io::{self, Write as _},
@@ -25,7 +26,7 @@ pub struct AuditArgs {
 enum Command {
     /// Show who looked at what is kept of a customer, the last one first
     List(ListArgs),
-    /// Hash all that was kept again, and tell what is not as it was sealed
+    /// Hash the audit log and all entries again, and tell what is not as it was sealed
     Verify(VerifyArgs),
 }
 
@@ -97,7 +98,7 @@ async fn verify(args: VerifyArgs, config: &Config) -> Result<ExitCode, Failure> 
     let path = args.seals.or_else(|| config.audit_seals.clone());
     let outside = path.as_ref().map(read_seals).transpose()?;
     let store = super::open(config).await?;
-    let found = store.verify_accesses(outside.as_deref().unwrap_or_default()).await;
+    let found = store.verify(outside.as_deref().unwrap_or_default()).await;
     store.close().await;
     let found = found.map_err(|error| Failure::of_database(&config.database, &error))?;
     let out = &mut io::stdout().lock();
@@ -127,6 +128,11 @@ fn as_json(found: &Verified) -> serde_json::Value {
         "seals": found.seals,
         "unsealed": found.unsealed,
         "outside": found.outside,
+        "entries": found.entries,
+        "entry_seals": found.entry_seals,
+        "unsealed_entries": found.unsealed_entries,
+        "removed_entries": found.removed_entries,
+        "put_back": found.put_back,
         "problems": found.problems,
         "more_problems": found.more_problems,
     })

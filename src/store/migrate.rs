@@ -23,7 +23,7 @@ use crate::error::Error;
 /// Number, name and text of a migration.
 type Text = (i64, &'static str, &'static str);
 
-const SQLITE: [Text; 14] = [
+const SQLITE: [Text; 15] = [
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/sqlite/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/sqlite/0003_customer_search.sql")),
@@ -38,13 +38,14 @@ const SQLITE: [Text; 14] = [
     (12, "rights", include_str!("../../migrations/sqlite/0012_rights.sql")),
     (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
     (15, "files", include_str!("../../migrations/sqlite/0015_files.sql")),
+    (17, "entry_seals", include_str!("../../migrations/sqlite/0017_entry_seals.sql")),
 ];
 const SQLITE_AUDIT: [Text; 3] = [
     (13, "audit", include_str!("../../migrations/sqlite/0013_audit.sql")),
     (14, "heartbeats", include_str!("../../migrations/sqlite/0014_heartbeats.sql")),
     (16, "audit_files", include_str!("../../migrations/sqlite/0016_audit_files.sql")),
 ];
-const POSTGRES: [Text; 14] = [
+const POSTGRES: [Text; 15] = [
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "identity", include_str!("../../migrations/postgres/0002_identity.sql")),
     (3, "customer_search", include_str!("../../migrations/postgres/0003_customer_search.sql")),
@@ -59,10 +60,11 @@ const POSTGRES: [Text; 14] = [
     (12, "rights", include_str!("../../migrations/postgres/0012_rights.sql")),
     (13, "audit", include_str!("../../migrations/postgres/0013_audit.sql")),
     (14, "heartbeats", include_str!("../../migrations/postgres/0014_heartbeats.sql")),
+    (17, "entry_seals", include_str!("../../migrations/postgres/0017_entry_seals.sql")),
 ];
 
 /// The newest migration that a program has to know to work on these tables.
-const OLDEST_PROGRAM: i64 = 13;
+const OLDEST_PROGRAM: i64 = 17;
 /// The setting of the database that says so: the largest number that any program has written.
 const OLDEST_PROGRAM_KEY: &str = "oldest_program";
 /// Raises a number in 8 bytes, which are compared as they are: none of them is negative.

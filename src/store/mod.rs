@@ -17,6 +17,7 @@ mod customers;
 mod database_id;
 mod db;
 mod dialect;
+mod entry_seals;
 mod erasure;
 mod export;
 mod files;
@@ -217,6 +218,8 @@ impl Store {
         store.fill_customer_search().await?;
         store.fill_entry_revisions().await?;
         store.fill_orders().await?;
+        store.fill_entry_seals().await?;
+        store.note_put_back().await?;
         Ok(store)
     }
 

@@ -1,10 +1,13 @@
 //! One transaction that records a batch: read and lock, decide, write.
 
 mod cases;
+mod entries;
 
 use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
+
+pub(super) use entries::add_entries;
 
 use super::{
     bulk::{Batch, Column, Table},
@@ -12,26 +15,19 @@ use super::{
     db::{Db, Tx},
     dialect,
     erasure::{self, Tombstones},
-    live::{self, EntryRevision},
     person,
     plan::Plan,
-    purchase, search,
+    purchase,
     signals::Signals,
     writes::{CustomerRow, Done, EntryRow, Item, Known, LedgerRow, Writes, held},
 };
 use crate::{
     clock::Clock,
     error::Error,
-    model::{Channel, Claim, EntryKind, Identifier, NewEntry, Target, WriteName},
+    model::{Claim, Identifier, Target, WriteName},
     story::attribution::{Named, named},
 };
 
-static ENTRIES: Table = Table {
-    name: "entries",
-    columns: &["customer_id", "occurred_at", "entry_id", "kind", "channel", "mark", "payload"],
-};
-static ENTRY_WORDS: Table =
-    Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
 static LEDGER: Table = Table {
     name: "ledger",
     columns: &[
@@ -396,46 +392,4 @@ pub(super) fn add_to_cases(batch: &mut Batch, rows: &[EntryRow]) {
         Column::Ids(rows.iter().map(|(row, _)| row.entry.id).collect()),
     ];
     batch.insert(&CASE_ENTRIES, columns);
-}
-
-/// Adds entries with the words they are found by.
-pub(super) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
-    let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
-    let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
-    live::add(batch, rows.iter().map(EntryRevision::of).collect());
-    let words = rows.iter().map(|row| search::indexed(row.customer_id, &row.entry.words));
-    let columns = vec![
-        Column::Ids(customers.clone()),
-        Column::Integers(times.clone()),
-        Column::Ids(ids.clone()),
-        Column::Texts(words.collect()),
-    ];
-    batch.insert(&ENTRY_WORDS, columns);
-    let columns = vec![
-        Column::Ids(customers),
-        Column::Integers(times),
-        Column::Ids(ids),
-        Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
-        Column::Texts(rows.iter().map(|row| channel_code(row.entry.channel).to_owned()).collect()),
-        Column::Texts(rows.iter().map(|row| mark(&row.entry).to_owned()).collect()),
-        Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
-    ];
-    batch.insert(&ENTRIES, columns);
-}
-
-/// What an entry is found by without a search through the timeline.
-fn mark(entry: &NewEntry) -> &'static str {
-    match entry.kind {
-        EntryKind::Interaction if entry.complaint => "complaint",
-        EntryKind::Feedback => "feedback",
-        EntryKind::PromiseChange => "promise",
-        EntryKind::Quote => "quote",
-        _ => "",
-    }
-}
-
-/// The channel as it is kept: what the server itself tells has none.
-fn channel_code(channel: Option<Channel>) -> &'static str {
-    channel.map_or("", Channel::code)
 }

@@ -5,9 +5,10 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{
     Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
-    customers, database_id, db::on_db, dialect, erasure, export, files, health, kept_apart, link,
-    live, matching, merge, migrate, observe, open, promise, purchase, quote, reask_rate,
-    restricted, restriction, retention, search, settings, suggestion, timeline, unmerge,
+    customers, database_id, db::on_db, dialect, entry_seals, erasure, export, files, health,
+    kept_apart, link, live, matching, merge, migrate, observe, open, promise, purchase, quote,
+    reask_rate, restricted, restriction, retention, search, settings, suggestion, timeline,
+    unmerge,
 };
 use crate::error::Error;
 
@@ -34,7 +35,7 @@ impl Store {
     #[doc(hidden)]
     pub fn statements(&self) -> Vec<Statement> {
         let of_files: &[_] = if self.db.kind() == dialect::Kind::Sqlite { &OF_FILES } else { &[] };
-        let of_audit = audit::TEXTS.iter().chain(of_files);
+        let of_audit = audit::TEXTS.iter().chain(&entry_seals::AUDIT_TEXTS).chain(of_files);
         let of_audit = of_audit.map(|(name, text)| (*name, (*text).to_owned(), true));
         let others = self.texts().into_iter().map(|(name, text)| (name, text, false));
         let statement = |(name, text, is_audit): (&str, String, bool)| Statement {
@@ -127,6 +128,7 @@ impl Store {
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
+        all.extend(entry_seals::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(export::statements());

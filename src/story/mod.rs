@@ -12,6 +12,7 @@ pub mod case_pass;
 pub mod customer_search;
 mod digit;
 mod email;
+pub mod entry_seal;
 pub mod fold;
 pub mod golden;
 pub mod identifier;

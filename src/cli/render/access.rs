@@ -1,4 +1,4 @@
-//! Who looked, in columns.
+//! The audit log, in columns, and what its verification found.
 
 use super::{Ink, Look, safe, short_day, text::pad, thousands};
 use crate::{
@@ -68,6 +68,19 @@ pub fn verified(found: &Verified, look: &Look) -> String {
     if found.unsealed > 0 {
         let unsealed = thousands(found.unsealed as f64);
         text += &format!("{unsealed} accesses came after the last seal, and are not sealed yet.\n");
+    }
+    text += &format!(
+        "{} entries, {} seals of them; {} entries were removed by retention or erasures.\n",
+        thousands(found.entries as f64),
+        thousands(found.entry_seals as f64),
+        thousands(found.removed_entries as f64),
+    );
+    if found.unsealed_entries > 0 {
+        let unsealed = thousands(found.unsealed_entries as f64);
+        text += &format!("{unsealed} entries came after the last seal, and are not sealed yet.\n");
+    }
+    for state in &found.put_back {
+        text += &format!("{state}\n");
     }
     if found.problems.is_empty() {
         text += &format!("{}\n", look.paint(Ink::Good, "All is as it was sealed."));

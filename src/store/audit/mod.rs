@@ -10,6 +10,7 @@ mod verify;
 
 pub(super) use log::Auditor;
 pub use outside::SealsFile;
+pub(super) use seal::add as add_seal;
 pub use verify::Verified;
 
 use uuid::Uuid;
@@ -55,6 +56,10 @@ pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, Op
         Db::Postgres(pool) => Ok(Db::Postgres(pool.clone())),
     }
 }
+
+/// The log that the seals of entries count as: `sealed` is the number of one, and `hash` its chain.
+/// Other logs are not negative.
+pub(super) const ENTRIES_LOG: i64 = -1;
 
 /// The rows of a log behind one and up to another.
 const ROWS: &str = "select log, number, at, access from audit_log \
@@ -125,6 +130,6 @@ fn sealed((number, log, sealed, hash, sealed_at, chain): SealRow) -> Seal {
 }
 
 /// A hash as it is kept. One of another length was put there by somebody else, and fits nothing.
-fn digest(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn digest(bytes: &[u8]) -> [u8; 32] {
     bytes.try_into().unwrap_or([0xff; 32])
 }

@@ -27,7 +27,8 @@ const PAGE: i64 = 1000;
 const TAIL_BYTES: u64 = 4096;
 
 impl Store {
-    /// Seals accesses each minute and where many are due, for as long as it is not dropped.
+    /// Seals entries and accesses each minute and where many accesses are due, for as long as it is
+    /// not dropped.
     pub async fn keep_accesses_sealed(self, file: Option<PathBuf>) {
         let mut outside = file.map(SealsFile::new);
         let mut every = tokio::time::interval(EVERY);
@@ -37,32 +38,37 @@ impl Store {
                 _ = every.tick() => {}
                 () = self.auditor.due.notified(), if goes_well => {}
             }
-            let sealed = self.seal_accesses().await;
-            goes_well = self.tell(sealed, outside.as_mut()).await;
+            let entries = self.seal_entries().await.map(Vec::from_iter);
+            let accesses = self.seal_accesses().await;
+            let are_sealed = self.tell("entries", entries, None).await;
+            goes_well = self.tell("the audit log", accesses, outside.as_mut()).await && are_sealed;
             self.metrics.jobs.note(Job::Sealing, goes_well, self.clock.now());
         }
     }
 
     /// Seals what is left, once no call can come any more.
     pub async fn seal_last_accesses(&self, file: Option<PathBuf>) {
+        let entries = self.seal_entries().await.map(Vec::from_iter);
+        self.tell("entries", entries, None).await;
         let sealed = self.close_log().await.map(Vec::from_iter);
-        self.tell(sealed, file.map(SealsFile::new).as_mut()).await;
+        self.tell("the audit log", sealed, file.map(SealsFile::new).as_mut()).await;
     }
 
     /// Writes seals down outside of the database: into the log always. Whether all went well.
     async fn tell(
         &self,
+        what: &str,
         sealed: Result<Vec<Seal>, Error>,
         outside: Option<&mut SealsFile>,
     ) -> bool {
         let is_sealed = sealed.is_ok();
         match sealed {
             // What is not sealed now is sealed next time.
-            Err(error) => tracing::warn!(cause = error.cause(), "who looked is not sealed"),
+            Err(error) => tracing::warn!(cause = error.cause(), "{what}: not sealed"),
             Ok(seals) => {
                 for seal in seals {
                     let (number, chain) = (seal.number, hex(&seal.chain));
-                    tracing::info!(number, %chain, "sealed who looked");
+                    tracing::info!(number, %chain, "sealed {what}");
                 }
             }
         }

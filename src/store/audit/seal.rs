@@ -60,7 +60,7 @@ pub(super) async fn open(db: &Db, log: i64, hash: [u8; 32], now: Micros) -> Resu
 }
 
 /// Adds a seal behind the last one. [`Error::LostRace`] where another server was quicker.
-async fn add(
+pub(in crate::store) async fn add(
     tx: &mut Tx,
     log: i64,
     count: i64,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Line, LineRow, PAGE, Seal, digest};
+use super::{ENTRIES_LOG, Line, LineRow, PAGE, Seal, digest};
 use crate::{
     error::Error,
     store::{Store, db::on_db},
@@ -36,6 +36,15 @@ pub struct Verified {
     pub unsealed: u64,
     /// How many seals are written down outside of the database too.
     pub outside: usize,
+    /// How many entries there are.
+    pub entries: u64,
+    pub entry_seals: usize,
+    /// How many entries no seal holds yet.
+    pub unsealed_entries: u64,
+    /// How many entries were removed, by retention or with their customer.
+    pub removed_entries: u64,
+    /// Where an older state of the database was put back.
+    pub put_back: Vec<String>,
     /// The first things that are wrong.
     pub problems: Vec<String>,
     /// How many more there are.
@@ -43,7 +52,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    fn wrong(&mut self, problem: String) {
+    pub(in crate::store) fn wrong(&mut self, problem: String) {
         if self.problems.len() < MAX_TOLD {
             self.problems.push(problem);
         } else {
@@ -145,6 +154,10 @@ impl Store {
                     found.wrong(format!("seal {number}: is another one outside of the database"));
                 }
                 (last, chain) = (number, seal.chain);
+                if seal.log == ENTRIES_LOG {
+                    // What it says is compared with the entries.
+                    continue;
+                }
                 let rows = logs.entry(seal.log).or_default().entry(seal.sealed);
                 let (hash, times) = rows.or_insert_with(|| (seal.hash, Vec::new()));
                 times.push(seal.sealed_at);
@@ -175,7 +188,7 @@ impl Store {
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
     ) -> Result<(), Error> {
-        for (log, sealed, hash, sealed_at, _) in heads {
+        for (log, sealed, hash, sealed_at, _) in heads.iter().filter(|it| it.0 != ENTRIES_LOG) {
             let seal = logs.get(log).and_then(|seals| seals.get(sealed));
             if seal.is_none_or(|(of, times)| *of != digest(hash) || !times.contains(sealed_at)) {
                 found.wrong(format!("log {log:016x}: audit_heads is not what a seal says"));

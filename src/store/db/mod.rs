@@ -155,6 +155,22 @@ impl Db {
         }
     }
 
+    /// Begins a transaction that only reads, and sees one state of the database to its end.
+    pub async fn snapshot(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Sqlite { read, .. } => {
+                let mut connection = read.acquire().await?;
+                connection.begin("begin").await?;
+                Ok(Tx::Sqlite(connection))
+            }
+            Self::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.begin("begin isolation level repeatable read read only").await?;
+                Ok(Tx::Postgres(connection))
+            }
+        }
+    }
+
     /// The rows of some ids, by one statement.
     pub async fn by_ids<T: Row>(&self, sql: Twin, ids: &[Uuid]) -> Result<Vec<T>, Error> {
         Ok(match self {

@@ -15,7 +15,7 @@ use crate::{
         customer_search,
         db::{Tx, on},
         dialect::{Kind, Twin},
-        matching,
+        entry_seals, matching,
         person::id_list,
         reask_rate,
         search::customer_word,
@@ -215,6 +215,9 @@ pub(super) async fn remove_by_ids(
         Tx::Sqlite(_) => Kind::Sqlite,
         Tx::Postgres(_) => Kind::Postgres,
     };
+    for record in ids {
+        entry_seals::note_removal(tx, *record).await?;
+    }
     for (table, text) in removals(kind) {
         let text = AssertSqlSafe(text);
         let rows = match &mut *tx {

@@ -15,13 +15,16 @@ use crate::{
         case_pass,
         db::{Tx, on, on_tx},
         dialect::Twin,
+        entry_seals::{self, item, stored},
         payload, purchase, reask_rate,
         search::customer_word,
     },
+    story::entry_seal::{Fate, Item},
 };
 
-const ENTRY: &str =
-    "delete from entries where customer_id = $1 and occurred_at = $2 and entry_id = $3";
+const ENTRY: &str = "delete from entries \
+    where customer_id = $1 and occurred_at = $2 and entry_id = $3 \
+    returning customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt";
 const REVISION: &str = "delete from entry_revisions where customer_id = $1 and revision = $2";
 const OF_ORDER: &str = "delete from order_entries \
     where customer_id = $1 and occurred_at = $2 and entry_id = $3 returning order_key";
@@ -66,9 +69,11 @@ pub(super) async fn remove(
     let mut orders = BTreeSet::new();
     let mut facts = Vec::new();
     let mut wholes = BTreeSet::new();
+    let mut removed = Vec::new();
     let ids: HashSet<Uuid> = due.iter().map(|it| it.entry_id).collect();
     for entry in due {
-        orders.extend(remove_entry(tx, record, &entry).await?.into_iter().map(|key| (record, key)));
+        let of_orders = remove_entry(tx, record, &entry, &mut removed).await?;
+        orders.extend(of_orders.into_iter().map(|key| (record, key)));
         if entry.kind == EntryKind::Purchase {
             // One without a number is kept under its own.
             orders.insert((record, purchase::own_key(entry.entry_id)));
@@ -85,20 +90,28 @@ pub(super) async fn remove(
     for whole in wholes {
         remove_whole(tx, record, whole).await?;
     }
+    entry_seals::note(batch, &removed);
     purchase::forget(tx, batch, &orders, &ids).await?;
     // What was counted stays counted, of nobody.
     reask_rate::add_nobodys(batch, clock, facts);
     Ok(())
 }
 
-/// Gives the orders that it was of.
-async fn remove_entry(tx: &mut Tx, record: Uuid, entry: &Due) -> Result<Vec<String>, Error> {
+/// Gives the orders that it was of. `removed` is told that it went.
+async fn remove_entry(
+    tx: &mut Tx,
+    record: Uuid,
+    entry: &Due,
+    removed: &mut Vec<Item>,
+) -> Result<Vec<String>, Error> {
     let (at, id) = (entry.occurred_at, entry.entry_id);
-    for text in [ENTRY, OF_CASE] {
-        on_tx!(&mut *tx, |c| {
-            sqlx::query(text).bind(record).bind(at).bind(id).execute(c).await?;
-        });
-    }
+    let row: Option<entry_seals::Row> = on_tx!(&mut *tx, |c| {
+        sqlx::query_as(ENTRY).bind(record).bind(at).bind(id).fetch_optional(c).await?
+    });
+    removed.extend(row.iter().map(|row| item(Fate::Removed, stored(row))));
+    on_tx!(&mut *tx, |c| {
+        sqlx::query(OF_CASE).bind(record).bind(at).bind(id).execute(c).await?;
+    });
     let revision = payload::revision(&entry.payload)?;
     on_tx!(&mut *tx, |c| {
         sqlx::query(REVISION).bind(record).bind(revision).execute(c).await?;

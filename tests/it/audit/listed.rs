@@ -17,7 +17,7 @@ use throughline::{
 };
 use uuid::Uuid;
 
-use super::tampered::Owner;
+use super::owner::Owner;
 use crate::{
     calls::account,
     identity::merge,

@@ -1,7 +1,8 @@
 //! Whoever may write every table cannot change unseen who looked: random changes, as somebody makes
 //! them who has the whole database.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use std::{collections::HashMap, path::Path};
+
 use throughline::{
     clock::Clock,
     model::{Access, Seal},
@@ -10,6 +11,7 @@ use throughline::{
 };
 use uuid::Uuid;
 
+use super::owner::Owner;
 use crate::{
     random::Random,
     support::{Database, NOW, TempFolder, on_both},
@@ -17,85 +19,9 @@ use crate::{
 
 /// How many changes are tried on each database.
 const TRIES: usize = 500;
-const TABLES: [&str; 4] = ["audit_log", "audit_looks", "audit_heads", "audit_seals"];
-
-/// The database as its owner has it.
-pub enum Owner {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
-type LogRow = (i64, i64, i64, String);
-
-impl Owner {
-    pub async fn of(database: &Database) -> Self {
-        let url = database.audit_url();
-        match url.starts_with("sqlite:") {
-            true => Self::Sqlite(SqliteConnection::connect(&url).await.unwrap()),
-            false => Self::Postgres(PgConnection::connect(&url).await.unwrap()),
-        }
-    }
-
-    /// Runs statements; how many rows the last one changed.
-    async fn run(&mut self, text: impl Into<String>) {
-        let text = AssertSqlSafe(text.into());
-        match self {
-            Self::Sqlite(db) => drop(db.execute(sqlx::raw_sql(text)).await.unwrap()),
-            Self::Postgres(db) => drop(db.execute(sqlx::raw_sql(text)).await.unwrap()),
-        }
-    }
-
-    pub async fn count(&mut self, table: &str) -> usize {
-        let text = AssertSqlSafe(format!("select count(*) from {table}"));
-        let count: i64 = match self {
-            Self::Sqlite(db) => sqlx::query_scalar(text).fetch_one(db).await.unwrap(),
-            Self::Postgres(db) => sqlx::query_scalar(text).fetch_one(db).await.unwrap(),
-        };
-        usize::try_from(count).unwrap()
-    }
-
-    async fn rows(&mut self) -> Vec<LogRow> {
-        let text = "select log, number, at, access from audit_log order by log, number";
-        match self {
-            Self::Sqlite(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
-            Self::Postgres(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
-        }
-    }
-
-    async fn set_seal(&mut self, seal: &Seal) {
-        let text = "update audit_seals set hash = $2, chain = $3 where number = $1";
-        let (hash, chain) = (seal.hash.to_vec(), seal.chain.to_vec());
-        match self {
-            Self::Sqlite(db) => {
-                let query = sqlx::query(text).bind(seal.number).bind(hash).bind(chain);
-                query.execute(db).await.unwrap();
-            }
-            Self::Postgres(db) => {
-                let query = sqlx::query(text).bind(seal.number).bind(hash).bind(chain);
-                query.execute(db).await.unwrap();
-            }
-        }
-    }
-
-    /// Keeps the tables as they are now.
-    async fn save(&mut self) {
-        for table in TABLES {
-            self.run(format!("create table kept_{table} as select * from {table}")).await;
-        }
-    }
-
-    async fn restore(&mut self) {
-        for table in TABLES {
-            self.run(format!(
-                "delete from {table}; insert into {table} select * from kept_{table}"
-            ))
-            .await;
-        }
-    }
-}
 
 /// Two logs with some seals each, written down in a file too.
-async fn fill(database: &Database, seals: &std::path::Path) -> Vec<Seal> {
+async fn fill(database: &Database, seals: &Path) -> Vec<Seal> {
     let mut random = Random::new(7);
     let mut file = SealsFile::new(seals.to_owned());
     for process in 0..2 {
@@ -113,7 +39,17 @@ async fn fill(database: &Database, seals: &std::path::Path) -> Vec<Seal> {
         }
         store.close().await;
     }
-    let text = std::fs::read_to_string(seals).unwrap();
+    read(seals)
+}
+
+/// The seals of a database, once a file outside of it has them.
+pub async fn seals_in(store: &Store, file: &Path) -> Vec<Seal> {
+    SealsFile::new(file.to_owned()).add_missing(store).await.unwrap();
+    read(file)
+}
+
+fn read(file: &Path) -> Vec<Seal> {
+    let text = std::fs::read_to_string(file).unwrap();
     text.lines().map(|line| audit::read_line(line).unwrap()).collect()
 }
 
@@ -247,7 +183,7 @@ async fn make_anew(owner: &mut Owner, random: &mut Random) -> String {
     );
     owner.run(text.clone()).await;
     let rows = owner.rows().await;
-    let mut hashes = std::collections::HashMap::new();
+    let mut hashes = HashMap::new();
     let (mut log, mut hash) = (None, [0; 32]);
     for (of, number, at, access) in &rows {
         if log != Some(*of) {
@@ -256,26 +192,10 @@ async fn make_anew(owner: &mut Owner, random: &mut Random) -> String {
         hash = audit::next(&hash, *of, *number, *at, access);
         hashes.insert((*of, *number), hash);
     }
-    let seals: Vec<(i64, i64, i64, i64)> = {
-        let text = "select number, log, sealed, sealed_at from audit_seals order by number";
-        match owner {
-            Owner::Sqlite(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
-            Owner::Postgres(db) => sqlx::query_as(text).fetch_all(db).await.unwrap(),
-        }
-    };
-    let mut chain = audit::FIRST_CHAIN;
-    for (number, log, sealed, sealed_at) in seals {
-        let hash = hashes.get(&(log, sealed)).copied().unwrap_or_else(|| audit::start(log));
-        let mut seal = Seal { number, log, sealed, hash, sealed_at, chain };
-        seal.chain = audit::chain(&chain, &seal);
-        chain = seal.chain;
-        owner.set_seal(&seal).await;
-    }
     owner
-        .run(
-            "update audit_heads set hash = (select s.hash from audit_seals s \
-             where s.log = audit_heads.log order by s.number desc limit 1)",
-        )
+        .rechain(|log, sealed| {
+            hashes.get(&(log, sealed)).copied().unwrap_or_else(|| audit::start(log))
+        })
         .await;
     format!("{text}, and all hashes")
 }

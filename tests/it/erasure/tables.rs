@@ -42,7 +42,8 @@ const ERASED: [&str; 27] = [
 /// The same, where the planted customer need not have any.
 const ERASED_TOO: [&str; 1] = ["suggestions"];
 /// Tables without a customer's id, and what the erasure does to them.
-const WITHOUT_ID: [(&str, &str); 8] = [
+const WITHOUT_ID: [(&str, &str); 10] = [
+    ("entry_seals", "hold hashes of entries, salted with what goes with these"),
     ("heartbeats", "holds a time, and no customer"),
     ("identifier_parts", "those of keys that nobody else has go"),
     ("match_state", "counts the records less, and goes on to another generation"),
@@ -51,6 +52,7 @@ const WITHOUT_ID: [(&str, &str); 8] = [
     ("name_words", "those that nobody else has go"),
     ("settings", "holds what all servers share, and no customer"),
     ("unmerges", "those of its merges go"),
+    ("unsealed_entries", "holds such hashes for a minute"),
 ];
 /// Tables of SQLite alone, which hold its files together.
 const OF_FILES: [&str; 2] = ["audit_settings", "write_count"];

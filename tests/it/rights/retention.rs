@@ -105,11 +105,10 @@ async fn what_is_too_old_by_its_rule_goes_and_nothing_else() {
             left.iter().map(|it| it.occurred_at.unwrap().seconds * 1_000_000 - NOW).collect();
         assert_eq!(left.len(), 3);
         assert_eq!(times.first(), Some(&(-900 * DAY * 1_000_000)));
-        assert_eq!(
-            tables_with(database, &goes.entry_id).await,
-            BTreeSet::from(["ledger".to_owned()]),
-            "its name stays, and nothing else",
-        );
+        let mut tables = tables_with(database, &goes.entry_id).await;
+        // That it was there and was removed is sealed, or waits for that.
+        tables.retain(|table| !["entry_seals", "unsealed_entries"].contains(&table.as_str()));
+        assert_eq!(tables, BTreeSet::from(["ledger".to_owned()]), "its name stays");
         // A page that began before goes on without it.
         let next = pb::ListTimelineRequest { page_token, ..page };
         let next = server.timeline.clone().list_timeline(next).await.unwrap().into_inner();
