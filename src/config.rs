@@ -52,6 +52,8 @@ pub struct Config {
     /// setting, which would stay: it is said with a command, for once.
     pub create: bool,
     pub database_connections: u32,
+    /// How long files of SQLite that were not closed may be checked. Zero: they are not.
+    pub check_at_start: Duration,
     pub listen: SocketAddr,
     /// Where metrics and health are answered over HTTP.
     pub metrics: Option<SocketAddr>,
@@ -128,6 +130,7 @@ impl Default for Config {
             database: "sqlite:throughline.db".to_owned(),
             create: false,
             database_connections: 8,
+            check_at_start: Duration::from_secs(30),
             listen: SocketAddr::from(([127, 0, 0, 1], 7417)),
             metrics: None,
             allow_unprotected: false,

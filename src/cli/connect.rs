@@ -37,7 +37,7 @@ use crate::{
         timeline_service_client::TimelineServiceClient,
     },
     server::{self, Accesses, Settings, health::Readiness, tls},
-    store::{Files, Store},
+    store::{Files, Opening, Store},
 };
 
 /// How much the in-memory pipe holds, in bytes.
@@ -337,11 +337,13 @@ fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
 /// A command that reads would make an empty database of a file that is not there, and then find
 /// nothing in it.
 pub fn refuse_missing_file(url: &str) -> Result<(), Failure> {
-    let Some(Files { database, .. }) = Files::of(url) else { return Ok(()) };
-    if database.exists() {
+    let Some(files) = Files::of(url) else { return Ok(()) };
+    // Where something is left of one, to open it says what is missing.
+    let is_left = files.ensure_restored().is_err() || !files.traces(&Opening::default()).is_empty();
+    if files.database.exists() || is_left {
         return Ok(());
     }
-    let file = database.display();
+    let file = files.database.display();
     Err(Failure::Failed(format!(
         "there is no database {file} here. Name one with --database sqlite:FILE or \
          --database postgres://..., or a running server with --server http://HOST:7417"

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and what they share.
 
 mod audit;
+mod backup;
 mod briefing;
 mod caller;
 mod completions;
@@ -23,6 +24,7 @@ mod migrate;
 mod opening;
 pub mod render;
 pub mod renew;
+mod restore;
 mod retention;
 mod search;
 pub mod serve;
@@ -103,6 +105,10 @@ enum Command {
     Caller(caller::CallerArgs),
     /// Show who looked at a customer, and whether that was changed
     Audit(audit::AuditArgs),
+    /// Make a backup of the database, while it may be served
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database, which nobody may serve
+    Restore(restore::RestoreArgs),
     /// Bring the tables of the database up to date
     Migrate,
     /// Load a file of customers and entries
@@ -151,6 +157,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Retention(args) => retention::run(&args, &config).await?,
         Command::Caller(args) => caller::run(args, &config)?,
         Command::Audit(args) => return audit::run(args, &config).await,
+        Command::Backup(args) => backup::run(&args, &config).await?,
+        Command::Restore(args) => restore::run(&args, &config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Doctor(args) => return doctor::run(&args, &config).await,
         Command::Status(args) => return status::run(&args, &config).await,
@@ -166,7 +174,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
                     return Ok(ExitCode::from(2));
                 }
             };
-            return Ok(import::run(args, store, connect::rules(&config)).await?);
+            let done = import::run(args, store.clone(), connect::rules(&config)).await;
+            store.close().await;
+            return Ok(done?);
         }
     }
     Ok(ExitCode::SUCCESS)

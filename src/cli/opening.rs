@@ -25,12 +25,12 @@ pub fn opening(config: &Config) -> Opening {
             .flatten()
             .cloned()
             .collect(),
-        ..Opening::default()
+        check_limit: config.check_at_start,
     }
 }
 
 /// Why the database was not opened, and what to do.
-fn failure(config: &Config, error: &OpenError) -> Failure {
+pub fn failure(config: &Config, error: &OpenError) -> Failure {
     let url = redacted_url(&config.database);
     Failure::Failed(format!("the database {url} cannot be opened: {error}. {}", advice(error)))
 }
@@ -46,16 +46,21 @@ pub fn advice(error: &OpenError) -> Cow<'static, str> {
         OpenError::File { .. } => "Is the disk full, or failing?",
         OpenError::Lost { .. } => {
             "Is the volume mounted, and is this the right folder? Put the file back, or a backup \
-             as docs/operating.md says. --create begins a new, empty database all the same"
+             by `throughline restore`. --create begins a new, empty database all the same"
         }
         OpenError::Gone { .. } => {
-            "Stop that process, put the file or a backup back as docs/operating.md says, and start \
+            "Stop that process, put the file back, or a backup by `throughline restore`, and start \
              again"
         }
         OpenError::Busy { .. } => "Wait until it is done, and start again",
         OpenError::OtherLog { .. } => {
-            "Take the log away where the file is a backup that was put back, together with the \
-             -shm beside it, and keep them until all is well: see \"Restore\" in docs/operating.md"
+            "Put a backup back by `throughline restore`, which takes the log away. Where the file \
+             is one already, move the log away, and the -shm beside it, and keep them until all \
+             is well: see \"Restore\" in docs/operating.md"
+        }
+        OpenError::RestoreCutShort { .. } => {
+            "Run `throughline restore` again. Or put all files back that it moved into a folder \
+             beside them, and delete the -lock file: see \"Restore\" in docs/operating.md"
         }
         OpenError::OtherAudit { .. } => {
             "Put the file back that belongs to the database, or move this one away: a new audit \
@@ -63,7 +68,7 @@ pub fn advice(error: &OpenError) -> Cow<'static, str> {
         }
         OpenError::NotADatabase { .. } => "Name another file with --database",
         OpenError::Corrupt { .. } => {
-            "Keep the file, and put a backup back as docs/operating.md says; is the disk failing?"
+            "Put a backup back by `throughline restore`, which keeps the file; is the disk failing?"
         }
         OpenError::NewerTables { .. } => "Start the newer version",
         OpenError::ChangedMigration { .. } => {

@@ -1,5 +1,7 @@
 //! The list of all settings: name, meaning, and how a text becomes a value.
 
+use std::time::Duration;
+
 use tracing::Level;
 
 use super::{
@@ -34,6 +36,17 @@ pub const SETTINGS: &[Setting] = &[
         about: "connections to the database, at most 1,000",
         get: |config| config.database_connections.to_string(),
         set: |config, text| whole(text, 1, 1000).map(|n| config.database_connections = n),
+    },
+    Setting {
+        key: "check_at_start_seconds",
+        scope: Scope::Every,
+        about: "seconds that the pages of SQLite may be checked before they are used, where a \
+                process did not close them; 0: they are not checked",
+        get: |config| config.check_at_start.as_secs().to_string(),
+        set: |config, text| {
+            whole(text, 0, 86_400)
+                .map(|seconds| config.check_at_start = Duration::from_secs(seconds.into()))
+        },
     },
     Setting {
         key: "listen",

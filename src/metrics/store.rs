@@ -36,6 +36,7 @@ pub struct StoreMetrics {
     pub overdue_promises: Gauge,
     pub unfinished_erasures: Gauge,
     pub unsealed: Gauge,
+    pub last_backup: Gauge,
     queue_length: Family<Labels<1>, Gauge>,
     batch_size: Family<Labels<1>, Histogram, fn() -> Histogram>,
     disk_free: Family<Labels<1>, Gauge<u64, AtomicU64>>,
@@ -52,6 +53,7 @@ impl StoreMetrics {
             overdue_promises: Gauge::default(),
             unfinished_erasures: Gauge::default(),
             unsealed: Gauge::default(),
+            last_backup: Gauge::default(),
             queue_length: Family::default(),
             batch_size: Family::new_with_constructor(batch_size),
             disk_free: Family::default(),
@@ -76,6 +78,11 @@ impl StoreMetrics {
             "throughline_audit_unsealed_entries",
             "Entries of this process's audit log that have no seal yet",
             &metrics.unsealed,
+        );
+        gauge(
+            "throughline_last_backup_timestamp_seconds",
+            "When the last backup was made, in seconds since 1970; 0 where none is known",
+            &metrics.last_backup,
         );
         registry.register(
             "throughline_queue_length",

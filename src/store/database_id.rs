@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Error;
 
-const KEY: &str = "database_id";
+pub(super) const KEY: &str = "database_id";
 pub(super) const GET_OF_AUDIT: &str = "select value from audit_settings where name = $1";
 pub(super) const ADD_OF_AUDIT: &str =
     "insert into audit_settings (name, value) values ($1, $2) on conflict (name) do nothing";

@@ -4,6 +4,7 @@
 mod approval;
 mod attempt;
 mod audit;
+pub mod backup;
 mod briefing;
 mod bulk;
 mod case;
@@ -79,7 +80,7 @@ pub use files::Files;
 pub use health::NotReady;
 pub use live::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
 pub use matching::{Step, Suggested, TopSuggestion};
-pub use opening::{CheckAtStart, OpenError, Opening};
+pub use opening::{OpenError, Opening};
 pub use payload::Frames;
 pub use preview::Preview;
 pub use purchase::order_news;

@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     Store,
+    backup::last_backup,
     db::{Db, on_db},
 };
 use crate::{error::Error, metrics::Queue};
@@ -62,6 +63,8 @@ impl Store {
             on_db!(&self.db, |c| sqlx::query_scalar(UNFINISHED).fetch_one(c).await?);
         metrics.unfinished_erasures.set(unfinished);
         metrics.unsealed.set(self.auditor.unsealed().await);
+        let backup = last_backup(&self.db).await?;
+        metrics.last_backup.set(backup.map_or(0, |backup| backup.at / 1_000_000));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::{
     audit, database_id,
     db::{Db, Observers, Pool, on, on_db},
     dialect::Twin,
-    files::{self, Files, Held, Missing, StoreLock},
+    files::{self, Files, Held, Missing, StoreLock, UnderWay},
     migrate,
     opening::{OpenError, Opening},
 };
@@ -75,14 +75,14 @@ impl Connecting<'_> {
                 // Whoever has them open has looked at them.
                 Held::Shared(lock) => return files.ensure_there().map(|()| lock),
             };
-            let was_creating = lock.was_creating().map_err(no_lock)?;
-            match files.look(self.opening, was_creating).await? {
+            let under_way = lock.under_way().map_err(no_lock)?;
+            match files.look(self.opening, under_way).await? {
                 Missing::Nothing => {}
                 Missing::Audit => self.create(files, false).await?,
                 Missing::Database => {
-                    lock.set_creating(true).map_err(no_lock)?;
+                    lock.set_under_way(Some(UnderWay::Creating)).map_err(no_lock)?;
                     self.create(files, true).await?;
-                    lock.set_creating(false).map_err(no_lock)?;
+                    lock.set_under_way(None).map_err(no_lock)?;
                 }
             }
             if let Some(lock) = lock.share().map_err(no_lock)? {

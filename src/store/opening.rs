@@ -18,19 +18,8 @@ pub struct Opening {
     pub create: bool,
     /// Files outside of the database that have content once it was used.
     pub kept_outside: Vec<PathBuf>,
-    pub check: CheckAtStart,
-    /// How long a check may take.
+    /// How long a check may take of files that a process did not close. Zero: there is none.
     pub check_limit: Duration,
-}
-
-/// When a file of SQLite is checked before it is opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CheckAtStart {
-    /// After a process that did not close it.
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 impl Opening {
@@ -42,12 +31,7 @@ impl Opening {
 
 impl Default for Opening {
     fn default() -> Self {
-        Self {
-            create: false,
-            kept_outside: Vec::new(),
-            check: CheckAtStart::Auto,
-            check_limit: Duration::from_secs(30),
-        }
+        Self { create: false, kept_outside: Vec::new(), check_limit: Duration::from_secs(30) }
     }
 }
 
@@ -71,6 +55,9 @@ pub enum OpenError {
     OtherLog { file: PathBuf, log: PathBuf },
     #[error("{} is the audit log of another database", .audit.display())]
     OtherAudit { audit: PathBuf },
+    /// The files may be of two databases.
+    #[error("a restore of {} was begun and not done", .file.display())]
+    RestoreCutShort { file: PathBuf, lock: PathBuf },
     #[error("{} is no SQLite database", .file.display())]
     NotADatabase { file: PathBuf },
     #[error("{} is damaged: {fault}", .file.display())]

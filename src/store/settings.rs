@@ -9,6 +9,8 @@ use crate::error::Error;
 pub(super) const GET: &str = "select value from settings where name = $1";
 pub(super) const ADD: &str =
     "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing";
+pub(super) const SET: &str = "insert into settings (name, value) values ($1, $2) \
+    on conflict (name) do update set value = excluded.value";
 
 const PAGE_KEY: &str = "page_token_key";
 

@@ -119,6 +119,7 @@ impl Store {
             ("customers.restricted", restricted::LIST.to_owned()),
             ("settings.get", settings::GET.to_owned()),
             ("settings.add", settings::ADD.to_owned()),
+            ("settings.set", settings::SET.to_owned()),
             ("settings.raise", migrate::RAISE.to_owned()),
             ("heartbeats.set", health::BEAT.to_owned()),
             ("heartbeats.get", health::READ.to_owned()),

@@ -180,6 +180,7 @@ fn a_password_is_not_shown() {
     Config {
         database: postgres://ann:***@db/shop,
         database_connections: 8,
+        check_at_start_seconds: 30,
         listen: 127.0.0.1:7417,
         metrics: none,
         allow_unprotected: false,

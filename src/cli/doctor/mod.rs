@@ -1,12 +1,13 @@
 //! `throughline doctor`: a look at everything that a server stands on. Nothing is changed, a server
 //! may run meanwhile, and nothing secret is shown.
 
+mod backups;
 mod callers;
 mod certificates;
 mod database;
 mod exposure;
 pub mod finding;
-mod ledger;
+pub mod ledger;
 mod limits;
 mod migrations;
 mod places;
@@ -108,6 +109,7 @@ async fn examine(config: &Config, clock: Clock, page_check: Duration) -> Vec<Fin
     }
     findings.extend(ledger::check_erasures(config, contents).await);
     findings.extend(ledger::check_seals(config, outside_seal, contents));
+    findings.extend(backups::check(config, contents, now).await);
     findings.extend(places::check_writable(config));
     findings.extend(places::check_private(config));
     findings.extend(places::check_disks(config));

@@ -13,6 +13,8 @@ use crate::error::Error;
 /// See the module.
 pub struct Servers {
     options: Vec<PgConnectOptions>,
+    /// Of each.
+    urls: Vec<String>,
     /// The one that was the primary last.
     primary: AtomicUsize,
 }
@@ -23,9 +25,10 @@ impl Servers {
         url: &str,
         with: impl Fn(PgConnectOptions) -> PgConnectOptions,
     ) -> Result<Self, Error> {
+        let urls = urls(url);
         let options: Result<Vec<_>, sqlx::Error> =
-            urls(url).iter().map(|url| Ok(with(PgConnectOptions::from_str(url)?))).collect();
-        Ok(Self { options: options?, primary: AtomicUsize::new(0) })
+            urls.iter().map(|url| Ok(with(PgConnectOptions::from_str(url)?))).collect();
+        Ok(Self { options: options?, urls, primary: AtomicUsize::new(0) })
     }
 
     /// Their numbers, in the order in which they are to be tried.
@@ -36,6 +39,11 @@ impl Servers {
 
     pub fn options(&self, server: usize) -> &PgConnectOptions {
         &self.options[server]
+    }
+
+    /// The URL of one alone.
+    pub fn url(&self, server: usize) -> &str {
+        &self.urls[server]
     }
 
     pub fn set_primary(&self, server: usize) {

@@ -2,7 +2,7 @@
 //! Whoever creates it, looks at what a crash has left or puts a backup in its place holds it alone.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
     time::Duration,
@@ -13,8 +13,28 @@ use tokio::time::{Instant, sleep};
 /// How long to wait for whoever holds the lock alone, and how often to look.
 const WAIT: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(20);
-/// What stands in the file while the database is created.
-const CREATING: &[u8] = b"creating\n";
+
+/// What is done with the files by whoever holds the lock alone. It stands in the lock, so that it
+/// is known where that was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnderWay {
+    Creating,
+    /// The files of a backup take the place of those that were there.
+    Restoring,
+}
+
+impl UnderWay {
+    fn of(text: &[u8]) -> Option<Self> {
+        [Self::Creating, Self::Restoring].into_iter().find(|it| it.text() == text)
+    }
+
+    fn text(self) -> &'static [u8] {
+        match self {
+            Self::Creating => b"creating\n",
+            Self::Restoring => b"restoring\n",
+        }
+    }
+}
 
 /// The lock, held until it is dropped or its process ends, however it does.
 #[derive(Debug)]
@@ -69,21 +89,28 @@ impl StoreLock {
         Ok(is_locked(self.0.try_lock_shared())?.then_some(self))
     }
 
-    /// Whether a process that created the database has ended before it was done.
-    pub fn was_creating(&mut self) -> io::Result<bool> {
+    /// What was begun with the files and not done.
+    pub fn under_way(&mut self) -> io::Result<Option<UnderWay>> {
         let mut text = Vec::new();
         self.0.rewind()?;
         self.0.read_to_end(&mut text)?;
-        Ok(text == CREATING)
+        Ok(UnderWay::of(&text))
     }
 
-    /// Notes that the database is being created, or that it was.
-    pub fn set_creating(&mut self, is_creating: bool) -> io::Result<()> {
-        self.0.set_len(0)?;
-        if is_creating {
-            self.0.rewind()?;
-            self.0.write_all(CREATING)?;
+    /// The same of a lock that is not taken, which may be that of whoever is at it.
+    pub fn under_way_at(path: &Path) -> io::Result<Option<UnderWay>> {
+        match fs::read(path) {
+            Ok(text) => Ok(UnderWay::of(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Notes what is begun, or that it is done.
+    pub fn set_under_way(&mut self, under_way: Option<UnderWay>) -> io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.rewind()?;
+        self.0.write_all(under_way.map_or(&[], UnderWay::text))?;
         self.0.sync_all()
     }
 }

@@ -15,11 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use lock::{Held, StoreLock};
+pub use lock::{Held, StoreLock, UnderWay};
 pub use mark::{COUNT, name_page};
 pub use open_file::OpenFile;
+pub use quick_check::{INTEGRITY_CHECK, QUICK_CHECK, first_fault};
 
-use super::opening::{CheckAtStart, OpenError, Opening};
+use super::opening::{OpenError, Opening};
 use wal::Belongs;
 
 /// How often a log is compared with its file that does not seem to belong to it: a version that
@@ -145,8 +146,17 @@ impl Files {
         }
     }
 
-    /// Looks at the files, which nobody has open, and says what there is to be made.
-    pub async fn look(&self, opening: &Opening, was_creating: bool) -> Result<Missing, OpenError> {
+    /// Looks at the files, which nobody has open, and says what there is to be made. `under_way` is
+    /// what was begun with them and not done.
+    pub async fn look(
+        &self,
+        opening: &Opening,
+        under_way: Option<UnderWay>,
+    ) -> Result<Missing, OpenError> {
+        if under_way == Some(UnderWay::Restoring) {
+            return Err(self.restore_cut_short());
+        }
+        let was_creating = under_way == Some(UnderWay::Creating);
         let is_there = has_content(&self.database);
         if !is_there && !was_creating && !opening.create {
             let traces = self.traces(opening);
@@ -157,17 +167,52 @@ impl Files {
         if !is_there || was_creating {
             return Ok(Missing::Database);
         }
-        let files = [self.database.as_path(), self.audit.as_path()];
-        let was_left_open = self.has_logs()?;
-        let is_checked = match opening.check {
-            CheckAtStart::Auto => was_left_open,
-            CheckAtStart::Always => true,
-            CheckAtStart::Never => false,
-        };
-        if is_checked {
+        if self.has_logs()? && !opening.check_limit.is_zero() {
+            let files = [self.database.as_path(), self.audit.as_path()];
             quick_check::check(&files, opening.check_limit).await?;
         }
         Ok(if has_content(&self.audit) { Missing::Nothing } else { Missing::Audit })
+    }
+
+    /// The lock to read a database that is there, as it is: no table is brought up to date. What
+    /// does not belong together is refused.
+    pub async fn lock_to_read(&self) -> Result<StoreLock, OpenError> {
+        loop {
+            let mut lock = match self.lock().await? {
+                Held::Alone(lock) => lock,
+                Held::Shared(lock) => return self.ensure_there().map(|()| lock),
+            };
+            let under_way = lock.under_way().map_err(|error| self.no_lock(&error))?;
+            if under_way == Some(UnderWay::Restoring) {
+                return Err(self.restore_cut_short());
+            }
+            self.has_logs()?;
+            if let Some(lock) = lock.share().map_err(|error| self.no_lock(&error))? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The lock for whoever changes the files themselves. Nothing where somebody has them open.
+    pub fn lock_alone(&self) -> Result<Option<StoreLock>, OpenError> {
+        StoreLock::take_alone(&self.lock).map_err(|error| self.no_lock(&error))
+    }
+
+    /// Refuses where a restore was not done, or is under way.
+    pub fn ensure_restored(&self) -> Result<(), OpenError> {
+        match StoreLock::under_way_at(&self.lock).map_err(|error| self.no_lock(&error))? {
+            Some(UnderWay::Restoring) => Err(self.restore_cut_short()),
+            _ => Ok(()),
+        }
+    }
+
+    fn restore_cut_short(&self) -> OpenError {
+        OpenError::RestoreCutShort { file: self.database.clone(), lock: self.lock.clone() }
+    }
+
+    /// The database and the audit log where their links lead.
+    pub fn resolved(&self) -> [PathBuf; 2] {
+        [resolved(&self.database), resolved(&self.audit)]
     }
 }
 

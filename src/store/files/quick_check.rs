@@ -2,27 +2,20 @@
 
 use std::{
     path::Path,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::{
-    select,
-    time::{Instant, sleep_until},
-};
 
 use super::has_content;
 use crate::store::opening::OpenError;
 
 /// One line: `ok`, or the first thing that is wrong.
-const QUICK_CHECK: &str = "pragma quick_check(1)";
+pub const QUICK_CHECK: &str = "pragma quick_check(1)";
+/// The same of the indexes against their tables too, which takes longer.
+pub const INTEGRITY_CHECK: &str = "pragma integrity_check(1)";
 /// After how many steps SQLite asks whether to go on.
-const STEPS: i32 = 10_000;
+const STEPS: i32 = 1000;
 /// What SQLite says of a statement that was stopped.
 const INTERRUPTED: &str = "9";
 
@@ -35,7 +28,7 @@ pub async fn check(files: &[&Path], limit: Duration) -> Result<(), OpenError> {
         // Without a write: what is found wrong is left as it was.
         let options = SqliteConnectOptions::new().filename(file).read_only(true);
         let mut connection = options.connect().await.map_err(unfit)?;
-        let found = first_fault(&mut connection, until).await;
+        let found = first_fault(&mut connection, QUICK_CHECK, until).await;
         let _ = connection.close().await;
         match found.map_err(unfit)? {
             None => tracing::warn!(
@@ -52,28 +45,55 @@ pub async fn check(files: &[&Path], limit: Duration) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What the check says; nothing where its time is up before.
-async fn first_fault(
+/// What a check says; nothing where its time is up before.
+pub async fn first_fault(
     connection: &mut SqliteConnection,
+    check: &'static str,
     until: Instant,
 ) -> Result<Option<String>, sqlx::Error> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&is_over);
-    let goes_on = move || !is_over.load(Ordering::Relaxed);
+    let goes_on = move || Instant::now() < until;
+    if !goes_on() {
+        return Ok(None);
+    }
     connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
-    let mut checking = pin!(sqlx::query_scalar(QUICK_CHECK).fetch_one(connection));
-    let found = select! {
-        found = &mut checking => found,
-        () = sleep_until(until) => {
-            stop.store(true, Ordering::Relaxed);
-            checking.await
-        }
-    };
+    let found = sqlx::query_scalar(check).fetch_one(&mut *connection).await;
+    connection.lock_handle().await?.remove_progress_handler();
     match found {
         Ok(found) => Ok(Some(found)),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(INTERRUPTED) => {
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use sqlx::{Connection as _, Executor as _, SqliteConnection};
+
+    use super::{INTEGRITY_CHECK, first_fault};
+
+    const MANY_ROWS: &str = "create table t (n unique); insert into t \
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < 300000) \
+        select i from n";
+
+    #[tokio::test]
+    async fn a_check_ends_when_its_time_is_up() -> Result<(), sqlx::Error> {
+        let mut memory = SqliteConnection::connect("sqlite::memory:").await?;
+        memory.execute(MANY_ROWS).await?;
+        let begun = Instant::now();
+        let whole =
+            first_fault(&mut memory, INTEGRITY_CHECK, begun + Duration::from_secs(600)).await?;
+        assert_eq!(whole.as_deref(), Some("ok"));
+        // In the midst of it.
+        let until = Instant::now() + begun.elapsed() / 20;
+        assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, until).await?, None);
+        assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, begun).await?, None);
+        // The connection is as it was.
+        let far = Instant::now() + Duration::from_secs(600);
+        assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, far).await?.as_deref(), Some("ok"));
+        Ok(())
     }
 }

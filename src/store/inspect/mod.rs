@@ -15,6 +15,7 @@ pub use postgres::{Connections, Place, Postgres, Replication};
 pub use sqlite::{Integrity, Sqlite, SqliteFile};
 
 use super::{
+    backup::{LastBackup, last_backup},
     clock_check::NEWEST_SEAL,
     db::{Db, on_db},
     dialect::Twin,
@@ -32,7 +33,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Connections of an inspection.
 const CONNECTIONS: u32 = 1;
 
-const HAS_TABLE: Twin = Twin {
+pub(super) const HAS_TABLE: Twin = Twin {
     sqlite: "select exists (select 1 from sqlite_master where type = 'table' and name = $1)",
     postgres: "select to_regclass($1) is not null",
 };
@@ -84,6 +85,8 @@ pub struct Contents {
     pub last_seal: Option<i64>,
     /// The newest time of the last seals.
     pub newest_seal_at: Option<Micros>,
+    /// The last backup that it knows of.
+    pub last_backup: Option<LastBackup>,
     /// Whether it has the seal that was looked for.
     pub has_outside_seal: Option<bool>,
 }
@@ -117,10 +120,14 @@ impl Contents {
         let mut contents = Self {
             migrations: Migrations::read(db, audit).await?,
             erasures: erasures(db).await?,
+            last_backup: None,
             last_seal: None,
             newest_seal_at: None,
             has_outside_seal: None,
         };
+        if has_table(db, "settings").await? {
+            contents.last_backup = last_backup(db).await?;
+        }
         let Some(audit) = audit else { return Ok(contents) };
         let has_seals = has_table(audit, "audit_seals").await?;
         if has_seals {

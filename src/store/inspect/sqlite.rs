@@ -20,7 +20,7 @@ use crate::{
         database_id,
         db::{Db, Observers, Pool, on},
         dialect::Kind,
-        files::{Files, OpenFile, has_content, log_of},
+        files::{Files, OpenFile, QUICK_CHECK, first_fault, has_content, log_of},
         opening::OpenError,
     },
 };
@@ -31,12 +31,7 @@ const WRITE_AHEAD: [u8; 2] = [2, 2];
 /// How many pages are free, and the bytes of each.
 const FREE_PAGES: &str = "select f.freelist_count, s.page_size \
     from pragma_freelist_count f, pragma_page_size s";
-/// One line: `ok`, or the first thing that is wrong.
-const QUICK_CHECK: &str = "pragma quick_check(1)";
-/// After how many steps of SQLite it is asked whether to go on.
-const STEPS: i32 = 1000;
-/// The codes of SQLite of a statement that was stopped, and of what it cannot read.
-const INTERRUPTED: &str = "9";
+/// The codes of SQLite of what it cannot read.
 const CORRUPT: &str = "11";
 const NOT_A_DATABASE: &str = "26";
 
@@ -71,6 +66,7 @@ pub enum Integrity {
 
 pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, OpenError> {
     let Some(files) = Files::of(url) else { return Ok(Inspection::Absent(":memory:".into())) };
+    files.ensure_restored()?;
     if !has_content(&files.database) {
         return match files.traces(&how.opening) {
             traces if traces.is_empty() || how.opening.create => {
@@ -182,18 +178,13 @@ async fn quick_check(
     limit: Duration,
 ) -> Result<Integrity, Error> {
     let until = Instant::now() + limit;
-    let goes_on = move || Instant::now() < until;
-    connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
-    let found: Result<String, _> =
-        sqlx::query_scalar(QUICK_CHECK).fetch_one(&mut *connection).await;
-    connection.lock_handle().await?.remove_progress_handler();
-    let error = match found {
-        Ok(found) if found == "ok" => return Ok(Integrity::Whole),
-        Ok(fault) => return Ok(Integrity::Fault(fault)),
+    let error = match first_fault(connection, QUICK_CHECK, until).await {
+        Ok(None) => return Ok(Integrity::Unfinished),
+        Ok(Some(found)) if found == "ok" => return Ok(Integrity::Whole),
+        Ok(Some(fault)) => return Ok(Integrity::Fault(fault)),
         Err(error) => error,
     };
     match error.as_database_error().and_then(|error| error.code()).as_deref() {
-        Some(INTERRUPTED) => Ok(Integrity::Unfinished),
         Some(CORRUPT) => Ok(Integrity::Fault("its pages do not fit together".to_owned())),
         Some(NOT_A_DATABASE) => Ok(Integrity::Fault("it is no file of SQLite".to_owned())),
         _ => Err(error.into()),

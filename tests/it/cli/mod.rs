@@ -1,4 +1,5 @@
 mod arguments;
+mod backup;
 mod callers;
 mod check;
 mod doctor;

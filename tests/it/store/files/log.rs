@@ -1,11 +1,11 @@
 //! A log that a crash has left, and a file that was put in the place of its own.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
-use throughline::store::{OpenError, Store};
+use throughline::store::{OpenError, Opening, Store};
 
-use super::{access, as_sqlite_has_it, crashed, open, path, record_some, refusal, url};
+use super::{access, as_sqlite_has_it, crashed, open, path, record_some, refusal, try_open, url};
 use crate::support::TempFolder;
 
 /// Brings the log into the file, and begins it anew with the next write.
@@ -144,5 +144,23 @@ async fn a_torn_log_belongs_to_its_file() {
         fs::write(path(&torn, "t.db-wal"), &log[..length]).unwrap();
         let store = Store::open(&url(&torn), 1, throughline::clock::Clock::System).await;
         store.unwrap().close().await;
+    }
+}
+
+/// The bounds of the check of what a crash has left.
+#[tokio::test]
+async fn a_check_is_as_long_as_it_may_be() {
+    let (image, _) = crashed_after(Copy::Into).await;
+    let mut bytes = fs::read(path(&image, "t.db")).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 64].fill(0xff);
+    for (limit, is_found) in [(30_000_000_000, true), (1, false), (0, false)] {
+        let image = crashed(&image);
+        fs::write(path(&image, "t.db"), &bytes).unwrap();
+        let check_limit = Duration::from_nanos(limit);
+        let opening = Opening { check_limit, ..Opening::default() };
+        let opened = try_open(&image, &opening).await;
+        let is_damage = matches!(&opened, Err(OpenError::Corrupt { .. }));
+        assert_eq!(is_damage, is_found, "{limit}: {:?}", opened.err());
     }
 }

@@ -1,0 +1,133 @@
+//! A backup of SQLite: its two files as SQLite writes them anew, each out of one snapshot. Readers
+//! and writers go on meanwhile; only the write-ahead log cannot be emptied.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{
+    BackupError, Facts, Made, Means, Progress,
+    folder::{Folder, ensure_room},
+    watched,
+};
+use crate::store::{
+    files::{Files, INTEGRITY_CHECK, first_fault, folder, has_content, log_of},
+    opening::OpenError,
+};
+
+/// The files of a backup.
+pub const DATABASE: &str = "throughline.db";
+pub const AUDIT: &str = "throughline.db-audit";
+
+const COPY: &str = "vacuum into $1";
+/// After how many steps SQLite asks whether to go on.
+const STEPS: i32 = 1000;
+/// How long a lock is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Copies the files of a database that is there.
+pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, BackupError> {
+    if !has_content(&files.database) {
+        files.ensure_restored()?;
+        let what = format!("there is no database {}", files.database.display());
+        return Err(BackupError::refused(what, "Name one with --database sqlite:FILE"));
+    }
+    let _lock = files.lock_to_read().await?;
+    let has_audit = has_content(&files.audit);
+    let bytes = [&files.database, &files.audit].map(|file| bytes_of(file));
+    ensure_room(folder(&to.file(DATABASE)), bytes.iter().sum())?;
+    // The audit log second: whatever the database has was seen by it.
+    copy_file(&files.database, to, DATABASE, means).await?;
+    if has_audit {
+        copy_file(&files.audit, to, AUDIT, means).await?;
+    }
+    let mut kept = vec![to.keep(DATABASE).await?];
+    if has_audit {
+        kept.push(to.keep(AUDIT).await?);
+    }
+    (means.progress)(Progress { step: "checking the copy", bytes: 0, of: None });
+    let facts = check(&to.file(DATABASE), &to.file(AUDIT), means.until).await?;
+    Ok(Made { facts, files: kept })
+}
+
+/// Of a file and its log: its copy is not larger.
+fn bytes_of(file: &Path) -> u64 {
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    bytes(file) + bytes(&log_of(file))
+}
+
+async fn copy_file(
+    file: &Path,
+    to: &Folder,
+    name: &'static str,
+    means: Means<'_>,
+) -> Result<(), BackupError> {
+    let unfit = |error: sqlx::Error| BackupError::Open(OpenError::of_sqlite(file, &error));
+    let copy = to.file(name);
+    let Some(copy_name) = copy.to_str() else {
+        let what = format!("the name {} is no UTF-8", copy.display());
+        return Err(BackupError::refused(what, "Name another folder"));
+    };
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY);
+    let mut connection = options.connect().await.map_err(unfit)?;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (until, stop) = (means.until, Arc::clone(&is_over));
+    let goes_on = move || !stop.load(Ordering::Relaxed) && Instant::now() < until;
+    connection.lock_handle().await.map_err(unfit)?.set_progress_handler(STEPS, goes_on);
+    let of = bytes_of(file);
+    let step = if name == DATABASE { "copying the database" } else { "copying the audit log" };
+    let look = || {
+        let bytes = fs::metadata(&copy).map_or(0, |file| file.len());
+        (means.progress)(Progress { step, bytes, of: Some(of.max(bytes)) });
+        // The log of the database grows as long as it is read.
+        let room = ensure_room(folder(&copy), 0).and_then(|()| ensure_room(folder(file), 0));
+        room.inspect_err(|_| is_over.store(true, Ordering::Relaxed))
+    };
+    let copying = sqlx::query(COPY).bind(copy_name).execute(&mut connection);
+    let copied = watched(copying, means.until, look).await;
+    let closed = connection.close().await;
+    match copied? {
+        Ok(_) => closed.map_err(unfit),
+        Err(_) if Instant::now() >= until => Err(BackupError::late()),
+        Err(error) => Err(unfit(error)),
+    }
+}
+
+/// Opens files that nobody has open, without writing beside them.
+pub async fn open_at_rest(file: &Path) -> Result<SqliteConnection, OpenError> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
+    options.connect().await.map_err(|error| OpenError::of_sqlite(file, &error))
+}
+
+/// Checks files that nobody has open, and tells what they hold.
+pub async fn check(database: &Path, audit: &Path, until: Instant) -> Result<Facts, BackupError> {
+    let mut connections = Vec::new();
+    for file in [database, audit] {
+        if !has_content(file) {
+            continue;
+        }
+        let mut connection = open_at_rest(file).await?;
+        let unfit = |error: sqlx::Error| OpenError::of_sqlite(file, &error);
+        match first_fault(&mut connection, INTEGRITY_CHECK, until).await.map_err(unfit)? {
+            None => return Err(BackupError::late()),
+            Some(found) if found == "ok" => connections.push(connection),
+            Some(fault) => {
+                return Err(OpenError::Corrupt { file: file.to_owned(), fault }.into());
+            }
+        }
+    }
+    let mut connections = connections.iter_mut();
+    let Some(of_database) = connections.next() else {
+        let file = database.to_owned();
+        return Err(OpenError::NotADatabase { file }.into());
+    };
+    Facts::of_sqlite(of_database, connections.next()).await
+}

@@ -1,0 +1,141 @@
+//! The folder of a backup: new, for its owner alone, and gone again where the backup fails.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::statvfs;
+
+use super::{
+    BackupError,
+    manifest::{Content, Manifest, NAME},
+};
+use crate::store::files::folder;
+
+/// The names of files in a backup begin so, but for the manifest.
+pub const STEM: &str = "throughline.";
+/// So much stays free on each disk: a full one stops the database.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// A folder that is being filled. Dropped before it is finished, it is emptied.
+pub struct Folder {
+    path: PathBuf,
+    /// Whether it was not there before.
+    is_new: bool,
+    is_finished: bool,
+}
+
+impl Folder {
+    /// Makes a folder, or takes one that is empty.
+    pub fn create(path: &Path) -> Result<Self, BackupError> {
+        let made = DirBuilder::new().mode(0o700).create(path);
+        let is_new = match made {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                ensure_empty(path)?;
+                false
+            }
+            Err(error) => return Err(BackupError::of_file(path, &error)),
+        };
+        let path = path.canonicalize().map_err(|error| BackupError::of_file(path, &error))?;
+        Ok(Self { path, is_new, is_finished: false })
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// What a file holds that is whole, once it is on the disk and for its owner alone.
+    pub async fn keep(&self, name: &'static str) -> Result<Content, BackupError> {
+        let path = self.file(name);
+        let kept = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || {
+                let file = File::open(&path)?;
+                file.set_permissions(Permissions::from_mode(0o600))?;
+                file.sync_all()?;
+                Content::of(&path, name)
+            }
+        });
+        let kept = kept.await.unwrap_or_else(|_| Err(io::Error::other("a file task failed")));
+        kept.map_err(|error| BackupError::of_file(&path, &error))
+    }
+
+    /// Writes the manifest, by which the folder becomes a backup, and gives its path.
+    pub fn finish(mut self, manifest: &Manifest) -> Result<PathBuf, BackupError> {
+        let (path, whole) = (self.file(NAME), self.file("backup.json.new"));
+        let write = || -> io::Result<()> {
+            // Its files are there by their names.
+            sync_folder(&self.path)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole)?;
+            file.write_all(manifest.text()?.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&whole, &path)?;
+            sync_folder(&self.path)?;
+            sync_folder(folder(&self.path))
+        };
+        write().map_err(|error| BackupError::of_file(&path, &error))?;
+        self.is_finished = true;
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        // What cannot be removed is left: without a manifest it is no backup.
+        for file in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(STEM) || name.starts_with(NAME) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+        if self.is_new {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+fn ensure_empty(path: &Path) -> Result<(), BackupError> {
+    let mut files = fs::read_dir(path).map_err(|error| BackupError::of_file(path, &error))?;
+    if files.next().is_none() {
+        return Ok(());
+    }
+    let shown = path.display();
+    if path.join(NAME).exists() {
+        let advice = "Name a new folder: each backup has one of its own";
+        return Err(BackupError::refused(format!("{shown} holds a backup"), advice));
+    }
+    let advice = "Name a new folder. Where it is what a backup left that was cut short, remove it";
+    Err(BackupError::refused(format!("{shown} is not empty"), advice))
+}
+
+/// Has the names of a folder on the disk.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Refuses where the disk of a folder has no room for so many bytes more.
+pub fn ensure_room(folder: &Path, bytes: u64) -> Result<(), BackupError> {
+    let found = statvfs(folder).map_err(|error| BackupError::of_file(folder, &error.into()))?;
+    let (free, needed) = (found.f_bavail * found.f_frsize, bytes + RESERVE_BYTES);
+    if free >= needed {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let what = format!(
+        "{} MiB may be needed at {}, with {} MiB to spare, and {} MiB are free",
+        mib(bytes),
+        folder.display(),
+        mib(RESERVE_BYTES),
+        free >> 20
+    );
+    Err(BackupError::refused(what, "Make room, or name a folder on another disk"))
+}

@@ -1,0 +1,152 @@
+//! What a backup says of itself, in the file `backup.json` of its folder.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{BackupError, Facts};
+use crate::{model::Micros, story::audit::hex};
+
+pub const NAME: &str = "backup.json";
+/// The form of the manifest.
+pub const FORMAT: u32 = 1;
+/// A manifest is shorter.
+const MAX_BYTES: u64 = 1 << 20;
+/// How much of a file is read at once, in bytes.
+const PIECE: usize = 1 << 20;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    /// The version of the program that made the backup.
+    pub version: String,
+    /// `sqlite` or `postgres`.
+    pub database: String,
+    /// All that was acknowledged by then is in it.
+    #[serde(with = "time")]
+    pub created_at: Micros,
+    pub facts: Facts,
+    /// Nothing where no ledger was kept.
+    pub ledger: Option<LedgerPosition>,
+    pub files: Vec<Content>,
+}
+
+/// How far the erasure ledger had come, at least: it is no part of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerPosition {
+    pub path: String,
+    pub erasures: usize,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    pub name: String,
+    pub bytes: u64,
+    /// In hexadecimal.
+    pub sha256: String,
+}
+
+impl Manifest {
+    pub fn text(&self) -> io::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// The manifest of a folder. A folder without one is no backup.
+    pub fn read(folder: &Path) -> Result<Self, BackupError> {
+        let (shown, path) = (folder.display(), folder.join(NAME));
+        let text = match File::open(&path).and_then(|file| {
+            let mut text = String::new();
+            file.take(MAX_BYTES).read_to_string(&mut text).map(|_| text)
+        }) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let what = format!("{shown} is no whole backup: it has no {NAME}");
+                let advice = "Name the folder of a backup. One without that file was cut short";
+                return Err(BackupError::refused(what, advice));
+            }
+            Err(error) => return Err(BackupError::of_file(&path, &error)),
+        };
+        let advice = "Take another backup";
+        #[derive(Deserialize)]
+        struct Form {
+            format: u32,
+        }
+        let unreadable = |_| BackupError::refused(format!("{shown}: {NAME} is damaged"), advice);
+        let Form { format } = serde_json::from_str(&text).map_err(unreadable)?;
+        if format != FORMAT {
+            let what = format!("{shown} is a backup of form {format}");
+            return Err(BackupError::refused(what, "Use the version that made it, or a newer one"));
+        }
+        serde_json::from_str(&text).map_err(unreadable)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+impl Content {
+    /// What a file holds.
+    pub fn of(path: &Path, name: &str) -> io::Result<Self> {
+        Self::copied(path, name, &mut io::sink())
+    }
+
+    /// The same, copied as it is read.
+    pub fn copied(path: &Path, name: &str, to: &mut impl Write) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = file.read(&mut piece)?;
+            if read == 0 {
+                let hash: [u8; 32] = hash.finalize().into();
+                return Ok(Self { name: name.to_owned(), bytes, sha256: hex(&hash) });
+            }
+            hash.update(&piece[..read]);
+            to.write_all(&piece[..read])?;
+            bytes += read as u64;
+        }
+    }
+
+    /// Refuses a file that is not the one that was written.
+    pub fn ensure_is(&self, found: &Self, folder: &Path) -> Result<(), BackupError> {
+        if self == found {
+            return Ok(());
+        }
+        let what = format!("{}: {} is not what was written", folder.display(), self.name);
+        Err(BackupError::refused(what, "It was changed, or its disk fails: take another backup"))
+    }
+
+    /// Refuses where the file of a folder is not there, or not as long. It says nothing of what the
+    /// file holds.
+    pub fn ensure_there(&self, folder: &Path) -> Result<(), BackupError> {
+        let bytes = fs::metadata(folder.join(&self.name)).map_or(0, |file| file.len());
+        self.ensure_is(&Self { bytes, ..self.clone() }, folder)
+    }
+}
+
+/// A time as RFC 3339 has it.
+mod time {
+    use jiff::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+
+    use crate::model::Micros;
+
+    pub fn serialize<S: Serializer>(time: &Micros, to: S) -> Result<S::Ok, S::Error> {
+        let time = Timestamp::from_microsecond(*time).map_err(ser::Error::custom)?;
+        to.collect_str(&time)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Micros, D::Error> {
+        let text = String::deserialize(from)?;
+        let time: Timestamp = text.parse().map_err(de::Error::custom)?;
+        Ok(time.as_microsecond())
+    }
+}

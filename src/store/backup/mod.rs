@@ -1,0 +1,177 @@
+//! Backups: a folder with one whole state of a database, and a manifest that is written last, so
+//! that a backup that was cut short is never taken for one.
+
+mod copy;
+mod dump;
+mod facts;
+mod folder;
+mod last;
+mod manifest;
+mod programs;
+mod restore;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use tokio::time::{interval, sleep_until, timeout};
+
+pub use facts::Facts;
+pub use last::LastBackup;
+pub(super) use last::last_backup;
+pub use manifest::{Content, LedgerPosition, Manifest};
+pub use restore::{Restored, Restoring, restore};
+
+use super::{
+    db::{Db, Observers},
+    erasure::ErasureFile,
+    files::Files,
+    opening::OpenError,
+};
+use crate::{clock::Clock, error::Error};
+use folder::Folder;
+
+/// How often it is looked how far the work has come, and whether there is room for the rest.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a statement that was stopped may take to end.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// What a backup and a restore are given.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    pub clock: Clock,
+    /// The erasure ledger; nothing where none is kept.
+    pub ledger: Option<&'a Path>,
+    /// Where the client programs of PostgreSQL are; nothing for those on the PATH.
+    pub programs: Option<&'a Path>,
+    /// All of it is given up then.
+    pub until: Instant,
+    /// Is told how far it has come.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// How far the work has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub step: &'static str,
+    pub bytes: u64,
+    /// How many there are to be, about; nothing where that is not known.
+    pub of: Option<u64>,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug)]
+pub struct BackedUp {
+    pub folder: PathBuf,
+    pub manifest: Manifest,
+    /// Why the database does not know of it.
+    pub not_noted: Option<String>,
+}
+
+/// Why there is no backup, or why it was not put back.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BackupError {
+    /// What is wrong, and what to do.
+    #[error("{what}. {advice}")]
+    Refused { what: String, advice: String },
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    #[error("{}", .0.cause())]
+    Store(#[from] Error),
+}
+
+impl BackupError {
+    fn refused(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), advice: advice.into() }
+    }
+
+    /// What the system says of a file or a folder.
+    fn of_file(path: &Path, error: &std::io::Error) -> Self {
+        let what = OpenError::of_file(path, error).to_string();
+        Self::refused(what, "Is the folder there, may this user write to it, and is there room?")
+    }
+
+    fn late() -> Self {
+        Self::refused(
+            "it took longer than it may",
+            "Give it more time with --time-limit, or find out what is slow",
+        )
+    }
+}
+
+/// Makes a backup of the database of a URL in a new folder, while others may use the database.
+pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp, BackupError> {
+    let folder = Folder::create(to)?;
+    let created_at = means.clock.now();
+    // Before the state of the database: whoever is erased in it stands in the ledger.
+    let ledger = match means.ledger {
+        None => None,
+        Some(path) => Some(LedgerPosition {
+            path: path.display().to_string(),
+            erasures: ErasureFile::new(path.to_owned()).ids().await?.len(),
+        }),
+    };
+    let (made, database) = match Files::of(url) {
+        Some(files) => (copy::copy(&files, &folder, means).await?, "sqlite"),
+        None if url.starts_with("sqlite:") => {
+            let what = "a database in memory has no files";
+            return Err(BackupError::refused(what, "Name one with --database"));
+        }
+        None => (dump::dump(url, &folder, means).await?, "postgres"),
+    };
+    let manifest = Manifest {
+        format: manifest::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: database.to_owned(),
+        created_at,
+        facts: made.facts,
+        ledger,
+        files: made.files,
+    };
+    let path = folder.finish(&manifest)?;
+    let last = LastBackup { at: created_at, folder: path.display().to_string() };
+    let not_noted = note(url, &last).await.err().map(|error| error.to_string());
+    Ok(BackedUp { folder: path, manifest, not_noted })
+}
+
+/// What was made.
+struct Made {
+    facts: Facts,
+    files: Vec<Content>,
+}
+
+/// Has the database remember its backup.
+async fn note(url: &str, last: &LastBackup) -> Result<(), OpenError> {
+    let _lock = match Files::of(url) {
+        Some(files) => Some(files.lock_to_read().await?),
+        None => None,
+    };
+    let db = Db::open(url, 1, &Observers::default()).await?;
+    let noted = last::set(&db, last).await;
+    db.close().await;
+    Ok(noted?)
+}
+
+/// Runs something, and looks how far it has come until it is done or its time is up.
+async fn watched<T>(
+    work: impl Future<Output = T>,
+    until: Instant,
+    mut look: impl FnMut() -> Result<(), BackupError>,
+) -> Result<T, BackupError> {
+    let mut work = std::pin::pin!(work);
+    let mut every = interval(LOOK_EVERY);
+    let stop = loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = sleep_until(until.into()) => break BackupError::late(),
+            _ = every.tick() => if let Err(error) = look() {
+                break error;
+            },
+        }
+    };
+    // A thread that is at it is waited for where it sees that it has to stop.
+    let _ = timeout(STOPPING, work).await;
+    Err(stop)
+}

@@ -1,0 +1,208 @@
+//! The files of an SQLite backup take the place of those that were there, which are moved away.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, Metadata, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+    },
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    super::{
+        copy::{AUDIT, DATABASE, check},
+        folder::{ensure_room, sync_folder},
+        manifest::Content,
+    },
+    BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
+};
+use crate::store::files::{Files, StoreLock, UnderWay, beside, folder, has_content};
+
+/// A file, and what SQLite keeps beside it.
+const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
+pub async fn restore(
+    files: &Files,
+    manifest: Manifest,
+    how: &Restoring<'_>,
+    means: Means<'_>,
+) -> Result<Restored, BackupError> {
+    let Some(lock) = files.lock_alone()? else {
+        let what = format!("a process has {} open", files.database.display());
+        return Err(BackupError::refused(what, "Stop the server, and whatever else uses it"));
+    };
+    let staging = Staging::create(files)?;
+    // It is written twice where much is erased again.
+    ensure_room(&staging.0, manifest.bytes() * 2)?;
+    for content in &manifest.files {
+        staging.take(content, how.from, means).await?;
+    }
+    let (database, audit) = (staging.0.join(DATABASE), staging.0.join(AUDIT));
+    ensure_same(&manifest, &check(&database, &audit, means.until).await?)?;
+    let Some(path) = database.to_str() else {
+        let what = format!("the name {} is no UTF-8", database.display());
+        return Err(BackupError::refused(what, "Name another file"));
+    };
+    let prepared = prepare(&format!("sqlite:{path}"), &manifest, how, means).await?;
+    (means.progress)(Progress { step: "checking what was restored", bytes: 0, of: None });
+    let facts = check(&database, &audit, means.until).await?;
+    let swap = Swap { files, staging: &staging, time: means.clock.now() };
+    let moved_to = swap.run(lock).map_err(|error| {
+        let what = format!("the files cannot be put in their place: {error}");
+        BackupError::refused(what, "Make room or give the right to, and restore again")
+    })?;
+    Ok(Restored {
+        manifest,
+        facts,
+        erased_again: prepared.erased_again,
+        moved_to,
+        has_outside_seal: prepared.has_outside_seal,
+    })
+}
+
+/// A folder beside the database, in which the backup becomes what is served.
+struct Staging(PathBuf);
+
+impl Staging {
+    fn create(files: &Files) -> Result<Self, BackupError> {
+        let [database, _] = files.resolved();
+        let path = beside(&database, ".restoring");
+        let of_folder = |error: io::Error| BackupError::of_file(&path, &error);
+        if path.exists() {
+            // Of a restore that was cut short: nobody else has the lock.
+            fs::remove_dir_all(&path).map_err(of_folder)?;
+        }
+        DirBuilder::new().mode(0o700).create(&path).map_err(of_folder)?;
+        Ok(Self(path))
+    }
+
+    /// Copies a file of the backup, which is to be what was written.
+    async fn take(
+        &self,
+        content: &Content,
+        from: &Path,
+        means: Means<'_>,
+    ) -> Result<(), BackupError> {
+        let known = [DATABASE, AUDIT].into_iter().find(|name| *name == content.name);
+        let Some(name) = known else {
+            let what = format!("{} has the file {}", from.display(), content.name);
+            return Err(BackupError::refused(what, "Use the version that made it"));
+        };
+        let step = "copying the backup";
+        (means.progress)(Progress { step, bytes: 0, of: Some(content.bytes) });
+        let (source, copy) = (from.join(name), self.0.join(name));
+        let copying = tokio::task::spawn_blocking(move || {
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
+            let found = Content::copied(&source, name, &mut file)?;
+            file.sync_all()?;
+            io::Result::Ok(found)
+        });
+        let copied = copying.await.unwrap_or_else(|_| Err(io::Error::other("a task failed")));
+        let found = copied.map_err(|error| BackupError::of_file(&from.join(name), &error))?;
+        content.ensure_is(&found, from)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Where it stays, the next restore removes it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The exchange of the files. Cut short it leaves a note in the lock, by which nobody opens what is
+/// there; run again, it is done.
+struct Swap<'a> {
+    files: &'a Files,
+    staging: &'a Staging,
+    time: i64,
+}
+
+impl Swap<'_> {
+    /// Gives the folders that have what was there.
+    fn run(&self, mut lock: StoreLock) -> io::Result<BTreeSet<PathBuf>> {
+        let targets = self.files.resolved();
+        let before = targets.each_ref().map(|target| fs::metadata(target).ok());
+        lock.set_under_way(Some(UnderWay::Restoring))?;
+        let mut moved_to = BTreeSet::new();
+        // Whatever is missing from now on, the database is among it: without it none is begun.
+        for target in &targets {
+            moved_to.extend(self.move_away(target)?);
+        }
+        let whole = [DATABASE, AUDIT].map(|name| self.staging.0.join(name));
+        for (index, (target, whole)) in targets.iter().zip(&whole).enumerate().rev() {
+            if has_content(whole) {
+                put(whole, target, before[index].as_ref())?;
+            }
+        }
+        lock.set_under_way(None)?;
+        Ok(moved_to)
+    }
+
+    fn move_away(&self, target: &Path) -> io::Result<Option<PathBuf>> {
+        let parts: Vec<PathBuf> = PARTS.iter().map(|end| beside(target, end)).collect();
+        let parts: Vec<&PathBuf> = parts.iter().filter(|part| part.exists()).collect();
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let away = self.away(folder(target))?;
+        for part in parts {
+            let name = part.file_name().ok_or_else(|| io::Error::other("a file without a name"))?;
+            fs::rename(part, away.join(name))?;
+        }
+        sync_folder(&away)?;
+        sync_folder(folder(target))?;
+        Ok(Some(away))
+    }
+
+    /// The folder for what is moved away, beside it.
+    fn away(&self, folder: &Path) -> io::Result<PathBuf> {
+        let [database, _] = self.files.resolved();
+        let name = database.file_name().unwrap_or_default();
+        let time = Timestamp::from_microsecond(self.time).unwrap_or_default();
+        let end = format!(".before-restore-{}", time.strftime("%Y%m%dT%H%M%S%6fZ"));
+        let away = beside(&folder.join(name), &end);
+        match DirBuilder::new().mode(0o700).create(&away) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(away),
+        }
+    }
+}
+
+/// Puts a file under a name that is free, to belong to whom the one before belonged to.
+fn put(file: &Path, target: &Path, before: Option<&Metadata>) -> io::Result<()> {
+    let place = folder(target);
+    // A link may lead to another disk.
+    if fs::metadata(file)?.dev() != fs::metadata(place)?.dev() {
+        let copy = beside(target, ".restoring-copy");
+        fs::copy(file, &copy)?;
+        fs::File::open(&copy)?.sync_all()?;
+        own(&copy, place, before)?;
+        fs::rename(&copy, target)?;
+    } else {
+        own(file, place, before)?;
+        fs::rename(file, target)?;
+    }
+    sync_folder(place)
+}
+
+/// Root restores for the user of the server.
+fn own(file: &Path, place: &Path, before: Option<&Metadata>) -> io::Result<()> {
+    let own = fs::metadata(file)?;
+    let (user, group, mode) = match before {
+        Some(before) => (before.uid(), before.gid(), before.mode() & 0o777),
+        None => {
+            let place = fs::metadata(place)?;
+            (place.uid(), place.gid(), 0o600)
+        }
+    };
+    if own.uid() == 0 && (own.uid(), own.gid()) != (user, group) {
+        chown(file, Some(user), Some(group))?;
+    }
+    fs::set_permissions(file, Permissions::from_mode(mode))
+}

@@ -1,0 +1,141 @@
+//! A backup that is put in the place of a database.
+//!
+//! It is served only when all is done: what is under way is in a folder beside the files of SQLite,
+//! or in one transaction of PostgreSQL. Who was erased since the backup is erased again.
+
+mod files;
+mod postgres;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use super::{BackupError, Facts, LastBackup, Manifest, Means, Progress, last};
+use crate::{
+    model::Seal,
+    store::{ErasureFile, Files, Opening, Store},
+};
+
+/// What a restore is given beside the means.
+#[derive(Clone, Debug)]
+pub struct Restoring<'a> {
+    pub url: &'a str,
+    pub from: &'a Path,
+    pub connections: u32,
+    /// The last seal outside of the database.
+    pub outside_seal: Option<Seal>,
+}
+
+/// What was put back.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    pub manifest: Manifest,
+    /// What the database holds now.
+    pub facts: Facts,
+    /// Erasures that were done again.
+    pub erased_again: usize,
+    /// Where the files are that were there before.
+    pub moved_to: BTreeSet<PathBuf>,
+    /// Whether the audit log has the last seal outside of it; nothing where there is none.
+    pub has_outside_seal: Option<bool>,
+}
+
+/// Puts a backup in the place of the database of a URL, which nobody may have open.
+pub async fn restore(how: &Restoring<'_>, means: Means<'_>) -> Result<Restored, BackupError> {
+    let manifest = Manifest::read(how.from)?;
+    let kind = if how.url.starts_with("sqlite:") { "sqlite" } else { "postgres" };
+    if manifest.database != kind {
+        let what = format!("{} is a backup of {}", how.from.display(), name_of(&manifest.database));
+        let advice = format!("It cannot be put into {}: name another --database", name_of(kind));
+        return Err(BackupError::refused(what, advice));
+    }
+    for file in &manifest.files {
+        file.ensure_there(how.from)?;
+    }
+    ensure_newest_ledger(&manifest, means).await?;
+    match Files::of(how.url) {
+        Some(files) => files::restore(&files, manifest, how, means).await,
+        None => postgres::restore(manifest, how, means).await,
+    }
+}
+
+fn name_of(kind: &str) -> &str {
+    match kind {
+        "sqlite" => "SQLite",
+        "postgres" => "PostgreSQL",
+        other => other,
+    }
+}
+
+/// A ledger that had come further when the backup was made does not know who was erased since.
+async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(), BackupError> {
+    let (Some(before), Some(path)) = (&manifest.ledger, means.ledger) else { return Ok(()) };
+    let erasures = ErasureFile::new(path.to_owned()).ids().await?.len();
+    if erasures >= before.erasures {
+        return Ok(());
+    }
+    let what = format!(
+        "the erasure ledger {} has {erasures} of at least {} erasures: customers would come back \
+         who were erased",
+        path.display(),
+        before.erasures
+    );
+    let advice = "Name the newest ledger with --erasure-ledger, or say none where something else \
+                  erases them again";
+    Err(BackupError::refused(what, advice))
+}
+
+/// What was done to a database that is in use by nobody.
+struct Prepared {
+    erased_again: usize,
+    has_outside_seal: Option<bool>,
+}
+
+/// Brings the tables of a restored database up to date, and erases again who was erased since.
+async fn prepare(
+    url: &str,
+    manifest: &Manifest,
+    how: &Restoring<'_>,
+    means: Means<'_>,
+) -> Result<Prepared, BackupError> {
+    (means.progress)(Progress { step: "erasing again", bytes: 0, of: None });
+    let opening = Opening::default();
+    let mut store = Store::open_with(url, how.connections, means.clock, &opening).await?;
+    if let Some(path) = means.ledger {
+        store = store.with_erasure_file(ErasureFile::new(path.to_owned()));
+    }
+    let prepared = prepare_open(&store, manifest, how).await;
+    store.close().await;
+    prepared
+}
+
+async fn prepare_open(
+    store: &Store,
+    manifest: &Manifest,
+    how: &Restoring<'_>,
+) -> Result<Prepared, BackupError> {
+    let erased_again = store.erase_again().await?;
+    store.finish_erasures().await?;
+    // What it remembers of itself is older than the backup.
+    let folder = how.from.canonicalize().unwrap_or_else(|_| how.from.to_owned());
+    let folder = folder.display().to_string();
+    last::set(&store.db, &LastBackup { at: manifest.created_at, folder }).await?;
+    let has_outside_seal = match &how.outside_seal {
+        None => None,
+        Some(seal) => {
+            let found = store.seals_behind(seal.number.saturating_sub(1), 1).await?;
+            Some(found.first() == Some(seal))
+        }
+    };
+    Ok(Prepared { erased_again, has_outside_seal })
+}
+
+/// Refuses where there is not what the backup had.
+fn ensure_same(manifest: &Manifest, found: &Facts) -> Result<(), BackupError> {
+    if *found == manifest.facts {
+        return Ok(());
+    }
+    let what = format!("the backup holds {found:?}, and not {:?}", manifest.facts);
+    Err(BackupError::refused(what, "Take another backup, and report this one"))
+}

@@ -1,0 +1,69 @@
+//! The client programs of PostgreSQL: found, new enough, and told no secret.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use super::Desk;
+use crate::support::{Database, TempFolder};
+
+/// A folder with programs of a version, which note what they are told, and fail.
+fn programs(desk: &Desk, version: &str) -> String {
+    let folder = desk.path(version);
+    fs::create_dir(&folder).unwrap();
+    for name in ["pg_dump", "pg_restore"] {
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '{name} (PostgreSQL) {version}'\n\
+             else echo \"$@\" > {0}/arguments; echo \"$PGPASSWORD\" > {0}/password\n\
+             echo '{name}: error: it does not want to' >&2\n\
+             echo 'CONTEXT:  COPY entries, line 1: secret' >&2; exit 1; fi\n",
+            folder.display()
+        );
+        let path = folder.join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder.display().to_string()
+}
+
+#[tokio::test]
+async fn what_is_missing_or_too_old_is_told_with_what_to_do() {
+    let Some(database) = Database::postgres().await else { return };
+    let desk = Desk::new(&database);
+    desk.import("before", 1);
+    let refused = desk.refused("backup", &["backup", "--programs", "nowhere"]);
+    assert!(refused.contains("nowhere/pg_dump cannot be run: "), "{refused}");
+    assert!(refused.contains("Install the client programs of PostgreSQL"), "{refused}");
+    let old = programs(&desk, "9.6.24");
+    let refused = desk.refused("backup", &["backup", "--programs", &old]);
+    assert!(refused.contains("pg_dump is of PostgreSQL 9, and the server of "), "{refused}");
+    assert!(refused.contains("--programs"), "{refused}");
+    assert!(!desk.path("backup").exists());
+}
+
+#[tokio::test]
+async fn the_password_stands_in_no_argument() {
+    let Some(database) = Database::postgres().await else { return };
+    let with_password = format!("{}&password=hunter%212", database.url);
+    let desk = Desk { folder: TempFolder::new(), url: with_password, is_sqlite: false };
+    desk.import("before", 1);
+    let new = programs(&desk, "99.1");
+    let refused = desk.refused("backup", &["backup", "--programs", &new]);
+    assert!(refused.contains("pg_dump failed: pg_dump: error: it does not want to"), "{refused}");
+    assert!(!refused.contains("secret") && !refused.contains("hunter"), "{refused}");
+    let told = |name: &str| fs::read_to_string(desk.path("99.1").join(name)).unwrap();
+    assert!(told("arguments").contains("--snapshot="), "{}", told("arguments"));
+    assert!(!told("arguments").contains("hunter"), "{}", told("arguments"));
+    assert_eq!(told("password"), "hunter!2\n");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_with_what_to_do() {
+    let Some(database) = Database::postgres().await else { return };
+    let desk = Desk::new(&database);
+    desk.import("before", 1);
+    desk.backup("backup");
+    let (place, rest) = database.url.split_once('?').unwrap();
+    let url = format!("{place}_not_there?{rest}");
+    let desk = Desk { url, ..desk };
+    let refused = desk.refused("restore", &["backup"]);
+    assert!(refused.contains("createdb --owner USER NAME"), "{refused}");
+}

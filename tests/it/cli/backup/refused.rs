@@ -1,0 +1,102 @@
+//! What is no whole backup is not put back, and the database stays as it is.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use super::{Desk, copy_folder, programs};
+use crate::support::on_both;
+
+/// Asserts that a folder is not put back, and why.
+#[track_caller]
+fn assert_refused(desk: &Desk, from: &str, why: &str) {
+    let programs = programs();
+    let refused = desk.refused("restore", &[from, "--programs", &programs]);
+    assert!(refused.starts_with("1: throughline: nothing was restored: "), "{refused}");
+    assert!(refused.contains(why), "{why}: {refused}");
+}
+
+#[tokio::test]
+async fn only_a_whole_backup_is_put_back() {
+    on_both(async |database| {
+        let desk = Desk::new(database);
+        desk.import("before", 5);
+        let manifest = desk.backup("backup");
+        let file = manifest["files"][0]["name"].as_str().unwrap().to_owned();
+        desk.import("after", 5);
+        // One of PostgreSQL needs an empty one.
+        let other = match desk.is_sqlite {
+            true => None,
+            false => crate::support::Database::postgres().await,
+        };
+        let url = other.as_ref().map_or(desk.url.clone(), |other| other.url.clone());
+        let target = Desk { url, ..desk };
+        let damaged = |name: &str| {
+            copy_folder(&target.path("backup"), &target.path(name));
+            target.path(name)
+        };
+
+        fs::remove_file(damaged("cut").join("backup.json")).unwrap();
+        assert_refused(&target, "cut", "cut is no whole backup: it has no backup.json");
+        fs::remove_file(damaged("lost").join(&file)).unwrap();
+        assert_refused(&target, "lost", &format!("{file} is not what was written"));
+
+        let path = damaged("changed").join(&file);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_refused(&target, "changed", &format!("{file} is not what was written"));
+        fs::write(&path, &bytes[..middle]).unwrap();
+        assert_refused(&target, "changed", &format!("{file} is not what was written"));
+
+        let path = damaged("newer").join("backup.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"format\": 1", "\"format\": 2")).unwrap();
+        assert_refused(&target, "newer", "newer is a backup of form 2");
+        fs::write(&path, &text[..text.len() / 2]).unwrap();
+        assert_refused(&target, "newer", "backup.json is damaged");
+        assert_refused(&target, "nowhere", "nowhere is no whole backup");
+
+        let other_kind = match target.is_sqlite {
+            true => text.replace("\"sqlite\"", "\"postgres\""),
+            false => text.replace("\"postgres\"", "\"sqlite\""),
+        };
+        fs::write(&path, other_kind).unwrap();
+        assert_refused(&target, "newer", "newer is a backup of ");
+        if target.is_sqlite {
+            // It is as it was, and nothing is left beside it.
+            assert_eq!(target.found("after").len(), 5);
+            let left = fs::read_dir(target.folder.path()).unwrap();
+            let left = left.map(|file| file.unwrap().file_name().into_string().unwrap());
+            let left: Vec<String> = left.filter(|name| name.contains("restor")).collect();
+            assert_eq!(left, [""; 0]);
+        }
+        // The control: the same folder, whole.
+        target.restore("backup", &[]);
+        assert_eq!((target.found("before").len(), target.found("after").len()), (5, 0));
+    })
+    .await;
+}
+
+#[test]
+fn a_backup_goes_into_a_new_folder_for_its_owner_alone() {
+    let desk = Desk::sqlite();
+    let refused = desk.refused("backup", &["backup"]);
+    assert!(refused.contains("there is no database t.db"), "{refused}");
+    assert!(!desk.path("backup").exists());
+    desk.import("before", 1);
+    desk.backup("backup");
+    let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("backup"), 0o700);
+    for file in fs::read_dir(desk.path("backup")).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    assert!(desk.refused("backup", &["backup"]).contains("backup holds a backup"));
+    fs::create_dir(desk.path("full")).unwrap();
+    fs::write(desk.path("full/mine"), "mine").unwrap();
+    assert!(desk.refused("backup", &["full"]).contains("full is not empty"));
+    assert_eq!(fs::read(desk.path("full/mine")).unwrap(), b"mine");
+    fs::create_dir(desk.path("empty")).unwrap();
+    desk.backup("empty");
+    assert!(desk.refused("backup", &["no/folder"]).contains("there is no folder no"));
+}
