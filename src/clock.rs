@@ -4,12 +4,13 @@ pub mod skew;
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use uuid::{Builder, NoContext, Timestamp, Uuid};
 
 use crate::model::Micros;
+use skew::Reading;
 
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,12 @@ impl Clock {
                 i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
             }
         }
+    }
+
+    /// That beside a clock that nobody can set. None: a clock that a test sets.
+    pub fn reading(self) -> Option<Reading> {
+        let is_system = matches!(self, Clock::System);
+        is_system.then(|| Reading { wall: self.now(), steady: Instant::now() })
     }
 
     /// A new UUID of version 7: the time, then 74 random bits.

@@ -44,6 +44,7 @@ impl Store {
     /// Compares the clock with that of the database, or with the newest time in it.
     pub async fn check_clock(&self) -> Result<(), Error> {
         let _turn = self.skew.turn().await;
+        let began = self.clock.reading();
         let behind = match &self.db {
             Db::Postgres(pool) => {
                 let before = self.clock.now();
@@ -54,7 +55,7 @@ impl Store {
             }
             Db::Sqlite { .. } => self.newest_time().await?.saturating_sub(self.clock.now()).max(0),
         };
-        self.tell_skew(self.skew.set(behind), behind);
+        self.tell_skew(self.skew.set(behind, began), behind);
         Ok(())
     }
 
@@ -100,7 +101,7 @@ impl Store {
     #[doc(hidden)]
     pub fn tell_early(&self) {
         let calls = self.skew.take_early();
-        if calls > 0 && !self.skew.is_off() {
+        if calls > 0 && !self.skew.is_off(self.clock.reading()) {
             tracing::warn!(
                 times = calls,
                 "calls named times that are more than an hour ahead of the clock of this machine: \

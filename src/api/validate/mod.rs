@@ -80,7 +80,7 @@ impl Rules {
 
     /// Whether the clock is known to be off, so that what it says refuses nobody for good.
     fn is_clock_off(&self) -> bool {
-        self.skew.as_ref().is_some_and(ClockSkew::is_off)
+        self.skew.as_ref().is_some_and(|skew| skew.is_off(self.clock.reading()))
     }
 }
 
