@@ -10,7 +10,7 @@ use throughline::pb::{
 use uuid::Uuid;
 
 use crate::{
-    load::Finished,
+    load::{Finished, LATE, Place},
     shown::Shown,
     stored::{Stored, StoredEntry},
     watch::Watched,
@@ -69,8 +69,8 @@ fn compare(load: &Finished, stored: &Stored, shown: &BTreeMap<Uuid, Shown>) -> V
     for watched in &load.watched {
         watches(&mut verdict, watched, stored);
     }
-    let late = load.book.late;
-    verdict.find("calls without an end at their deadline", (late > 0).then(|| late.to_string()));
+    let late = load.book.codes.get(LATE);
+    verdict.find("calls without an end at their deadline", late.map(ToString::to_string));
     verdict.find("answers that nobody may get", load.book.wrong.iter().cloned());
     verdict
 }
@@ -89,8 +89,7 @@ fn acknowledged(verdict: &mut Verdict, load: &Finished, stored: &Stored) {
     }
     let places: BTreeMap<_, _> =
         stored.entries.iter().map(|it| (it.id, (it.record, it.entry.revision))).collect();
-    let is_lost = |(mark, place): (&String, &Option<_>)| {
-        let place: &Option<crate::load::Place> = place;
+    let is_lost = |(mark, place): (&String, &Option<Place>)| {
         let is_there = marks.contains_key(mark);
         let is_in_place = place.is_none_or(|place| {
             let (record, entry, revision) = (place.record, place.entry, place.revision);

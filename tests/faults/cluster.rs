@@ -6,7 +6,10 @@ use std::{
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::{
+    folder::TempFolder,
     postgres::{find_programs, install_programs, owner},
     shim::Shim,
     wait::{until, within},
@@ -34,40 +38,57 @@ const SETTINGS: [&str; 8] = [
     "wal_keep_size=64MB",
 ];
 
+/// The files of a new cluster, once some were made.
+static FIRST: Mutex<Option<TempFolder>> = Mutex::new(None);
+
+/// Removes what clusters have in common.
+pub fn clear() {
+    *FIRST.lock().unwrap() = None;
+}
+
 /// A cluster of PostgreSQL of its own, on a port of its own.
 pub struct Cluster {
     programs: PathBuf,
     pub folder: PathBuf,
     pub port: u16,
     owner: Option<(u32, u32)>,
-    more: Vec<String>,
     /// What happens within its processes.
     pub shim: Shim,
     postmaster: Option<Child>,
 }
 
 impl Cluster {
-    /// Makes a cluster in a new folder below `within`, with its shim in `apart`. None, with a word,
-    /// where PostgreSQL is not.
-    pub fn new(within: &Path, apart: &Path, name: &str) -> Option<Self> {
+    /// Makes a cluster in a new folder below `within`, with its shim in `apart`. The error says
+    /// what it takes.
+    pub fn new(within: &Path, apart: &Path, name: &str) -> Result<Self, String> {
         let programs = find_programs().map_or_else(install_programs, Ok);
-        let programs = programs.inspect_err(|reason| eprintln!("no PostgreSQL: {reason}")).ok()?;
-        let owner = owner().inspect_err(|reason| eprintln!("no PostgreSQL: {reason}")).ok()?;
+        let programs = programs.map_err(|reason| format!("no PostgreSQL: {reason}"))?;
+        let owner = owner().map_err(|reason| format!("no PostgreSQL: {reason}"))?;
         let folder = within.join(name);
         fs::create_dir(&folder).unwrap();
         if let Some((user, group)) = owner {
             chown(&folder, Some(user), Some(group)).unwrap();
         }
         let (port, shim) = (free_port(), Shim::new(apart));
-        Some(Self { programs, folder, port, owner, more: Vec::new(), shim, postmaster: None })
+        Ok(Self { programs, folder, port, owner, shim, postmaster: None })
     }
 
-    /// Makes its files, with one empty database.
+    /// Makes its files, with one empty database: a copy of those that were made first.
     pub fn init(&self) {
-        let mut initdb = self.command("initdb");
-        initdb.args(["--username", "throughline", "--auth", "trust", "--encoding", "UTF8"]);
-        initdb.args(["--no-sync", "--locale", "C", "--pgdata"]).arg(self.data());
-        run(&mut initdb);
+        let mut first = FIRST.lock().unwrap();
+        let first = first.get_or_insert_with(|| {
+            let folder = TempFolder::new();
+            if let Some((user, group)) = self.owner {
+                chown(folder.path(), Some(user), Some(group)).unwrap();
+            }
+            let mut initdb = self.command("initdb");
+            initdb.args(["--username", "throughline", "--auth", "trust", "--encoding", "UTF8"]);
+            initdb.args(["--no-sync", "--locale", "C", "--pgdata"]).arg(folder.path().join("data"));
+            run(&mut initdb);
+            folder
+        });
+        let mut copy = self.command("cp");
+        run(copy.arg("-a").arg(first.path().join("data")).arg(self.data()));
     }
 
     /// Takes over the files of another one that is running, to follow it.
@@ -88,11 +109,6 @@ impl Cluster {
         fs::write(settings, text.replace("user=throughline", name)).unwrap();
     }
 
-    /// One more setting, from the next start on.
-    pub fn set(&mut self, setting: &str) {
-        self.more.push(setting.to_owned());
-    }
-
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -101,8 +117,10 @@ impl Cluster {
         format!("postgres://throughline@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
+    /// A program of PostgreSQL, or another one, as its user.
+    fn command(&self, program: &str) -> Command {
+        let own = self.programs.join(program);
+        let mut command = Command::new(if own.is_file() { own } else { program.into() });
         command.current_dir("/").stdin(Stdio::null());
         if let Some((user, group)) = self.owner {
             command.uid(user).gid(group);
@@ -121,7 +139,7 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
-        for setting in SETTINGS.iter().copied().chain(self.more.iter().map(String::as_str)) {
+        for setting in SETTINGS {
             command.args(["-c", setting]);
         }
         command.stdout(log.try_clone().unwrap()).stderr(log);

@@ -16,8 +16,6 @@ use crate::{
     world::{Kind, World},
 };
 
-/// How long after a restart something is to be acknowledged.
-pub const RECOVERY: Duration = Duration::from_secs(20);
 /// How long a load may take to come to a point.
 const POINT: Duration = Duration::from_secs(60);
 /// Between two kills so many operations are acknowledged at most.
@@ -30,11 +28,11 @@ pub async fn server(form: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for kind in Kind::BOTH {
         let mut outcome = Outcome::new("server killed at random", kind.name());
-        let mut left = form.pick(8, 150);
+        let mut left = form.pick(8, 160);
         while left > 0 {
-            let Some(mut world) = World::new(kind).await else { break };
+            let Some(mut world) = outcome.world(kind).await else { break };
             let kills = left.min(CHECKED);
-            kill_often(&mut world, kills, &mut outcome).await;
+            kill_often(&mut world, kills, form, &mut outcome).await;
             left -= kills;
         }
         outcomes.push(outcome);
@@ -42,25 +40,36 @@ pub async fn server(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-async fn kill_often(world: &mut World, kills: usize, outcome: &mut Outcome) {
-    let mut random = Random::of(outcome.tried as u64);
+async fn kill_often(world: &mut World, kills: usize, form: Form, outcome: &mut Outcome) {
     world.start().await;
     let load = Load::start(world.addresses(), Size::default());
-    for _ in 0..kills {
-        outcome.recovered(load.more(1 + random.below(BETWEEN), RECOVERY).await);
-        world.kill();
-        world.start().await;
-        outcome.tried += 1;
-    }
-    end(world, load, outcome).await;
+    let killed = async {
+        let mut random = Random::of(outcome.tried as u64);
+        for _ in 0..kills {
+            outcome.recovered(load.more(1 + random.below(BETWEEN), form.recovery()).await?);
+            world.kill();
+            world.start().await;
+            outcome.tried += 1;
+        }
+        load.more(1, form.recovery()).await.map(|time| outcome.recovered(time))
+    };
+    let killed = killed.await;
+    end(world, load, killed, outcome).await;
 }
 
-/// Waits until it goes on, and compares what was acknowledged with what there is.
-pub async fn end(world: &mut World, load: Load, outcome: &mut Outcome) {
-    outcome.recovered(load.more(1, RECOVERY).await);
+/// Compares what was acknowledged with what there is, and stops the server. Where something went
+/// wrong before, that is all that is told.
+pub async fn end(world: &mut World, load: Load, done: Result<(), String>, outcome: &mut Outcome) {
+    outcome.count(&load.codes());
+    if let Err(problem) = done {
+        outcome.problems.push(problem);
+        return;
+    }
     let load = load.finish(world).await;
-    outcome.count(&load.book.codes);
     outcome.take(check(world, &load).await);
+    if !load.book.wrong.is_empty() {
+        outcome.problems.extend(world.server().errors());
+    }
     let status = world.stop().await;
     if !status.success() {
         outcome.problems.push(format!("the server ended with {status}"));
@@ -78,13 +87,13 @@ enum When {
 
 type Point = (&'static str, Calls, &'static str, Action, When);
 
-const WAL: &str = "*/t.db-wal";
-const DATABASE: &str = "*/t.db";
-const AUDIT_WAL: &str = "*/t.db-audit-wal";
+pub const WAL: &str = "*/t.db-wal";
+pub const DATABASE: &str = "*/t.db";
+pub const AUDIT_WAL: &str = "*/t.db-audit-wal";
 const AUDIT: &str = "*/t.db-audit";
 const SEALS: &str = "*/seals";
 const SOCKET: &str = "socket:*";
-const POSTGRES_WAL: &str = "*/pg_wal/0*";
+pub const POSTGRES_WAL: &str = "*/pg_wal/0*";
 
 const OF_SQLITE: &[Point] = &[
     ("before a write of the log", Calls::Write, WAL, Action::Kill, When::Load),
@@ -111,17 +120,20 @@ pub async fn server_at_points(form: Form) -> Vec<Outcome> {
     for (kind, points) in Kind::BOTH.into_iter().zip([OF_SQLITE, OF_POSTGRES]) {
         let mut outcome = Outcome::new("server killed at named points", kind.name());
         for round in 0..form.pick(1, 8) {
-            let Some(mut world) = World::new(kind).await else { break };
-            kill_at_points(&mut world, points, round, &mut outcome).await;
+            let Some(mut world) = outcome.world(kind).await else { break };
+            kill_in_first_start(&mut world, round, &mut outcome).await;
+            let load = Load::start(world.addresses(), Size::default());
+            let killed = kill_at_points(&mut world, &load, points, round, form, &mut outcome).await;
+            end(&mut world, load, killed, &mut outcome).await;
         }
         outcomes.push(outcome);
     }
     outcomes
 }
 
-async fn kill_at_points(world: &mut World, points: &[Point], round: u64, outcome: &mut Outcome) {
+/// Kills it while it makes its tables.
+async fn kill_in_first_start(world: &mut World, round: u64, outcome: &mut Outcome) {
     let mut random = Random::of(round);
-    // While it makes its tables.
     let (calls, file, after) = match world.kind {
         Kind::Sqlite => (Calls::Sync, "*/t.db*", random.below(10)),
         Kind::Postgres => (Calls::Send, SOCKET, random.below(100)),
@@ -130,16 +142,23 @@ async fn kill_at_points(world: &mut World, points: &[Point], round: u64, outcome
     if world.try_start().await.is_ok() {
         world.kill();
     }
-    outcome.tried += 1;
     world.shim.disarm();
+    outcome.tried += 1;
     world.start().await;
-    let load = Load::start(world.addresses(), Size::default());
+}
+
+async fn kill_at_points(
+    world: &mut World,
+    load: &Load,
+    points: &[Point],
+    round: u64,
+    form: Form,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let mut random = Random::of(round);
     for &(name, calls, file, action, when) in points {
-        outcome.recovered(load.more(5, RECOVERY).await);
-        let after = match when {
-            When::Load => random.below(20),
-            When::Stop => 0,
-        };
+        outcome.recovered(load.more(5, form.recovery()).await?);
+        let after = if when == When::Load { random.below(20) } else { 0 };
         world.shim.arm(&[Rule::once(calls, file, action, after)]);
         if when == When::Stop {
             world.server().signal(Signal::TERM);
@@ -148,12 +167,12 @@ async fn kill_at_points(world: &mut World, points: &[Point], round: u64, outcome
         let met = world.shim.met();
         world.shim.disarm();
         if met != 1 {
-            outcome.problems.push(format!("{name}: it ended elsewhere"));
+            return Err(format!("{name}: it ended elsewhere"));
         }
         world.start().await;
         outcome.tried += 1;
     }
-    end(world, load, outcome).await;
+    load.more(1, form.recovery()).await.map(|time| outcome.recovered(time))
 }
 
 /// Kills PostgreSQL, whole or its postmaster alone, and one backend at the points of its log. The
@@ -163,29 +182,40 @@ pub async fn postgres(form: Form) -> Vec<Outcome> {
     let mut outcome = Outcome::new("PostgreSQL killed", kind.name());
     let mut left = form.pick(5, 60);
     while left > 0 {
-        let Some(mut world) = World::new(kind).await else { break };
+        let Some(mut world) = outcome.world(kind).await else { break };
         world.start().await;
         let load = Load::start(world.addresses(), Size::default());
-        let mut random = Random::of(left as u64);
         let kills = left.min(CHECKED);
-        for kill in 0..kills {
-            outcome.recovered(load.more(1 + random.below(BETWEEN), RECOVERY).await);
-            match kill % 5 {
-                0 => restart(&mut world, Kill::All).await,
-                1 => restart(&mut world, Kill::Postmaster).await,
-                2 => at_point(&mut world, Calls::Write, Action::Tear, &mut random).await,
-                3 => at_point(&mut world, Calls::Sync, Action::Kill, &mut random).await,
-                _ => {
-                    world.cluster().stop();
-                    world.cluster().start().await;
-                }
-            }
-            outcome.tried += 1;
-        }
-        end(&mut world, load, &mut outcome).await;
+        let killed = kill_postgres(&mut world, &load, kills, form, &mut outcome).await;
+        end(&mut world, load, killed, &mut outcome).await;
         left -= kills;
     }
     vec![outcome]
+}
+
+async fn kill_postgres(
+    world: &mut World,
+    load: &Load,
+    kills: usize,
+    form: Form,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let mut random = Random::of(kills as u64);
+    for kill in 0..kills {
+        outcome.recovered(load.more(1 + random.below(BETWEEN), form.recovery()).await?);
+        match kill % 5 {
+            0 => restart(world, Kill::All).await,
+            1 => restart(world, Kill::Postmaster).await,
+            2 => at_point(world, Calls::Write, Action::Tear, &mut random).await,
+            3 => at_point(world, Calls::Sync, Action::Kill, &mut random).await,
+            _ => {
+                world.cluster().stop();
+                world.cluster().start().await;
+            }
+        }
+        outcome.tried += 1;
+    }
+    load.more(1, form.recovery()).await.map(|time| outcome.recovered(time))
 }
 
 async fn restart(world: &mut World, what: Kill) {

@@ -2,11 +2,12 @@
 //! acknowledged.
 
 mod operation;
+mod writer;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -18,13 +19,13 @@ use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-pub use operation::Operation;
+pub use operation::{LATER, Operation};
+use writer::Writer;
 
 use crate::{
-    client::{Addresses, Client, Refusal},
+    client::{Addresses, Client},
     random::Random,
     stored::Connection,
     wait::{until, within},
@@ -32,10 +33,11 @@ use crate::{
     world::World,
 };
 
-/// Between two tries of one operation.
-const PAUSE: Duration = Duration::from_millis(20);
-/// What the client waits beyond the deadline of a call, which the server is to keep.
-const BEYOND: Duration = Duration::from_secs(1);
+/// Next to no pause: an interval has one.
+const AT_ONCE: Duration = Duration::from_nanos(1);
+/// How the two are counted that have no answer because the client goes.
+pub const TAKEN_BACK: &str = "taken back";
+pub const LATE: &str = "not ended at its deadline";
 /// How long what is under way may take at the end, when nothing is wrong any more.
 const FINISH: Duration = Duration::from_secs(60);
 
@@ -49,13 +51,34 @@ pub struct Size {
     pub deadline: Duration,
     /// How often each operation is drawn: as often as it stands here.
     pub operations: &'static [Operation],
+    /// In how many milliseconds promises are due.
+    pub due: &'static [i64],
+    /// Between two operations of one writer, at least.
+    pub pace: Duration,
+    /// Whether DATA_LOSS may be an answer, after which the operation is tried again.
+    pub is_damaged: bool,
+    /// Whether half of the calls are taken back while they are under way, and made again.
+    pub takes_back: bool,
 }
 
 impl Default for Size {
     fn default() -> Self {
         let (writers, watchers, customers) = (8, 3, 40);
         let deadline = Duration::from_secs(5);
-        Self { writers, watchers, customers, deadline, operations: operation::USUAL }
+        let (operations, pace) = (operation::USUAL, AT_ONCE);
+        let due = operation::SOON_AND_LATER;
+        let (is_damaged, takes_back) = (false, false);
+        Self {
+            writers,
+            watchers,
+            customers,
+            deadline,
+            operations,
+            due,
+            pace,
+            is_damaged,
+            takes_back,
+        }
     }
 }
 
@@ -72,8 +95,6 @@ pub struct Book {
     pub wrong: Vec<String>,
     /// How many retries met what the first try had done.
     pub met: usize,
-    /// Calls that took longer than their deadline and [`BEYOND`].
-    pub late: usize,
     /// The record of each customer, once it is known.
     customers: Vec<Option<String>>,
     cases: Vec<String>,
@@ -150,11 +171,6 @@ impl Load {
         Self { shared, writers, watchers, is_seen }
     }
 
-    /// How many operations were acknowledged by now.
-    pub fn acknowledged(&self) -> usize {
-        *self.shared.acknowledged.borrow()
-    }
-
     /// Waits until so many more were acknowledged, and tells how long the first of them took.
     pub async fn more(&self, count: usize, bound: Duration) -> Result<Duration, String> {
         let begun = Instant::now();
@@ -170,6 +186,23 @@ impl Load {
             (Some(first), true) => Ok(first),
             _ => Err(format!("not {count} more acknowledged within {bound:?}")),
         }
+    }
+
+    /// How many calls have ended in one way or the other.
+    pub fn answered(&self) -> usize {
+        self.shared.book.lock().unwrap().codes.values().sum()
+    }
+
+    /// Entries that were refused for good, which are true and well-formed.
+    pub fn refused_records(&self) -> Vec<String> {
+        let book = self.shared.book.lock().unwrap();
+        book.refused.values().filter(|how| how.starts_with("Record")).cloned().collect()
+    }
+
+    /// How many calls were not answered with OK.
+    pub fn refused(&self) -> usize {
+        let codes = &self.shared.book.lock().unwrap().codes;
+        codes.iter().filter(|(code, _)| *code != "OK").map(|(_, count)| count).sum()
     }
 
     /// How often which answer has come.
@@ -204,15 +237,19 @@ async fn write(shared: Arc<Shared>, number: usize) {
     let mut writer = Writer {
         client: Client::new(&shared.addresses),
         random: Random::of(number as u64),
+        operation: Operation::Record,
         mark: String::new(),
         shared,
     };
     let mut done = 0;
+    let mut pace = interval(writer.shared.size.pace);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*writer.shared.is_over.borrow() {
+        pace.tick().await;
         done += 1;
         writer.mark = format!("{}-{number}-{done}", writer.shared.tag);
-        let operation = writer.random.pick(writer.shared.size.operations);
-        operation.run(&mut writer).await;
+        writer.operation = writer.random.pick(writer.shared.size.operations);
+        writer.operation.run(&mut writer).await;
     }
 }
 
@@ -234,67 +271,4 @@ async fn see(
         }
     };
     Some(watch_record(Client::new(&shared.addresses), record, is_seen).await)
-}
-
-/// One of those that write.
-struct Writer {
-    shared: Arc<Shared>,
-    client: Client,
-    random: Random,
-    /// The text that the operation at hand leaves in the history.
-    mark: String,
-}
-
-impl Writer {
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.shared.book.lock().unwrap()
-    }
-
-    /// Sends a call until it is answered. None: it was refused for good.
-    async fn send<Q: Clone, A>(
-        &mut self,
-        call: Q,
-        send: impl AsyncFn(&mut Client, Request<Q>) -> Result<Response<A>, Status>,
-    ) -> Option<A> {
-        let deadline = self.shared.size.deadline;
-        let mut pause = interval(PAUSE);
-        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            pause.tick().await;
-            let mut request = Request::new(call.clone());
-            request.set_timeout(deadline);
-            let answer = timeout(deadline + BEYOND, send(&mut self.client, request)).await;
-            let mut book = self.shared.book.lock().unwrap();
-            let refusal = match answer {
-                Ok(Ok(answer)) => {
-                    *book.codes.entry("OK".to_owned()).or_default() += 1;
-                    return Some(answer.into_inner());
-                }
-                Ok(Err(status)) => Refusal::from(status),
-                Err(_) => {
-                    book.late += 1;
-                    continue;
-                }
-            };
-            *book.codes.entry(refusal.name()).or_default() += 1;
-            if refusal.is_wrong() {
-                book.wrong.push(format!("{}: {}", refusal.name(), refusal.message));
-            }
-            if refusal.is_final() {
-                book.refused.insert(self.mark.clone(), refusal.name());
-                return None;
-            }
-        }
-    }
-
-    /// Takes note of an operation that was answered with OK.
-    fn acknowledge(&self) {
-        self.book().acknowledge(self.mark.clone(), None);
-        self.tell();
-    }
-
-    /// Tells whoever waits for acknowledgements.
-    fn tell(&self) {
-        self.shared.acknowledged.send_modify(|count| *count += 1);
-    }
 }

@@ -5,27 +5,44 @@
 //!
 //! `cargo test --test faults` runs the short form, which `cargo test` includes;
 //! `FAULTS=long cargo test --release --test faults` the long one. Words behind `--` choose faults
-//! by their names. What needs root, or PostgreSQL, is skipped with a word where that is missing.
+//! by their names, `--list` tells them, and `--json` prints what came of them for programs. What
+//! needs root, or PostgreSQL, is skipped with a word where that is missing.
 
-#![allow(dead_code, reason = "the faults to come use the rest")]
-
+mod blast;
+mod cancel;
 mod check;
 mod client;
+mod clock;
 mod cluster;
 mod control;
+mod crowd;
 mod disk;
+mod ext4;
+mod failover;
+mod frozen;
+mod health;
+mod idle;
 mod kill;
 mod load;
+mod neighbour;
+mod overload;
 mod power;
+mod proxy;
+mod raw;
 mod report;
+mod secure;
 mod server;
 mod shim;
 mod shown;
+mod slow;
+mod soak;
 mod stored;
 mod wait;
 mod watch;
 mod world;
 
+#[path = "../it/support/authority.rs"]
+mod authority;
 #[path = "../it/support/folder.rs"]
 mod folder;
 #[path = "../it/support/postgres.rs"]
@@ -34,7 +51,14 @@ mod postgres;
 #[path = "../it/random.rs"]
 mod random;
 
-use std::{any::Any, env, panic::AssertUnwindSafe, pin::Pin, process::ExitCode, time::Instant};
+use std::{
+    any::Any,
+    env,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt as _;
 
@@ -55,6 +79,12 @@ impl Form {
             Self::Long => long,
         }
     }
+
+    /// How long after the end of a fault something is to be acknowledged. The short form runs
+    /// beside whatever else a machine does, and is about whether, not about when.
+    pub fn recovery(self) -> Duration {
+        Duration::from_secs(self.pick(20, 5))
+    }
 }
 
 type Run = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
@@ -71,6 +101,21 @@ const FAULTS: &[Fault] = &[
     Fault { name: "kill_server", run: |form| Box::pin(kill::server(form)) },
     Fault { name: "kill_at_points", run: |form| Box::pin(kill::server_at_points(form)) },
     Fault { name: "kill_postgres", run: |form| Box::pin(kill::postgres(form)) },
+    Fault { name: "disk_fails_once", run: |form| Box::pin(disk::once(form)) },
+    Fault { name: "disk_fails_for_a_while", run: |form| Box::pin(disk::for_a_while(form)) },
+    Fault { name: "database_silent", run: |form| Box::pin(frozen::silent(form)) },
+    Fault { name: "calls_taken_back", run: |form| Box::pin(cancel::taken_back(form)) },
+    Fault { name: "clock_jumps", run: |form| Box::pin(clock::jumps(form)) },
+    Fault { name: "answers_unread", run: |form| Box::pin(slow::unread(form)) },
+    Fault { name: "control_unread_unbounded", run: |form| Box::pin(slow::unread_unbounded(form)) },
+    Fault { name: "requests_unfinished", run: |form| Box::pin(slow::unfinished(form)) },
+    Fault { name: "connections_idle", run: |form| Box::pin(idle::flood(form)) },
+    Fault { name: "control_full_house", run: |form| Box::pin(idle::full_house(form)) },
+    Fault { name: "desktops_idle", run: |form| Box::pin(crowd::desktops(form)) },
+    Fault { name: "primary_lost", run: |form| Box::pin(failover::promoted(form)) },
+    Fault { name: "control_standby_behind", run: |form| Box::pin(failover::behind(form)) },
+    Fault { name: "overload", run: |form| Box::pin(overload::beyond(form)) },
+    Fault { name: "soak", run: |form| Box::pin(soak::soak(form)) },
     Fault { name: "power_cut", run: |form| Box::pin(power::cut(form)) },
     Fault { name: "control_power_cut_unsynced", run: |form| Box::pin(power::unsynced(form)) },
 ];
@@ -88,11 +133,16 @@ fn main() -> ExitCode {
     for fault in chosen {
         println!("{:>5} s  {}", begun.elapsed().as_secs(), fault.name);
         let run = AssertUnwindSafe((fault.run)(form)).catch_unwind();
-        let done =
+        let mut done =
             runtime.block_on(run).unwrap_or_else(|panic| vec![panicked(fault.name, &*panic)]);
-        done.iter().for_each(|outcome| println!("{outcome}"));
+        for outcome in &mut done {
+            outcome.must_have_tried();
+            println!("{outcome}");
+            outcome.details().iter().for_each(|line| println!("    {line}"));
+        }
         outcomes.extend(done);
     }
+    cluster::clear();
     summary(&outcomes, begun)
 }
 
@@ -143,5 +193,9 @@ fn summary(outcomes: &[Outcome], begun: Instant) -> ExitCode {
     outcomes.iter().for_each(|outcome| println!("{outcome}"));
     let failed = outcomes.iter().filter(|outcome| !outcome.problems.is_empty()).count();
     println!("\n{} faults, {failed} failed; {} s", outcomes.len(), begun.elapsed().as_secs());
+    if env::args().any(|argument| argument == "--json") {
+        let all: Vec<_> = outcomes.iter().map(Outcome::json).collect();
+        println!("{}", serde_json::Value::from(all));
+    }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

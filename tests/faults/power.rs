@@ -6,8 +6,8 @@ use crate::{
     Form,
     check::check,
     cluster::Kill,
-    disk::Disk,
-    kill::{RECOVERY, end},
+    ext4::Disk,
+    kill::end,
     load::{Load, Size},
     random::Random,
     report::Outcome,
@@ -28,7 +28,7 @@ async fn world_on_disk(kind: Kind) -> Result<(Disk, World), String> {
     let disk = Disk::new()?;
     let folder = disk.path().join("data");
     fs::create_dir(&folder).map_err(|error| error.to_string())?;
-    let world = World::within(kind, &folder, disk.apart()).await.ok_or("no PostgreSQL")?;
+    let world = World::within(kind, &folder, disk.apart()).await?;
     Ok((disk, world))
 }
 
@@ -45,12 +45,12 @@ pub async fn cut(form: Form) -> Vec<Outcome> {
             let (disk, mut world) = match world_on_disk(kind).await {
                 Ok(made) => made,
                 Err(reason) => {
-                    outcome.skip(&reason);
+                    outcome.skip(reason);
                     break;
                 }
             };
             let cuts = left.min(CHECKED);
-            cut_often(&disk, &mut world, cuts, &mut outcome).await;
+            cut_often(&disk, &mut world, cuts, form, &mut outcome).await;
             left -= cuts;
         }
         outcomes.push(outcome);
@@ -58,18 +58,22 @@ pub async fn cut(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-async fn cut_often(disk: &Disk, world: &mut World, cuts: usize, outcome: &mut Outcome) {
-    let mut random = Random::of(outcome.tried as u64);
+async fn cut_often(disk: &Disk, world: &mut World, cuts: usize, form: Form, outcome: &mut Outcome) {
     world.start().await;
     disk.sync();
     let load = Load::start(world.addresses(), Size::default());
-    for _ in 0..cuts {
-        outcome.recovered(load.more(1 + random.below(BETWEEN), RECOVERY).await);
-        once(disk, world).await;
-        world.start().await;
-        outcome.tried += 1;
-    }
-    end(world, load, outcome).await;
+    let cut = async {
+        let mut random = Random::of(outcome.tried as u64);
+        for _ in 0..cuts {
+            outcome.recovered(load.more(1 + random.below(BETWEEN), form.recovery()).await?);
+            once(disk, world).await;
+            world.start().await;
+            outcome.tried += 1;
+        }
+        load.more(1, form.recovery()).await.map(|time| outcome.recovered(time))
+    };
+    let cut = cut.await;
+    end(world, load, cut, outcome).await;
 }
 
 /// Cuts the power and has it back; the server is not started.
@@ -90,11 +94,11 @@ async fn once(disk: &Disk, world: &mut World) {
 pub async fn unsynced(_: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for kind in Kind::BOTH {
-        let mut outcome = Outcome::new("control: power cut, nothing synced", kind.name());
+        let mut outcome = Outcome::new("control: power cut, unsynced", kind.name());
         match world_on_disk(kind).await {
             Ok((disk, world)) => outcomes.push(cut_unsynced(&disk, world, outcome).await),
             Err(reason) => {
-                outcome.skip(&reason);
+                outcome.skip(reason);
                 outcomes.push(outcome);
             }
         }

@@ -1,8 +1,13 @@
-//! What a fault has shown, as rows of one table.
+//! What a fault has shown, as rows of one table of 80 columns.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::check::Verdict;
+use serde_json::{Value, json};
+
+use crate::{
+    check::Verdict,
+    world::{Kind, World},
+};
 
 /// What came of one fault on one database.
 #[derive(Debug, Default)]
@@ -16,9 +21,12 @@ pub struct Outcome {
     pub doubled: usize,
     /// The longest time from the end of the cause to the next acknowledgement.
     pub recovery: Option<Duration>,
+    /// Answers other than OK, and how often each came.
     pub codes: BTreeMap<String, usize>,
     /// What else is to be told.
     pub note: String,
+    /// What the machine lacks, where nothing was tried.
+    pub skipped: Option<String>,
     /// Why it failed.
     pub problems: Vec<String>,
 }
@@ -28,9 +36,14 @@ impl Outcome {
         Self { fault: fault.into(), database, ..Default::default() }
     }
 
+    /// A world for the fault, or none, which is told.
+    pub async fn world(&mut self, kind: Kind) -> Option<World> {
+        World::new(kind).await.map_err(|reason| self.skip(reason)).ok()
+    }
+
     /// Says why nothing was tried.
-    pub fn skip(&mut self, reason: &str) {
-        self.note = format!("skipped: {reason}");
+    pub fn skip(&mut self, reason: String) {
+        self.skipped = Some(reason);
     }
 
     /// Takes over what a check has found.
@@ -49,44 +62,66 @@ impl Outcome {
     }
 
     /// Takes note of how long it took until something was acknowledged again.
-    pub fn recovered(&mut self, after: Result<Duration, String>) {
-        match after {
-            Ok(time) => self.recovery = self.recovery.max(Some(time)),
-            Err(problem) => self.problems.push(problem),
-        }
+    pub fn recovered(&mut self, after: Duration) {
+        self.recovery = self.recovery.max(Some(after));
     }
 
     /// A control has to find what is wrong: without that it fails.
     pub fn must_fail(mut self, found: impl Fn(&Self) -> bool) -> Self {
-        let is_found = found(&self);
+        let is_found = self.skipped.is_some() || found(&self);
         self.problems.clear();
         if !is_found {
             self.problems.push("the control found nothing wrong".to_owned());
         }
         self
     }
+
+    /// A fault that was not there has shown nothing.
+    pub fn must_have_tried(&mut self) {
+        if self.tried == 0 && self.skipped.is_none() && self.problems.is_empty() {
+            self.problems.push("nothing was tried".to_owned());
+        }
+    }
+
+    /// What the row has no room for, a line each.
+    pub fn details(&self) -> Vec<String> {
+        let codes = self.codes.iter().map(|(code, count)| format!("{code} {count}"));
+        let note = (!self.note.is_empty()).then(|| self.note.clone());
+        codes.chain(note).collect()
+    }
+
+    /// All of it, for programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "fault": self.fault,
+            "database": self.database,
+            "tried": self.tried,
+            "acknowledged": self.acknowledged,
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "recovery_seconds": self.recovery.map(|it| it.as_secs_f64()),
+            "answers": self.codes,
+            "note": self.note,
+            "skipped": self.skipped,
+            "problems": self.problems,
+        })
+    }
 }
 
-pub const HEADER: &str = "fault                                    database    tried  acknowledged  \
-                          lost  doubled  recovery  answers";
+pub const HEADER: &str =
+    "fault                            database   tried     acked  lost  doubled  back";
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fault, database, tried, acknowledged, lost, doubled, .. } = self;
-        let recovery =
-            self.recovery.map_or("-".to_owned(), |it| format!("{:.1} s", it.as_secs_f64()));
-        let mut codes: Vec<_> =
-            self.codes.iter().map(|(it, count)| format!("{it} {count}")).collect();
-        codes.extend((!self.note.is_empty()).then(|| self.note.clone()));
-        let codes = codes.join(", ");
-        write!(
-            out,
-            "{fault:<40} {database:<10} {tried:>6} {acknowledged:>13} {lost:>5} {doubled:>8} \
-             {recovery:>9}  {codes}"
-        )?;
-        for problem in &self.problems {
-            write!(out, "\n    FAILED: {problem}")?;
+        write!(out, "{fault:<32} {database:<10} ")?;
+        if let Some(reason) = &self.skipped {
+            write!(out, "skipped: {reason}")?;
+        } else {
+            let back =
+                self.recovery.map_or("-".to_owned(), |it| format!("{:.1}", it.as_secs_f64()));
+            write!(out, "{tried:>5} {acknowledged:>9} {lost:>5} {doubled:>8} {back:>5}")?;
         }
-        Ok(())
+        self.problems.iter().try_for_each(|problem| write!(out, "\n    FAILED: {problem}"))
     }
 }

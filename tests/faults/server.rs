@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
@@ -26,12 +26,14 @@ const START: Duration = Duration::from_secs(60);
 /// How long a server that is asked to stop may take.
 const STOP: Duration = Duration::from_secs(60);
 /// So many of its last log lines are kept.
-const LOG_LINES: usize = 200;
+const LOG_LINES: usize = 2000;
 
-/// The program, with no setting from outside.
+/// The program, with no setting from outside. `FAULTS_PROGRAM` names another one, such as that of a
+/// release before.
 pub fn throughline(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
-    for (name, _) in std::env::vars_os() {
+    let own = env!("CARGO_BIN_EXE_throughline");
+    let mut command = Command::new(env::var_os("FAULTS_PROGRAM").unwrap_or_else(|| own.into()));
+    for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("THROUGHLINE_") {
             command.env_remove(name);
         }
@@ -50,7 +52,6 @@ pub struct Server {
 #[derive(Default)]
 struct Log {
     last: VecDeque<String>,
-    bytes: u64,
 }
 
 impl Server {
@@ -103,14 +104,19 @@ impl Server {
         status.expect("it has ended")
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.process.try_wait().unwrap().is_some()
+    /// Its memory in KiB, with the pages of files that it has mapped.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
     }
 
-    /// Its memory, in KiB.
-    pub fn memory(&self) -> u64 {
+    /// Its memory in KiB that no file is behind.
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or_default()
     }
 
@@ -119,14 +125,17 @@ impl Server {
         fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
     }
 
-    /// The last lines of its log.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().text()
+    /// The last line of the log that has some words.
+    pub fn last_line(&self, words: &str) -> Option<String> {
+        let log = self.log.lock().unwrap();
+        log.last.iter().rev().find(|line| line.contains(words)).cloned()
     }
 
-    /// How much it has written.
-    pub fn log_bytes(&self) -> u64 {
-        self.log.lock().unwrap().bytes
+    /// Its last errors, as the log has them.
+    pub fn errors(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let errors = log.last.iter().filter(|line| line.contains(" ERROR "));
+        errors.rev().take(3).cloned().collect()
     }
 }
 
@@ -157,7 +166,6 @@ fn read(stderr: ChildStderr, log: &Mutex<Log>, serves: oneshot::Sender<SocketAdd
             let _ = serves.send(address);
         }
         let mut log = log.lock().unwrap();
-        log.bytes += line.len() as u64 + 1;
         if log.last.len() == LOG_LINES {
             log.last.pop_front();
         }

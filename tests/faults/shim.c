@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE = 1, SYNC = 2, READ = 4, TRUNCATE = 8, SEND = 16, MAP = 32 };
+enum { WRITE = 1, SYNC = 2, READ = 4, TRUNCATE = 8, SEND = 16 };
 enum { PASS, FAIL, SKIP, KILL, TEAR };
 
 struct rule {
@@ -174,14 +174,6 @@ ssize_t pread64(int fd, void *bytes, size_t length, off64_t at) {
 ssize_t pread(int fd, void *bytes, size_t length, off_t at) {
     REAL(pread);
     CALLS(READ, real(fd, bytes, length, at));
-}
-
-/* An unreadable page of a mapped file ends the process; SQLite reads where it cannot map. */
-void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t at) {
-    REAL(mmap64);
-    if (fd >= 0 && decide(MAP, fd) == FAIL)
-        return MAP_FAILED;
-    return real(address, length, protection, flags, fd, at);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {

@@ -21,8 +21,6 @@ pub enum Calls {
     Truncate = 8,
     /// What goes over a socket, to whomever.
     Send = 16,
-    /// Mapping a file into memory.
-    Map = 32,
 }
 
 /// What becomes of a call.

@@ -37,6 +37,8 @@ pub struct World {
     pub kind: Kind,
     /// What `--database` takes.
     pub url: String,
+    /// What the server is told, where that is another way to the same database.
+    way: Option<String>,
     /// Where the file of SQLite is, and what the server keeps beside the database.
     pub folder: PathBuf,
     pub cluster: Option<Cluster>,
@@ -49,17 +51,17 @@ pub struct World {
 }
 
 impl World {
-    /// In a folder of its own. None where the database is not here, which has been told.
-    pub async fn new(kind: Kind) -> Option<Self> {
+    /// In a folder of its own. The error says what it takes.
+    pub async fn new(kind: Kind) -> Result<Self, String> {
         let own = TempFolder::new();
         let folder = own.path().to_owned();
         let mut world = Self::within(kind, &folder, &folder).await?;
         world._own = Some(own);
-        Some(world)
+        Ok(world)
     }
 
     /// With its data in one folder, and the shims in another one.
-    pub async fn within(kind: Kind, folder: &Path, apart: &Path) -> Option<Self> {
+    pub async fn within(kind: Kind, folder: &Path, apart: &Path) -> Result<Self, String> {
         let shim = Shim::new(apart);
         let (url, cluster) = match kind {
             Kind::Sqlite => (format!("sqlite:{}", folder.join("t.db").display()), None),
@@ -71,13 +73,16 @@ impl World {
             }
         };
         let (folder, addresses) = (folder.to_owned(), watch::Sender::new(None));
-        let (server, more, _own) = (None, Vec::new(), None);
-        Some(Self { kind, url, folder, cluster, shim, server, addresses, more, _own })
+        let (way, server, more, _own) = (None, None, Vec::new(), None);
+        Ok(Self { kind, url, way, folder, cluster, shim, server, addresses, more, _own })
     }
 
     /// One more argument of the server, from its next start on.
     pub fn argue(&mut self, argument: impl Into<String>) {
-        self.more.push(argument.into());
+        let argument = argument.into();
+        if !self.more.contains(&argument) {
+            self.more.push(argument);
+        }
     }
 
     /// Starts the server.
@@ -87,7 +92,8 @@ impl World {
 
     /// Starts the server, or says why it ended.
     pub async fn try_start(&mut self) -> Result<(), String> {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let arguments = ["serve", "--listen", "127.0.0.1:0"];
+        let mut command = self.program(&arguments, self.way.as_ref().unwrap_or(&self.url));
         command.args(["--audit-seals", "seals", "--watch-heartbeat-ms", "300"]).args(&self.more);
         let server = Server::start(command, &self.shim).await?;
         self.addresses.send_replace(Some(server.address));
@@ -134,10 +140,27 @@ impl World {
         &self.addresses
     }
 
+    /// Has the server come to the database over another port.
+    pub fn go_through(&mut self, port: u16) {
+        let own = format!(":{}/", self.cluster().port);
+        self.way = Some(self.url.replace(&own, &format!(":{port}/")));
+    }
+
+    /// Has the server come to whichever of two hosts takes writes.
+    pub fn go_to_either(&mut self, other: u16) {
+        let own = self.cluster().port;
+        let both = format!(":{own},127.0.0.1:{other}/");
+        self.way = Some(self.url.replace(&format!(":{own}/"), &both));
+    }
+
     /// The program on this database.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.program(arguments, &self.url)
+    }
+
+    fn program(&self, arguments: &[&str], url: &str) -> Command {
         let mut command = throughline(&self.folder, arguments);
-        command.args(["--database", &self.url, "--erasure-ledger", "erasures"]);
+        command.args(["--database", url, "--erasure-ledger", "erasures"]);
         command
     }
 }

@@ -39,11 +39,13 @@ pub const USUAL: &[Operation] = &[
 ];
 
 const BATCH: usize = 5;
-/// In how many seconds a promise is due: some are broken while the fault lasts.
-const DUE: [i64; 4] = [1, 3, 3600, 86_400];
+/// In how many milliseconds a promise is due: some are broken while the fault lasts.
+pub const SOON_AND_LATER: &[i64] = &[300, 1500, HOUR, 24 * HOUR];
+/// None of them before the call is answered, whatever the fault.
+pub const LATER: &[i64] = &[20 * HOUR, 100 * HOUR];
 /// What is due in so many seconds is waited for.
 pub const SOON: i64 = 60;
-const HOUR: i64 = 3600;
+const HOUR: i64 = 3_600_000;
 
 impl Operation {
     pub(super) async fn run(self, writer: &mut Writer) {
@@ -62,9 +64,9 @@ impl Operation {
     }
 }
 
-/// So many seconds from now.
-fn later(seconds: i64) -> prost_types::Timestamp {
-    pb::timestamp(Clock::System.now() + seconds * 1_000_000)
+/// So many milliseconds from now.
+fn later(millis: i64) -> prost_types::Timestamp {
+    pb::timestamp(Clock::System.now() + millis * 1000)
 }
 
 fn request_id() -> String {
@@ -175,11 +177,12 @@ impl Writer {
 
     async fn make_promise(&mut self) {
         let Some(customer_id) = self.known() else { return };
+        let due = later(self.random.pick(self.shared.size.due));
         let call = pb::MakePromiseRequest {
             customer_id,
             what: self.mark.clone(),
             by: "Ann".to_owned(),
-            due: Some(Due::DueAt(later(self.random.pick(&DUE)))),
+            due: Some(Due::DueAt(due)),
             channel: Channel::Phone.into(),
             request_id: request_id(),
             ..Default::default()
@@ -220,7 +223,7 @@ impl Writer {
             customer_id,
             article: self.mark.clone(),
             offer: "a cable with it".to_owned(),
-            valid_until: Some(ValidUntil::ValidUntilAt(later(HOUR))),
+            valid_until: Some(ValidUntil::ValidUntilAt(later(1000 * HOUR))),
             channel: Channel::Store.into(),
             request_id: request_id(),
             ..Default::default()

@@ -1,0 +1,59 @@
+//! A wall clock that jumps.
+
+use std::time::Duration;
+
+use crate::{
+    Form, kill,
+    load::{LATER, Load, Size},
+    report::Outcome,
+    wait::{until, within},
+    world::{Kind, World},
+};
+
+const HOUR: i64 = 3600;
+/// Where the clock of the server stands beside the true one, one after the other.
+const JUMPS: [i64; 5] = [-24 * HOUR, 0, 30 * HOUR, -2 * HOUR, 0];
+/// So many calls are answered in one way or the other before the next jump.
+const ANSWERED: usize = 60;
+/// What a call is answered that is right by a clock that is right.
+const SKEWED: &str = "Unavailable CLOCK_SKEW";
+const BOUND: Duration = Duration::from_secs(60);
+
+pub async fn jumps(form: Form) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for kind in Kind::BOTH {
+        let mut outcome = Outcome::new("clock jumps by hours", kind.name());
+        if let Some(mut world) = outcome.world(kind).await {
+            world.start().await;
+            let load = Load::start(world.addresses(), Size { due: LATER, ..Default::default() });
+            let jumped = jump(&world, &load, form, &mut outcome).await;
+            let refused = load.refused_records();
+            if !refused.is_empty() {
+                let count = refused.len();
+                outcome.problems.push(format!("{count} entries refused for good: {}", refused[0]));
+            }
+            // The control: without it the clock was right all the time.
+            if !load.codes().contains_key(SKEWED) {
+                outcome.problems.push("no call was refused for the clock".to_owned());
+            }
+            kill::end(&mut world, load, jumped, &mut outcome).await;
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn jump(world: &World, load: &Load, form: Form, outcome: &mut Outcome) -> Result<(), String> {
+    outcome.recovered(load.more(20, form.recovery()).await?);
+    for _ in 0..form.pick(1, 5) {
+        for seconds in JUMPS {
+            world.shim.set_clock(seconds);
+            let before = load.answered();
+            let answered = until(async || load.answered() >= before + ANSWERED);
+            within(BOUND, "calls are answered", answered).await;
+            outcome.tried += 1;
+        }
+        outcome.recovered(load.more(20, form.recovery()).await?);
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! More calls than the server can do: what it does must not become less.
+
+use std::time::Duration;
+
+use crate::{
+    Form,
+    blast::{Blast, Came, LOAD_CORE, Pace, SERVER_CORE, cores, keep_to, keep_to_all},
+    report::Outcome,
+    slow::fill,
+    world::{Kind, World},
+};
+
+const CONNECTIONS: usize = 500;
+/// What finds out how much the server can do.
+const PEAK: Pace = Pace::Closed { under_way: 128 };
+const PEAK_CONNECTIONS: usize = 8;
+const WARM: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(10);
+
+/// So many times the peak, and the share of it that is to be done at least.
+const STEPS: [(usize, f64); 5] = [(1, 0.0), (2, 0.8), (5, 0.8), (10, 0.8), (20, 0.5)];
+/// The share of reads that is to be within its deadline at ten times the peak.
+const READS: f64 = 0.99;
+/// The share of the peak that is to be done right after.
+const AFTER: f64 = 0.8;
+/// More memory than this is not flat.
+const MEMORY_KIB: u64 = 256 << 10;
+
+/// Goes beyond the peak, step by step. Only in the long form: it measures, and a build for tests
+/// has another peak.
+pub async fn beyond(form: Form) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    if form == Form::Short {
+        return outcomes;
+    }
+    let all = cores();
+    for kind in Kind::BOTH {
+        let mut peak = Outcome::new("peak", kind.name());
+        let Some(mut world) = peak.world(kind).await else {
+            outcomes.push(peak);
+            continue;
+        };
+        keep_to(SERVER_CORE);
+        world.start().await;
+        keep_to(LOAD_CORE);
+        let customer_id = fill(&mut world.client(), None).await;
+        let blast = |name: &str, connections, pace, time| Blast {
+            address: world.server().address,
+            tag: name.to_owned(),
+            connections,
+            pace,
+            time,
+            customer_id: customer_id.clone(),
+        };
+        blast("warm", PEAK_CONNECTIONS, PEAK, WARM).run().await;
+        let came = blast("peak", PEAK_CONNECTIONS, PEAK, TIME).run().await;
+        let peak = came.done() as f64 / TIME.as_secs_f64();
+        let rest = world.server().memory();
+        outcomes.push(row(&world, "peak".to_owned(), &came, peak, rest));
+
+        for (times, share) in STEPS {
+            let name = format!("{times} times the peak");
+            let pace = Pace::Open { per_second: peak as usize * times };
+            let came = blast(&name, CONNECTIONS, pace, TIME).run().await;
+            let mut outcome = row(&world, name, &came, peak, rest);
+            let done = came.done() as f64 / TIME.as_secs_f64() / peak;
+            if done < share {
+                outcome.problems.push(format!("{done:.2} of the peak, not {share}"));
+            }
+            let reads = came.reads.0 as f64 / came.reads.1 as f64;
+            if times <= 10 && reads < READS {
+                outcome.problems.push(format!("{reads:.3} of the reads in time"));
+            }
+            outcomes.push(outcome);
+        }
+        let came = blast("after", PEAK_CONNECTIONS, PEAK, TIME).run().await;
+        let mut outcome = row(&world, "right after".to_owned(), &came, peak, rest);
+        if (came.done() as f64) < AFTER * peak * TIME.as_secs_f64() {
+            outcome.problems.push("not at full speed again".to_owned());
+        }
+        if world.server().memory() > rest + MEMORY_KIB {
+            outcome.problems.push("memory has grown".to_owned());
+        }
+        outcomes.push(outcome);
+        world.stop().await;
+        keep_to_all(&all);
+    }
+    outcomes
+}
+
+fn row(world: &World, name: String, came: &Came, peak: f64, rest: u64) -> Outcome {
+    let mut outcome = Outcome::new(name, world.kind.name());
+    outcome.tried = came.asked;
+    outcome.acknowledged = came.done();
+    for (code, count) in came.writes.iter().filter(|(code, _)| **code != Some(0)) {
+        let name = code.map_or("no answer".to_owned(), |it| format!("{:?}", tonic::Code::from(it)));
+        outcome.codes.insert(name, *count);
+    }
+    let per_second = came.done() as f64 / TIME.as_secs_f64();
+    outcome.note = format!(
+        "{per_second:.0}/s, {:.2} of the peak; reads in time {}/{}; memory {} + {} MiB",
+        per_second / peak,
+        came.reads.0,
+        came.reads.1,
+        rest >> 10,
+        world.server().memory().saturating_sub(rest) >> 10
+    );
+    outcome
+}

@@ -1,0 +1,84 @@
+//! Hours in minutes: whether memory and descriptors come to rest while calls go on.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::{
+    Form,
+    kill::end,
+    load::{Load, Size},
+    report::Outcome,
+    world::{Kind, World},
+};
+
+/// How long it goes on, and how much of that is the beginning, while caches fill.
+const TIME: Duration = Duration::from_secs(30 * 60);
+const BEGINNING: Duration = Duration::from_secs(10 * 60);
+const EVERY: Duration = Duration::from_secs(10);
+/// How much memory may grow in a minute.
+const SLOPE_MIB: f64 = 0.1;
+/// A connection of a client comes or goes at any moment.
+const CHANGING: usize = 4;
+/// Each writer does so much, and no more.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Only in the long form.
+pub async fn soak(form: Form) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    if form == Form::Short {
+        return outcomes;
+    }
+    for kind in Kind::BOTH {
+        let mut outcome = Outcome::new("soak of 30 minutes", kind.name());
+        let Some(mut world) = outcome.world(kind).await else {
+            outcomes.push(outcome);
+            continue;
+        };
+        world.start().await;
+        let size = Size { writers: 16, customers: 2000, pace: PACE, ..Default::default() };
+        let load = Load::start(world.addresses(), size);
+        watch(&world, &mut outcome).await;
+        end(&mut world, load, Ok(()), &mut outcome).await;
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn watch(world: &World, outcome: &mut Outcome) {
+    let (mut memory, mut descriptors) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    let mut every = interval(EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while begun.elapsed() < TIME {
+        every.tick().await;
+        let minutes = begun.elapsed().as_secs_f64() / 60.0;
+        let (own, all) = (world.server().own_memory() >> 10, world.server().memory() >> 10);
+        let open = world.server().descriptors();
+        println!("    {minutes:5.1} min  {own:>5} MiB of its own, {all:>5} in all, {open} files");
+        if begun.elapsed() > BEGINNING {
+            memory.push((minutes, world.server().own_memory() as f64 / 1024.0));
+            descriptors.push(open);
+        }
+    }
+    let slope = slope(&memory);
+    let (least, most) = (descriptors.iter().min().unwrap(), descriptors.iter().max().unwrap());
+    outcome.tried = 1;
+    outcome.note = format!("memory {slope:+.3} MiB a minute, {least} to {most} descriptors");
+    if slope > SLOPE_MIB {
+        outcome.problems.push("memory grows".to_owned());
+    }
+    if most - least > CHANGING {
+        outcome.problems.push("descriptors are not constant".to_owned());
+    }
+}
+
+/// How much the second of each pair grows with the first, by least squares.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean_x = points.iter().map(|it| it.0).sum::<f64>() / count;
+    let mean_y = points.iter().map(|it| it.1).sum::<f64>() / count;
+    let above = points.iter().map(|it| (it.0 - mean_x) * (it.1 - mean_y)).sum::<f64>();
+    let below = points.iter().map(|it| (it.0 - mean_x).powi(2)).sum::<f64>();
+    above / below
+}
