@@ -1,7 +1,12 @@
 //! The metrics: what a server tells of its calls, and that the documents, the alerts and the
 //! dashboard speak of the metrics that there are.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use throughline::{
@@ -10,13 +15,18 @@ use throughline::{
         Settings,
         operator::{self, Operator},
     },
-    store::{ErasureFile, Store},
+    store::{
+        ErasureFile, Store,
+        backup::{Means, back_up},
+    },
 };
 use tonic::Code;
 
 use crate::{
     calls::{account, by, list, note},
-    support::{Database, Life, NOW, Server, TempFolder, on_both, settings, wire},
+    support::{
+        Database, Life, NOW, Server, TempFolder, on_both, postgres::postgres, settings, wire,
+    },
 };
 
 /// A server whose metrics are asked for.
@@ -79,6 +89,27 @@ async fn calls_are_counted_by_method_code_and_reason() {
         let timeline = "throughline.v1.TimelineService/ListTimeline";
         assert_eq!(measured.calls(timeline, "NOT_FOUND").await, 1.0);
         assert_eq!(measured.value("throughline_calls_under_way").await, 0.0);
+        measured.server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_backup_is_told() {
+    on_both(async |database| {
+        let measured = Measured::start(database).await;
+        let folder = TempFolder::new();
+        let programs = postgres().map(|cluster| cluster.program(""));
+        let means = Means {
+            clock: Clock::Fixed(NOW),
+            ledger: None,
+            programs: programs.as_deref(),
+            until: Instant::now() + Duration::from_secs(600),
+            progress: &|_| {},
+        };
+        back_up(&database.url, &folder.path().join("backup"), means).await.unwrap();
+        let told = measured.value("throughline_last_backup_timestamp_seconds").await;
+        assert_eq!(told, (NOW / 1_000_000) as f64);
         measured.server.stop().await;
     })
     .await;

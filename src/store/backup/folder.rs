@@ -125,7 +125,7 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 /// Refuses where the disk of a folder has no room for so many bytes more.
 pub fn ensure_room(folder: &Path, bytes: u64) -> Result<(), BackupError> {
     let found = statvfs(folder).map_err(|error| BackupError::of_file(folder, &error.into()))?;
-    let (free, needed) = (found.f_bavail * found.f_frsize, bytes + RESERVE_BYTES);
+    let (free, needed) = (found.f_bavail * found.f_frsize, bytes.saturating_add(RESERVE_BYTES));
     if free >= needed {
         return Ok(());
     }
@@ -138,4 +138,20 @@ pub fn ensure_room(folder: &Path, bytes: u64) -> Result<(), BackupError> {
         free >> 20
     );
     Err(BackupError::refused(what, "Make room, or name a folder on another disk"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::ensure_room;
+
+    #[test]
+    fn room_is_looked_for_before() -> Result<(), super::BackupError> {
+        ensure_room(Path::new("."), 0)?;
+        let refused = ensure_room(Path::new("."), u64::MAX).map_err(|error| error.to_string());
+        let said = refused.err().unwrap_or_default();
+        assert!(said.contains("MiB may be needed at .") && said.contains("Make room"), "{said}");
+        Ok(())
+    }
 }

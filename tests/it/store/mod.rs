@@ -1,5 +1,6 @@
 //! The store, each case on both databases.
 
+mod backup;
 mod cancelled;
 mod case_passes;
 mod customer_search;

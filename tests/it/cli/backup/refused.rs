@@ -1,9 +1,9 @@
 //! What is no whole backup is not put back, and the database stays as it is.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use super::{Desk, copy_folder, programs};
-use crate::support::on_both;
+use crate::{cli::process::throughline, support::on_both};
 
 /// Asserts that a folder is not put back, and why.
 #[track_caller]
@@ -99,4 +99,21 @@ fn a_backup_goes_into_a_new_folder_for_its_owner_alone() {
     fs::create_dir(desk.path("empty")).unwrap();
     desk.backup("empty");
     assert!(desk.refused("backup", &["no/folder"]).contains("there is no folder no"));
+}
+
+/// A file that may not grow is what a full disk is to whoever writes it.
+#[test]
+fn a_disk_that_takes_no_more_leaves_no_backup() {
+    let desk = Desk::sqlite();
+    desk.import("before", 50);
+    let backup = throughline(&desk.folder, &desk.command("backup", &["backup"]));
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]);
+    command.arg(backup.get_program()).args(backup.get_args()).current_dir(desk.folder.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("throughline: no backup was made: "), "{said}");
+    assert!(!desk.path("backup").exists());
+    desk.backup("backup");
 }
