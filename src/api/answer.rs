@@ -12,6 +12,7 @@ use tower::Service;
 use super::{
     access::Call,
     budget::{Holder, Reservation},
+    compression::{self, compress, compress_stream},
     connection::ConnectionHandle,
     delivery::Ends,
     guard::{Admitted, Deadline, Shared},
@@ -153,6 +154,7 @@ impl Shared {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let Ready { request, deadline, held } = ready;
+        let accepts_gzip = compression::accepts_gzip(request.headers());
         let made = incident::caught(looked.of(async move { inner.call(request).await }));
         let response = match timeout_at(deadline, made).await {
             Err(_) => return Err(Error::DeadlinePassed.into()),
@@ -161,10 +163,14 @@ impl Shared {
             Ok(Ok(Err(never))) => match never {},
         };
         drop(held);
-        if call.is_stream() || response.body().is_end_stream() {
+        if response.body().is_end_stream() {
             return Ok((response, None));
         }
-        let (response, bytes) = whole(response).await?;
+        if call.is_stream() {
+            let response = if accepts_gzip { compress_stream(response) } else { response };
+            return Ok((response, None));
+        }
+        let (response, bytes) = whole(response, accepts_gzip).await?;
         let answers = self.traffic.deliveries.bytes();
         let held = match call.work() {
             _ if bytes <= SMALL_BYTES => None,
@@ -200,8 +206,11 @@ impl Shared {
 
 /// An answer of one message with all of its bytes, and how many they are. tonic makes them when
 /// they are sent.
-async fn whole(response: Response<Body>) -> Result<(Response<Body>, usize), Status> {
-    let (head, mut body) = response.into_parts();
+async fn whole(
+    response: Response<Body>,
+    accepts_gzip: bool,
+) -> Result<(Response<Body>, usize), Status> {
+    let (mut head, mut body) = response.into_parts();
     let (mut data, mut trailers) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
         match frame?.into_data() {
@@ -211,6 +220,7 @@ async fn whole(response: Response<Body>) -> Result<(Response<Body>, usize), Stat
     }
     // One message is one part.
     let data = if data.len() == 1 { data.remove(0) } else { data.concat().into() };
+    let data = if accepts_gzip { compress(&mut head.headers, data) } else { data };
     let bytes = data.len();
     let body = Full::new(data).with_trailers(ready(trailers.map(Ok)));
     Ok((Response::from_parts(head, Body::new(body)), bytes))

@@ -31,8 +31,8 @@ pub const SMALL_BYTES: usize = 16 << 10;
 /// What a call that waits for its message holds beside its headers and the message, about.
 const CALL_BYTES: usize = 4 << 10;
 /// Whether a message is compressed, in one byte, and its length, in four.
-const PREFIX_BYTES: usize = 5;
-const ENCODING: &str = "grpc-encoding";
+pub(super) const PREFIX_BYTES: usize = 5;
+pub(super) const ENCODING: &str = "grpc-encoding";
 
 /// How messages are received.
 #[derive(Clone, Debug)]

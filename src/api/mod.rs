@@ -10,6 +10,7 @@ pub mod budget;
 mod call_headers;
 pub mod caller;
 pub mod case_service;
+mod compression;
 pub mod connection;
 pub mod convert;
 pub mod customer_service;

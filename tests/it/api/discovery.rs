@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt as _;
 use prost::Message as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use throughline::{
     clock::Clock,
     pb::{
-        self, customer_service_client::CustomerServiceClient,
+        self, privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
     server,
@@ -193,9 +194,9 @@ async fn a_browser_calls_over_grpc_web() {
     .await;
 }
 
-/// gzip, which a client may use both ways.
+/// gzip, which a client may use both ways. A small answer is not worth it.
 #[tokio::test]
-async fn messages_may_be_compressed() {
+async fn large_messages_may_be_compressed() {
     use tonic::codec::CompressionEncoding::Gzip;
     on_both(async |database| {
         let server = Server::start(database).await;
@@ -204,16 +205,53 @@ async fn messages_may_be_compressed() {
             .send_compressed(Gzip)
             .accept_compressed(Gzip);
         let call = by(vec![account("anna")], note("x ".repeat(10_000)));
-        let recorded = timeline.record_entry(call.clone()).await.unwrap().into_inner();
+        let recorded = timeline.record_entry(call.clone()).await.unwrap();
+        assert_eq!(encoding(&recorded), None, "a small answer to one who takes gzip");
+        let recorded = recorded.into_inner();
         let page = timeline.list_timeline(list(&recorded.customer_id)).await.unwrap();
-        let encoding = page.metadata().get("grpc-encoding").unwrap();
-        assert_eq!(encoding, "gzip");
+        assert_eq!(encoding(&page), Some("gzip"));
         assert_eq!(page.into_inner().entries[0].content, call.entry.unwrap().content);
-        let customer = pb::get_customer_request::Customer::CustomerId(recorded.customer_id);
-        let call = pb::GetCustomerRequest { customer: Some(customer) };
-        let plain = CustomerServiceClient::new(channel).get_customer(call).await.unwrap();
-        assert!(plain.metadata().get("grpc-encoding").is_none());
+
+        // The same page for one who does not take it.
+        let mut timeline = TimelineServiceClient::new(channel.clone());
+        let page = timeline.list_timeline(list(&recorded.customer_id)).await.unwrap();
+        assert_eq!(encoding(&page), None);
         server.stop().await;
     })
     .await;
+}
+
+/// A stream says that its messages may be compressed, and each says whether it is.
+#[tokio::test]
+async fn messages_of_a_stream_may_be_compressed() {
+    use tonic::codec::CompressionEncoding::Gzip;
+    on_both(async |database| {
+        let server = Server::start(database).await;
+        let texts = ["short".to_owned(), "long ".repeat(2_000), "short".to_owned()];
+        let mut customer_id = String::new();
+        for text in &texts {
+            let recorded = server.recorded(by(vec![account("anna")], note(text))).await;
+            customer_id = recorded.customer_id;
+        }
+        let call = pb::ExportCustomerRequest { customer_id };
+        for accepts_gzip in [true, false] {
+            let mut privacy = PrivacyServiceClient::new(server.channel().await);
+            if accepts_gzip {
+                privacy = privacy.accept_compressed(Gzip);
+            }
+            let answer = privacy.export_customer(call.clone()).await.unwrap();
+            assert_eq!(encoding(&answer).is_some(), accepts_gzip);
+            let messages: Vec<_> = answer.into_inner().try_collect().await.unwrap();
+            let lines: String = messages.into_iter().map(|message| message.lines).collect();
+            for text in &texts {
+                assert!(lines.contains(text.trim()), "{accepts_gzip}");
+            }
+        }
+        server.stop().await;
+    })
+    .await;
+}
+
+fn encoding<T>(answer: &tonic::Response<T>) -> Option<&str> {
+    answer.metadata().get("grpc-encoding").map(|encoding| encoding.to_str().unwrap())
 }
