@@ -159,7 +159,7 @@ impl Default for Config {
             max_connections_per_caller: 12_288,
             max_calls: 1024,
             max_calls_per_caller: None,
-            max_concurrent_streams: 256,
+            max_concurrent_streams: 100,
             max_buffered: 64 << 20,
             max_buffered_per_caller: 32 << 20,
             max_buffered_per_connection: 16 << 20,

@@ -124,11 +124,15 @@ impl Shared {
         let mut keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
         let actor = match actor {
             Ok(actor) => actor,
-            Err(error) => return Admitted { actor: None, refusal: Some(error), keeping },
+            Err(error) => {
+                peer.connection.note_refusal();
+                return Admitted { actor: None, refusal: Some(error), keeping };
+            }
         };
         Span::current().record("caller", actor.caller());
         let credentials = Credentials::of(request.headers());
         if let Err(full) = peer.connection.authenticate(actor.caller(), credentials) {
+            peer.connection.note_refusal();
             let refusal = Some(match full {
                 Full::Shared => Error::TooManyConnections,
                 Full::OfCaller => Error::TooManyConnectionsOfCaller,

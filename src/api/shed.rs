@@ -9,6 +9,7 @@ use std::{
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::future::Either;
@@ -16,12 +17,17 @@ use http::{
     HeaderMap, HeaderValue, Request, Response, Version,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
-use tokio::task::yield_now;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::yield_now,
+    time::sleep,
+};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service, ServiceExt as _};
 
 use super::{
     access::{self, Call},
+    call_headers::wanted_time,
     caller::Peer,
     connection::ConnectionHandle,
     measured,
@@ -29,11 +35,19 @@ use super::{
 };
 use crate::{error::Error, metrics::Metrics};
 
+/// How long a refusal is held back at most. Callers have a bounded number of calls under way on a
+/// connection (`max_concurrent_streams`), so that this bounds how many are refused a second.
+const HELD: Duration = Duration::from_millis(2500);
+/// How many are held back at once: each takes some 2 KiB. More are answered at once.
+const MAX_HELD: usize = 32_768;
+
 /// Puts a [`Shed`] around a service.
 #[derive(Clone, Debug)]
 pub struct ShedLayer {
     places: Places,
     metrics: Arc<Metrics>,
+    /// Places of refusals that are held back.
+    held: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -45,7 +59,7 @@ pub struct Shed<S> {
 
 impl ShedLayer {
     pub fn new(places: Places, metrics: Arc<Metrics>) -> Self {
-        Self { places, metrics }
+        Self { places, metrics, held: Arc::new(Semaphore::new(MAX_HELD)) }
     }
 
     /// The answer to a call that there is no room for. Browsers are answered in their own way, by
@@ -54,8 +68,35 @@ impl ShedLayer {
         let call = access::call(request.uri().path()).filter(|_| is_grpc(request))?;
         let connection = &request.extensions().get::<Peer>()?.connection;
         let full = full(&self.places, connection, request.headers(), call)?;
+        connection.note_refusal();
         measured::shed(&self.metrics, call, full);
         Some(refusal(full))
+    }
+
+    /// How long the answer is held back, where many calls of the connection are refused. As long as
+    /// it is, the caller has one call less to make.
+    fn hold(&self, request: &Request<Body>) -> Option<Hold> {
+        let connection = &request.extensions().get::<Peer>()?.connection;
+        if !connection.is_refused_often() {
+            return None;
+        }
+        let place = Arc::clone(&self.held).try_acquire_owned().ok()?;
+        // Whoever waits hears why before its deadline.
+        let wanted = wanted_time(request.headers()).ok().flatten();
+        let time = wanted.map_or(HELD, |wanted| HELD.min(wanted / 2));
+        Some(Hold { time, _place: place })
+    }
+}
+
+/// An answer that is held back.
+struct Hold {
+    time: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Hold {
+    async fn over(self) {
+        sleep(self.time).await;
     }
 }
 
@@ -93,7 +134,14 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if let Some(refusal) = self.layer.refuse(&request) {
-            return Either::Left(ready(Ok(refusal)));
+            let Some(held) = self.layer.hold(&request) else {
+                return Either::Left(ready(Ok(refusal)));
+            };
+            drop(request);
+            return Either::Right(Box::pin(async move {
+                held.over().await;
+                Ok(refusal)
+            }));
         }
         let inner = self.inner.clone();
         Either::Right(Box::pin(async move {
@@ -154,6 +202,7 @@ mod tests {
     use crate::{
         api::{
             access,
+            call_headers::TIMEOUT,
             caller::{Actor, LOCAL},
         },
         pb::Work,
@@ -173,6 +222,43 @@ mod tests {
             assert_eq!(prepared.status(), made.status());
             assert_eq!(prepared.headers(), made.headers());
             assert!(http_body::Body::is_end_stream(prepared.body()));
+        }
+    }
+
+    /// How long a refused call takes over a connection that had so many refusals before.
+    async fn answered_after(refusals: usize, timeout: Option<&'static str>) -> Duration {
+        let peer = Peer::default();
+        peer.connection.authenticate(LOCAL, Credentials::of(&HeaderMap::new())).unwrap();
+        (0..refusals).for_each(|_| peer.connection.note_refusal());
+        let layer = ShedLayer::new(
+            Places::new(0, 0),
+            Arc::new(Metrics::new("sqlite", crate::clock::Clock::System)),
+        );
+        let unasked =
+            tower::service_fn(async |_: Request<Body>| -> Answer { panic!("it is made") });
+        let mut request = Request::post("/throughline.v1.TimelineService/RecordEntry")
+            .version(Version::HTTP_2)
+            .header(CONTENT_TYPE, "application/grpc");
+        if let Some(timeout) = timeout {
+            request = request.header(TIMEOUT, timeout);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(peer);
+        let begun = tokio::time::Instant::now();
+        let response = layer.layer(unasked).oneshot(request).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.message(), Status::from(Error::Overloaded).message());
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_refused_often_waits_for_the_answer_and_nobody_else() {
+        assert_eq!(answered_after(0, None).await, Duration::ZERO);
+        assert_eq!(answered_after(10, Some("1S")).await, Duration::ZERO);
+        let timer = Duration::from_millis(1);
+        for (timeout, held) in [(None, HELD), (Some("60S"), HELD), (Some("1S"), HELD / 5)] {
+            let time = answered_after(100, timeout).await;
+            assert!(time >= held && time <= held + timer, "{timeout:?}: {time:?}");
         }
     }
 

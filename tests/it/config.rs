@@ -209,7 +209,7 @@ fn a_password_is_not_shown() {
         max_connections_per_caller: 12288,
         max_calls: 1024,
         max_calls_per_caller: half,
-        max_concurrent_streams: 256,
+        max_concurrent_streams: 100,
         max_buffered_mib: 64,
         max_buffered_mib_per_caller: 32,
         max_buffered_mib_per_connection: 16,

@@ -1,6 +1,7 @@
 //! The connection that a call came over, as far as its calls may steer it.
 
 mod admission;
+mod refusals;
 mod unauthenticated;
 
 use std::{
@@ -19,6 +20,7 @@ use super::{places::Full, shed::Credentials};
 pub use admission::{Admission, ConnectionLimits, Permit};
 
 use admission::Ticket;
+use refusals::Refusals;
 
 /// Steers a connection from within one of its calls. Copies are of the same connection. The default
 /// is of a connection that no listener has let in, such as an in-memory pipe.
@@ -32,6 +34,7 @@ struct Shared {
     driver: AtomicWaker,
     known: OnceLock<Known>,
     is_in_use: AtomicBool,
+    refusals: Refusals,
     /// None where nobody counts the connection.
     ticket: Option<Ticket>,
 }
@@ -105,6 +108,16 @@ impl ConnectionHandle {
     /// Whether it may be silent.
     pub fn may_idle(&self) -> bool {
         self.is_authenticated() || self.0.is_in_use.load(Ordering::Relaxed)
+    }
+
+    /// A call was refused for want of room, or of a caller who is known.
+    pub fn note_refusal(&self) {
+        self.0.refusals.note();
+    }
+
+    /// Whether many were lately.
+    pub fn is_refused_often(&self) -> bool {
+        self.0.refusals.are_many()
     }
 
     #[cfg(test)]

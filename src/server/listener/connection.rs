@@ -4,10 +4,14 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 use tokio_rustls::server::TlsStream;
 
 use crate::{
@@ -22,7 +26,12 @@ use crate::{
 pub struct Connection {
     stream: Stream,
     permit: Permit,
+    /// Until it has passed nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long calls gather on a connection of which many are refused.
+const GATHERING: Duration = Duration::from_millis(200);
 
 enum Stream {
     Plain(Socket),
@@ -31,11 +40,11 @@ enum Stream {
 
 impl Connection {
     pub(super) fn plain(stream: Socket, permit: Permit) -> Self {
-        Self { stream: Stream::Plain(stream), permit }
+        Self { stream: Stream::Plain(stream), permit, pause: None }
     }
 
     pub(super) fn secure(stream: TlsStream<Socket>, permit: Permit) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), permit }
+        Self { stream: Stream::Tls(Box::new(stream)), permit, pause: None }
     }
 }
 
@@ -59,10 +68,22 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(context));
+            self.pause = None;
+        }
+        let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
+        };
+        if read.is_pending() && self.permit.connection().is_refused_often() {
+            // All that has come is answered.
+            let mut pause = Box::pin(sleep(GATHERING));
+            // It has just begun.
+            let _ = pause.as_mut().poll(context);
+            self.pause = Some(pause);
         }
+        read
     }
 }
 
@@ -108,5 +129,56 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+        time::{Instant, advance},
+    };
+
+    use super::*;
+    use crate::{
+        api::connection::{Admission, ConnectionLimits},
+        metrics::ConnectionMetrics,
+        server::socket::WRITE_TIMEOUT,
+    };
+
+    /// A caller, and its connection.
+    async fn connected() -> (TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let limits = ConnectionLimits { authenticated: 1, per_caller: 1, unauthenticated: 1 };
+        let permit = Admission::new(limits, ConnectionMetrics::default()).admit(from.ip());
+        (caller, Connection::plain(Socket::new(stream, WRITE_TIMEOUT), permit))
+    }
+
+    /// How long a byte takes that is sent once the connection has been found empty.
+    async fn latency(caller: &mut TcpStream, connection: &mut Connection) -> Duration {
+        let begun = Instant::now();
+        let mut byte = [0];
+        let mut read = Box::pin(connection.read_exact(&mut byte));
+        assert!((&mut read).now_or_never().is_none());
+        caller.write_all(&[1]).await.unwrap();
+        read.await.unwrap();
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_gather_where_many_are_refused_and_nowhere_else() {
+        let (mut caller, mut connection) = connected().await;
+        let handle = connection.peer().connection;
+        handle.note_refusal();
+        assert_eq!(latency(&mut caller, &mut connection).await, Duration::ZERO);
+        (0..100).for_each(|_| handle.note_refusal());
+        assert!(latency(&mut caller, &mut connection).await >= GATHERING);
+        advance(Duration::from_secs(5)).await;
+        assert!(!handle.is_refused_often());
+        assert_eq!(latency(&mut caller, &mut connection).await, Duration::ZERO);
     }
 }

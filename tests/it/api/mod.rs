@@ -28,6 +28,7 @@ mod purchases;
 pub mod quotes;
 mod reask_rate;
 mod record;
+mod refusals;
 mod replay;
 mod retried;
 mod roles;
