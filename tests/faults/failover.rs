@@ -71,7 +71,7 @@ async fn fail_over(
 
 /// The control: a standby that had not received all loses what was acknowledged, and that is found.
 pub async fn behind(_: Form) -> Vec<Outcome> {
-    let mut outcome = Outcome::new("control: a standby that is behind", Kind::Postgres.name());
+    let mut outcome = Outcome::new("control: standby that is behind", Kind::Postgres.name());
     let Some(mut world) = outcome.world(Kind::Postgres).await else { return vec![outcome] };
     let mut standby = follow(&world, None, 0).await;
     world.go_to_either(standby.port);

@@ -25,7 +25,7 @@ const CHECKED: usize = 20;
 
 /// A world on a disk of its own. The error says what it takes.
 async fn world_on_disk(kind: Kind) -> Result<(Disk, World), String> {
-    let disk = Disk::new()?;
+    let disk = Disk::new().map_err(|reason| format!("no loop mount (root?): {reason}"))?;
     let folder = disk.path().join("data");
     fs::create_dir(&folder).map_err(|error| error.to_string())?;
     let world = World::within(kind, &folder, disk.apart()).await?;

@@ -41,9 +41,10 @@ impl Outcome {
         World::new(kind).await.map_err(|reason| self.skip(reason)).ok()
     }
 
-    /// Says why nothing was tried.
+    /// Says why nothing was tried: a few words for the row, and what follows a colon beside it.
     pub fn skip(&mut self, reason: String) {
-        self.skipped = Some(reason);
+        self.skipped = reason.split(": ").next().map(str::to_owned);
+        self.note = reason;
     }
 
     /// Takes over what a check has found.
