@@ -52,7 +52,7 @@ pub enum Pace {
 #[derive(Clone, Debug)]
 pub struct Blast {
     pub address: SocketAddr,
-    /// A word that no other blast has.
+    /// The source of its entries: a word that no other blast has.
     pub tag: String,
     pub connections: usize,
     pub pace: Pace,
@@ -94,27 +94,35 @@ pub fn keep_to(core: usize) {
     keep_to_all(&cores);
 }
 
+/// Works in a thread of its own, on the core of the load.
+fn in_a_thread<T: Send + 'static, W: Future<Output = T>>(
+    work: impl FnOnce() -> W + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (done, came) = oneshot::channel();
+    thread::spawn(move || {
+        keep_to(LOAD_CORE);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _ = done.send(LocalSet::new().block_on(&runtime, work()));
+    });
+    came
+}
+
 impl Blast {
-    /// Runs in a thread of its own.
+    /// Writes and reads, in a thread each: reads do not wait for the writes of the load itself.
     pub async fn run(self) -> Came {
-        let (done, came) = oneshot::channel();
-        thread::spawn(move || {
-            keep_to(LOAD_CORE);
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let _ = done.send(LocalSet::new().block_on(&runtime, self.here()));
-        });
-        came.await.expect("the load ends")
+        let blast = self.clone();
+        let reads = in_a_thread(|| read(blast));
+        let writes = in_a_thread(|| self.writes());
+        let (reads, writes) = (reads.await, writes.await);
+        Came { reads: reads.expect("the reads end"), ..writes.expect("the writes end") }
     }
 
-    async fn here(self) -> Came {
+    async fn writes(self) -> Came {
         let came = Rc::new(RefCell::new(Came::default()));
-        let reads = Rc::clone(&came);
-        let reading = tokio::task::spawn_local(read(self.clone(), reads));
         match self.pace {
             Pace::Open { per_second } => self.open(per_second, &came).await,
             Pace::Closed { under_way } => self.closed(under_way, &came).await,
         }
-        reading.await.unwrap();
         came.take()
     }
 
@@ -198,8 +206,8 @@ async fn write(client: SendRequest<Bytes>, frame: Bytes, came: Rc<RefCell<Came>>
     *came.borrow_mut().writes.entry(code).or_default() += 1;
 }
 
-/// The reads of agents.
-async fn read(blast: Blast, came: Rc<RefCell<Came>>) {
+/// The reads of agents: how many were answered within their deadline, and how many there were.
+async fn read(blast: Blast) -> (usize, usize) {
     let connections = connect(blast.address, READ_CONNECTIONS).await;
     let customer = Some(get_briefing_request::Customer::CustomerId(blast.customer_id));
     let frame = frame(&pb::GetBriefingRequest { customer, ..Default::default() });
@@ -210,16 +218,15 @@ async fn read(blast: Blast, came: Rc<RefCell<Came>>) {
         tick.tick().await;
         number += 1;
         let client = connections[number % READ_CONNECTIONS].clone();
-        let (frame, came) = (frame.clone(), Rc::clone(&came));
+        let frame = frame.clone();
         reads.spawn_local(async move {
             let answer = timeout(READ_PATIENCE, call(client, BRIEFING, READ_DEADLINE, frame)).await;
             let code = answer.ok().and_then(Result::ok).flatten();
-            let mut came = came.borrow_mut();
-            came.reads.0 += usize::from(code == Some(Code::Ok as i32));
-            came.reads.1 += 1;
+            code == Some(Code::Ok as i32)
         });
     }
-    reads.join_all().await;
+    let answered = reads.join_all().await;
+    (answered.iter().filter(|is_in_time| **is_in_time).count(), answered.len())
 }
 
 /// The code of an answer.

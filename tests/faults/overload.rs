@@ -59,10 +59,9 @@ pub async fn beyond(form: Form) -> Vec<Outcome> {
         outcomes.push(row(&world, "peak".to_owned(), &came, peak, rest));
 
         for (times, share) in STEPS {
-            let name = format!("{times} times the peak");
             let pace = Pace::Open { per_second: peak as usize * times };
-            let came = blast(&name, CONNECTIONS, pace, TIME).run().await;
-            let mut outcome = row(&world, name, &came, peak, rest);
+            let came = blast(&format!("times-{times}"), CONNECTIONS, pace, TIME).run().await;
+            let mut outcome = row(&world, format!("{times} times the peak"), &came, peak, rest);
             let done = came.done() as f64 / TIME.as_secs_f64() / peak;
             if done < share {
                 outcome.problems.push(format!("{done:.2} of the peak, not {share}"));
@@ -95,6 +94,10 @@ fn row(world: &World, name: String, came: &Came, peak: f64, rest: u64) -> Outcom
     for (code, count) in came.writes.iter().filter(|(code, _)| **code != Some(0)) {
         let name = code.map_or("no answer".to_owned(), |it| format!("{:?}", tonic::Code::from(it)));
         outcome.codes.insert(name, *count);
+    }
+    // The control: the load asks for nothing that is to be refused for good.
+    if came.writes.contains_key(&Some(tonic::Code::InvalidArgument as i32)) {
+        outcome.problems.push("the load itself is wrong".to_owned());
     }
     let per_second = came.done() as f64 / TIME.as_secs_f64();
     outcome.note = format!(
