@@ -31,6 +31,7 @@ const UNBOUNDED: &[&str] = &[
     "--max-buffered-mib=100000",
     "--max-buffered-mib-per-caller=100000",
     "--max-buffered-mib-per-connection=100000",
+    "--max-concurrent-streams=256",
 ];
 /// The 99th percentile of others may be so many times what it was.
 const SLOWER: u32 = 2;
