@@ -164,7 +164,7 @@ pub async fn run<T: Transport>(
     // until it is written, a browser is told what its pages may do, its call becomes a gRPC call,
     // then it is guarded.
     let service = ServiceBuilder::new()
-        .layer(guard.shedding())
+        .layer(guard.shedding(settings.max_concurrent_streams))
         .layer(MapResponseLayer::new(outgoing::send))
         .layer(cors)
         .layer(GrpcWebLayer::new())
