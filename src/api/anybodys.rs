@@ -62,6 +62,10 @@ impl Shared {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
+        // A page may not keep a connection in use either.
+        if let Err(error) = self.origins.check(request.headers()) {
+            return Status::from(error).into_http();
+        }
         connection.set_in_use();
         let holder = Holder::new(None, connection);
         let is_reflection = request.uri().path().starts_with(REFLECTION);

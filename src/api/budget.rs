@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
 use super::{
@@ -62,8 +61,6 @@ struct Shared {
     held: Mutex<Held>,
     /// Something was given back.
     freed: Notify,
-    /// How much is held, for whoever looks from outside.
-    gauge: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -83,12 +80,7 @@ pub struct Reservation {
 
 impl Budget {
     pub fn new(limits: BudgetLimits) -> Self {
-        Self::measured(limits, Gauge::default())
-    }
-
-    /// One that keeps a gauge at what is held.
-    pub fn measured(limits: BudgetLimits, gauge: Gauge) -> Self {
-        Self { limits, shared: Arc::new(Shared { gauge, ..Shared::default() }) }
+        Self { limits, shared: Arc::default() }
     }
 
     /// How much is held now.
@@ -106,17 +98,13 @@ impl Budget {
         let mut held = self.shared.lock();
         self.limits.check(&held, holder)?;
         held.add(holder, amount);
-        self.shared.measure(&held);
         drop(held);
         Ok(self.reservation(holder, amount))
     }
 
     /// Holds what is there already and cannot be refused any more.
     pub fn reserve_even_beyond(&self, holder: &Holder, amount: usize) -> Reservation {
-        let mut held = self.shared.lock();
-        held.add(holder, amount);
-        self.shared.measure(&held);
-        drop(held);
+        self.shared.lock().add(holder, amount);
         self.reservation(holder, amount)
     }
 
@@ -157,10 +145,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn measure(&self, held: &Held) {
-        self.gauge.set(i64::try_from(held.all).unwrap_or(i64::MAX));
-    }
 }
 
 impl Held {
@@ -199,7 +183,6 @@ impl Reservation {
         let mut held = self.shared.lock();
         held.add(&self.holder, amount);
         held.take(&self.holder, self.amount);
-        self.shared.measure(&held);
         drop(held);
         self.amount = amount;
         self.shared.freed.notify_waiters();
@@ -208,10 +191,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut held = self.shared.lock();
-        held.take(&self.holder, self.amount);
-        self.shared.measure(&held);
-        drop(held);
+        self.shared.lock().take(&self.holder, self.amount);
         self.shared.freed.notify_waiters();
     }
 }

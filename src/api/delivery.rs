@@ -16,7 +16,6 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{
@@ -41,7 +40,7 @@ pub struct Deliveries {
 struct Shared {
     started: Instant,
     open: Mutex<Open>,
-    cut: Counter,
+    cut: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -80,9 +79,8 @@ pub struct Delivery {
 }
 
 impl Deliveries {
-    /// `cut` counts the connections that are cut.
-    pub fn new(bytes: Budget, timeout: Duration, cut: Counter) -> Self {
-        let open = Mutex::default();
+    pub fn new(bytes: Budget, timeout: Duration) -> Self {
+        let (open, cut) = (Mutex::default(), AtomicUsize::new(0));
         Self { bytes, timeout, shared: Arc::new(Shared { started: Instant::now(), open, cut }) }
     }
 
@@ -97,8 +95,8 @@ impl Deliveries {
     }
 
     /// How many connections were cut.
-    pub fn cut_connections(&self) -> u64 {
-        self.shared.cut.get()
+    pub fn cut_connections(&self) -> usize {
+        self.shared.cut.load(Relaxed)
     }
 
     /// Begins to send an answer of one message.
@@ -178,7 +176,7 @@ impl Delivery {
 
     fn cut(&self) {
         if self.holder.connection().cut() {
-            self.deliveries.shared.cut.inc();
+            self.deliveries.shared.cut.fetch_add(1, Relaxed);
             tracing::info!("an answer was not taken in time: its connection is cut");
         }
     }

@@ -142,11 +142,7 @@ mod tests {
 
     impl Case {
         fn of(is_stream: bool, by: Option<Instant>) -> Self {
-            let deliveries = Deliveries::new(
-                Budget::new(LIMITS),
-                TIMEOUT,
-                prometheus_client::metrics::counter::Counter::default(),
-            );
+            let deliveries = Deliveries::new(Budget::new(LIMITS), TIMEOUT);
             tokio::spawn(deliveries.clone().watch());
             let connection = ConnectionHandle::default();
             let holder = Holder::new(None, connection.clone());

@@ -15,12 +15,15 @@ use tonic::Code;
 use crate::{
     calls::account,
     support::{
-        NOW, Server, on_both, settings,
+        Database, NOW, Server, on_both, settings,
         wire::{browse, preflight},
     },
 };
 
 const IDENTIFY: &str = "/throughline.v1.CustomerService/IdentifyCustomer";
+/// Whom the contract does not name: others' services.
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const DESK: &str = "https://desk.example.com";
 const OTHER: &str = "https://desk.example.org";
 
@@ -64,6 +67,23 @@ async fn no_page_calls_unless_it_is_named() {
         server.stop().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_page_asks_for_the_health_or_the_contract_unless_it_is_named() {
+    let origins = Origins::new([&DESK.to_owned()]);
+    let settings = Settings { origins, ..settings(Clock::Fixed(NOW)) };
+    let server = Server::start_with(&Database::sqlite(), settings).await;
+    for path in [HEALTH, REFLECTION, "/there.is.none/Such"] {
+        let text = browse(server.address, path, &of(OTHER), &[]).await;
+        assert!(text.contains("grpc-status: 7"), "{text}");
+        // The controls: a page that is named, and a program.
+        for headers in [of(DESK), String::new()] {
+            let text = browse(server.address, path, &headers, &[]).await;
+            assert!(text.contains("grpc-status") && !text.contains("grpc-status: 7"), "{text}");
+        }
+    }
+    server.stop().await;
 }
 
 #[tokio::test]
