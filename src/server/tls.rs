@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -126,6 +126,12 @@ impl Files {
             format!("{certificate} and {key} do not go together: {error}")
         })?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        if self.client_authority.is_some() {
+            // A session that is resumed has the certificate of the first one, which is not verified
+            // again: it may have ended since.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(config)
     }
 }

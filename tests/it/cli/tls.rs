@@ -16,7 +16,14 @@ use throughline::{
         self, GetCustomerRequest, customer_service_client::CustomerServiceClient,
         get_customer_request::Customer,
     },
-    server::tls::Certificates,
+    server::tls::{Certificates, certificates},
+};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{PrivateKeyDer, pem::PemObject as _},
+    version::{TLS12, TLS13},
 };
 use tonic::{
     Code, Request,
@@ -162,8 +169,8 @@ async fn call(
     let mut request = Request::new(get);
     let token = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", token);
-    // With TLS 1.3 a server refuses a certificate when the client has begun to speak; what
-    // becomes of a call then depends on how far it has come.
+    // With TLS 1.3 a server refuses a certificate when the client has begun to speak: the call has
+    // left by then, or not yet.
     let answer = CustomerServiceClient::new(channel).get_customer(request).await;
     answer.map(drop).map_err(|status| match status.code() {
         Code::Unknown | Code::Cancelled => Code::Unavailable,
@@ -185,6 +192,77 @@ fn files_that_cannot_be_used_are_told_before_anything_listens() {
     assert_eq!(empty, "2: throughline: empty.pem holds no certificate in PEM");
     let half = serve(&["--tls-key", "empty.pem"]);
     assert!(half.contains("--tls-key: tls_certificate and tls_key go together"), "{half}");
+}
+
+/// One that is resumed has the certificate of the first, which may have ended since.
+#[test]
+fn each_connection_verifies_the_certificate_of_its_caller() {
+    let (folder, ours) = (TempFolder::new(), Authority::new());
+    let config = Config {
+        tls_certificate: Some(folder.path().join("server.pem")),
+        tls_key: Some(folder.path().join("server.key")),
+        ..Config::default()
+    };
+    write_pair(&config);
+    let authority = folder.path().join("ours.pem");
+    fs::write(&authority, &ours.pem).unwrap();
+    let verifying = Config { tls_client_authority: Some(authority), ..config.clone() };
+    // The control: where no certificate is asked for, the second connection is resumed.
+    for (config, second) in [(&verifying, HandshakeKind::Full), (&config, HandshakeKind::Resumed)] {
+        let server = Arc::clone(&Certificates::of(config).unwrap().unwrap().current().borrow());
+        for version in [&TLS12, &TLS13] {
+            let client = client(config, &ours, version);
+            let kinds = [handshake(&client, &server), handshake(&client, &server)];
+            assert_eq!(kinds, [HandshakeKind::Full, second], "{version:?}");
+        }
+    }
+}
+
+/// A client with a certificate of the authority, which remembers sessions.
+fn client(
+    config: &Config,
+    ours: &Authority,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let server = fs::read(config.tls_certificate.as_ref().unwrap()).unwrap();
+    roots.add(certificates(&server).unwrap().remove(0)).unwrap();
+    let (certificate, key) = ours.certificate();
+    let chain = certificates(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(client.with_client_auth_cert(chain, key).unwrap())
+}
+
+/// Makes a connection in memory, and tells how.
+fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
+    let name = "localhost".try_into().unwrap();
+    let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
+    let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+    while client.wants_write() || server.wants_write() {
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).unwrap();
+        }
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            server.read_tls(&mut left).unwrap();
+            server.process_new_packets().unwrap();
+        }
+        bytes.clear();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).unwrap();
+        }
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            client.read_tls(&mut left).unwrap();
+            client.process_new_packets().unwrap();
+        }
+    }
+    client.handshake_kind().unwrap()
 }
 
 /// Writes a new certificate and its key to the files of a configuration.
