@@ -88,6 +88,24 @@ pub fn advice(error: &OpenError) -> Cow<'static, str> {
             "Is there such a role (createuser --pwprompt makes one), is the password right (in the \
              URL, or in PGPASSWORD), and does pg_hba.conf let it in from here?"
         }
+        OpenError::MayNotConnect { database, user } => {
+            let sql = format!("grant connect on database {database} to {user}");
+            return format!("Allow it, as a superuser: {sql}").into();
+        }
+        OpenError::NoConnectionLeft { .. } => {
+            "Lower database_connections of the servers, or raise max_connections of PostgreSQL or \
+             the connection limit of the role or the database"
+        }
+        OpenError::NoTls { .. } => {
+            "Is ssl on in postgresql.conf, and are sslmode and sslrootcert of the URL right for \
+             its certificate?"
+        }
+        OpenError::NotPostgres { .. } => {
+            "Are host and port of the URL those of PostgreSQL, and is a proxy in between?"
+        }
+        OpenError::BadUrl { .. } => {
+            "Write it as postgres://USER:PASSWORD@HOST/DATABASE, with the parameters of libpq"
+        }
         OpenError::MayNotCreate => {
             "Make the role the owner of the database, as a superuser: alter database NAME owner to \
              ROLE"

@@ -77,6 +77,16 @@ pub enum OpenError {
     NoDatabase { database: String, user: String },
     #[error("PostgreSQL does not let the role {user} in")]
     NotLetIn { user: String },
+    #[error("the role {user} may not connect to the database {database}")]
+    MayNotConnect { database: String, user: String },
+    #[error("PostgreSQL has no connection left for the role {user}")]
+    NoConnectionLeft { user: String },
+    #[error("there is no TLS with PostgreSQL: {cause}")]
+    NoTls { cause: String },
+    #[error("what answers does not speak as PostgreSQL does: {cause}")]
+    NotPostgres { cause: String },
+    #[error("the URL or the password cannot be used: {cause}")]
+    BadUrl { cause: String },
     #[error("the role may not create tables in the database")]
     MayNotCreate,
     #[error("PostgreSQL is a standby here, and takes no writes")]

@@ -69,7 +69,8 @@ pub async fn open(url: &str, connections: u32, observers: &Observers) -> Result<
     let with = |options: PgConnectOptions| {
         options.application_name("throughline").options(SETTINGS).statement_cache_capacity(512)
     };
-    let servers = Servers::of(url, with)?;
+    let servers =
+        Servers::of(url, with).map_err(|error| OpenError::BadUrl { cause: error.cause() })?;
     wait_for(&servers).await?;
     let observer = observers.of(Kind::Postgres, "all");
     Ok(Db::Postgres(Pool::new(servers, connections.max(2), observer)))
@@ -135,11 +136,19 @@ impl Refusal {
             Self::Unsafe(setting) => return OpenError::Unsafe { setting },
             Self::Failed(error) => error,
         };
-        match error.as_database_error().and_then(|error| error.code()).as_deref() {
-            Some("3D000") => OpenError::NoDatabase { database, user },
-            Some("28000" | "28P01") => OpenError::NotLetIn { user },
-            Some(_) => OpenError::Store(error.into()),
-            None => OpenError::NoServer { cause: error.to_string() },
+        let code = error.as_database_error().and_then(|error| error.code());
+        match (code.as_deref(), &error) {
+            (Some("3D000"), _) => OpenError::NoDatabase { database, user },
+            (Some("28000" | "28P01"), _) => OpenError::NotLetIn { user },
+            (Some("42501"), _) => OpenError::MayNotConnect { database, user },
+            (Some("53300"), _) => OpenError::NoConnectionLeft { user },
+            (Some(_), _) => OpenError::Store(error.into()),
+            (None, sqlx::Error::Tls(cause)) => OpenError::NoTls { cause: cause.to_string() },
+            (None, sqlx::Error::Protocol(cause)) => OpenError::NotPostgres { cause: cause.clone() },
+            (None, sqlx::Error::Configuration(cause)) => {
+                OpenError::BadUrl { cause: cause.to_string() }
+            }
+            (None, _) => OpenError::NoServer { cause: error.to_string() },
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What a command says where the database cannot be opened: the cause, and what to do about it.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -59,9 +64,49 @@ async fn a_first_start_of_postgresql_says_what_to_do() {
     let advised = with(&url, "user=throughline", &format!("user=guest_{name}"));
     printed(&TempFolder::new(), &["migrate", "--database", &advised]);
 
+    // Whoever owns a database may connect to it without being allowed to.
+    execute(&url, format!("alter database {name} owner to throughline")).await;
+    execute(&url, format!("revoke connect on database {name} from public, guest_{name}")).await;
+    let revoked = migrate(&advised);
+    let advice = format!(
+        "the role guest_{name} may not connect to the database {name}. Allow it, as a superuser: \
+         grant connect on database {name} to guest_{name}"
+    );
+    assert!(revoked.ends_with(&advice), "{revoked}");
+    execute(&url, format!("grant connect on database {name} to guest_{name}")).await;
+    execute(&url, format!("alter role guest_{name} connection limit 0")).await;
+    let crowded = migrate(&advised);
+    let advice = format!(
+        "PostgreSQL has no connection left for the role guest_{name}. Lower database_connections"
+    );
+    assert!(crowded.contains(&advice), "{crowded}");
+
     let nobody = migrate("postgres://x@127.0.0.1:1/x?sslmode=disable");
     assert!(nobody.contains("PostgreSQL does not answer: "), "{nobody}");
     assert!(nobody.contains("Does it run, are host and port of the URL right"), "{nobody}");
+}
+
+/// A listener answers the request for TLS (PostgreSQL's SSLRequest) with one byte.
+#[test]
+fn a_server_without_tls_and_one_that_is_no_postgresql_say_what_to_do() {
+    for (answer, said) in [
+        (b"N", "there is no TLS with PostgreSQL: server does not support TLS. Is ssl on"),
+        (b"H", "what answers does not speak as PostgreSQL does: unexpected response"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.read_exact(&mut [0; 8]).unwrap();
+            socket.write_all(answer).unwrap();
+        });
+        let refused = migrate(&format!("postgres://x@{address}/x?sslmode=require"));
+        assert!(refused.contains(said), "{refused}");
+        server.join().unwrap();
+    }
+    let unknown = migrate("postgres://x@127.0.0.1:1/x?sslmode=perhaps");
+    assert!(unknown.contains("sslmode") || unknown.contains("ssl_mode"), "{unknown}");
+    assert!(unknown.contains("postgres://USER:PASSWORD@HOST/DATABASE"), "{unknown}");
 }
 
 #[tokio::test]
