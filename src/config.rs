@@ -269,16 +269,35 @@ impl Config {
         if self.tls_client_authority.is_some() && self.tls_certificate.is_none() {
             add("tls_client_authority", "needs tls_certificate and tls_key".to_owned());
         }
-        let has_callers = self.callers_file.is_some() && !self.allow_anonymous;
-        let is_protected = self.tls_certificate.is_some() && has_callers;
-        if self.is_beyond_loopback() && !is_protected && !self.allow_unprotected {
-            let advice = "whoever reaches this address could read every customer's history. Set \
-                          tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or \
-                          set allow_unprotected where the network itself keeps others out";
+        let is_optional = self.tls_client_certificates == ClientCertificates::Optional;
+        if is_optional && !self.asks_for_certificates() {
+            let advice = "nobody is asked for a certificate: set tls_client_authority";
+            add("tls_client_certificates", advice.to_owned());
+        }
+        if self.is_beyond_loopback()
+            && !self.allow_unprotected
+            && let Some(advice) = self.lacks_protection()
+        {
             add("listen", advice.to_owned());
         }
         problems.extend(self.blocked().1);
         problems
+    }
+
+    /// What to do where whoever reaches the server may make every call, or read along.
+    fn lacks_protection(&self) -> Option<&'static str> {
+        if self.tls_certificate.is_none() || self.callers_file.is_none() {
+            return Some(
+                "whoever reaches this address could read every customer's history. Set \
+                 tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set \
+                 allow_unprotected where the network itself keeps others out",
+            );
+        }
+        self.allow_anonymous.then_some(
+            "whoever reaches this address could read every customer's history without a token. \
+             Take allow_anonymous out, or listen on 127.0.0.1, or set allow_unprotected where \
+             the network itself keeps others out",
+        )
     }
 
     /// Whether others than this machine can reach it.

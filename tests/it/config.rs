@@ -99,8 +99,24 @@ fn an_address_that_others_reach_needs_a_word() {
         let callers = [&tls[..], &[("callers_file", "callers.toml")]].concat();
         assert!(resolve(&callers, &[], "").is_ok(), "{listen}");
         let anonymous = [&callers[..], &[("allow_anonymous", "true")]].concat();
-        assert_eq!(resolve(&anonymous, &[], "").is_ok(), allowed, "{listen}");
+        let anonymous = resolve(&anonymous, &[], "");
+        assert_eq!(anonymous.is_ok(), allowed, "{listen}");
+        // What is set is not what to set.
+        let advice = "without a token. Take allow_anonymous out, or listen on 127.0.0.1";
+        assert!(allowed || anonymous.unwrap_err().to_string().contains(advice), "{listen}");
     }
+}
+
+#[test]
+fn certificates_are_optional_where_anybody_is_asked_for_one() {
+    let optional = [("tls_client_certificates", "optional")];
+    let problems = resolve(&optional, &[], "").unwrap_err();
+    assert_snapshot!(problems, @"
+    the configuration cannot be used:
+      --tls-client-certificates: nobody is asked for a certificate: set tls_client_authority
+    ");
+    let files = ["tls_certificate", "tls_key", "tls_client_authority"].map(|key| (key, "a.pem"));
+    assert!(resolve(&[&optional[..], &files].concat(), &[], "").is_ok());
 }
 
 #[test]
