@@ -2,8 +2,8 @@
 //! log has a file of its own.
 //!
 //! Servers of two versions may share a database while one takes the place of the other. So a
-//! release first adds (expand), and only a later one takes away what the one before still uses
-//! (contract), which raises [`OLDEST_PROGRAM`].
+//! release first adds (expand), and only a later one takes away what the one before still uses, or
+//! relies on what only newer ones write (contract), which raises [`OLDEST_PROGRAM`].
 
 use std::time::Duration;
 
@@ -63,7 +63,9 @@ const POSTGRES: [Text; 15] = [
     (17, "entry_seals", include_str!("../../migrations/postgres/0017_entry_seals.sql")),
 ];
 
-/// The newest migration that a program has to know to work on these tables.
+/// The newest migration that a program has to know to work on these tables. Older programs do not
+/// start then; those that run already go on, and have to be stopped before: after 17 what they
+/// record has no salt, and is taken for an entry that somebody put in.
 const OLDEST_PROGRAM: i64 = 17;
 /// The setting of the database that says so: the largest number that any program has written.
 const OLDEST_PROGRAM_KEY: &str = "oldest_program";

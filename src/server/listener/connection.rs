@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
@@ -16,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     api::{
         caller::{Certificate, Peer},
-        connection::{GATHERING, Permit},
+        connection::Permit,
     },
     server::{serving::Transport, socket::Socket},
 };
@@ -28,6 +29,9 @@ pub struct Connection {
     /// Until it has passed nothing is read.
     pause: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long calls gather on a connection of which many are refused.
+const GATHERING: Duration = Duration::from_millis(200);
 
 enum Stream {
     Plain(Socket),
@@ -136,8 +140,6 @@ mod tests {
         net::{TcpListener, TcpStream},
         time::{Instant, advance},
     };
-
-    use std::time::Duration;
 
     use super::*;
     use crate::{

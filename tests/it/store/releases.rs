@@ -1,5 +1,6 @@
 //! Servers of two versions on one database: what a release asks of the tables, the versions after
-//! it must give (expand, contract).
+//! it must give (expand, contract): its tables and columns. Whether what it writes still means the
+//! same to them is not seen here.
 //!
 //! `tests/releases/VERSION.json` holds the migrations and the statements of a release. It is
 //! written once, when the version is released:
