@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
 use super::{
@@ -61,6 +62,8 @@ struct Shared {
     held: Mutex<Held>,
     /// Something was given back.
     freed: Notify,
+    /// How much is held, for whoever looks from outside.
+    gauge: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +83,12 @@ pub struct Reservation {
 
 impl Budget {
     pub fn new(limits: BudgetLimits) -> Self {
-        Self { limits, shared: Arc::default() }
+        Self::measured(limits, Gauge::default())
+    }
+
+    /// One that keeps a gauge at what is held.
+    pub fn measured(limits: BudgetLimits, gauge: Gauge) -> Self {
+        Self { limits, shared: Arc::new(Shared { gauge, ..Shared::default() }) }
     }
 
     /// How much is held now.
@@ -98,13 +106,17 @@ impl Budget {
         let mut held = self.shared.lock();
         self.limits.check(&held, holder)?;
         held.add(holder, amount);
+        self.shared.measure(&held);
         drop(held);
         Ok(self.reservation(holder, amount))
     }
 
     /// Holds what is there already and cannot be refused any more.
     pub fn reserve_even_beyond(&self, holder: &Holder, amount: usize) -> Reservation {
-        self.shared.lock().add(holder, amount);
+        let mut held = self.shared.lock();
+        held.add(holder, amount);
+        self.shared.measure(&held);
+        drop(held);
         self.reservation(holder, amount)
     }
 
@@ -145,6 +157,10 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn measure(&self, held: &Held) {
+        self.gauge.set(i64::try_from(held.all).unwrap_or(i64::MAX));
+    }
 }
 
 impl Held {
@@ -183,6 +199,7 @@ impl Reservation {
         let mut held = self.shared.lock();
         held.add(&self.holder, amount);
         held.take(&self.holder, self.amount);
+        self.shared.measure(&held);
         drop(held);
         self.amount = amount;
         self.shared.freed.notify_waiters();
@@ -191,7 +208,10 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.shared.lock().take(&self.holder, self.amount);
+        let mut held = self.shared.lock();
+        held.take(&self.holder, self.amount);
+        self.shared.measure(&held);
+        drop(held);
         self.shared.freed.notify_waiters();
     }
 }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{
@@ -40,7 +41,7 @@ pub struct Deliveries {
 struct Shared {
     started: Instant,
     open: Mutex<Open>,
-    cut: AtomicUsize,
+    cut: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -79,8 +80,9 @@ pub struct Delivery {
 }
 
 impl Deliveries {
-    pub fn new(bytes: Budget, timeout: Duration) -> Self {
-        let (open, cut) = (Mutex::default(), AtomicUsize::new(0));
+    /// `cut` counts the connections that are cut.
+    pub fn new(bytes: Budget, timeout: Duration, cut: Counter) -> Self {
+        let open = Mutex::default();
         Self { bytes, timeout, shared: Arc::new(Shared { started: Instant::now(), open, cut }) }
     }
 
@@ -95,8 +97,8 @@ impl Deliveries {
     }
 
     /// How many connections were cut.
-    pub fn cut_connections(&self) -> usize {
-        self.shared.cut.load(Relaxed)
+    pub fn cut_connections(&self) -> u64 {
+        self.shared.cut.get()
     }
 
     /// Begins to send an answer of one message.
@@ -176,7 +178,7 @@ impl Delivery {
 
     fn cut(&self) {
         if self.holder.connection().cut() {
-            self.deliveries.shared.cut.fetch_add(1, Relaxed);
+            self.deliveries.shared.cut.inc();
             tracing::info!("an answer was not taken in time: its connection is cut");
         }
     }

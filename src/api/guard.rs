@@ -105,9 +105,11 @@ impl GuardLayer {
         }))
     }
 
-    /// What refuses calls before the guard looks at them.
-    pub fn shedding(&self) -> ShedLayer {
-        ShedLayer::new(self.0.places.clone(), Arc::clone(&self.0.metrics))
+    /// What refuses calls before the guard looks at them, over connections that have so many under
+    /// way at most.
+    pub fn shedding(&self, max_streams: u32) -> ShedLayer {
+        let max_streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+        ShedLayer::new(self.0.places.clone(), Arc::clone(&self.0.metrics), max_streams)
     }
 }
 
@@ -125,7 +127,10 @@ impl Shared {
         let actor = match actor {
             Ok(actor) => actor,
             Err(error) => {
-                peer.connection.note_refusal();
+                // A connection of a known caller may be a proxy's, who brings others too.
+                if !peer.connection.is_authenticated() {
+                    peer.connection.note_refusal();
+                }
                 return Admitted { actor: None, refusal: Some(error), keeping };
             }
         };

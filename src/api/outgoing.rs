@@ -142,7 +142,11 @@ mod tests {
 
     impl Case {
         fn of(is_stream: bool, by: Option<Instant>) -> Self {
-            let deliveries = Deliveries::new(Budget::new(LIMITS), TIMEOUT);
+            let deliveries = Deliveries::new(
+                Budget::new(LIMITS),
+                TIMEOUT,
+                prometheus_client::metrics::counter::Counter::default(),
+            );
             tokio::spawn(deliveries.clone().watch());
             let connection = ConnectionHandle::default();
             let holder = Holder::new(None, connection.clone());

@@ -29,7 +29,7 @@ use super::{
     access::{self, Call},
     call_headers::wanted_time,
     caller::Peer,
-    connection::ConnectionHandle,
+    connection::{ConnectionHandle, GATHERING, HeldRefusal},
     measured,
     places::{Full, Places},
 };
@@ -48,6 +48,8 @@ pub struct ShedLayer {
     metrics: Arc<Metrics>,
     /// Places of refusals that are held back.
     held: Arc<Semaphore>,
+    /// How many of one connection are.
+    max_held: usize,
 }
 
 /// See the module.
@@ -58,8 +60,11 @@ pub struct Shed<S> {
 }
 
 impl ShedLayer {
-    pub fn new(places: Places, metrics: Arc<Metrics>) -> Self {
-        Self { places, metrics, held: Arc::new(Semaphore::new(MAX_HELD)) }
+    /// For connections that have so many calls under way at most.
+    pub fn new(places: Places, metrics: Arc<Metrics>, max_streams: usize) -> Self {
+        // The rest is for calls that there is room for, such as those that read.
+        let max_held = max_streams - max_streams / 8;
+        Self { places, metrics, held: Arc::new(Semaphore::new(MAX_HELD)), max_held }
     }
 
     /// The answer to a call that there is no room for. Browsers are answered in their own way, by
@@ -80,18 +85,20 @@ impl ShedLayer {
         if !connection.is_refused_often() {
             return None;
         }
-        let place = Arc::clone(&self.held).try_acquire_owned().ok()?;
-        // Whoever waits hears why before its deadline.
+        // It came up to so long ago, and goes out so long before its caller gives up.
+        let around = 2 * GATHERING;
         let wanted = wanted_time(request.headers()).ok().flatten();
-        let time = wanted.map_or(HELD, |wanted| HELD.min(wanted / 2));
-        Some(Hold { time, _place: place })
+        let time = wanted.map_or(HELD, |wanted| HELD.min(wanted.saturating_sub(around) / 2));
+        let own = connection.hold_refusal(self.max_held)?;
+        let place = Arc::clone(&self.held).try_acquire_owned().ok()?;
+        Some(Hold { time, _places: (own, place) })
     }
 }
 
 /// An answer that is held back.
 struct Hold {
     time: Duration,
-    _place: OwnedSemaphorePermit,
+    _places: (HeldRefusal, OwnedSemaphorePermit),
 }
 
 impl Hold {
@@ -233,6 +240,7 @@ mod tests {
         let layer = ShedLayer::new(
             Places::new(0, 0),
             Arc::new(Metrics::new("sqlite", crate::clock::Clock::System)),
+            16,
         );
         let unasked =
             tower::service_fn(async |_: Request<Body>| -> Answer { panic!("it is made") });
@@ -256,10 +264,28 @@ mod tests {
         assert_eq!(answered_after(0, None).await, Duration::ZERO);
         assert_eq!(answered_after(10, Some("1S")).await, Duration::ZERO);
         let timer = Duration::from_millis(1);
-        for (timeout, held) in [(None, HELD), (Some("60S"), HELD), (Some("1S"), HELD / 5)] {
+        let short = (Duration::from_secs(1) - 2 * GATHERING) / 2;
+        for (timeout, held) in
+            [(None, HELD), (Some("60S"), HELD), (Some("1S"), short), (Some("300m"), Duration::ZERO)]
+        {
             let time = answered_after(100, timeout).await;
             assert!(time >= held && time <= held + timer, "{timeout:?}: {time:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn some_calls_of_a_connection_are_never_held_back() {
+        let peer = Peer::default();
+        peer.connection.authenticate(LOCAL, Credentials::of(&HeaderMap::new())).unwrap();
+        (0..100).for_each(|_| peer.connection.note_refusal());
+        let metrics = Arc::new(Metrics::new("sqlite", crate::clock::Clock::System));
+        let layer = ShedLayer::new(Places::new(0, 0), metrics, 16);
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(peer);
+        let held: Vec<_> = (0..16).map_while(|_| layer.hold(&request)).collect();
+        assert_eq!(held.len(), 14);
+        drop(held);
+        assert!(layer.hold(&request).is_some());
     }
 
     fn headers_with(token: &'static str) -> HeaderMap {

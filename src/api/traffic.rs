@@ -7,6 +7,7 @@ use super::{
     delivery::Deliveries,
     message::Intake,
 };
+use crate::metrics::ConnectionMetrics;
 
 /// The bounds of what is on its way.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +28,12 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub fn new(bounds: TrafficBounds) -> Self {
+    pub fn new(bounds: TrafficBounds, metrics: &ConnectionMetrics) -> Self {
         let TrafficBounds { bytes, receive_timeout, send_timeout } = bounds;
-        let intake = Intake { bytes: Budget::new(bytes), timeout: receive_timeout };
-        Self { intake, deliveries: Deliveries::new(Budget::new(bytes), send_timeout) }
+        let requests = Budget::measured(bytes, metrics.request_bytes.clone());
+        let answers = Budget::measured(bytes, metrics.response_bytes.clone());
+        let intake = Intake { bytes: requests, timeout: receive_timeout };
+        Self { intake, deliveries: Deliveries::new(answers, send_timeout, metrics.cut.clone()) }
     }
 
     /// The bytes of requests that are not whole, or whose calls are under way.
@@ -49,7 +52,7 @@ impl Traffic {
     }
 
     /// How many connections were cut, as they took nothing of an answer.
-    pub fn cut_connections(&self) -> usize {
+    pub fn cut_connections(&self) -> u64 {
         self.deliveries.cut_connections()
     }
 }

@@ -41,7 +41,7 @@ pub struct BackupArgs {
 /// What a backup and a restore have in common.
 #[derive(Args, Debug)]
 pub struct How {
-    /// How long it may take; it is given up then, and leaves nothing
+    /// How long it may take; it is given up then
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=604_800))]
     time_limit: u64,
@@ -97,6 +97,7 @@ impl How {
 pub fn failure(what: &str, config: &Config, error: &BackupError) -> Failure {
     match error {
         BackupError::Refused { .. } => Failure::Failed(format!("{what}: {error}")),
+        BackupError::Unfinished(_) => Failure::Failed(error.to_string()),
         BackupError::Open(error) => {
             Failure::Failed(format!("{what}: {error}. {}", opening::advice(error)))
         }

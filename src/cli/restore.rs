@@ -26,7 +26,7 @@ use crate::{
 ///
 /// The files of SQLite that were there are moved into a folder beside them; a database of
 /// PostgreSQL must be empty. Who was erased since the backup is erased again, by the erasure
-/// ledger. Cut short, it leaves nothing that is served: run it again.
+/// ledger, which must exist. Cut short, it says what is left: run it again.
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The folder of the backup

@@ -1,4 +1,4 @@
-//! Connections of callers.
+//! Connections of callers, and what is on its way over them.
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -15,16 +15,27 @@ pub struct ConnectionMetrics {
     pub unauthenticated: Gauge,
     /// Unauthenticated ones that were closed to make room.
     pub displaced: Counter,
+    /// Those that were cut as they took nothing of an answer.
+    pub cut: Counter,
+    /// Bytes of requests that are not whole, or whose calls are under way.
+    pub request_bytes: Gauge,
+    /// Bytes of answers that have not gone out.
+    pub response_bytes: Gauge,
 }
 
 impl ConnectionMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let open = Family::<Labels<1>, Gauge>::default();
         let in_state = |state| open.get_or_create(&[("state", state)]).clone();
+        let buffered = Family::<Labels<1>, Gauge>::default();
+        let waiting = |direction| buffered.get_or_create(&[("direction", direction)]).clone();
         let metrics = Self {
             authenticated: in_state("authenticated"),
             unauthenticated: in_state("unauthenticated"),
             displaced: Counter::default(),
+            cut: Counter::default(),
+            request_bytes: waiting("request"),
+            response_bytes: waiting("response"),
         };
         registry.register(
             "throughline_connections",
@@ -35,6 +46,16 @@ impl ConnectionMetrics {
             "throughline_connections_displaced",
             "Unauthenticated connections that were closed to make room for others",
             metrics.displaced.clone(),
+        );
+        registry.register(
+            "throughline_connections_cut",
+            "Connections that were cut as they took nothing of an answer",
+            metrics.cut.clone(),
+        );
+        registry.register(
+            "throughline_buffered_bytes",
+            "Bytes of large requests and answers that are held, by direction",
+            buffered,
         );
         metrics
     }

@@ -135,7 +135,7 @@ pub async fn run<T: Transport>(
     let health_service = health_service.max_decoding_message_size(MAX_NAME_BYTES);
     let (stop_watches, stopping) = watch::channel(false);
     let metrics = Arc::clone(store.metrics());
-    let traffic = Traffic::new(settings.traffic);
+    let traffic = Traffic::new(settings.traffic, &metrics.connections);
     jobs.add(traffic.deliveries.clone().watch());
     let answers = traffic.deliveries.bytes().clone();
     let watches = Watches::new(settings.watches, answers, stopping, Arc::clone(&metrics));
@@ -164,7 +164,7 @@ pub async fn run<T: Transport>(
     // until it is written, a browser is told what its pages may do, its call becomes a gRPC call,
     // then it is guarded.
     let service = ServiceBuilder::new()
-        .layer(guard.shedding())
+        .layer(guard.shedding(settings.max_concurrent_streams))
         .layer(MapResponseLayer::new(outgoing::send))
         .layer(cors)
         .layer(GrpcWebLayer::new())

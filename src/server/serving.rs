@@ -34,10 +34,10 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// A frame of HTTP/2, in bytes. It bounds how many frames the headers of a call may come in too.
 const MAX_FRAME_BYTES: u32 = 16 << 10;
-/// How many calls of a connection may have been taken back before they were looked at; with one
-/// more it is closed (CVE-2023-44487). Where more may be under way it is as many as those: all of
-/// them may meet their deadline while the connection is not read.
-const MAX_PENDING_RESETS: usize = 20;
+/// How many calls of a connection may have been taken back before they were looked at, beside how
+/// many may be under way; with one more it is closed (CVE-2023-44487). All that are under way may
+/// meet their deadline this often while calls gather on the connection.
+const PENDING_RESETS: usize = 4;
 /// How many calls of a connection may have been ended for faults of its client; with one more it is
 /// closed (CVE-2025-8671).
 const MAX_ERROR_RESETS: usize = 128;
@@ -60,6 +60,7 @@ impl Transport for DuplexStream {
 /// How HTTP is spoken.
 pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<Inline> {
     let streams = usize::try_from(max_concurrent_streams).unwrap_or(usize::MAX);
+    let max_resets = streams.saturating_mul(PENDING_RESETS);
     let mut http = auto::Builder::new(Inline);
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     http.http2()
@@ -67,7 +68,7 @@ pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<Inline> {
         .max_concurrent_streams(max_concurrent_streams)
         .max_header_list_size(MAX_HEADER_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
-        .max_pending_accept_reset_streams(MAX_PENDING_RESETS.max(streams))
+        .max_pending_accept_reset_streams(max_resets)
         .max_local_error_reset_streams(MAX_ERROR_RESETS)
         .keep_alive_interval(KEEPALIVE)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

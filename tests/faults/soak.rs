@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
@@ -26,22 +27,21 @@ const CHANGING: usize = 4;
 const PACE: Duration = Duration::from_millis(100);
 
 pub async fn soak(form: Form) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    for kind in Kind::BOTH {
-        let mut outcome =
-            Outcome::new(form.pick("soak of 6 seconds", "soak of 30 minutes"), kind.name());
-        let Some(mut world) = outcome.world(kind).await else {
-            outcomes.push(outcome);
-            continue;
-        };
-        world.start().await;
-        let size = Size { writers: 16, customers: 2000, pace: PACE, ..Default::default() };
-        let load = Load::start(world.addresses(), size);
-        watch(&world, form, &mut outcome).await;
-        end(&mut world, load, Ok(()), &mut outcome).await;
-        outcomes.push(outcome);
-    }
-    outcomes
+    let [sqlite, postgres] = Kind::BOTH.map(|kind| of(kind, form));
+    let (sqlite, postgres) = join(sqlite, postgres).await;
+    vec![sqlite, postgres]
+}
+
+async fn of(kind: Kind, form: Form) -> Outcome {
+    let mut outcome =
+        Outcome::new(form.pick("soak of 6 seconds", "soak of 30 minutes"), kind.name());
+    let Some(mut world) = outcome.world(kind).await else { return outcome };
+    world.start().await;
+    let size = Size { writers: 16, customers: 2000, pace: PACE, ..Default::default() };
+    let load = Load::start(world.addresses(), size);
+    watch(&world, form, &mut outcome).await;
+    end(&mut world, load, Ok(()), &mut outcome).await;
+    outcome
 }
 
 async fn watch(world: &World, form: Form, outcome: &mut Outcome) {
@@ -57,7 +57,8 @@ async fn watch(world: &World, form: Form, outcome: &mut Outcome) {
         let open = world.server().descriptors();
         if form == Form::Long {
             println!(
-                "    {minutes:5.1} min  {own:>5} MiB of its own, {all:>5} in all, {open} files"
+                "    {minutes:5.1} min  {:<10}  {own:>5} MiB of its own, {all:>5} in all, {open} files",
+                world.kind.name()
             );
         }
         if begun.elapsed() > BEGINNING / faster {

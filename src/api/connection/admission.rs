@@ -210,7 +210,8 @@ mod tests {
 
     /// How many are known, how many are not, and how many of those had to go.
     fn counts(admission: &Admission) -> (i64, i64, u64) {
-        let ConnectionMetrics { authenticated, unauthenticated, displaced } = admission.metrics();
+        let ConnectionMetrics { authenticated, unauthenticated, displaced, .. } =
+            admission.metrics();
         (authenticated.get(), unauthenticated.get(), displaced.get())
     }
 

@@ -8,7 +8,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
 };
@@ -18,6 +18,8 @@ use futures_util::task::AtomicWaker;
 use super::{places::Full, shed::Credentials};
 
 pub use admission::{Admission, ConnectionLimits, Permit};
+
+pub use refusals::GATHERING;
 
 use admission::Ticket;
 use refusals::Refusals;
@@ -35,6 +37,8 @@ struct Shared {
     known: OnceLock<Known>,
     is_in_use: AtomicBool,
     refusals: Refusals,
+    /// How many of its calls wait for their refusal.
+    held: AtomicUsize,
     /// None where nobody counts the connection.
     ticket: Option<Ticket>,
 }
@@ -45,6 +49,16 @@ struct Known {
     caller: String,
     /// What has made it known.
     credentials: Credentials,
+}
+
+/// A call that waits for its refusal, until it is dropped.
+#[derive(Debug)]
+pub struct HeldRefusal(ConnectionHandle);
+
+impl Drop for HeldRefusal {
+    fn drop(&mut self) {
+        self.0.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl ConnectionHandle {
@@ -118,6 +132,13 @@ impl ConnectionHandle {
     /// Whether many were lately.
     pub fn is_refused_often(&self) -> bool {
         self.0.refusals.are_many()
+    }
+
+    /// One more call of it waits for its refusal, unless so many do.
+    pub fn hold_refusal(&self, most: usize) -> Option<HeldRefusal> {
+        let more = |held| (held < most).then_some(held + 1);
+        let held = self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        held.is_ok().then(|| HeldRefusal(self.clone()))
     }
 
     #[cfg(test)]

@@ -12,6 +12,8 @@ use std::{
 
 use tokio::time::Instant;
 
+/// How long calls gather on such a connection.
+pub const GATHERING: Duration = Duration::from_millis(200);
 /// So many refusals at once are nothing: a caller of good will meets as many at a peak.
 const TOLERATED: u64 = 32;
 /// In so long one refusal is forgotten.

@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use tokio::{
@@ -17,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     api::{
         caller::{Certificate, Peer},
-        connection::Permit,
+        connection::{GATHERING, Permit},
     },
     server::{serving::Transport, socket::Socket},
 };
@@ -29,9 +28,6 @@ pub struct Connection {
     /// Until it has passed nothing is read.
     pause: Option<Pin<Box<Sleep>>>,
 }
-
-/// How long calls gather on a connection of which many are refused.
-const GATHERING: Duration = Duration::from_millis(200);
 
 enum Stream {
     Plain(Socket),
@@ -140,6 +136,8 @@ mod tests {
         net::{TcpListener, TcpStream},
         time::{Instant, advance},
     };
+
+    use std::time::Duration;
 
     use super::*;
     use crate::{

@@ -14,9 +14,9 @@ use std::{
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    BackupError, Facts, Made, Means, Progress,
+    BackupError, Facts, Made, Means, Progress, STOPPING,
     folder::{Folder, ensure_room},
-    watched,
+    in_time, watched,
 };
 use crate::store::{
     files::{Files, INTEGRITY_CHECK, first_fault, folder, has_content, log_of},
@@ -49,9 +49,9 @@ pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, 
     if has_audit {
         copy_file(&files.audit, to, AUDIT, means).await?;
     }
-    let mut kept = vec![to.keep(DATABASE).await?];
+    let mut kept = vec![to.keep(DATABASE, means.until).await?];
     if has_audit {
-        kept.push(to.keep(AUDIT).await?);
+        kept.push(to.keep(AUDIT, means.until).await?);
     }
     (means.progress)(Progress { step: "checking the copy", bytes: 0, of: None });
     let facts = check(&to.file(DATABASE), &to.file(AUDIT), means.until).await?;
@@ -71,7 +71,7 @@ async fn copy_file(
     means: Means<'_>,
 ) -> Result<(), BackupError> {
     let unfit = |error: sqlx::Error| BackupError::Open(OpenError::of_sqlite(file, &error));
-    let copy = to.file(name);
+    let copy = to.new_file(name)?;
     let Some(copy_name) = copy.to_str() else {
         let what = format!("the name {} is no UTF-8", copy.display());
         return Err(BackupError::refused(what, "Name another folder"));
@@ -92,7 +92,8 @@ async fn copy_file(
         room.inspect_err(|_| is_over.store(true, Ordering::Relaxed))
     };
     let copying = sqlx::query(COPY).bind(copy_name).execute(&mut connection);
-    let copied = watched(copying, means.until, look).await;
+    // The thread of SQLite sees that it has to stop.
+    let copied = watched(copying, means.until, STOPPING, look).await;
     let closed = connection.close().await;
     match copied? {
         Ok(_) => closed.map_err(unfit),
@@ -129,5 +130,5 @@ pub async fn check(database: &Path, audit: &Path, until: Instant) -> Result<Fact
         let file = database.to_owned();
         return Err(OpenError::NotADatabase { file }.into());
     };
-    Facts::of_sqlite(of_database, connections.next()).await
+    in_time(until, Facts::of_sqlite(of_database, connections.next())).await?
 }

@@ -1,6 +1,6 @@
 //! A backup of PostgreSQL: what `pg_dump` writes of one snapshot, in which the rows are counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::{
     BackupError, Facts, Made, Means, Progress,
     folder::{Folder, ensure_room},
+    in_time,
     programs::{Place, Program},
 };
 use crate::{
@@ -19,6 +20,15 @@ use crate::{
 pub const DUMP: &str = "throughline.dump";
 /// How long a server has to let somebody in.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// By these the server hears that this client has vanished, and nothing between takes a connection
+/// that waits for the dump for one that is over.
+const KEEPALIVE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "15s"),
+    ("tcp_keepalives_interval", "5s"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
+];
 
 const IS_STANDBY: &str = "select pg_is_in_recovery()";
 const VERSION: &str = "select cast(current_setting('server_version_num') as bigint) / 10000";
@@ -33,7 +43,9 @@ const BYTES: &str = "select cast(coalesce(sum(pg_table_size(c.oid)), 0) as bigin
 
 /// Connects to the primary of a URL, and tells where these programs find it.
 pub async fn connect(url: &str) -> Result<(PgConnection, Place), BackupError> {
-    let servers = Servers::of(url, |options| options.application_name("throughline backup"))?;
+    let servers = Servers::of(url, |options| {
+        options.application_name("throughline backup").options(KEEPALIVE)
+    })?;
     let mut failed = None;
     for server in servers.in_order() {
         let connecting = timeout(CONNECT, async {
@@ -65,18 +77,35 @@ pub async fn version(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(VERSION).fetch_one(connection).await?)
 }
 
+/// Counts the rows for as long as it takes, until the time is up.
+pub async fn facts(connection: &mut PgConnection, until: Instant) -> Result<Facts, BackupError> {
+    let counting = async {
+        connection.execute(WITHOUT_LIMITS).await?;
+        Facts::of_postgres(connection).await
+    };
+    Ok(in_time(until, counting).await??)
+}
+
+/// Closes a connection that has only read: whatever comes of that, nothing is lost.
+pub async fn close(connection: PgConnection) {
+    let _ = timeout(CONNECT, connection.close()).await;
+}
+
+/// Begins the snapshot, and gives its name and how many bytes the tables have in it.
+async fn begin(connection: &mut PgConnection) -> Result<(String, i64), Error> {
+    connection.execute(WITHOUT_LIMITS).await?;
+    connection.execute(BEGIN).await?;
+    let snapshot = sqlx::query_scalar(SNAPSHOT).fetch_one(&mut *connection).await?;
+    Ok((snapshot, sqlx::query_scalar(BYTES).fetch_one(connection).await?))
+}
+
 pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, BackupError> {
-    let store = |error: sqlx::Error| BackupError::Store(error.into());
     let (mut connection, place) = connect(url).await?;
-    let version = version(&mut connection).await?;
+    let version = in_time(means.until, version(&mut connection)).await??;
     let pg_dump = Program::find("pg_dump", version, means).await?;
     let pg_restore = Program::find("pg_restore", version, means).await?;
-    connection.execute(WITHOUT_LIMITS).await.map_err(store)?;
-    connection.execute(BEGIN).await.map_err(store)?;
-    let snapshot: String =
-        sqlx::query_scalar(SNAPSHOT).fetch_one(&mut connection).await.map_err(store)?;
-    let bytes: i64 = sqlx::query_scalar(BYTES).fetch_one(&mut connection).await.map_err(store)?;
-    let file = to.file(DUMP);
+    let (snapshot, bytes) = in_time(means.until, begin(&mut connection)).await??;
+    let file = to.new_file(DUMP)?;
     ensure_room(folder(&file), u64::try_from(bytes).unwrap_or(0))?;
     let arguments = [
         "--format=custom".to_owned(),
@@ -86,9 +115,8 @@ pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, Back
     ];
     pg_dump.run(&place, &arguments, Some(("dumping the database", &file))).await?;
     (means.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
-    let facts = Facts::of_postgres(&mut connection).await?;
-    // It has only read.
-    let _ = connection.close().await;
+    let facts = facts(&mut connection, means.until).await?;
+    close(connection).await;
     let list = pg_restore.list(&file).await?;
     for table in ["customers", "entries", "audit_log"] {
         // Such as "3501; 0 16390 TABLE DATA public entries throughline".
@@ -101,5 +129,5 @@ pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, Back
             return Err(BackupError::refused(what, "May this user read all tables?"));
         }
     }
-    Ok(Made { facts, files: vec![to.keep(DUMP).await?] })
+    Ok(Made { facts, files: vec![to.keep(DUMP, means.until).await?] })
 }

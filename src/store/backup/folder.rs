@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use rustix::fs::statvfs;
@@ -29,13 +30,15 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder, or takes one that is empty.
+    /// Makes a folder, or takes one that is empty, for its owner alone.
     pub fn create(path: &Path) -> Result<Self, BackupError> {
         let made = DirBuilder::new().mode(0o700).create(path);
         let is_new = match made {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 ensure_empty(path)?;
+                fs::set_permissions(path, Permissions::from_mode(0o700))
+                    .map_err(|error| BackupError::of_file(path, &error))?;
                 false
             }
             Err(error) => return Err(BackupError::of_file(path, &error)),
@@ -48,20 +51,26 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// What a file holds that is whole, once it is on the disk and for its owner alone.
-    pub async fn keep(&self, name: &'static str) -> Result<Content, BackupError> {
+    /// Makes an empty file for its owner alone, which keeps its mode when it is written.
+    pub fn new_file(&self, name: &str) -> Result<PathBuf, BackupError> {
+        let path = self.file(name);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        made.map(drop).map_err(|error| BackupError::of_file(&path, &error))?;
+        Ok(path)
+    }
+
+    /// What a file holds that is whole, once it is on the disk.
+    pub async fn keep(&self, name: &'static str, until: Instant) -> Result<Content, BackupError> {
         let path = self.file(name);
         let kept = tokio::task::spawn_blocking({
             let path = path.clone();
             move || {
-                let file = File::open(&path)?;
-                file.set_permissions(Permissions::from_mode(0o600))?;
-                file.sync_all()?;
-                Content::of(&path, name)
+                File::open(&path)?.sync_all()?;
+                Content::of(&path, name, until)
             }
         });
         let kept = kept.await.unwrap_or_else(|_| Err(io::Error::other("a file task failed")));
-        kept.map_err(|error| BackupError::of_file(&path, &error))
+        kept.map_err(|error| BackupError::of_reading(&path, &error))
     }
 
     /// Writes the manifest, by which the folder becomes a backup, and gives its path.

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::Path,
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
@@ -93,17 +94,25 @@ impl Manifest {
 }
 
 impl Content {
-    /// What a file holds.
-    pub fn of(path: &Path, name: &str) -> io::Result<Self> {
-        Self::copied(path, name, &mut io::sink())
+    /// What a file holds. It fails with `TimedOut` when the time is up.
+    pub fn of(path: &Path, name: &str, until: Instant) -> io::Result<Self> {
+        Self::copied(path, name, until, &mut io::sink())
     }
 
-    /// The same, copied as it is read.
-    pub fn copied(path: &Path, name: &str, to: &mut impl Write) -> io::Result<Self> {
+    /// What a file holds that is copied as it is read, until the time is up.
+    pub fn copied(
+        path: &Path,
+        name: &str,
+        until: Instant,
+        to: &mut impl Write,
+    ) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut piece = vec![0; PIECE];
         loop {
+            if Instant::now() >= until {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let read = file.read(&mut piece)?;
             if read == 0 {
                 let hash: [u8; 32] = hash.finalize().into();

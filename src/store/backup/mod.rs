@@ -11,11 +11,11 @@ mod programs;
 mod restore;
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
     time::{Duration, Instant},
 };
 
-use tokio::time::{interval, sleep_until, timeout};
+use tokio::time::{interval, sleep_until, timeout, timeout_at};
 
 pub use facts::Facts;
 pub use last::LastBackup;
@@ -34,7 +34,7 @@ use folder::Folder;
 
 /// How often it is looked how far the work has come, and whether there is room for the rest.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a statement that was stopped may take to end.
+/// How long a statement or a program that was stopped may take to end.
 const STOPPING: Duration = Duration::from_secs(10);
 
 /// What a backup and a restore are given.
@@ -75,6 +75,13 @@ pub enum BackupError {
     /// What is wrong, and what to do.
     #[error("{what}. {advice}")]
     Refused { what: String, advice: String },
+    /// The dump is in the database of PostgreSQL, and what follows it is not done.
+    #[error(
+        "the dump is in the database, but the restore was not finished: {0}. Start no server on \
+         it: who was erased since the backup may be in it. Run the restore again, or drop the \
+         database and restore into a new one"
+    )]
+    Unfinished(Box<BackupError>),
     #[error("{0}")]
     Open(#[from] OpenError),
     #[error("{}", .0.cause())]
@@ -90,6 +97,14 @@ impl BackupError {
     fn of_file(path: &Path, error: &std::io::Error) -> Self {
         let what = OpenError::of_file(path, error).to_string();
         Self::refused(what, "Is the folder there, may this user write to it, and is there room?")
+    }
+
+    /// What the system says of a file that was read to its end, unless its time was up.
+    fn of_reading(path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::TimedOut => Self::late(),
+            _ => Self::of_file(path, error),
+        }
     }
 
     fn late() -> Self {
@@ -108,7 +123,7 @@ pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp,
     let ledger = match means.ledger {
         None => None,
         Some(path) => Some(LedgerPosition {
-            path: path.display().to_string(),
+            path: absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
             erasures: ErasureFile::new(path.to_owned()).ids().await?.len(),
         }),
     };
@@ -131,7 +146,8 @@ pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp,
     };
     let path = folder.finish(&manifest)?;
     let last = LastBackup { at: created_at, folder: path.display().to_string() };
-    let not_noted = note(url, &last).await.err().map(|error| error.to_string());
+    let noted = in_time(means.until, note(url, &last)).await;
+    let not_noted = noted.and_then(|noted| Ok(noted?)).err().map(|error| error.to_string());
     Ok(BackedUp { folder: path, manifest, not_noted })
 }
 
@@ -153,10 +169,17 @@ async fn note(url: &str, last: &LastBackup) -> Result<(), OpenError> {
     Ok(noted?)
 }
 
-/// Runs something, and looks how far it has come until it is done or its time is up.
+/// Waits for a step until the time is up.
+async fn in_time<T>(until: Instant, step: impl Future<Output = T>) -> Result<T, BackupError> {
+    timeout_at(until.into(), step).await.map_err(|_| BackupError::late())
+}
+
+/// Runs something, and looks how far it has come until it is done or its time is up. Stopped, it
+/// has some time to end by itself.
 async fn watched<T>(
     work: impl Future<Output = T>,
     until: Instant,
+    to_end: Duration,
     mut look: impl FnMut() -> Result<(), BackupError>,
 ) -> Result<T, BackupError> {
     let mut work = std::pin::pin!(work);
@@ -171,7 +194,6 @@ async fn watched<T>(
             },
         }
     };
-    // A thread that is at it is waited for where it sees that it has to stop.
-    let _ = timeout(STOPPING, work).await;
+    let _ = timeout(to_end, work).await;
     Err(stop)
 }

@@ -4,12 +4,18 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    time::Duration,
 };
 
 use percent_encoding::percent_decode_str;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::Command,
+    time::timeout,
+    try_join,
+};
 
-use super::{BackupError, Means, Progress, folder::ensure_room, watched};
+use super::{BackupError, Means, Progress, STOPPING, folder::ensure_room, watched};
 use crate::store::files::folder;
 
 /// Of what a program complains so much is told, in bytes.
@@ -147,9 +153,17 @@ impl<'a> Program<'a> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Given up, it ends as well.
         command.kill_on_drop(true);
-        let running = command.spawn().map_err(|error| self.not_started(&error))?;
-        let done = watched(running.wait_with_output(), self.means.until, look).await?;
-        let done = done.map_err(|error| self.not_started(&error))?;
+        let mut running = command.spawn().map_err(|error| self.not_started(&error))?;
+        let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
+        let ending = async { try_join!(running.wait(), all_of(stdout), all_of(stderr)) };
+        let done = watched(ending, self.means.until, Duration::ZERO, look).await;
+        if done.is_err() {
+            // It writes nothing more: what it has written is removed next.
+            let _ = running.start_kill();
+            let _ = timeout(STOPPING, running.wait()).await;
+        }
+        let (status, stdout, stderr) = done?.map_err(|error| self.not_started(&error))?;
+        let done = Output { status, stdout, stderr };
         if done.status.success() {
             return Ok(done);
         }
@@ -162,6 +176,15 @@ impl<'a> Program<'a> {
         let what = format!("{} cannot be run: {error}", self.path.display());
         BackupError::refused(what, self.where_from(0))
     }
+}
+
+/// What a program writes until it ends.
+async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut text).await?;
+    }
+    Ok(text)
 }
 
 /// The first error that a program tells, without the rows that it may show below that.

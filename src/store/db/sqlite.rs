@@ -24,6 +24,10 @@ use crate::{
 /// How long a statement waits for the lock of another process.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// The cache of each connection: so many KiB, as SQLite has it. What it does not hold is in the
+/// system's own cache.
+const CACHE: &str = "-8192";
+
 /// Opens a file.
 pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
     let options = SqliteConnectOptions::new()
@@ -31,10 +35,12 @@ pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
-        .pragma("mmap_size", "1073741824")
+        // A page of a mapped file that the disk does not give, or that a shorter file no longer
+        // has, ends the process by SIGBUS; a read that fails is an error.
+        .pragma("mmap_size", "0")
         // What is deleted is overwritten.
         .pragma("secure_delete", "on")
-        .pragma("cache_size", "-32768")
+        .pragma("cache_size", CACHE)
         .row_buffer_size(256)
         .statement_cache_capacity(512);
     let file = Arc::new(OpenFile::open(Path::new(file), options).await?);

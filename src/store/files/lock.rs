@@ -118,8 +118,16 @@ impl StoreLock {
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     match file {
-        // Another user has made it, such as an operator by a command: to lock it reading is enough.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        // Another user has made it, such as an operator by a command, or the disk takes no writes
+        // any more: to lock it reading is enough.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            File::open(path)
+        }
         file => file,
     }
 }

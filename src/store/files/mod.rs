@@ -133,6 +133,10 @@ impl Files {
         Ok(has_logs)
     }
 
+    pub fn lock_path(&self) -> &Path {
+        &self.lock
+    }
+
     /// What the system says of the lock.
     pub fn no_lock(&self, error: &io::Error) -> OpenError {
         OpenError::of_file(&self.lock, error)

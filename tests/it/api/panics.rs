@@ -90,7 +90,7 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
     };
     let clock = Clock::Fixed(NOW);
     let metrics = Arc::new(Metrics::new("sqlite", clock));
-    let traffic = Traffic::new(settings(clock).traffic);
+    let traffic = Traffic::new(settings(clock).traffic, &metrics.connections);
     let guard = GuardLayer::new(
         bounds,
         clock,

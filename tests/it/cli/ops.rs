@@ -62,6 +62,33 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 }
 
 #[test]
+fn systemd_finds_nothing_wrong_with_the_backup() {
+    const SERVICE: &str = include_str!("../../../ops/systemd/throughline-backup.service");
+    const TIMER: &str = include_str!("../../../ops/systemd/throughline-backup.timer");
+    let joined = SERVICE.replace("\\\n", "");
+    let start = joined.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let (_, command) = start.split_once("exec ").unwrap();
+    let command = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+    assert!(Cli::try_parse_from(command.take(5)).is_ok(), "{start}");
+    if !has("systemd-analyze") {
+        return;
+    }
+    let folder = TempFolder::new();
+    let timer = folder.path().join("throughline-backup.timer");
+    fs::write(folder.path().join("throughline-backup.service"), SERVICE).unwrap();
+    let verify = |text: &str| {
+        fs::write(&timer, text).unwrap();
+        let mut verify = Command::new("systemd-analyze");
+        let found = verify.args(["verify", "--man=no"]).arg(&timer).output().unwrap();
+        (found.status.success(), String::from_utf8_lossy(&found.stderr).into_owned())
+    };
+    assert_eq!(verify(TIMER), (true, String::new()));
+    // The control: it does find what is wrong.
+    let (_, found) = verify(&TIMER.replace("02:15:00", "25:15:00"));
+    assert!(found.contains("calendar"), "{found}");
+}
+
+#[test]
 fn the_unit_fits_the_program() {
     let start = unit("ExecStart");
     let [start] = start.as_slice() else { panic!("{start:?}") };

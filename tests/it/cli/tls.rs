@@ -169,8 +169,8 @@ async fn call(
     let mut request = Request::new(get);
     let token = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", token);
-    // With TLS 1.3 a server refuses a certificate when the client has begun to speak: the call has
-    // left by then, or not yet.
+    // With TLS 1.3 a server refuses a certificate when the client has begun to speak; what
+    // becomes of a call then depends on how far it has come.
     let answer = CustomerServiceClient::new(channel).get_customer(request).await;
     answer.map(drop).map_err(|status| match status.code() {
         Code::Unknown | Code::Cancelled => Code::Unavailable,

@@ -20,8 +20,10 @@ use super::{
     },
     BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
 };
-use crate::store::files::{Files, StoreLock, UnderWay, beside, folder, has_content};
+use crate::store::files::{Files, StoreLock, UnderWay, beside, folder, has_content, log_of};
 
+/// What a copy on the disk of its target is called until it is whole.
+const COPY: &str = ".restoring-copy";
 /// A file, and what SQLite keeps beside it.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
@@ -35,6 +37,7 @@ pub async fn restore(
         let what = format!("a process has {} open", files.database.display());
         return Err(BackupError::refused(what, "Stop the server, and whatever else uses it"));
     };
+    remove_old_copies(files)?;
     let staging = Staging::create(files)?;
     // It is written twice where much is erased again.
     ensure_room(&staging.0, manifest.bytes() * 2)?;
@@ -48,6 +51,7 @@ pub async fn restore(
         return Err(BackupError::refused(what, "Name another file"));
     };
     let prepared = prepare(&format!("sqlite:{path}"), &manifest, how, means).await?;
+    ensure_no_log(&[&database, &audit])?;
     (means.progress)(Progress { step: "checking what was restored", bytes: 0, of: None });
     let facts = check(&database, &audit, means.until).await?;
     let swap = Swap { files, staging: &staging, time: means.clock.now() };
@@ -62,6 +66,29 @@ pub async fn restore(
         moved_to,
         has_outside_seal: prepared.has_outside_seal,
     })
+}
+
+/// Removes what a restore has left that was cut short while it copied to another disk.
+fn remove_old_copies(files: &Files) -> Result<(), BackupError> {
+    for copy in files.resolved().map(|target| beside(&target, COPY)) {
+        match fs::remove_file(&copy) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(BackupError::of_file(&copy, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses where SQLite has left a log, as where a disk took no more: the files are moved without
+/// it.
+fn ensure_no_log(files: &[&Path]) -> Result<(), BackupError> {
+    let Some(log) = files.iter().map(|file| log_of(file)).find(|log| has_content(log)) else {
+        return Ok(());
+    };
+    let what = format!("SQLite could not empty the log {}", log.display());
+    Err(BackupError::refused(what, "Is there room on that disk? Restore again"))
 }
 
 /// A folder beside the database, in which the backup becomes what is served.
@@ -98,12 +125,12 @@ impl Staging {
         let copying = tokio::task::spawn_blocking(move || {
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
-            let found = Content::copied(&source, name, &mut file)?;
+            let found = Content::copied(&source, name, means.until, &mut file)?;
             file.sync_all()?;
             io::Result::Ok(found)
         });
         let copied = copying.await.unwrap_or_else(|_| Err(io::Error::other("a task failed")));
-        let found = copied.map_err(|error| BackupError::of_file(&from.join(name), &error))?;
+        let found = copied.map_err(|error| BackupError::of_reading(&from.join(name), &error))?;
         content.ensure_is(&found, from)
     }
 }
@@ -129,6 +156,7 @@ impl Swap<'_> {
         let targets = self.files.resolved();
         let before = targets.each_ref().map(|target| fs::metadata(target).ok());
         lock.set_under_way(Some(UnderWay::Restoring))?;
+        hand_over(self.files.lock_path(), folder(&targets[0]), before[0].as_ref())?;
         let mut moved_to = BTreeSet::new();
         // Whatever is missing from now on, the database is among it: without it none is begun.
         for target in &targets {
@@ -179,7 +207,7 @@ fn put(file: &Path, target: &Path, before: Option<&Metadata>) -> io::Result<()> 
     let place = folder(target);
     // A link may lead to another disk.
     if fs::metadata(file)?.dev() != fs::metadata(place)?.dev() {
-        let copy = beside(target, ".restoring-copy");
+        let copy = beside(target, COPY);
         fs::copy(file, &copy)?;
         fs::File::open(&copy)?.sync_all()?;
         own(&copy, place, before)?;
@@ -191,18 +219,25 @@ fn put(file: &Path, target: &Path, before: Option<&Metadata>) -> io::Result<()> 
     sync_folder(place)
 }
 
-/// Root restores for the user of the server.
+/// Gives a file its owner and the mode of the one before.
 fn own(file: &Path, place: &Path, before: Option<&Metadata>) -> io::Result<()> {
+    hand_over(file, place, before)?;
+    let mode = before.map_or(0o600, |before| before.mode() & 0o777);
+    fs::set_permissions(file, Permissions::from_mode(mode))
+}
+
+/// Root restores for the user of the server: that of the file before, or else of the folder.
+fn hand_over(file: &Path, place: &Path, before: Option<&Metadata>) -> io::Result<()> {
     let own = fs::metadata(file)?;
-    let (user, group, mode) = match before {
-        Some(before) => (before.uid(), before.gid(), before.mode() & 0o777),
+    let (user, group) = match before {
+        Some(before) => (before.uid(), before.gid()),
         None => {
             let place = fs::metadata(place)?;
-            (place.uid(), place.gid(), 0o600)
+            (place.uid(), place.gid())
         }
     };
     if own.uid() == 0 && (own.uid(), own.gid()) != (user, group) {
         chown(file, Some(user), Some(group))?;
     }
-    fs::set_permissions(file, Permissions::from_mode(mode))
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! A backup that is put in the place of a database.
 //!
-//! It is served only when all is done: what is under way is in a folder beside the files of SQLite,
-//! or in one transaction of PostgreSQL. Who was erased since the backup is erased again.
+//! SQLite is served only when all is done: what is under way is in a folder beside its files.
+//! PostgreSQL reads the dump in one transaction, and what fails after its commit says so. Who was
+//! erased since the backup is erased again.
 
 mod files;
 mod postgres;
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BackupError, Facts, LastBackup, Manifest, Means, Progress, last};
+use super::{BackupError, Facts, LastBackup, Manifest, Means, Progress, in_time, last};
 use crate::{
     model::Seal,
     store::{ErasureFile, Files, Opening, Store},
@@ -68,18 +69,34 @@ fn name_of(kind: &str) -> &str {
     }
 }
 
-/// A ledger that had come further when the backup was made does not know who was erased since.
+/// A ledger that had come further when the backup was made does not know who was erased since, and
+/// one that is not there knows of nobody.
 async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(), BackupError> {
-    let (Some(before), Some(path)) = (&manifest.ledger, means.ledger) else { return Ok(()) };
+    let Some(path) = means.ledger else { return Ok(()) };
+    if !path.exists() {
+        let of_backup = manifest.ledger.as_ref();
+        let beside = of_backup.map_or_else(String::new, |ledger| {
+            format!(" (that of the backup was {})", ledger.path)
+        });
+        let what = format!(
+            "there is no erasure ledger {}{beside}: customers may come back who were erased",
+            path.display()
+        );
+        let advice = "Name the newest ledger with --erasure-ledger, or say none where nobody was \
+                      erased or something else erases them again";
+        return Err(BackupError::refused(what, advice));
+    }
+    let Some(before) = &manifest.ledger else { return Ok(()) };
     let erasures = ErasureFile::new(path.to_owned()).ids().await?.len();
     if erasures >= before.erasures {
         return Ok(());
     }
     let what = format!(
-        "the erasure ledger {} has {erasures} of at least {} erasures: customers would come back \
-         who were erased",
+        "the erasure ledger {} has {erasures} of at least {} erasures that {} had: customers would \
+         come back who were erased",
         path.display(),
-        before.erasures
+        before.erasures,
+        before.path
     );
     let advice = "Name the newest ledger with --erasure-ledger, or say none where something else \
                   erases them again";
@@ -100,14 +117,17 @@ async fn prepare(
     means: Means<'_>,
 ) -> Result<Prepared, BackupError> {
     (means.progress)(Progress { step: "erasing again", bytes: 0, of: None });
-    let opening = Opening::default();
-    let mut store = Store::open_with(url, how.connections, means.clock, &opening).await?;
-    if let Some(path) = means.ledger {
-        store = store.with_erasure_file(ErasureFile::new(path.to_owned()));
-    }
-    let prepared = prepare_open(&store, manifest, how).await;
-    store.close().await;
-    prepared
+    let preparing = async {
+        let opening = Opening::default();
+        let mut store = Store::open_with(url, how.connections, means.clock, &opening).await?;
+        if let Some(path) = means.ledger {
+            store = store.with_erasure_file(ErasureFile::new(path.to_owned()));
+        }
+        let prepared = prepare_open(&store, manifest, how).await;
+        store.close().await;
+        prepared
+    };
+    in_time(means.until, preparing).await?
 }
 
 async fn prepare_open(

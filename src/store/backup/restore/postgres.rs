@@ -1,13 +1,26 @@
 //! A dump that is read into an empty database of PostgreSQL, in one transaction.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
+use tokio::time::timeout;
 
 use super::{
-    super::{dump, manifest::Content, programs::Program},
-    BackupError, Facts, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
+    super::{
+        dump, in_time,
+        manifest::Content,
+        programs::{Place, Program},
+    },
+    BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
 };
+use crate::error::Error;
+
+/// How long it may take to look whether a program that failed has left something.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Whatever is there that a dump would meet.
 const RELATIONS: &str = "select count(*) from pg_class c \
@@ -21,23 +34,74 @@ pub async fn restore(
     means: Means<'_>,
 ) -> Result<Restored, BackupError> {
     let (mut connection, place) = dump::connect(how.url).await?;
-    ensure_empty(&mut connection).await?;
-    let file = how.from.join(dump::DUMP);
+    let is_read = is_read(&mut connection, &manifest, means).await?;
+    let version = in_time(means.until, dump::version(&mut connection)).await??;
+    // It would be idle for as long as the dump is read.
+    dump::close(connection).await;
+    if !is_read {
+        let file = checked(&manifest, how.from, means).await?;
+        let pg_restore = Program::find("pg_restore", version, means).await?;
+        read(&pg_restore, &place, &file, how.url, means).await?;
+    }
+    finish(manifest, how, means).await.map_err(|error| BackupError::Unfinished(Box::new(error)))
+}
+
+/// Whether the database holds what the backup does, as a restore has left it that was cut short
+/// after the dump was read. One that holds something else is refused.
+async fn is_read(
+    connection: &mut PgConnection,
+    manifest: &Manifest,
+    means: Means<'_>,
+) -> Result<bool, BackupError> {
+    let relations = in_time(means.until, relations(connection)).await??;
+    if relations == 0 {
+        return Ok(false);
+    }
+    let has_id = manifest.facts.database_id.is_some();
+    if has_id && dump::facts(connection, means.until).await? == manifest.facts {
+        return Ok(true);
+    }
+    let what = format!("the database is not empty: it has {relations} tables, views or sequences");
+    let advice = "Make a new one with `createdb --owner USER NAME`, name it in --database, and \
+                  keep this one until all is well";
+    Err(BackupError::refused(what, advice))
+}
+
+async fn relations(connection: &mut PgConnection) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar(RELATIONS).fetch_one(connection).await?)
+}
+
+/// The dump of a backup, which is what was written.
+async fn checked(
+    manifest: &Manifest,
+    from: &Path,
+    means: Means<'_>,
+) -> Result<PathBuf, BackupError> {
+    let file = from.join(dump::DUMP);
     let content = manifest.files.iter().find(|it| it.name == dump::DUMP);
     let Some(content) = content else {
-        let what = format!("{} has no {}", how.from.display(), dump::DUMP);
+        let what = format!("{} has no {}", from.display(), dump::DUMP);
         return Err(BackupError::refused(what, "Use the version that made it"));
     };
     (means.progress)(Progress { step: "checking the backup", bytes: 0, of: Some(content.bytes) });
     let hashing = tokio::task::spawn_blocking({
         let file = file.clone();
-        move || Content::of(&file, dump::DUMP)
+        move || Content::of(&file, dump::DUMP, means.until)
     });
     let hashed = hashing.await.unwrap_or_else(|_| Err(std::io::Error::other("a task failed")));
-    let found = hashed.map_err(|error| BackupError::of_file(&file, &error))?;
-    content.ensure_is(&found, how.from)?;
-    let version = dump::version(&mut connection).await?;
-    let pg_restore = Program::find("pg_restore", version, means).await?;
+    let found = hashed.map_err(|error| BackupError::of_reading(&file, &error))?;
+    content.ensure_is(&found, from)?;
+    Ok(file)
+}
+
+/// Reads a dump in one transaction.
+async fn read(
+    pg_restore: &Program<'_>,
+    place: &Place,
+    file: &Path,
+    url: &str,
+    means: Means<'_>,
+) -> Result<(), BackupError> {
     (means.progress)(Progress { step: "reading the dump", bytes: 0, of: None });
     let arguments = [
         "--exit-on-error".to_owned(),
@@ -46,12 +110,27 @@ pub async fn restore(
         "--no-privileges".to_owned(),
         file.display().to_string(),
     ];
-    pg_restore.run(&place, &arguments, None).await?;
-    ensure_same(&manifest, &Facts::of_postgres(&mut connection).await?)?;
+    let Err(error) = pg_restore.run(place, &arguments, None).await else { return Ok(()) };
+    // It may have ended after the commit.
+    let (mut connection, _) = dump::connect(url).await.map_err(|_| error.clone())?;
+    match timeout(LOOK, relations(&mut connection)).await {
+        Ok(Ok(1..)) => Err(BackupError::Unfinished(Box::new(error))),
+        _ => Err(error),
+    }
+}
+
+/// What there is to be done once the dump is in the database.
+async fn finish(
+    manifest: Manifest,
+    how: &Restoring<'_>,
+    means: Means<'_>,
+) -> Result<Restored, BackupError> {
+    (means.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
+    let (mut connection, _) = dump::connect(how.url).await?;
+    ensure_same(&manifest, &dump::facts(&mut connection, means.until).await?)?;
     let prepared = prepare(how.url, &manifest, how, means).await?;
-    let facts = Facts::of_postgres(&mut connection).await?;
-    // It has only read.
-    let _ = connection.close().await;
+    let facts = dump::facts(&mut connection, means.until).await?;
+    dump::close(connection).await;
     Ok(Restored {
         manifest,
         facts,
@@ -59,16 +138,4 @@ pub async fn restore(
         moved_to: BTreeSet::new(),
         has_outside_seal: prepared.has_outside_seal,
     })
-}
-
-async fn ensure_empty(connection: &mut PgConnection) -> Result<(), BackupError> {
-    let counted = sqlx::query_scalar(RELATIONS).fetch_one(connection).await;
-    let relations: i64 = counted.map_err(|error| BackupError::Store(error.into()))?;
-    if relations == 0 {
-        return Ok(());
-    }
-    let what = format!("the database is not empty: it has {relations} tables, views or sequences");
-    let advice = "Make a new one with `createdb --owner USER NAME`, name it in --database, and \
-                  keep this one until all is well";
-    Err(BackupError::refused(what, advice))
 }

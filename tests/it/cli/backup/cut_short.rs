@@ -21,7 +21,7 @@ fn killed(folder: &TempFolder, arguments: &[&str], rename: usize) -> bool {
     command.current_dir(folder.path()).output().unwrap().status.success()
 }
 
-fn can_kill() -> bool {
+pub fn can_kill() -> bool {
     // Not everywhere may one process look into another.
     has("strace") && Command::new("strace").args(["-qq", "true"]).output().unwrap().status.success()
 }
@@ -80,9 +80,12 @@ fn a_restore_that_is_killed_is_not_served_and_is_done_again() {
         let doctor = throughline(&image.folder, &image.command("doctor", &[])).output().unwrap();
         assert_eq!(doctor.status.code(), Some(1));
         refused += 1;
+        // What a copy to another disk would have left.
+        fs::write(image.path("t.db-audit.restoring-copy"), "a part").unwrap();
         image.restore("backup", &[]);
         assert_eq!((image.found("before").len(), image.found("after").len()), (10, 0));
         image.assert_audit_is_whole();
+        assert!(!image.path("t.db-audit.restoring-copy").exists());
     }
     assert!(done && refused >= 8, "killed {refused} times, and then done: {done}");
 }

@@ -163,7 +163,7 @@ async fn a_database_remembers_its_backup() {
         let desk = target(&desk).await;
         let programs = super::programs();
         let refused = desk.refused("restore", &["second", "--programs", &programs]);
-        assert!(refused.contains("has 0 of at least 1 erasures"), "{refused}");
+        assert!(refused.contains("has 0 of at least 1 erasures that /"), "{refused}");
         desk.restore("second", &["--erasure-ledger", "none"]);
         let found = backups(&desk);
         assert!(found[0].contains("/second, is "), "{found:?}");

@@ -46,11 +46,11 @@ impl Desk {
     fn new(database: &Database) -> Self {
         let is_sqlite = database.name == "SQLite";
         let url = if is_sqlite { "sqlite:t.db".to_owned() } else { database.url.clone() };
-        Self { folder: TempFolder::new(), url, is_sqlite }
+        Self { folder: with_ledger(), url, is_sqlite }
     }
 
     fn sqlite() -> Self {
-        Self { folder: TempFolder::new(), url: "sqlite:t.db".to_owned(), is_sqlite: true }
+        Self { folder: with_ledger(), url: "sqlite:t.db".to_owned(), is_sqlite: true }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -128,6 +128,13 @@ impl Desk {
         let told: Value = serde_json::from_str(&told).unwrap();
         assert_eq!(told["problems"], serde_json::json!([]), "{told}");
     }
+}
+
+/// A folder with an erasure ledger of no erasures.
+fn with_ledger() -> TempFolder {
+    let folder = TempFolder::new();
+    fs::write(folder.path().join("throughline.erasures"), "").unwrap();
+    folder
 }
 
 /// The folder of the client programs, where there is PostgreSQL.

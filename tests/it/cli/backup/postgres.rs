@@ -55,6 +55,58 @@ async fn the_password_stands_in_no_argument() {
     assert_eq!(told("password"), "hunter!2\n");
 }
 
+/// A folder with a program in the place of one of the client programs; `$real` is that.
+fn instead(desk: &Desk, name: &str, script: &str) -> String {
+    let folder = desk.path("instead");
+    fs::create_dir(&folder).unwrap();
+    for program in ["pg_dump", "pg_restore"] {
+        let real = format!("{}/{program}", super::programs());
+        let script = if program == name { script } else { "exec \"$real\" \"$@\"" };
+        let path = folder.join(program);
+        let text = format!(
+            "#!/bin/sh\nreal={real}\n[ \"$1\" = --version ] && exec \"$real\" \"$@\"\n{script}\n"
+        );
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder.display().to_string()
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_after_the_dump_was_read_says_so_and_goes_on() {
+    let Some(database) = Database::postgres().await else { return };
+    let desk = Desk::new(&database);
+    desk.import("before", 3);
+    desk.backup("backup");
+    let erased = desk.customer("before-1");
+    desk.printed("erase", &[&erased, "--ticket", "T-1"]);
+    let other = Database::postgres().await.unwrap();
+    let desk = Desk { url: other.url.clone(), ..desk };
+    let fails = instead(&desk, "pg_restore", "\"$real\" \"$@\"; exit 1");
+    let refused = desk.refused("restore", &["backup", "--programs", &fails]);
+    assert!(refused.contains("the dump is in the database, but the restore was not"), "{refused}");
+    assert!(!refused.contains("nothing was restored"), "{refused}");
+    assert_eq!(desk.restore("backup", &[])["erased_again"], 1);
+    assert_eq!(desk.found("before").len(), 2);
+    // The control: what has gone on since is no backup that was read.
+    let programs = super::programs();
+    let refused = desk.refused("restore", &["backup", "--programs", &programs]);
+    assert!(refused.contains("nothing was restored: the database is not empty"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_program_whose_time_is_up_writes_nothing_more() {
+    let Some(database) = Database::postgres().await else { return };
+    let desk = Desk::new(&database);
+    desk.import("before", 1);
+    let slow = instead(&desk, "pg_dump", "touch begun; sleep 8; touch ended");
+    let arguments = ["backup", "--programs", &slow, "--time-limit", "3"];
+    let refused = desk.refused("backup", &arguments);
+    assert!(refused.contains("longer than it may"), "{refused}");
+    assert!(desk.path("begun").exists() && !desk.path("ended").exists());
+    assert!(!desk.path("backup").exists());
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_told_with_what_to_do() {
     let Some(database) = Database::postgres().await else { return };

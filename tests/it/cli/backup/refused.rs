@@ -97,8 +97,54 @@ fn a_backup_goes_into_a_new_folder_for_its_owner_alone() {
     assert!(desk.refused("backup", &["full"]).contains("full is not empty"));
     assert_eq!(fs::read(desk.path("full/mine")).unwrap(), b"mine");
     fs::create_dir(desk.path("empty")).unwrap();
+    fs::set_permissions(desk.path("empty"), fs::Permissions::from_mode(0o755)).unwrap();
     desk.backup("empty");
+    assert_eq!(mode("empty"), 0o700);
     assert!(desk.refused("backup", &["no/folder"]).contains("there is no folder no"));
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_there_is_not_taken_for_an_empty_one() {
+    on_both(async |database| {
+        let desk = Desk::new(database);
+        desk.import("before", 2);
+        desk.backup("backup");
+        let url = match desk.is_sqlite {
+            true => desk.url.clone(),
+            false => crate::support::Database::postgres().await.unwrap().url,
+        };
+        let desk = Desk { url, ..desk };
+        fs::remove_file(desk.path("throughline.erasures")).unwrap();
+        assert_refused(&desk, "backup", "there is no erasure ledger throughline.erasures (that of");
+        assert_refused(&desk, "backup", &desk.path("throughline.erasures").display().to_string());
+        // The control: it is said that there is none.
+        desk.restore("backup", &["--erasure-ledger", "none"]);
+        assert_eq!(desk.found("before").len(), 2);
+    })
+    .await;
+}
+
+/// The lock of a database on a disk that was remounted to be read alone can still be held.
+#[test]
+fn a_lock_that_cannot_be_written_is_read() {
+    if !super::cut_short::can_kill() {
+        return;
+    }
+    let desk = Desk::sqlite();
+    desk.import("before", 2);
+    let backup = |to: &str, fault: &str| {
+        let program = throughline(&desk.folder, &desk.command("backup", &[to]));
+        let mut command = Command::new("strace");
+        let lock = desk.path("t.db-lock").canonicalize().unwrap();
+        command.args(["-f", "-qq", "-o", "trace", "-e", "trace=openat", "-P"]).arg(lock);
+        command.args(["-e", &format!("inject=openat:error={fault}:when=1")]);
+        command.arg(program.get_program()).args(program.get_args());
+        let output = command.current_dir(desk.folder.path()).output().unwrap();
+        assert!(fs::read_to_string(desk.path("trace")).unwrap().contains("INJECTED"));
+        output.status.success()
+    };
+    assert!(backup("read-only", "EROFS"));
+    assert!(!backup("broken", "EIO"), "the control");
 }
 
 /// A file that may not grow is what a full disk is to whoever writes it.
