@@ -238,7 +238,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "audit_seals",
         scope: Scope::Listening,
-        about: "a file outside of the database that the seals of who looked are written to as \
+        about: "a file outside of the database that the seals of the audit log are written to as \
                 well, one a line",
         get: |config| shown_path(config.audit_seals.as_deref()),
         set: |config, text| {

@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     model::Micros,
     store::{
+        clock_check::NOW,
         db::{Db, Observers, Pool, Servers, on},
         dialect::Kind,
     },
@@ -55,8 +56,6 @@ const SLOTS: &str = "select count(*) as idle, \
         then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn)), 0) as bigint) \
         as bytes \
     from pg_replication_slots where not active";
-
-const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
 
 #[derive(Clone, Debug)]
 pub struct Postgres {
