@@ -62,12 +62,15 @@ fn a_restore_that_is_killed_is_not_served_and_is_done_again() {
         let image = Desk { folder, url: desk.url.clone(), is_sqlite: true };
         done = killed(&image.folder, &image.command("restore", &["backup"]), rename);
         let note = fs::read_to_string(image.path("t.db-lock")).unwrap();
-        if done {
-            assert_eq!(note, "");
+        if note.is_empty() {
+            // All was in its place: killed right behind that, it is served as it was restored.
             assert_eq!((image.found("before").len(), image.found("after").len()), (10, 0));
-            break;
+            if done {
+                break;
+            }
+            continue;
         }
-        assert_eq!(note, "restoring\n", "rename {rename}");
+        assert_eq!(note, "restoring\n", "rename {rename}, done: {done}");
         for command in [
             &["search", "lorem"][..],
             &["serve", "--listen", "127.0.0.1:0"],
@@ -87,5 +90,5 @@ fn a_restore_that_is_killed_is_not_served_and_is_done_again() {
         image.assert_audit_is_whole();
         assert!(!image.path("t.db-audit.restoring-copy").exists());
     }
-    assert!(done && refused >= 8, "killed {refused} times, and then done: {done}");
+    assert!(done && refused >= 7, "killed {refused} times, and then done: {done}");
 }
