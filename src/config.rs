@@ -1,7 +1,7 @@
 //! What can be set, from where it comes, and whether it makes sense.
 //!
 //! A flag goes before the environment (`THROUGHLINE_*`), that before the file, that before the
-//! default. [`SETTINGS`] is the one list of all settings; README's table is made from it.
+//! default. [`SETTINGS`] is the one list of all settings; `docs/configuration.md` shows it.
 
 mod calendar;
 mod callers;
@@ -440,6 +440,6 @@ fn unknown_key(key: &str) -> String {
     let most = 4.min(key.len() / 2);
     match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= most) {
         Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),
-        None => "there is no such setting; README.md lists them all".to_owned(),
+        None => "there is no such setting; docs/configuration.md lists them all".to_owned(),
     }
 }

@@ -21,7 +21,11 @@ pub mod story;
 pub mod summary;
 pub mod telemetry;
 
-/// The client in README is compiled with the tests of the documentation.
+/// The clients in the documents are compiled with the tests of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/clients.md")]
+    struct Clients;
+}

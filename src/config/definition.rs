@@ -8,7 +8,7 @@ pub struct Setting {
     pub key: &'static str,
     /// Which commands have it as a flag.
     pub scope: Scope,
-    /// One line for the help and for README.
+    /// One line for the help and for `docs/configuration.md`.
     pub about: &'static str,
     /// The value as a text that may be shown: without a password.
     pub get: fn(&Config) -> String,

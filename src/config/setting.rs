@@ -20,7 +20,7 @@ const LEVELS: [(&str, Level); 5] = [
     ("trace", Level::TRACE),
 ];
 
-/// All settings, in the order of README's table.
+/// All settings, in the order of `docs/configuration.md`.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "database",

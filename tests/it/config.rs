@@ -73,7 +73,7 @@ fn every_problem_is_told_at_once() {
     let problems = resolve(&flags, &environment, file).unwrap_err();
     assert_snapshot!(problems, @"
     the configuration cannot be used:
-      t.toml: colour: there is no such setting; README.md lists them all
+      t.toml: colour: there is no such setting; docs/configuration.md lists them all
       t.toml: lisen: there is no such setting; did you mean listen?
       t.toml: max_conections: there is no such setting; did you mean max_connections?
       t.toml: phone_region: must be a text, a whole number, true or false
@@ -373,7 +373,7 @@ fn a_file_of_callers_that_is_not_there_is_told() {
 }
 
 #[test]
-fn readme_lists_every_setting() {
+fn the_document_lists_every_setting() {
     let default = Config::default();
     let mut table = "| in the file | flag | environment | default | what it is |\n\
                      |---|---|---|---|---|\n"
@@ -388,6 +388,7 @@ fn readme_lists_every_setting() {
             setting.about,
         ));
     }
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    assert!(readme.contains(&table), "README.md's table should be:\n\n{table}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let document = fs::read_to_string(path).unwrap();
+    assert!(document.contains(&table), "the table of docs/configuration.md should be:\n\n{table}");
 }

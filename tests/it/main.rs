@@ -8,6 +8,7 @@ mod calls;
 mod cli;
 mod config;
 mod credentials;
+mod documents;
 mod erasure;
 mod identity;
 mod ingest;

@@ -24,6 +24,7 @@ use tonic::Code;
 
 use crate::{
     calls::{account, by, list, note},
+    documents::anchors,
     support::{
         Database, Life, NOW, Server, TempFolder, on_both, postgres::postgres, settings, wire,
     },
@@ -193,16 +194,6 @@ async fn the_documents_speak_of_the_metrics_that_there_are() {
     .await;
 }
 
-/// The anchors of the headings of a document, as the usual viewers make them.
-fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
-    let anchor = |heading: &str| {
-        let letters = heading.to_lowercase().replace(' ', "-");
-        letters.chars().filter(|it| it.is_alphanumeric() || *it == '-').collect()
-    };
-    headings.map(anchor).collect()
-}
-
 #[test]
 fn each_alert_has_a_runbook() {
     let anchors = anchors(&file("docs/runbooks.md"));
@@ -235,7 +226,4 @@ fn names_are_found_where_they_stand() {
     let names = ["rpc_server_x_seconds", "throughline_gone_total"].map(str::to_owned);
     assert_eq!(spoken_of(text), names.into());
     assert_eq!(documented("| `a_total` | | b |\n| c |\n"), ["a_total".to_owned()].into());
-    assert_eq!(anchors("# A\n## I/O error\n## Not ready\n"), {
-        ["io-error", "not-ready"].map(str::to_owned).into()
-    });
 }

@@ -33,7 +33,7 @@ async fn tell(database: &Database, briefed: bool) -> (String, pb::ReaskRate) {
         store: &store,
         services: &server.channel().await,
         moved,
-        look: &Look { width: 96, colour: false, zone, full: false },
+        look: &Look { width: 80, colour: false, zone, full: false },
         pause: Duration::ZERO,
         out: &mut text,
     };

@@ -33,7 +33,7 @@ pub fn check_memory(config: &Config) -> Vec<Finding> {
     let Some(limit) = memory() else { return Vec::new() };
     let most = most_memory(config);
     let text = format!("the settings may come to some {}; there is {}", bytes(most), bytes(limit));
-    let advice = "Lower max_calls or database_connections: see the sizing in docs/operating.md";
+    let advice = "Lower max_calls or database_connections: see docs/sizing.md";
     vec![if most > limit {
         Finding::warning(SUBJECT, text, advice)
     } else {

@@ -1,4 +1,4 @@
-//! The map: which column of a file goes to which field. A TOML file; `README.md` explains it.
+//! The map: which column of a file goes to which field. A TOML file; `docs/import.md` explains it.
 
 mod columns;
 mod entry;

@@ -12,8 +12,6 @@ mod retail;
 mod shops;
 mod values;
 
-use std::path::PathBuf;
-
 use throughline::{
     api::validate::Rules,
     clock::Clock,
@@ -106,18 +104,6 @@ pub fn notes_map(more: &str) -> String {
         text = "text"
     "#;
     format!("{more}{rest}")
-}
-
-/// A file of the folder of data that nobody of the project wrote. None where it is absent, which is
-/// told, or a failure with REQUIRE_DATA=1.
-pub fn data(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    assert_ne!(std::env::var("REQUIRE_DATA").as_deref(), Ok("1"), "{name} is not there");
-    println!("skipped: {name} is not there");
-    None
 }
 
 /// A map of `tests/maps`.

@@ -21,8 +21,8 @@ use throughline::{
     story::identifier::normalise,
 };
 
-use super::{data, entry, example_map, input, notes_map, read};
-use crate::support::{Database, NOW, TempFolder, on_both};
+use super::{entry, example_map, input, notes_map, read};
+use crate::support::{Database, NOW, TempFolder, on_both, outside_data};
 
 const RULES: Rules = Rules::new(Clock::System);
 
@@ -38,7 +38,7 @@ async fn import_by(store: &Store, input: Input, rules: &Rules, dry_run: bool) ->
 }
 
 fn real(file: &str, map: &str) -> Option<Input> {
-    let file = data(file)?;
+    let file = outside_data(file)?;
     Some(Input { file, map: Some(example_map(map)), lines: None, replay: None })
 }
 
@@ -87,7 +87,7 @@ async fn the_real_data_goes_in_once() {
         ("retail/conversations.ndjson", "retail-conversations", 69, 1),
         ("purchases/CDNOW_sample.txt", "cdnow", 6919, 2357),
     ];
-    if files.iter().any(|(file, ..)| data(file).is_none()) {
+    if files.iter().any(|(file, ..)| outside_data(file).is_none()) {
         return;
     }
     on_both(async |database| {
@@ -239,7 +239,7 @@ async fn kill_at(database: &Database, folder: &TempFolder, entries: i64) -> (i64
 
 #[tokio::test]
 async fn killed_twenty_times_and_resumed_is_the_same_as_once() {
-    let Some(source) = data("purchases/CDNOW_sample.txt") else { return };
+    let Some(source) = outside_data("purchases/CDNOW_sample.txt") else { return };
     let content = std::fs::read(source).unwrap();
     on_both(async |database| {
         let folder = TempFolder::new();

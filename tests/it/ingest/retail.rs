@@ -9,17 +9,18 @@ use throughline::{
     pb::{self, entry::Content},
 };
 
-use super::{Given, data, entry, example_map, read};
+use super::{Given, entry, example_map, read};
+use crate::support::outside_data;
 
 fn real(file: &str, map: &str) -> Option<Given> {
-    let file = data(file)?;
+    let file = outside_data(file)?;
     let input = Input { file, map: Some(example_map(map)), lines: None, replay: None };
     Some(read(&input).unwrap())
 }
 
 /// The rows of a CSV file of the data, by column.
 fn table(file: &str) -> Vec<HashMap<String, String>> {
-    let mut reader = csv::Reader::from_path(data(file).unwrap()).unwrap();
+    let mut reader = csv::Reader::from_path(outside_data(file).unwrap()).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
 
@@ -95,7 +96,7 @@ fn conversations() {
     let name = "retail/conversations.ndjson";
     let Some(given) = real(name, "retail-conversations") else { return };
     assert_eq!(given.reasons(), [""; 0]);
-    let text = std::fs::read_to_string(data(name).unwrap()).unwrap();
+    let text = std::fs::read_to_string(outside_data(name).unwrap()).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((given.entries.len(), rows.len()), (69, 69));
     let mut count = 0;
@@ -127,7 +128,7 @@ fn purchases_of_cdnow() {
     let name = "purchases/CDNOW_sample.txt";
     let Some(given) = real(name, "cdnow") else { return };
     assert_eq!(given.reasons(), [""; 0]);
-    let text = std::fs::read_to_string(data(name).unwrap()).unwrap();
+    let text = std::fs::read_to_string(outside_data(name).unwrap()).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().map(|it| it.split_whitespace().collect()).collect();
     assert_eq!((given.entries.len(), rows.len()), (6919, 6919));
     let customers: HashSet<_> = given.entries.iter().map(|it| &it.identifiers[0].value).collect();

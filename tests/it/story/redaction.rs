@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fs::read_to_string};
 use serde_json::Value;
 use throughline::story::redact::redact;
 
-use crate::{ingest::data, random::Random};
+use crate::{random::Random, support::outside_data};
 use texts::{Kind, Labelled};
 
 const TEXTS: usize = 20_000;
@@ -70,7 +70,7 @@ fn secrets_are_found_and_other_numbers_stay() {
 
 #[test]
 fn conversations_without_a_secret_stay_as_they_are() {
-    let Some(path) = data("retail/conversations.ndjson") else { return };
+    let Some(path) = outside_data("retail/conversations.ndjson") else { return };
     let mut messages = 0;
     for line in read_to_string(path).unwrap().lines() {
         let conversation: Value = serde_json::from_str(line).unwrap();

@@ -6,6 +6,7 @@ pub mod dynamic;
 mod folder;
 mod life;
 mod log;
+mod outside;
 pub mod postgres;
 pub mod raw;
 mod rows;
@@ -19,6 +20,7 @@ pub use canary::Services;
 pub use folder::TempFolder;
 pub use life::Life;
 pub use log::Log;
+pub use outside::outside_data;
 pub use rows::RowCounter;
 pub use server::{CONNECTION_LIMITS, DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, listen, settings};
 

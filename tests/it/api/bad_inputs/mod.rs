@@ -1,7 +1,6 @@
 //! Bad inputs over real gRPC, on both databases: how each is answered, and that it stores nothing.
 //!
-//! The numbers are those of the project's list of bad inputs, which goes from 1 to 118, those of
-//! purchases from 119 to 123, and those of cases of entries, briefings and wishes from 124 to 127.
+//! The numbers are those of `tests/it/bad_inputs.md`.
 
 mod accepted;
 mod case;
@@ -31,16 +30,18 @@ use world::{World, interaction};
 use crate::api::limits;
 use crate::support::{RowCounter, Server, on_both};
 
-/// The numbers that no call of the contract can meet yet, and why.
-const NOT_APPLICABLE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
-    (28..=28, "callers have no channels"),
-    (29..=31, "there are no purposes"),
-    (32..=33, "whoever acts is not listed anywhere: the caller names them"),
-    (65..=65, "each caller sees every customer"),
-    (74..=74, "an entry's time is always UTC; files are the importer's"),
-    (97..=97, "each caller sees every customer"),
-    (106..=106, "each caller sees every customer"),
-    (117..=117, "files are the importer's"),
+/// The list.
+const LIST: &str = include_str!("../../bad_inputs.md");
+
+/// The numbers that are tested elsewhere, or that no call can meet yet.
+const ELSEWHERE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
+    (28..=28, "tests/it/scope/masked.rs"),
+    (29..=33, "tests/it/audit/purposes.rs"),
+    (65..=65, "tests/it/scope/alike.rs"),
+    (74..=74, "tests/it/ingest: the contract has no local times of entries"),
+    (97..=97, "customers are hidden by how they are named, and a merge names them by id"),
+    (106..=106, "customers are hidden by how they are named, and a link names them by id"),
+    (117..=117, "tests/it/ingest/bad_files.rs"),
     (118..=118, "there are no webhooks"),
 ];
 
@@ -135,11 +136,17 @@ fn every_number_of_the_list_has_its_place() {
     .concat();
     let tested: BTreeSet<u16> = refused.chain(apart).collect();
 
-    let skipped: Vec<u16> =
-        NOT_APPLICABLE.iter().flat_map(|(numbers, _)| numbers.clone()).collect();
-    for number in 1..=127 {
-        let places = skipped.iter().filter(|it| **it == number).count()
+    let elsewhere: Vec<u16> = ELSEWHERE.iter().flat_map(|(numbers, _)| numbers.clone()).collect();
+    let numbers = listed();
+    assert_eq!(numbers, (1..=127).collect::<Vec<_>>(), "the list counts from 1 without gaps");
+    for number in numbers {
+        let places = elsewhere.iter().filter(|it| **it == number).count()
             + usize::from(tested.contains(&number));
         assert_eq!(places, 1, "number {number}");
     }
+}
+
+/// The numbers of the list, in its order.
+fn listed() -> Vec<u16> {
+    LIST.lines().filter_map(|line| line.split_once(". ")?.0.parse().ok()).collect()
 }

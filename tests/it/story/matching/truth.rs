@@ -1,8 +1,10 @@
 //! Files whose truth is known, through the command that anybody can run on a file of theirs.
 
-use std::{env, path::PathBuf, process::Command};
+use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support::outside_data;
 
 /// What a file must reach at the default threshold.
 struct Bound {
@@ -48,12 +50,7 @@ const BOUNDS: [Bound; 4] = [
 
 #[test]
 fn files_with_a_known_truth_are_matched() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/identity");
-    if !folder.exists() {
-        assert!(env::var_os("REQUIRE_DATA").is_none_or(|value| value != "1"), "{folder:?}");
-        println!("skipped: {folder:?} is not there");
-        return;
-    }
+    let Some(folder) = outside_data("identity") else { return };
     println!("{:22} {:>9} {:>7} {:>10} {:>8}", "file", "compared", "found", "precision", "recall");
     for bound in &BOUNDS {
         let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
