@@ -29,7 +29,7 @@ use super::{
     access::{self, Call},
     call_headers::wanted_time,
     caller::Peer,
-    connection::{ConnectionHandle, GATHERING, HeldRefusal},
+    connection::{ConnectionHandle, Gathering, HeldRefusal},
     measured,
     places::{Full, Places},
 };
@@ -37,9 +37,12 @@ use crate::{error::Error, metrics::Metrics};
 
 /// How long a refusal is held back at most. Callers have a bounded number of calls under way on a
 /// connection (`max_concurrent_streams`), so that this bounds how many are refused a second.
-const HELD: Duration = Duration::from_millis(2500);
+const HELD: Duration = Duration::from_millis(3500);
 /// How many are held back at once: each takes some 2 KiB. More are answered at once.
-const MAX_HELD: usize = 32_768;
+const MAX_HELD: usize = 65_536;
+/// So many calls of a connection are never held back: they are for what there is room for, such as
+/// reads.
+const FREE: usize = 4;
 
 /// Puts a [`Shed`] around a service.
 #[derive(Clone, Debug)]
@@ -62,20 +65,19 @@ pub struct Shed<S> {
 impl ShedLayer {
     /// For connections that have so many calls under way at most.
     pub fn new(places: Places, metrics: Arc<Metrics>, max_streams: usize) -> Self {
-        // The rest is for calls that there is room for, such as those that read.
-        let max_held = max_streams - max_streams / 8;
+        let max_held = max_streams.saturating_sub(FREE);
         Self { places, metrics, held: Arc::new(Semaphore::new(MAX_HELD)), max_held }
     }
 
-    /// The answer to a call that there is no room for. Browsers are answered in their own way, by
+    /// Which places are all taken that a call needs. Browsers are answered in their own way, by
     /// what comes behind.
-    fn refuse(&self, request: &Request<Body>) -> Option<Response<Body>> {
+    fn refuse(&self, request: &Request<Body>) -> Option<Full> {
         let call = access::call(request.uri().path()).filter(|_| is_grpc(request))?;
         let connection = &request.extensions().get::<Peer>()?.connection;
         let full = full(&self.places, connection, request.headers(), call)?;
         connection.note_refusal();
         measured::shed(&self.metrics, call, full);
-        Some(refusal(full))
+        Some(full)
     }
 
     /// How long the answer is held back, where many calls of the connection are refused. As long as
@@ -86,9 +88,9 @@ impl ShedLayer {
             return None;
         }
         // It came up to so long ago, and goes out so long before its caller gives up.
-        let around = 2 * GATHERING;
+        let around = 2 * Gathering::time();
         let wanted = wanted_time(request.headers()).ok().flatten();
-        let time = wanted.map_or(HELD, |wanted| HELD.min(wanted.saturating_sub(around) / 2));
+        let time = wanted.map_or(HELD, |wanted| HELD.min(wanted.saturating_sub(around) / 4 * 3));
         let own = connection.hold_refusal(self.max_held)?;
         let place = Arc::clone(&self.held).try_acquire_owned().ok()?;
         Some(Hold { time, _places: (own, place) })
@@ -140,14 +142,14 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if let Some(refusal) = self.layer.refuse(&request) {
+        if let Some(full) = self.layer.refuse(&request) {
             let Some(held) = self.layer.hold(&request) else {
-                return Either::Left(ready(Ok(refusal)));
+                return Either::Left(ready(Ok(refusal(full))));
             };
             drop(request);
             return Either::Right(Box::pin(async move {
                 held.over().await;
-                Ok(refusal)
+                Ok(refusal(full))
             }));
         }
         let inner = self.inner.clone();
@@ -264,7 +266,7 @@ mod tests {
         assert_eq!(answered_after(0, None).await, Duration::ZERO);
         assert_eq!(answered_after(10, Some("1S")).await, Duration::ZERO);
         let timer = Duration::from_millis(1);
-        let short = (Duration::from_secs(1) - 2 * GATHERING) / 2;
+        let short = Duration::from_millis(450);
         for (timeout, held) in
             [(None, HELD), (Some("60S"), HELD), (Some("1S"), short), (Some("300m"), Duration::ZERO)]
         {
@@ -283,7 +285,7 @@ mod tests {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(peer);
         let held: Vec<_> = (0..16).map_while(|_| layer.hold(&request)).collect();
-        assert_eq!(held.len(), 14);
+        assert_eq!(held.len(), 12);
         drop(held);
         assert!(layer.hold(&request).is_some());
     }

@@ -19,7 +19,7 @@ use super::{places::Full, shed::Credentials};
 
 pub use admission::{Admission, ConnectionLimits, Permit};
 
-pub use refusals::GATHERING;
+pub use refusals::Gathering;
 
 use admission::Ticket;
 use refusals::Refusals;

@@ -3,23 +3,57 @@
 //! the time that it takes to wake up, read and write for each call by itself.
 
 use std::{
+    ops::RangeInclusive,
     sync::{
         LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// How long calls gather on such a connection.
-pub const GATHERING: Duration = Duration::from_millis(200);
+/// How long calls gather on such a connection, at least and at most.
+const GATHERING: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(1);
+/// What each connection that gathers adds for all of them: however many callers flood a server,
+/// what they can have refused a second stays about the same.
+const GATHERING_EACH: Duration = Duration::from_millis(2);
 /// So many refusals at once are nothing: a caller of good will meets as many at a peak.
 const TOLERATED: u64 = 32;
 /// In so long one refusal is forgotten.
 const FORGOTTEN_EACH: Duration = Duration::from_millis(100);
 /// After so long without a refusal a connection is read as all others are, however many there were.
 const MEMORY: Duration = Duration::from_secs(1);
+
+/// How many connections of this process gather calls.
+static GATHERING_NOW: AtomicUsize = AtomicUsize::new(0);
+
+/// A pause in which calls gather on a connection that is not read.
+#[derive(Debug)]
+pub struct Gathering(());
+
+impl Gathering {
+    pub fn begin() -> Self {
+        GATHERING_NOW.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// How long a pause is that begins now.
+    pub fn time() -> Duration {
+        gathering_time(GATHERING_NOW.load(Ordering::Relaxed))
+    }
+}
+
+fn gathering_time(connections: usize) -> Duration {
+    let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+    GATHERING_EACH.saturating_mul(connections).clamp(*GATHERING.start(), *GATHERING.end())
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        GATHERING_NOW.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The refusals of one connection: when the last of them will be forgotten, in nanoseconds since
 /// the first use of it in this process.
@@ -56,6 +90,13 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+
+    #[test]
+    fn the_more_connections_gather_the_longer_each_does() {
+        for (connections, millis) in [(0, 200), (100, 200), (300, 600), (500, 1000), (9000, 1000)] {
+            assert_eq!(gathering_time(connections), Duration::from_millis(millis));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_peak_is_nothing_and_a_flood_is_forgotten_soon() {

@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     api::{
         caller::{Certificate, Peer},
-        connection::{GATHERING, Permit},
+        connection::{Gathering, Permit},
     },
     server::{serving::Transport, socket::Socket},
 };
@@ -26,7 +26,7 @@ pub struct Connection {
     stream: Stream,
     permit: Permit,
     /// Until it has passed nothing is read.
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<(Pin<Box<Sleep>>, Gathering)>,
 }
 
 enum Stream {
@@ -64,7 +64,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(pause) = &mut self.pause {
+        if let Some((pause, _)) = &mut self.pause {
             ready!(pause.as_mut().poll(context));
             self.pause = None;
         }
@@ -74,10 +74,11 @@ impl AsyncRead for Connection {
         };
         if read.is_pending() && self.permit.connection().is_refused_often() {
             // All that has come is answered.
-            let mut pause = Box::pin(sleep(GATHERING));
+            let gathering = Gathering::begin();
+            let mut pause = Box::pin(sleep(Gathering::time()));
             // It has just begun.
             let _ = pause.as_mut().poll(context);
-            self.pause = Some(pause);
+            self.pause = Some((pause, gathering));
         }
         read
     }
@@ -174,7 +175,7 @@ mod tests {
         handle.note_refusal();
         assert_eq!(latency(&mut caller, &mut connection).await, Duration::ZERO);
         (0..100).for_each(|_| handle.note_refusal());
-        assert!(latency(&mut caller, &mut connection).await >= GATHERING);
+        assert!(latency(&mut caller, &mut connection).await >= Duration::from_millis(200));
         advance(Duration::from_secs(5)).await;
         assert!(!handle.is_refused_often());
         assert_eq!(latency(&mut caller, &mut connection).await, Duration::ZERO);
