@@ -62,6 +62,9 @@ pub trait Connect: Connection + Sized + Sync + 'static {
     /// Whether a connection still leads where it should.
     fn check(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// What the error of a statement means, where the error alone does not tell.
+    fn explain(target: &Self::Target, error: Error) -> Error;
+
     /// Runs a statement without parameters or rows.
     fn command(
         &mut self,

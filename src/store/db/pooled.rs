@@ -147,6 +147,7 @@ impl<C: Connect> Usage<C> {
             () = C::lost(&self.pool.0.target, self.session) => None,
         };
         let result = answered.unwrap_or_else(|| Err(unavailable("a statement got no answer")));
+        let result = result.map_err(|error| C::explain(&self.pool.0.target, error));
         self.pool.0.observer.note(operation, begun.elapsed(), &result);
         self.state = match &result {
             Ok(_) => afterwards,

@@ -272,6 +272,11 @@ impl Connect for PgConnection {
         if is_standby { Err(Refusal::Standby.into()) } else { Ok(()) }
     }
 
+    /// Its codes tell.
+    fn explain(_: &Servers, error: Error) -> Error {
+        error
+    }
+
     async fn command(&mut self, statement: &'static str) -> Result<(), Error> {
         self.execute(statement).await?;
         Ok(())

@@ -4,7 +4,8 @@
 //! is gone with the process. So each commit is answered only after the names were looked at again.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -66,7 +67,8 @@ impl OpenFile {
     pub async fn connect(&self) -> Result<SqliteConnection, Error> {
         // Before, as well: SQLite would play our log into whatever has the name now.
         self.ensure_in_place()?;
-        let connection = self.options.connect().await?;
+        let opened = self.options.connect().await;
+        let connection = opened.map_err(|error| self.explain(error.into()))?;
         self.ensure_in_place()?;
         Ok(connection)
     }
@@ -81,6 +83,24 @@ impl OpenFile {
                         && (part.may_be_empty || found.len() > 0) => {}
                 found => return Err(not_in_place(&part.path, found.err().as_ref())),
             }
+        }
+        Ok(())
+    }
+
+    /// What an error means. SQLite calls a file corrupt that the disk does not give.
+    pub fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Damaged(_) => self.ensure_readable().err().unwrap_or(error),
+            error => error,
+        }
+    }
+
+    fn ensure_readable(&self) -> Result<(), Error> {
+        for part in &self.parts {
+            let read = File::open(&part.path).and_then(|mut file| file.read(&mut [0]));
+            read.map_err(|error| {
+                Error::Unavailable(format!("{} cannot be read ({error})", part.path.display()))
+            })?;
         }
         Ok(())
     }
