@@ -26,7 +26,7 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// The cache of each connection: so many KiB, as SQLite has it. What it does not hold is in the
 /// system's own cache.
-const CACHE: &str = "-8192";
+const CACHE: &str = "-2048";
 
 /// Opens a file.
 pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result<Db, Error> {
