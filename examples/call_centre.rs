@@ -9,7 +9,7 @@ use std::error::Error;
 
 use jiff::tz::TimeZone;
 use throughline::{
-    cli::render::{self, Look, Story},
+    cli::render::{self, EntryPrinter, TerminalStyle},
     clock::Clock,
     pb::{
         self, case_service_client::CaseServiceClient, make_promise_request::Due,
@@ -168,14 +168,14 @@ impl Desktop {
 
     /// Takes a case that was passed on.
     pub async fn take_over(&mut self, case_id: &str) -> Result<(), Status> {
-        let request = pb::AnswerHandOverRequest {
+        let request = pb::AnswerHandoverRequest {
             case_id: case_id.to_owned(),
             accept: true,
             reason: String::new(),
             channel: self.channel.into(),
             request_id: self.new_id(),
         };
-        self.cases.answer_hand_over(self.by_agent(request)).await?;
+        self.cases.answer_handover(self.by_agent(request)).await?;
         Ok(())
     }
 
@@ -237,7 +237,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let services = Channel::from_shared(server.clone())?.connect().await?;
     let mut desktop = Desktop::new(&services, Clock::System, pb::Channel::Phone, "desktop");
-    let look = Look { width: 100, colour: false, zone: TimeZone::system(), full: false };
+    let style = TerminalStyle { width: 100, colour: false, zone: TimeZone::system(), full: false };
     let who = pb::Identifier {
         kind: pb::IdentifierKind::Phone.into(),
         value: number.clone(),
@@ -247,17 +247,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("Nobody is known by that number.");
         return Ok(());
     };
-    print!("{}", render::briefing(&briefing, &look));
+    print!("{}", render::briefing(&briefing, &style));
     if follow {
         let request = pb::WatchTimelineRequest {
             watched: Some(Watched::CustomerId(briefing.customer_id)),
             ..Default::default()
         };
         let mut events = desktop.timeline.watch_timeline(request).await?.into_inner();
-        let mut story = Story::new(&look);
+        let mut printer = EntryPrinter::new(&style);
         while let Some(event) = events.message().await? {
             if let Some(Event::Entry(entry)) = event.event {
-                print!("{}", story.entry(&entry, None));
+                print!("{}", printer.entry(&entry, None));
             }
         }
     }

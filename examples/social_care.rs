@@ -10,7 +10,7 @@ use std::error::Error;
 
 use jiff::tz::TimeZone;
 use throughline::{
-    cli::render::{self, Look},
+    cli::render::{self, TerminalStyle},
     clock::Clock,
     pb::{
         self, case_service_client::CaseServiceClient,
@@ -147,9 +147,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if !logged.case_id.is_empty() {
         println!("The message joins case {}.\n", logged.case_id);
     }
-    let look = Look { width: 100, colour: false, zone: TimeZone::system(), full: false };
+    let style = TerminalStyle { width: 100, colour: false, zone: TimeZone::system(), full: false };
     if let Some(briefing) = tool.briefing(&handle).await? {
-        print!("{}", render::briefing(&briefing, &look));
+        print!("{}", render::briefing(&briefing, &style));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The only place that reads the clock and draws random values, so that tests can hold both still.
+//! The only place that reads the clock and generates random values, so that tests can fix both.
 
 pub mod skew;
 
@@ -12,19 +12,19 @@ use uuid::{Builder, NoContext, Timestamp, Uuid};
 use crate::model::Micros;
 use skew::Reading;
 
-/// Where the time comes from.
+/// The source of the time.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
     /// The machine's clock.
     System,
     /// A clock that stands still, for tests.
     Fixed(Micros),
-    /// A clock that a test, or the story of the demo, moves.
+    /// A clock that a test or the demo sets.
     Moved(&'static MovedClock),
 }
 
-/// A time that is moved by hand. The ids are the same in each run, so that what hangs on their
-/// order comes again.
+/// A time that is set by hand. Generated ids are the same in every run, so that results that depend
+/// on their order are reproducible.
 #[derive(Debug, Default)]
 pub struct MovedClock {
     now: AtomicI64,
@@ -33,7 +33,7 @@ pub struct MovedClock {
 }
 
 impl MovedClock {
-    /// Begins at a time. Of two runs of one seed the ids differ, and have the same order.
+    /// Starts at a time. Two runs with one seed get different ids in the same order.
     pub fn begin(&self, now: Micros, seed: u64, run: u32) {
         self.now.store(now, Ordering::SeqCst);
         self.ids.store(seed, Ordering::SeqCst);
@@ -73,7 +73,7 @@ impl Clock {
         }
     }
 
-    /// That beside a clock that nobody can set. None: a clock that a test sets.
+    /// A reading of the wall clock beside a monotonic clock. None for a clock that a test sets.
     pub fn reading(self) -> Option<Reading> {
         let is_system = matches!(self, Clock::System);
         is_system.then(|| Reading { wall: self.now(), steady: Instant::now() })
@@ -90,14 +90,14 @@ impl Clock {
         Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1_000_000, nanos))
     }
 
-    /// A UUID that says nothing, of the time neither.
+    /// A UUID that reveals nothing, not even a time.
     #[allow(clippy::disallowed_methods, reason = "this is the place")]
     pub fn random_id(self) -> Uuid {
         Uuid::new_v4()
     }
 
-    /// 32 random bytes, for a key. They are made of the random parts of UUIDs of version 4, which
-    /// come from the operating system's generator.
+    /// 32 random bytes for a key, taken from the random parts of UUIDs of version 4, which come
+    /// from the generator of the operating system.
     #[allow(clippy::disallowed_methods, reason = "this is the place")]
     pub fn new_key(self) -> [u8; 32] {
         use sha2::{Digest as _, Sha256};

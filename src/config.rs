@@ -5,9 +5,9 @@
 
 mod calendar;
 mod callers;
+mod credentials;
 mod definition;
 mod issuers;
-mod proofs;
 mod retention;
 mod scope;
 mod setting;
@@ -25,8 +25,8 @@ use tracing::Level;
 
 use crate::{
     api::caller::Callers,
+    domain::{blocked::Blocked, calendar::BusinessCalendar},
     model::{MergeRule, RetentionRules},
-    story::{blocked::Blocked, calendar::BusinessCalendar},
 };
 
 pub use calendar::read as read_calendar;

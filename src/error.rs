@@ -1,10 +1,10 @@
-//! Everything that can go wrong with a call, once. `api::status` says how it looks on the wire.
+//! Everything that can go wrong with a call. `api::status` maps it to gRPC.
 
 use std::fmt;
 
 pub use crate::model::{InvalidReason, Violation};
 
-/// Why a call was refused. No text in it holds a value that came from outside.
+/// Why a call was refused. No text in it contains a value from outside.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Every rule that the call breaks.
@@ -33,35 +33,35 @@ pub enum Error {
     IdentifierAmbiguous,
     #[error("identifier: the customer does not have it")]
     IdentifierNotFound,
-    #[error("identifier: at most {} customers may claim one", crate::model::MAX_CLAIMS)]
+    #[error("identifier: at most {} customers may claim the same one", crate::model::MAX_CLAIMS)]
     TooManyClaims,
-    /// `field` says that an identifier is verified, or takes that from one.
+    /// `field` verifies an identifier, or revokes a verification.
     #[error("{field}: this caller may not verify this kind")]
-    MayNotVerify { field: String },
+    VerificationNotPermitted { field: String },
     /// `field` is a channel that the caller does not work on.
     #[error("{field}: this caller does not work on this channel")]
-    ChannelMayNot { field: String },
-    #[error("the caller is not known")]
+    ChannelNotPermitted { field: String },
+    #[error("the caller is unknown")]
     UnknownCaller,
-    #[error("no role of this caller may make this call")]
-    RoleMayNot,
-    #[error("no role of this caller may call for this purpose")]
-    PurposeMayNot,
-    #[error("nobody of this name may act through this caller")]
-    ActorMayNot,
-    #[error("this origin's pages may not call")]
-    OriginMayNot,
+    #[error("none of this caller's roles may make this call")]
+    RoleNotPermitted,
+    #[error("none of this caller's roles may call for this purpose")]
+    PurposeNotPermitted,
+    #[error("this person may not act through this caller")]
+    ActorNotPermitted,
+    #[error("pages of this origin may not call")]
+    OriginNotPermitted,
     #[error("merge not found")]
     MergeNotFound,
-    #[error("the two are one customer already")]
+    #[error("the two are already one customer")]
     AlreadyMerged,
-    #[error("the merge has been taken back already")]
+    #[error("the merge has already been undone")]
     AlreadyUnmerged,
     #[error("different verified accounts: a second person must approve the merge")]
     NeedsApproval,
-    #[error("the two are marked never to be merged")]
-    KeptApart,
-    /// The merges that go first.
+    #[error("the two are excluded from being merged")]
+    MergeExcluded,
+    /// The merges that must be undone first.
     #[error("later merges depend on this one")]
     MergeInUse(Vec<uuid::Uuid>),
     #[error("a customer has at most {} records", crate::model::MAX_RECORDS)]
@@ -76,7 +76,7 @@ pub enum Error {
     CaseNotResolved,
     #[error("key: the case does not have this fact")]
     FactUnknown,
-    #[error("no hand-over waits for an answer")]
+    #[error("no handover waits for an answer")]
     NotHandedOver,
     #[error("the case is full")]
     CaseFull,
@@ -84,7 +84,7 @@ pub enum Error {
     PromiseNotFound,
     #[error("the promise is settled")]
     PromiseSettled,
-    #[error("the purchase has as many returns and changes as it may")]
+    #[error("the purchase has reached its limit of returns and changes")]
     PurchaseFull,
     #[error("case pass not found")]
     CasePassNotFound,
@@ -101,8 +101,8 @@ pub enum Error {
     #[error("the customer is restricted")]
     CustomerRestricted,
     #[error("the customer is under legal hold")]
-    CustomerHeld,
-    #[error("this restriction holds already")]
+    CustomerOnHold,
+    #[error("this restriction already exists")]
     AlreadyRestricted,
     #[error("there is no such restriction")]
     NotRestricted,
@@ -110,7 +110,7 @@ pub enum Error {
     BadPageToken,
     #[error("resume_token: does not belong to this call; start again without it")]
     BadResumeToken,
-    #[error("the server has as many watches as it may")]
+    #[error("the server has reached its limit of watches")]
     TooManyWatches,
     #[error("the stream was not read in time; watch again with its last resume_token")]
     SlowReader,
@@ -118,46 +118,46 @@ pub enum Error {
     Stopping,
     #[error("the server is busy")]
     Overloaded,
-    #[error("the server has as many connections as it may")]
+    #[error("the server has reached its limit of connections")]
     TooManyConnections,
-    #[error("this caller has as many connections as it may")]
+    #[error("this caller has reached its limit of connections")]
     TooManyConnectionsOfCaller,
-    #[error("this caller has as many calls under way as it may")]
+    #[error("this caller has reached its limit of calls under way")]
     TooManyCallsOfCaller,
-    #[error("this caller has as many watches as it may")]
+    #[error("this caller has reached its limit of watches")]
     TooManyWatchesOfCaller,
-    #[error("{0} has as many bytes of requests and answers under way as it may")]
+    #[error("{0} has reached its limit of bytes of requests and responses under way")]
     TooManyBytes(Exhausted),
-    #[error("this connection has as many calls of health or reflection under way as it may")]
+    #[error("this connection has reached its limit of health and reflection calls under way")]
     TooManyCallsOfConnection,
-    #[error("the message did not come in time")]
+    #[error("the message did not arrive in time")]
     SlowSender,
     #[error("the deadline of the call has passed")]
     DeadlinePassed,
-    /// By a clock that is known to be off the call breaks a rule about time.
-    #[error("the server's clock is off, and by it a time of the call breaks a rule")]
+    /// A rule about time is broken, but the clock that says so is known to be off.
+    #[error("the server's clock is off, and by that clock a time of the call breaks a rule")]
     ClockSkew,
-    /// The database does not answer; the text is for the log alone.
+    /// The database does not answer; the text is for the log only.
     #[error("the store does not answer")]
     Unavailable(String),
-    /// A transaction lost against another one and can be run again. Stays within the store.
+    /// A transaction conflicted with another one and can be run again. Does not leave the store.
     #[error("a concurrent write came first")]
-    LostRace,
+    Conflict,
     /// A stored row that cannot be read.
     #[error("a stored row cannot be read: {table}.{column}")]
     Inconsistent { table: &'static str, column: &'static str },
-    /// The database says that its own files are damaged; the text is for the log alone.
+    /// The database says that its own files are damaged; the text is for the log only.
     #[error("the database is damaged")]
     Damaged(String),
-    /// A fault of ours of which the log has a line with this id.
+    /// An internal error that the log describes under this id.
     #[error("internal error")]
     Panicked(uuid::Uuid),
-    /// A fault of ours; the text is for the log alone.
+    /// An internal error; the text is for the log only.
     #[error("internal error")]
     Internal(String),
 }
 
-/// Who holds as much as may be held.
+/// Whose quota is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhausted {
     All,
@@ -176,19 +176,18 @@ impl fmt::Display for Exhausted {
 }
 
 impl Error {
-    /// A call that breaks one rule.
+    /// A call that violates one rule.
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(field, rule)])
     }
 
-    /// A call that breaks nothing but rules about time: refused for good, unless the clock that
-    /// says so is known to be off.
+    /// A call that breaks only rules about time. Permanent, unless the clock is known to be off.
     pub fn untimely(violations: Vec<Violation>) -> Self {
         let by_skew = |violation: &Violation| violation.reason == InvalidReason::ClockSkew;
         if violations.iter().all(by_skew) { Self::ClockSkew } else { Self::Invalid(violations) }
     }
 
-    /// What the log may say of it: of an outage more than the caller hears.
+    /// The text for the log. It has details of an outage that the caller does not get.
     pub fn cause(&self) -> String {
         match self {
             Self::Unavailable(cause) | Self::Damaged(cause) | Self::Internal(cause) => {
@@ -198,7 +197,7 @@ impl Error {
         }
     }
 
-    /// The same error of a call that is part `prefix` of a larger one.
+    /// Prefixes the fields of the error with `prefix`, for a call that is part of a larger one.
     pub fn within(mut self, prefix: &str) -> Self {
         let put = |field: &mut String| field.insert_str(0, prefix);
         match &mut self {
@@ -206,8 +205,8 @@ impl Error {
             Self::ReplyNotFound { field }
             | Self::PurchaseNotFound { field }
             | Self::OrderNumberTaken { field }
-            | Self::ChannelMayNot { field }
-            | Self::MayNotVerify { field } => put(field),
+            | Self::ChannelNotPermitted { field }
+            | Self::VerificationNotPermitted { field } => put(field),
             _ => {}
         }
         self

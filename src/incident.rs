@@ -1,4 +1,4 @@
-//! Panics: each has an id, which its line in the log and the answer of the call have in common.
+//! Panics. Each has an id that its log line and the error of the call share.
 
 use std::{
     any::Any,
@@ -14,12 +14,12 @@ use uuid::Uuid;
 use crate::{clock::Clock, error::Error};
 
 thread_local! {
-    /// Of the panic that unwinds this thread, from the hook until somebody catches it.
+    /// The id of the panic that unwinds this thread, from the hook until it is caught.
     static LAST: Cell<Option<Uuid>> = const { Cell::new(None) };
 }
 
-/// Notes a panic in the log: for the hook of the process. Its text may quote a customer's; where it
-/// was does not.
+/// Logs a panic; installed as the panic hook of the process. The message of a panic may quote
+/// customer data, so only its location is logged.
 pub fn note(panic: &PanicHookInfo<'_>) {
     let incident = Clock::System.random_id();
     LAST.set(Some(incident));
@@ -29,12 +29,12 @@ pub fn note(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Does work that may panic, and tells that it did.
+/// Runs work that may panic, and returns an error if it does.
 pub async fn caught<F: Future>(work: F) -> Result<F::Output, Error> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| Error::Panicked(of(&panic)))
 }
 
-/// Does work in a task of its own, which goes on where its caller is dropped.
+/// Runs work in its own task, which continues if the caller is dropped.
 pub async fn spawned<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
@@ -42,7 +42,7 @@ pub async fn spawned<T: Send + 'static>(
     task.await.map_err(|_| Error::Internal("a task was cancelled".to_owned()))??
 }
 
-/// The id of a panic that was just caught. One that the hook did not see has a line of its own.
+/// The id of a panic that was just caught. A panic that the hook did not see is logged here.
 fn of(_panic: &Box<dyn Any + Send>) -> Uuid {
     LAST.take().unwrap_or_else(|| {
         let incident = Clock::System.random_id();

@@ -1,14 +1,15 @@
-//! Throughline keeps every contact a customer has with a company in one timeline per customer.
+//! Throughline keeps one timeline per customer of every contact with a company.
 //!
-//! A request goes from [`api`] through the rules of [`story`] to the SQL of [`store`], and back.
+//! A request passes from [`api`] through the rules of [`domain`] to the SQL of [`store`], and back.
 
-// The demo tells its story through the examples, to which this crate is one like any other.
+// The demo runs the example programs, which use this crate by its name.
 extern crate self as throughline;
 
 pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod domain;
 pub mod error;
 pub mod incident;
 pub mod ingest;
@@ -17,7 +18,6 @@ pub mod model;
 pub mod pb;
 pub mod server;
 pub mod store;
-pub mod story;
 pub mod summary;
 pub mod telemetry;
 

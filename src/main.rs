@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use throughline::cli::{self, Cli};
 
-/// A call often allocates in one thread and frees in another, which this allocator is made for.
+/// A call often allocates in one thread and frees in another. This allocator is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -6,12 +6,12 @@ use crate::model;
 
 tonic::include_proto!("throughline.v1");
 
-/// What the server implements.
+/// The services that the server implements.
 pub mod services {
     include!(concat!(env!("OUT_DIR"), "/services/throughline.v1.rs"));
 }
 
-/// A point in time as the contract has it, from microseconds since 1970 UTC.
+/// A timestamp of the contract from microseconds since 1970 UTC.
 pub fn timestamp(micros: i64) -> prost_types::Timestamp {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000)).unwrap_or(0) * 1000;
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
@@ -32,12 +32,12 @@ impl From<model::IdentifierKind> for IdentifierKind {
     }
 }
 
-impl From<model::Proof> for IdentifierProof {
-    fn from(proof: model::Proof) -> Self {
-        match proof {
-            model::Proof::Claimed => Self::Claimed,
-            model::Proof::Verified => Self::Verified,
-            model::Proof::Shared => Self::Shared,
+impl From<model::Verification> for IdentifierVerification {
+    fn from(verification: model::Verification) -> Self {
+        match verification {
+            model::Verification::Claimed => Self::Claimed,
+            model::Verification::Verified => Self::Verified,
+            model::Verification::Shared => Self::Shared,
         }
     }
 }
@@ -77,7 +77,7 @@ impl From<model::EntryKind> for EntryKind {
             model::EntryKind::CaseChange => Self::CaseChange,
             model::EntryKind::Fact => Self::Fact,
             model::EntryKind::PromiseChange => Self::PromiseChange,
-            model::EntryKind::HandOver => Self::HandOver,
+            model::EntryKind::Handover => Self::Handover,
             model::EntryKind::OrderChange => Self::OrderChange,
             model::EntryKind::Quote => Self::Quote,
         }
@@ -144,5 +144,5 @@ impl From<OrderStatus> for Option<model::OrderStatus> {
     }
 }
 
-/// Every descriptor of the contract, encoded as a `google.protobuf.FileDescriptorSet`.
+/// All descriptors of the contract, encoded as a `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

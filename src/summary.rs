@@ -1,5 +1,5 @@
-//! What can happen thousands of times a second is counted, and logged once a second at most: a
-//! line for each would fill the disk just when the server has most to do.
+//! Summaries of frequent events: they are counted, and logged once a second at most. A line for
+//! each would fill the disk when the server is busiest.
 
 use std::{array, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks at totals once a second, and logs by how much each has grown where any has. Never ends.
+/// Reads totals once a second, and logs by how much each has grown. Never returns.
 pub async fn of_growth<const N: usize>(totals: impl Fn() -> [u64; N], log: impl Fn([u64; N])) {
     let mut logged = totals();
     let mut every = interval(EVERY);

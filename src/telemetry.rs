@@ -1,8 +1,8 @@
-//! Log lines, to the standard error.
+//! Logging to the standard error.
 //!
-//! A log line holds no personal value: no name, identifier, text or search word of a customer. Ids
-//! of records and calls, counts, durations, codes and names of fields are what it may hold. That
-//! is why other crates only get to write warnings: at lower levels they show what passes through.
+//! Log lines contain no personal data: no name, identifier, text or search word of a customer. They
+//! may contain ids of records and calls, counts, durations, codes and names of fields. Other crates
+//! may therefore only log warnings: at lower levels they print the data that they process.
 
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -17,7 +17,7 @@ use crate::{
     incident,
 };
 
-/// What has to be kept until the process ends, so that nothing is lost that still has to go out.
+/// Guards that must live until the process ends, so that buffered traces are exported.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct Telemetry {
@@ -25,13 +25,13 @@ pub struct Telemetry {
     _traces: Option<otlp::Traces>,
 }
 
-/// Starts logging for the whole process; `usual` is the level where none is configured. Called
-/// again it does nothing.
+/// Starts logging for the whole process; `usual` is the level if none is configured. Further calls
+/// have no effect.
 pub fn start(config: &Config, usual: Level, colour: bool) -> Telemetry {
     let level = LevelFilter::from_level(config.log_level.unwrap_or(usual));
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(level))
-        // It shows the value of a parameter of a URL that it does not know: a password, misspelt.
+        // This target logs the value of an unknown URL parameter, which may be a misspelt password.
         .with_target("sqlx_postgres::options", LevelFilter::OFF)
         .with_target(env!("CARGO_PKG_NAME"), level);
     let lines = fmt::layer().with_writer(io::stderr);
@@ -44,11 +44,11 @@ pub fn start(config: &Config, usual: Level, colour: bool) -> Telemetry {
     let traces = otlp::Traces::start();
     #[cfg(feature = "otlp")]
     let subscriber = subscriber.with(traces.as_ref().map(|traces| {
-        // The same calls whatever the log says, and nothing of other crates.
+        // Traces cover the same calls whatever the log level is, and no other crates.
         let own = Targets::new().with_target(env!("CARGO_PKG_NAME"), LevelFilter::INFO);
         tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(own)
     }));
-    // Whoever was first keeps the log, such as a test.
+    // A subscriber that was set earlier stays, for example that of a test.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(incident::note));
     }

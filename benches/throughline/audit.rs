@@ -1,5 +1,5 @@
-//! What it costs to keep who looked: reads of a server that does against one of the same database
-//! that does not, in turns. What a turn leaves to be sealed is sealed in its time.
+//! The cost of the audit log: reads of a server with an audit log compared with one without, over
+//! the same database, in turns. What a turn leaves to be sealed is sealed within its time.
 
 use std::{
     future::Future,
@@ -35,8 +35,7 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
     let open = || Store::open(url, 8, Clock::System);
     let kept = open().await?;
     let keeping = Served::start(kept.clone(), settings()).await?;
-    let not_keeping =
-        Served::start(open().await?, Settings { accesses: None, ..settings() }).await?;
+    let not_keeping = Served::start(open().await?, Settings { audit: None, ..settings() }).await?;
     let customers = world.customers;
     let mut rows = Vec::new();
     for callers in crate::callers() {
@@ -76,8 +75,8 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A turn of so long with all of the sealing that it asks for. What the server has not done beside
-/// the calls counts as time in which nothing is answered.
+/// A turn of this length including all of the sealing that it causes. Work that the server has left
+/// after the calls counts as time in which nothing is answered.
 async fn sealed(
     turn: impl Future<Output = anyhow::Result<Measured>>,
     store: &Store,
@@ -85,7 +84,7 @@ async fn sealed(
 ) -> anyhow::Result<Measured> {
     let measured = turn.await?;
     let ended = Instant::now();
-    store.seal_accesses().await?;
+    store.seal_audit().await?;
     let share = time.as_secs_f64() / (time + ended.elapsed()).as_secs_f64();
     Ok(Measured { calls_a_second: measured.calls_a_second * share, ..measured })
 }

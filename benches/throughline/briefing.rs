@@ -1,9 +1,11 @@
-//! The briefing against the first page of the timeline, and against itself in a small world. Of the
-//! customers every twentieth has an open case with three facts and a promise.
+//! The briefing compared with the first page of the timeline, and with itself in a small world.
+//! Every twentieth customer has an open case with three facts and a promise.
 
 use throughline::{
     clock::Clock,
-    model::{Asked, CaseChange, CaseWrite, Channel, Making, NewPromise, Opening, PromisedTo},
+    model::{
+        CaseChange, CaseWrite, Channel, Making, NewPromise, Opening, PromisedTo, RequestContext,
+    },
     pb::{self, get_briefing_request, list_timeline_request},
     store::{NewCase, Store},
 };
@@ -20,13 +22,13 @@ const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
 const BRIEFING: &str = "/throughline.v1.TimelineService/GetBriefing";
 const ROUNDS: u32 = 5;
 const CALLERS: usize = 32;
-/// So many customers have one that has a case.
+/// One in this many customers has a case.
 const ONE_IN: u32 = 20;
 
-fn asked(clock: Clock) -> Asked {
+fn context(clock: Clock) -> RequestContext {
     let request_id = clock.new_id();
     let (actor, reason) = ("bench".to_owned(), String::new());
-    Asked { request_id, body: [1; 16], actor, reason, time_violations: Vec::new() }
+    RequestContext { request_id, body: [1; 16], actor, reason, time_violations: Vec::new() }
 }
 
 /// Gives some of the customers a case with facts and a promise.
@@ -44,11 +46,11 @@ pub async fn fill(url: &str, customers: u32) -> anyhow::Result<()> {
         };
         let write = |change| CaseWrite { case_id, channel, etag: None, change, flags: Vec::new() };
         let new = NewCase { customer_id, write: write(CaseChange::Opened(opening)) };
-        store.open_case(new, asked(clock)).await?;
+        store.open_case(new, context(clock)).await?;
         for key in ["fault", "since", "tried"] {
             let value = "dark since the update, unplugged it twice".to_owned();
             let change = CaseChange::FactTold { key: key.to_owned(), value, told_in: None };
-            store.change_case(write(change), asked(clock)).await?;
+            store.change_case(write(change), context(clock)).await?;
         }
         let making = Making {
             what: "A technician comes".to_owned(),
@@ -58,7 +60,7 @@ pub async fn fill(url: &str, customers: u32) -> anyhow::Result<()> {
         };
         let promise =
             NewPromise { to: PromisedTo::Case(case_id), channel, making, flags: Vec::new() };
-        store.make_promise(promise, asked(clock)).await?;
+        store.make_promise(promise, context(clock)).await?;
     }
     store.close().await;
     Ok(())

@@ -1,5 +1,5 @@
-//! The RPC to compare with: it answers the bytes of a page from memory, by the same gRPC library,
-//! without store, guard or rules.
+//! The RPC to compare with: it answers with the bytes of a page from memory, by the same gRPC
+//! library, without store, authentication or validation.
 
 use std::{
     convert::Infallible,
@@ -50,7 +50,7 @@ impl UnaryService<Bytes> for Empty {
     }
 }
 
-/// Messages as they are on the wire.
+/// Passes encoded messages through.
 #[derive(Clone, Copy, Default)]
 struct Raw;
 

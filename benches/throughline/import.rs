@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{pgbench::Pgbench, table, world::World};
 
 /// The tables that an entry is written to.
-const TABLES: [&str; 3] = ["entries", "entry_words", "ledger"];
+const TABLES: [&str; 3] = ["entries", "entry_words", "idempotency_keys"];
 
 /// Copies what the import has written into empty tables with the same indexes, through a file as
 /// COPY does, and compares the rates.

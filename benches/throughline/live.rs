@@ -1,5 +1,5 @@
-//! Watching: how long an entry takes from the call that records it to those who watch, with and
-//! without others beside them who do not read; and what the server holds in memory for these.
+//! Watching: how long an entry takes from the call that records it to the watches, with and without
+//! other watches that do not read, and how much memory the server needs for those.
 
 use std::{
     fs,
@@ -30,13 +30,13 @@ use crate::{Plan, load::scatter, table};
 
 /// Watches that read, each of another customer.
 const READING: usize = 180;
-/// Watches that do not, of other customers again.
+/// Watches that do not read, of other customers.
 const STUCK: usize = 20;
-/// How many entries wait for each of those, and how long their texts are.
+/// How many entries are queued for each of those, and how long their texts are.
 const WAITING: usize = 1000;
 const TEXT_BYTES: usize = 2000;
 const WRITERS: u64 = 8;
-/// Each writer records an entry so often, of which nine in ten are of customers whose watch reads.
+/// The interval of each writer. Nine in ten entries are of customers whose watch reads.
 const EACH: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 5;
 
@@ -53,7 +53,7 @@ impl Server {
     fn start(url: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
         command.args(["serve", "--database", url, "--listen", "127.0.0.1:0"]);
-        // Whoever is stuck is to stay so for a whole round.
+        // A stuck watch must stay stuck for a whole round.
         command.args(["--watch-send-timeout-ms", "600000"]);
         command.args(["--log-format", "json"]).stderr(Stdio::piped());
         let mut process = command.spawn()?;
@@ -66,7 +66,7 @@ impl Server {
                 break address.parse()?;
             }
         };
-        // Whoever does not read the log of a server stops it.
+        // A server whose log is not read stops.
         std::thread::spawn(move || lines.count());
         Ok(Self { process, address })
     }
@@ -76,7 +76,7 @@ impl Server {
         Ok(TimelineServiceClient::new(endpoint.tcp_nodelay(true).connect().await?))
     }
 
-    /// What it holds in memory, in MiB.
+    /// Its memory in MiB.
     fn memory(&self) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -87,7 +87,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has nothing to keep.
+        // It has no data worth keeping.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -125,7 +125,7 @@ async fn watch(server: &Server, customer: usize, after: Option<i64>) -> anyhow::
     Ok(server.connect().await?.watch_timeline(request).await?.into_inner())
 }
 
-/// What a number of rounds has shown of each server.
+/// The measurements of each server over several rounds.
 struct Shown {
     times: Vec<Vec<Duration>>,
     memory: f64,
@@ -158,7 +158,7 @@ pub async fn measure(name: &str, url: &str, servers: usize, plan: Plan) -> anyho
             for (all, new) in shown.times.iter_mut().zip(times) {
                 all.extend(new);
             }
-            // Later an allocator has kept what the stuck ones needed before.
+            // Later, the allocator still holds what the stuck watches needed before.
             if turn == 0 || beside == 1 {
                 for server in &servers {
                     shown.memory = shown.memory.max(server.memory()?);
@@ -199,7 +199,8 @@ pub async fn measure(name: &str, url: &str, servers: usize, plan: Plan) -> anyho
     Ok(())
 }
 
-/// Writes to all customers for so long; how long each entry took to whoever reads, by server.
+/// Writes to all customers for this long; returns how long each entry took to the readers, by
+/// server.
 async fn round(servers: &[Server], time: Duration) -> anyhow::Result<Vec<Vec<Duration>>> {
     let begin = Instant::now();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -209,7 +210,7 @@ async fn round(servers: &[Server], time: Duration) -> anyhow::Result<Vec<Vec<Dur
     for customer in 0..READING {
         let server = customer % servers.len();
         let mut events = watch(&servers[server], customer, None).await?;
-        // The first event says that the watch stands.
+        // The first event shows that the watch has started.
         events.message().await?;
         let times = Arc::clone(&times);
         readers.push(tokio::spawn(async move {
@@ -246,7 +247,7 @@ async fn round(servers: &[Server], time: Duration) -> anyhow::Result<Vec<Vec<Dur
     for writer in writers {
         writer.await??;
     }
-    // What was written last has its time to arrive.
+    // The last entries get time to arrive.
     tokio::time::sleep(Duration::from_secs(1)).await;
     for reader in &readers {
         reader.abort();
@@ -255,7 +256,7 @@ async fn round(servers: &[Server], time: Duration) -> anyhow::Result<Vec<Vec<Dur
     Ok(std::mem::take(&mut *times))
 }
 
-/// The time that such a share of all does not pass.
+/// The time that this share of all does not exceed.
 fn at(times: &mut [Duration], share: f64) -> Duration {
     times.sort_unstable();
     let last = times.len().saturating_sub(1);

@@ -29,8 +29,8 @@ pub struct Measured {
     pub p99: Duration,
 }
 
-/// An answer that is received and not taken apart, so that the caller costs little beside the
-/// server: both share the machine.
+/// A response that is received but not decoded, so that the client costs little: it shares the
+/// machine with the server.
 #[derive(Clone, Debug, Default)]
 pub struct Unread;
 
@@ -54,7 +54,7 @@ impl Message for Unread {
     fn clear(&mut self) {}
 }
 
-/// Calls `path` with what `request` makes for the n-th call, for so long.
+/// Calls `path` with what `request` returns for the n-th call, for the given time.
 pub async fn run<R: Message + Default + Send + 'static>(
     address: SocketAddr,
     path: &'static str,
@@ -118,7 +118,7 @@ async fn call_until<R: Message + Default + Send + 'static>(
     }
 }
 
-/// A number that looks random and is the same in each run.
+/// A pseudo-random number that is the same in each run.
 pub fn scatter(n: u64) -> u64 {
     // The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);

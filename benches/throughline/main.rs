@@ -3,7 +3,7 @@
 //! an RPC that answers the same bytes from memory. `cargo bench` runs all; its options are read
 //! from the environment: BENCH_CUSTOMERS (100000), BENCH_SECONDS (5), BENCH_ONLY (sqlite or
 //! postgres), BENCH_PARTS (import,reads,sizes,writes,merge,search,briefing,
-//! audit,metrics,live,withheld).
+//! audit,metrics,live,undisclosed).
 
 mod audit;
 mod briefing;
@@ -20,7 +20,7 @@ mod postgres;
 mod reads;
 mod search;
 mod table;
-mod withheld;
+mod undisclosed;
 mod world;
 mod writes;
 
@@ -60,8 +60,17 @@ pub fn callers() -> Vec<usize> {
 
 /// The last three have worlds of their own.
 const PARTS: [&str; 11] = [
-    "import", "reads", "sizes", "writes", "merge", "briefing", "audit", "metrics", "search",
-    "live", "withheld",
+    "import",
+    "reads",
+    "sizes",
+    "writes",
+    "merge",
+    "briefing",
+    "audit",
+    "metrics",
+    "search",
+    "live",
+    "undisclosed",
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -102,8 +111,8 @@ async fn on_postgres(plan: Plan) -> anyhow::Result<()> {
     if plan.wants("live") {
         live::measure("postgres", &cluster.new_database().await, 2, plan).await?;
     }
-    if plan.wants("withheld") {
-        withheld::compare("postgres", &cluster.new_database().await, plan).await?;
+    if plan.wants("undisclosed") {
+        undisclosed::compare("postgres", &cluster.new_database().await, plan).await?;
     }
     if !plan.has_world() {
         return Ok(());
@@ -143,8 +152,8 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     if plan.wants("live") {
         live::measure("sqlite", &url("live.db"), 1, plan).await?;
     }
-    if plan.wants("withheld") {
-        withheld::compare("sqlite", &url("withheld.db"), plan).await?;
+    if plan.wants("undisclosed") {
+        undisclosed::compare("sqlite", &url("undisclosed.db"), plan).await?;
     }
     if !plan.has_world() {
         std::fs::remove_dir_all(&folder)?;
@@ -169,7 +178,7 @@ async fn on_sqlite(plan: Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is the same on both databases.
+/// What is measured in the same way on both databases.
 async fn compare(
     world: &world::World,
     small: &world::World,

@@ -21,10 +21,10 @@ const PATH: &str = "/throughline.v1.TimelineService/ListTimeline";
 /// How many entries each of the two has.
 const ENTRIES: u32 = 100_000;
 const BATCH: u32 = 1000;
-/// How often they are merged and taken apart.
+/// How often they are merged and unmerged.
 const ROUNDS: u32 = 5;
 const CALLERS: [usize; 2] = [1, 32];
-/// Behind all customers of the world.
+/// After all customers of the world.
 const TWO: [u32; 2] = [0x7000_0001, 0x7000_0002];
 
 /// The time of a merge and an unmerge, and a first page merged against one that is not.
@@ -112,7 +112,7 @@ async fn fill(url: &str) -> anyhow::Result<()> {
             let batch = (first..first + BATCH).map(|i| {
                 let mut request = entry(n, i);
                 if let Some(entry) = &mut request.entry {
-                    // Within the years that an entry may be of.
+                    // Within the years that an entry may have.
                     entry.occurred_at = Some(prost_types::Timestamp {
                         seconds: 1_600_000_000 + i64::from(i) * 1000 + i64::from(n % 7),
                         nanos: 0,

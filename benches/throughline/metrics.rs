@@ -1,5 +1,5 @@
-//! What metrics cost a read. The difference between a server with and one without them is less than
-//! the noise of this measure, so that the work that a read gives them is done over and over by
+//! The cost of metrics per read. The difference between a server with metrics and one without is
+//! less than the noise of this benchmark. Therefore the metrics' part of a read is repeated by
 //! itself, and compared with the CPU time of reads through the whole server.
 
 use std::{
@@ -22,18 +22,18 @@ use crate::{
 
 /// How often each is measured.
 const ROUNDS: usize = 5;
-/// How often the work of a read is done by itself, in each thread.
+/// How often the metrics' part of a read is repeated in each thread.
 const TIMES: u32 = 200_000;
-/// Of a database's pool the connections of a machine with two cores.
+/// A database pool has the connections of a machine with two cores.
 const THREADS: usize = 2;
 
-/// What there is of some series together.
+/// The sum of some series.
 fn sum(text: &str, name: &str) -> f64 {
     let of_name = text.lines().filter(|line| line.starts_with(name));
     of_name.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
-/// What reads have given to the metrics, and the CPU time of the process.
+/// The metrics of reads, and the CPU time of the process.
 #[derive(Clone, Copy)]
 struct Given {
     calls: f64,
@@ -55,7 +55,7 @@ impl Given {
         })
     }
 
-    /// For each call since.
+    /// The difference per call.
     fn until(self, later: Self) -> Self {
         let calls = later.calls - self.calls;
         Self {
@@ -67,8 +67,7 @@ impl Given {
         }
     }
 
-    /// Gives as much to metrics as a read does, over and over, in threads at once: how long one
-    /// takes.
+    /// Repeats the metrics' part of a read in several threads, and returns the time of one.
     fn again(self) -> Duration {
         let metrics = Arc::new(Metrics::new("sqlite", Clock::System));
         let pool = metrics.database.pool("sqlite", "database", "read");
@@ -96,7 +95,7 @@ impl Given {
     }
 }
 
-/// The CPU time of a call, of the server and its callers together.
+/// The CPU time of a call, of the server and its clients together.
 async fn cpu_of_a_call(
     metrics: &Metrics,
     calling: impl Future<Output = anyhow::Result<Measured>>,

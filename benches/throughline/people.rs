@@ -1,6 +1,5 @@
-//! People who are the same in each run, with names as unevenly spread as in life: the n-th name of
-//! a list is borne by one n-th as many people as the first (Zipf's law), and one in five families
-//! has a name that few others have.
+//! People who are the same in each run, with realistically skewed names: the n-th name of a list
+//! has one n-th as many people as the first (Zipf's law), and one in five families has a rare name.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,9 +7,9 @@ use throughline::pb::{self, IdentifierKind};
 
 use crate::load::scatter;
 
-/// The lists of names, where they are: a line holds locale, `first` or `last`, and a name.
+/// The lists of names, if present: a line has a locale, `first` or `last`, and a name.
 const NAMES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/names/faker_names.csv");
-/// Of a hundred people how many are of each locale.
+/// The percentage of people of each locale.
 const LOCALES: [(&str, u64); 7] = [
     ("nl_NL", 50),
     ("de_DE", 15),
@@ -20,7 +19,7 @@ const LOCALES: [(&str, u64); 7] = [
     ("fr_FR", 5),
     ("es_ES", 5),
 ];
-/// What the names of a locale begin with, whether the lists are there or not.
+/// The first names of each locale, whether the lists are present or not.
 const GIVEN: [&str; 6] = ["Jan", "Anna", "Johannes", "Maria", "Pieter", "Åse"];
 const FAMILY: [&str; 6] = ["Jansen", "de Vries", "van der Berg", "Bakker", "van Dijk", "Bjørnæs"];
 const RARE_FAMILIES: u64 = 150_000;
@@ -45,13 +44,13 @@ const LOCALITIES: [&str; 12] = [
 ];
 const DOMAINS: [&str; 4] = ["gmail.com", "hotmail.com", "outlook.com", "ziggo.nl"];
 
-/// Who the people are.
+/// A population.
 pub struct People {
-    /// For each locale its given and its family names.
+    /// The given and family names of each locale.
     names: Vec<(Vec<String>, Vec<String>)>,
 }
 
-/// One of them.
+/// A person.
 pub struct Person {
     pub given_name: String,
     pub family_name: String,
@@ -95,7 +94,7 @@ impl People {
         Self { names: names.into() }
     }
 
-    /// The n-th of them, from 0.
+    /// The n-th person, from 0.
     pub fn person(&self, n: u64) -> Person {
         let dice = |what: u64| scatter(n.wrapping_mul(64).wrapping_add(what));
         let mut of_hundred = dice(0) % 100;
@@ -163,7 +162,7 @@ impl Person {
     }
 }
 
-/// The name of a rank that Zipf's law gives to a random number.
+/// The name whose rank Zipf's law assigns to a random number.
 fn pick<T>(names: &[T], dice: u64) -> &T {
     let share = (dice >> 11) as f64 / (1_u64 << 53) as f64;
     let rank = ((names.len() as f64 + 1.0).ln() * share).exp() as usize;

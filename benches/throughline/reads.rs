@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub const PATH: &str = "/throughline.v1.TimelineService/ListTimeline";
-/// How often what is compared takes turns.
+/// How often the alternatives take turns.
 const ROUNDS: u32 = 3;
 
 /// The query of a first page, as the store sends it, with the customer chosen by pgbench.
@@ -31,10 +31,10 @@ and (e.occurred_at, e.entry_id) < (9223372036854775807, 'ffffffff-ffff-ffff-ffff
 and e.occurred_at >= -9223372036854775808 \
 order by e.occurred_at desc, e.entry_id desc limit 51) p;
 ";
-/// The id of the customer that pgbench chose.
+/// The id of the customer chosen by pgbench.
 const ID: &str =
     "cast('00000000-0000-7000-8000-' || lpad(to_hex(cast(:n as int)), 12, '0') as uuid)";
-/// The same page as 20 rows with the columns apart, as a plain client would read it.
+/// The page as 20 rows with separate columns, as a plain client would read it.
 const QUERY_ROWS: &str = "\
 \\set n random(1, CUSTOMERS)
 select e.occurred_at, e.entry_id, e.payload from entries e \

@@ -1,4 +1,4 @@
-//! SearchCustomers among many customers: the time of each kind of query, the worst ones included.
+//! SearchCustomers among many customers: the time of each kind of query, including the worst ones.
 
 use std::{
     sync::Arc,
@@ -24,7 +24,7 @@ const PATH: &str = "/throughline.v1.CustomerService/SearchCustomers";
 const CONNECTIONS: u32 = 8;
 const BATCH: u64 = 1000;
 
-/// What is typed, for a customer who exists.
+/// The query for an existing customer.
 type Kind = (&'static str, fn(&Person, u64) -> String);
 
 const KINDS: [Kind; 30] = [
@@ -109,8 +109,7 @@ pub async fn measure(name: &'static str, url: &str, plan: Plan) -> anyhow::Resul
     Ok(())
 }
 
-/// Adds the customers as an import does; one in four comes with an order. Gives how many came a
-/// second.
+/// Adds the customers as an import does; one in four has an order. Returns the rate per second.
 async fn fill(
     store: &Store,
     people: &Arc<People>,
@@ -167,7 +166,7 @@ async fn fill(
     Ok(customers as f64 / started.elapsed().as_secs_f64())
 }
 
-/// How large the tables of the search are.
+/// The size of the search tables.
 async fn bytes(url: &str) -> anyhow::Result<i64> {
     use sqlx::Connection as _;
     if let Some(file) = url.strip_prefix("sqlite:") {
@@ -217,7 +216,7 @@ fn letter(n: u64) -> String {
     char::from(b'a' + u8::try_from(n % 26).unwrap_or(0)).to_string()
 }
 
-/// The text with one letter gone, doubled, changed, or in the place of the next.
+/// The text with one letter removed, doubled, changed, or swapped with the next.
 fn slip(text: &str, n: u64) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     let at = usize::try_from(scatter(n) % letters.len() as u64).unwrap_or(0);
@@ -231,7 +230,7 @@ fn slip(text: &str, n: u64) -> String {
     letters.into_iter().collect()
 }
 
-/// A word of nobody's name.
+/// A word that is in no name.
 fn nobody(n: u64) -> String {
     (0..7).map(|at| letter(scatter(n + at))).collect()
 }

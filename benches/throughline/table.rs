@@ -1,6 +1,6 @@
 //! Tables for people.
 
-/// Prints rows below their heads: the first column to the left, numbers to the right.
+/// Prints rows below their headings: the first column left-aligned, numbers right-aligned.
 pub fn print(title: &str, heads: &[&str], rows: &[Vec<String>]) {
     let widths: Vec<usize> = heads
         .iter()

@@ -20,7 +20,7 @@ use throughline::{
     clock::Clock,
     metrics::Metrics,
     pb,
-    server::{self, Accesses, Settings, health::Readiness, listener},
+    server::{self, AuditSettings, Settings, health::Readiness, listener},
     store::Store,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 pub const ENTRIES: u32 = 20;
 const CONNECTIONS: u32 = 8;
-/// Of callers at the same time.
+/// The most concurrent callers.
 const MAX_CONNECTIONS: usize = 16_384;
 const BATCH: usize = 1000;
 const SENTENCES: [&str; 5] = [
@@ -45,9 +45,9 @@ pub struct World {
 
     pub customers: u32,
     pub address: SocketAddr,
-    /// Entries recorded a second while the world was filled.
+    /// Entries recorded per second while the world was filled.
     pub import_rate: f64,
-    /// Of the server.
+    /// The server's metrics.
     pub metrics: Arc<Metrics>,
     served: Served,
 }
@@ -59,12 +59,12 @@ pub struct Served {
     server: JoinHandle<anyhow::Result<()>>,
 }
 
-/// The id of the n-th customer, from 1: made so that pgbench can make it too.
+/// The id of the n-th customer, from 1: computed so that pgbench can compute it too.
 pub fn customer_id(n: u32) -> Uuid {
     Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000 | u128::from(n))
 }
 
-/// The n-th entry of all.
+/// The n-th entry of a customer.
 pub fn entry(customer: u32, n: u32) -> pb::RecordEntryRequest {
     let seed = customer.wrapping_mul(31).wrapping_add(n);
     let text = SENTENCES[(seed % 5) as usize];
@@ -95,8 +95,8 @@ pub fn rules() -> Rules {
 }
 
 impl World {
-    /// Fills a new database, as an import does, round by round: the entries of one customer come
-    /// apart from each other, as they do in life.
+    /// Fills a new database, as an import does, round by round: the entries of a customer are not
+    /// adjacent, as in reality.
     pub async fn fill(
         name: &'static str,
         url: &str,
@@ -110,7 +110,7 @@ impl World {
         let mut told = Instant::now();
         let total = u64::from(customers) * u64::from(ENTRIES);
         let (send, mut batches) = tokio::sync::mpsc::channel(2);
-        // One thread checks and encodes while the batch before is written, as an import does.
+        // One thread validates and encodes while the previous batch is written, as an import does.
         let maker = std::thread::spawn(move || {
             let mut batch = Vec::with_capacity(BATCH);
             for n in 0..ENTRIES {
@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-/// Of a server that keeps who called, and compares nobody meanwhile.
+/// The settings of a server with an audit log, and without comparing customers.
 pub fn settings() -> Settings {
     Settings {
         default_deadline: Duration::from_secs(10),
@@ -182,7 +182,7 @@ pub fn settings() -> Settings {
         retention: throughline::model::RetentionRules::default(),
         callers: Callers::default(),
         origins: Origins::default(),
-        accesses: Some(Accesses::default()),
+        audit: Some(AuditSettings::default()),
         readiness: Readiness::default(),
     }
 }
@@ -207,7 +207,7 @@ impl Served {
     }
 }
 
-/// The rows of the customers, with ids that a script can make.
+/// The rows of the customers, with ids that a script can compute.
 async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
     use sqlx::Connection as _;
     if let Some(file) = url.strip_prefix("sqlite:") {
@@ -239,7 +239,7 @@ async fn make_customers(url: &str, customers: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The row of one more customer.
+/// The row of another customer.
 pub async fn make_customer(url: &str, id: Uuid) -> anyhow::Result<()> {
     use sqlx::Connection as _;
     let text = "insert into customers (id, person_id, revision, created_at, profile, \
@@ -255,7 +255,7 @@ pub async fn make_customer(url: &str, id: Uuid) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What autovacuum does in time on a server that lives longer.
+/// What autovacuum does eventually on a longer-lived server.
 pub async fn analyze(url: &str) -> anyhow::Result<()> {
     use sqlx::Connection as _;
     if url.starts_with("postgres") {

@@ -1,4 +1,4 @@
-//! RecordEntry, durable, one entry a call.
+//! RecordEntry, durable, one entry per call.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,8 +16,9 @@ use crate::{
 const PATH: &str = "/throughline.v1.TimelineService/RecordEntry";
 const ROUNDS: u32 = 3;
 
-/// A row like the entry's into a table with the same rows and indexes, a transaction each. The id
-/// is put together from two numbers: gen_random_uuid() alone would cost as much as the insert.
+/// Inserts a row like the entry's into a table with the same rows and indexes, one transaction
+/// each. The id is composed of two numbers: gen_random_uuid() alone would cost as much as the
+/// insert.
 const INSERT: &str = "\
 \\set n random(1, CUSTOMERS)
 \\set a random(1, 2147483647)

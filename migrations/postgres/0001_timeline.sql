@@ -1,8 +1,9 @@
 -- Twin of migrations/sqlite/0001_timeline.sql. Times are microseconds since 1970 UTC. Keys are
 -- compared byte by byte, as SQLite does.
 
--- Whom history is keyed to. `profile` is JSON; the keys beside it are what a search compares. Each
--- write changes the revision: room on the page keeps that update beside the row.
+-- Customers. The key of all history. `profile` is JSON; the other columns are the keys of searches.
+-- Each write changes the revision: the free space keeps the new version of the row on the same
+-- page.
 create table customers (
     id uuid not null primary key,
     revision bigint not null,
@@ -15,7 +16,7 @@ create table customers (
 create index customers_by_postcode on customers (postcode_key, house_number_key, id)
     where postcode_key <> '';
 
--- Values that name a customer. `key` is kind:namespace/value; one key names one customer.
+-- Identifiers. `key` is kind:namespace/value, and belongs to one customer.
 create table identifiers (
     key text collate "C" not null primary key,
     customer_id uuid not null,
@@ -26,7 +27,7 @@ create table identifiers (
 
 create index identifiers_by_customer on identifiers (customer_id, first_seen_at, key);
 
--- The folded words of names, for a search by the beginning of a word.
+-- The folded words of names, for prefix searches.
 create table customer_words (
     word text collate "C" not null,
     customer_id uuid not null,
@@ -35,7 +36,7 @@ create table customer_words (
 
 create index customer_words_by_customer on customer_words (customer_id);
 
--- The log. `payload` is the entry as it stands in a page: a field 1 of ListTimelineResponse.
+-- The timeline. `payload` is the entry as it is sent in a page: a field 1 of ListTimelineResponse.
 create table entries (
     customer_id uuid not null,
     occurred_at bigint not null,
@@ -51,10 +52,10 @@ create table entries (
 
 create index entries_by_id on entries (customer_id, entry_id);
 
--- What every write was called by its caller, so that a retry finds it: for an entry its source and
--- source_ref or its request_id, for another write its request_id. `body` tells a retry from another
--- call of the same name.
-create table ledger (
+-- Idempotency keys of writes: for an entry its source and source_ref or its request_id, for another
+-- write its request_id. `body` is a hash that distinguishes a retry from a different call with the
+-- same key.
+create table idempotency_keys (
     scope text collate "C" not null,
     name text collate "C" not null,
     body bytea not null,
@@ -74,7 +75,7 @@ create table purchases (
     primary key (customer_id, order_key)
 );
 
--- Which entries are, or are about, an order.
+-- The entries that are, or are about, an order.
 create table order_entries (
     customer_id uuid not null,
     order_key text collate "C" not null,
@@ -83,8 +84,8 @@ create table order_entries (
     primary key (customer_id, order_key, occurred_at, entry_id)
 );
 
--- The words an entry is found by: folded, stemmed, parted by spaces. The customer's id is one of
--- them, so that the one index also finds all rows of a customer.
+-- The search words of entries: folded, stemmed, separated by spaces. The customer's id is one of
+-- them, so that one index also finds all rows of a customer.
 create table entry_words (
     customer_id uuid not null,
     occurred_at bigint not null,
@@ -95,7 +96,7 @@ create table entry_words (
 create index entry_words_by_word on entry_words
     using gin (array_to_tsvector(string_to_array(words, ' ')));
 
--- What all servers of one database share.
+-- Values that all servers of a database share.
 create table settings (
     name text collate "C" not null primary key,
     value bytea not null

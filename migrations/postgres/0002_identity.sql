@@ -1,5 +1,5 @@
--- Twin of migrations/sqlite/0002_identity.sql. Who is who: identifiers become claims that end and
--- leave a trace, customer records become parts of one person and separate again.
+-- Twin of migrations/sqlite/0002_identity.sql. Identity: identifiers become claims, whose ends are
+-- recorded; customer records are merged into persons and unmerged.
 
 alter table customers add column person_id uuid;
 alter table customers add column records bigint not null default 1;
@@ -7,19 +7,19 @@ alter table customers add column identity_revision bigint not null default 0;
 update customers set person_id = id;
 alter table customers alter column person_id set not null;
 
--- `person_id` is the canonical record of the person, whose `records` counts all of the person's;
--- of the others it is 0. `identity_revision` grows with each change of what names the record.
--- Almost all records are a person by themselves, and are not in this index.
+-- `person_id` is the canonical record of the person. Its `records` is the number of the person's
+-- records; that of the others is 0. `identity_revision` grows with each change of the record's
+-- identifiers. Almost all records are the only one of their person, and are not in this index.
 create index customers_by_person on customers (person_id, id) where person_id <> id;
 
--- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key,
--- each in a slot of its own: two servers that add a claim at the same time meet in the same slot,
--- and one of them looks again.
+-- Claimed identifiers. `key` is kind:namespace/value. Several records may claim a key, each in its
+-- own slot: two servers that add a claim at the same time choose the same slot, and one of them
+-- retries.
 alter table identifiers
     add column slot bigint not null default 0,
     add column claim_id uuid not null default gen_random_uuid(),
-    add column proof text collate "C" not null default 'claimed'
-        check (proof in ('claimed', 'verified', 'shared')),
+    add column verification text collate "C" not null default 'claimed'
+        check (verification in ('claimed', 'verified', 'shared')),
     add column source text not null default '',
     add column last_seen_at bigint;
 alter table identifiers rename column first_seen_at to valid_from;
@@ -27,7 +27,7 @@ update identifiers set last_seen_at = valid_from;
 alter table identifiers
     alter column slot drop default,
     alter column claim_id drop default,
-    alter column proof drop default,
+    alter column verification drop default,
     alter column source drop default,
     alter column last_seen_at set not null,
     drop constraint identifiers_pkey,
@@ -35,10 +35,10 @@ alter table identifiers
 
 drop index identifiers_by_customer;
 create unique index identifiers_by_customer on identifiers (customer_id, key);
-create unique index identifiers_verified on identifiers (key) where proof = 'verified';
+create unique index identifiers_verified on identifiers (key) where verification = 'verified';
 
--- What a caller said of an identifier that another customer has verified: kept beside the claims,
--- since it speaks for the two being one person.
+-- Claims on an identifier that another customer has verified: kept apart from the claims, as
+-- evidence that the two are one person.
 create table refused_claims (
     customer_id uuid not null,
     key text collate "C" not null,
@@ -49,12 +49,13 @@ create table refused_claims (
 
 create index refused_claims_by_key on refused_claims (key, customer_id);
 
--- Claims that have ended.
+-- Ended claims.
 create table ended_identifiers (
     customer_id uuid not null,
     claim_id uuid not null,
     key text collate "C" not null,
-    proof text collate "C" not null check (proof in ('claimed', 'verified', 'shared')),
+    verification text collate "C" not null
+        check (verification in ('claimed', 'verified', 'shared')),
     source text not null,
     raw_value text not null,
     mixed_script boolean not null,
@@ -66,9 +67,9 @@ create table ended_identifiers (
 
 create index ended_identifiers_by_key on ended_identifiers (key, customer_id);
 
--- Links between records, never changed. `from_id` and `into_id` were canonical when they were
--- joined, `asked_from_id` and `asked_into_id` are the records that the merge was asked for.
--- `choices` is JSON: the record whose value of a field is shown.
+-- Merges of records, never changed. `from_id` and `into_id` were canonical when they were merged,
+-- `asked_from_id` and `asked_into_id` are the records of the request. `choices` is JSON: for each
+-- field, the record whose value is shown.
 create table merges (
     id uuid not null primary key,
     into_id uuid not null,
@@ -85,7 +86,7 @@ create table merges (
 
 create index merges_by_from on merges (from_id, id);
 
--- Links that were taken back.
+-- Merges that were undone.
 create table unmerges (
     merge_id uuid not null primary key,
     unmerged_at bigint not null,
@@ -93,8 +94,8 @@ create table unmerges (
     reason text not null
 );
 
--- Records never to be merged, the smaller id first.
-create table kept_apart (
+-- Merge exclusions: pairs of records that must not be merged, the smaller id first.
+create table merge_exclusions (
     one_id uuid not null,
     other_id uuid not null,
     marked_at bigint not null,
@@ -103,9 +104,9 @@ create table kept_apart (
     primary key (one_id, other_id)
 );
 
-create index kept_apart_by_other on kept_apart (other_id, one_id);
+create index merge_exclusions_by_other on merge_exclusions (other_id, one_id);
 
--- Second persons' words on merges that need one, the smaller canonical id first.
+-- Approvals of merges by a second person, the smaller canonical id first.
 create table merge_approvals (
     one_id uuid not null,
     other_id uuid not null,
@@ -115,16 +116,15 @@ create table merge_approvals (
     primary key (one_id, other_id, actor)
 );
 
--- Records whose identity has changed since they were last compared with others. A log, so that a
--- change that commits while another one is being worked on is not lost.
+-- Records whose identity has changed since they were last compared with others. A queue rather than
+-- a flag, so that a change that commits while an earlier one is being processed is not lost.
 create table match_queue (
     customer_id uuid not null,
     revision bigint not null,
     primary key (customer_id, revision)
 );
 
--- What the server itself tells has no channel. The codes are made in one place and grow with the
--- contract: no check.
+-- Entries of the server itself have no channel. The codes grow with the contract: no check.
 alter table entries
     drop constraint entries_kind_check,
     drop constraint entries_channel_check;

@@ -1,7 +1,7 @@
 -- Twin of migrations/sqlite/0003_customer_search.sql. The tables are filled at the next start.
 
--- By which words of their names customers are found: each word with each other word of the name, or
--- alone where there is none; the family name also with the locality, marked by '@'.
+-- Words of names for the customer search: each word with each other word of the name, or alone if
+-- there is no other; the family name also with the locality, prefixed by '@'.
 create table customer_names (
     word text collate "C" not null,
     other text collate "C" not null,
@@ -9,20 +9,20 @@ create table customer_names (
     primary key (word, other, customer_id)
 );
 
--- The words of all names. A word stays when the last customer who had it has another name.
+-- The words of all names. A word stays when no customer has it any more.
 create table name_words (
     word text collate "C" not null primary key
 );
 
--- Under which texts a word of a name is found where it is misspelt.
+-- The texts under which a misspelt word of a name is found.
 create table name_variants (
     variant text collate "C" not null,
     word text collate "C" not null,
     primary key (variant, word)
 );
 
--- What e-mail addresses and phone numbers are found by beside their beginning: their later words,
--- and the digits from the last to the first.
+-- Further search keys of e-mail addresses and phone numbers: the later words, and the digits in
+-- reverse order.
 create table identifier_parts (
     part text collate "C" not null,
     key text collate "C" not null,

@@ -1,8 +1,8 @@
--- Twin of migrations/sqlite/0007_purchases.sql. What becomes of orders. Filled at the next start.
+-- Twin of migrations/sqlite/0007_purchases.sql. The progress of orders. Filled at the next start.
 
--- What the entries of one customer record tell of one order, under the key of its number, or
--- 'entry:' and the id of a purchase without one. `content` is JSON. The columns before it are of
--- the entry that is the purchase; null where that is of another record of the person.
+-- What the entries of one customer record say about one order, under the key of its number, or
+-- 'entry:' and the id of a purchase without a number. `content` is JSON. The columns before it are
+-- of the purchase; null if that belongs to another record of the person.
 create table orders (
     customer_id uuid not null,
     order_key text collate "C" not null,
@@ -15,7 +15,7 @@ create table orders (
 
 create index orders_by_time on orders (customer_id, bought_at, entry_id);
 
--- By which numbers of articles and shipments an order is found.
+-- The numbers of articles and shipments by which an order is found.
 create table purchase_keys (
     kind text collate "C" not null check (kind in ('serial', 'tracking')),
     key text collate "C" not null,

@@ -1,8 +1,8 @@
--- Twin of migrations/sqlite/0008_quotes.sql. What customers were told that things would cost.
+-- Twin of migrations/sqlite/0008_quotes.sql. Quotes: prices that customers were given.
 
 -- A quote, with the record that it was given to. `content` is JSON. It is valid from `given_at`
--- and not at `ends_at` any more, which is earlier where it was withdrawn. `sku_key` is one form of
--- all writings of the article's number, empty where there is none.
+-- until before `ends_at`, which is earlier if it was withdrawn. `sku_key` is the normalised number
+-- of the article, empty if there is none.
 create table quotes (
     customer_id uuid not null,
     quote_id uuid not null,

@@ -1,7 +1,7 @@
--- Twin of migrations/sqlite/0009_case_passes.sql. Case passes, and what was told and asked again.
+-- Twin of migrations/sqlite/0009_case_passes.sql. Case passes, and the events of facts.
 
--- A case pass that lives, or has ended and leaves its locator to whoever wants it: at most one of a
--- case. `hash` is a keyed one of the whole code, `tries` how often a wrong one was given.
+-- Case passes, at most one per case; the locator of one that has ended may be reused. `hash` is a
+-- keyed hash of the whole code, `tries` the number of wrong codes given.
 create table case_passes (
     locator text collate "C" not null primary key,
     customer_id uuid not null,
@@ -14,8 +14,8 @@ create table case_passes (
 
 create unique index case_passes_by_case on case_passes (customer_id, case_id);
 
--- Every time a fact of a case was told, or asked for again although it was known, and where: an
--- entry of each. `channel` is empty where there was none.
+-- Every time a fact of a case was recorded, or asked for again although it was known, with the
+-- channel of its entry, empty if there was none.
 create table told_facts (
     customer_id uuid not null,
     told_at bigint not null,
@@ -26,14 +26,14 @@ create table told_facts (
     primary key (customer_id, told_at, entry_id)
 );
 
--- All that is counted of a period is in it.
+-- A covering index for counting a period.
 create index told_facts_by_time on told_facts (told_at, entry_id, channel, reasked);
 
 insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
 select c.customer_id, cast(t ->> 'at' as bigint), cast(t ->> 'entry_id' as uuid),
     c.case_id, coalesce(t ->> 'channel', ''), false
 from cases c, jsonb_array_elements(cast(c.content as jsonb) -> 'facts') f,
-    jsonb_array_elements(f -> 'told') t;
+    jsonb_array_elements(f -> 'values') t;
 
 insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
 select c.customer_id, cast(t ->> 'at' as bigint), cast(t ->> 'entry_id' as uuid),

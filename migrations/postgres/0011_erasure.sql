@@ -1,9 +1,9 @@
--- Twin of migrations/sqlite/0011_erasure.sql. Customers who were erased: that they were, and
--- nothing of who they were.
+-- Twin of migrations/sqlite/0011_erasure.sql. Erased customers: only the fact of the erasure, no
+-- personal data.
 
--- An erasure. `records` is JSON: the ids of the customer's records; `removed` too: how many rows of
--- which table went. `is_finished` says that nothing is left either of words that nobody else's name
--- has, and in the index of the search.
+-- Erasures. `records` is JSON: the ids of the customer's records; `removed` is JSON: the number of
+-- rows removed from each table. `is_finished` means that nothing is left of words that only this
+-- customer's name had, nor in the search index.
 create table erasures (
     erasure_id uuid not null primary key,
     erased_at bigint not null,
@@ -14,16 +14,16 @@ create table erasures (
 
 create index erasures_unfinished on erasures (erasure_id) where not is_finished;
 
--- The records that are gone: their ids mean nobody, for ever.
+-- Erased records: their ids are never used again.
 create table erased_customers (
     customer_id uuid not null primary key,
     erasure_id uuid not null,
     erased_at bigint not null
 );
 
--- What of a record's is found by its id, where that was not so until now. In `ledger` the names of
--- what was erased stay as keyed hashes, in scopes that begin with a space.
-create index ledger_by_customer on ledger (customer_id);
+-- Indexes by record id that did not exist before. In `idempotency_keys` the keys of erased writes
+-- stay as keyed hashes, in scopes that begin with a space.
+create index idempotency_keys_by_customer on idempotency_keys (customer_id);
 create index purchase_keys_by_customer on purchase_keys (customer_id);
 create index merges_by_into on merges (into_id);
 create index merges_by_asked_into on merges (asked_into_id);

@@ -1,15 +1,15 @@
--- Twin of migrations/sqlite/0012_rights.sql. What is not to be done with the data of customers.
+-- Twin of migrations/sqlite/0012_rights.sql. Restrictions and legal holds.
 
--- Whether a restriction of the use, or of the erasure, holds for a record: on the row that every
--- write locks. All records of a person have the same.
+-- Whether a record is restricted, or on legal hold: on the row that every write locks. All records
+-- of a person have the same values.
 alter table customers add column restricted boolean not null default false;
 alter table customers add column held boolean not null default false;
 
--- Read twice a second by every server; almost nobody is in it.
+-- Read twice a second by every server; it has almost no rows.
 create index customers_restricted on customers (id) where restricted;
 
--- A restriction, under each record of the person. It holds while `lifted_at` is null; the columns
--- behind that are empty until then.
+-- Restrictions, one row for each record of the person. In force while `lifted_at` is null; the
+-- columns after it are empty until then.
 create table restrictions (
     customer_id uuid not null,
     id uuid not null,

@@ -1,17 +1,18 @@
--- Twin of migrations/sqlite/0017_entry_seals.sql. What proves that entries are what was recorded.
+-- Twin of migrations/sqlite/0017_entry_seals.sql. Seals, which prove that entries are as they were
+-- recorded.
 
--- Random bytes that are hashed with the entry. They go with it: once it is gone, what the seals
--- still hold tells nothing of it.
+-- Random bytes that are hashed with the entry. They are removed with it, so that the seals reveal
+-- nothing about a removed entry.
 alter table entries add column salt bytea not null default '';
 
--- What each transaction has recorded and removed since the last seal.
+-- The entries that each transaction has recorded and removed since the last seal.
 create table unsealed_entries (
     id uuid not null primary key,
     items bytea not null
 );
 
 -- Seals of entries. `items` has 49 bytes for each entry that was recorded or removed: '+' or '-',
--- its id, and the hash of its row. `chain` is the hash of this seal and of all before it.
+-- its id, and the hash of its row. `chain` is the hash of this seal and all before it.
 create table entry_seals (
     number bigint not null primary key,
     items bytea not null,

@@ -1,6 +1,6 @@
 -- Twin of migrations/postgres/0001_timeline.sql. Times are microseconds since 1970 UTC.
 
--- Whom history is keyed to. `profile` is JSON; the keys beside it are what a search compares.
+-- Customers. The key of all history. `profile` is JSON; the other columns are the keys of searches.
 create table customers (
     id blob not null primary key,
     revision integer not null,
@@ -13,7 +13,7 @@ create table customers (
 create index customers_by_postcode on customers (postcode_key, house_number_key, id)
     where postcode_key <> '';
 
--- Values that name a customer. `key` is kind:namespace/value; one key names one customer.
+-- Identifiers. `key` is kind:namespace/value, and belongs to one customer.
 create table identifiers (
     key text not null primary key,
     customer_id blob not null,
@@ -24,7 +24,7 @@ create table identifiers (
 
 create index identifiers_by_customer on identifiers (customer_id, first_seen_at, key);
 
--- The folded words of names, for a search by the beginning of a word.
+-- The folded words of names, for prefix searches.
 create table customer_words (
     word text not null,
     customer_id blob not null,
@@ -33,8 +33,8 @@ create table customer_words (
 
 create index customer_words_by_customer on customer_words (customer_id);
 
--- The log. `payload` is the entry as it stands in a page: a field 1 of ListTimelineResponse. The
--- table is kept in the order of its key, so that a page is one run of neighbouring rows.
+-- The timeline. `payload` is the entry as it is sent in a page: a field 1 of ListTimelineResponse.
+-- The table is clustered by its key, so that the rows of a page are adjacent.
 create table entries (
     customer_id blob not null,
     occurred_at integer not null,
@@ -50,10 +50,10 @@ create table entries (
 
 create index entries_by_id on entries (customer_id, entry_id);
 
--- What every write was called by its caller, so that a retry finds it: for an entry its source and
--- source_ref or its request_id, for another write its request_id. `body` tells a retry from another
--- call of the same name.
-create table ledger (
+-- Idempotency keys of writes: for an entry its source and source_ref or its request_id, for another
+-- write its request_id. `body` is a hash that distinguishes a retry from a different call with the
+-- same key.
+create table idempotency_keys (
     scope text not null,
     name text not null,
     body blob not null,
@@ -73,7 +73,7 @@ create table purchases (
     primary key (customer_id, order_key)
 ) without rowid;
 
--- Which entries are, or are about, an order.
+-- The entries that are, or are about, an order.
 create table order_entries (
     customer_id blob not null,
     order_key text not null,
@@ -82,8 +82,8 @@ create table order_entries (
     primary key (customer_id, order_key, occurred_at, entry_id)
 ) without rowid;
 
--- The words an entry is found by: folded, stemmed, parted by spaces. The customer's id is one of
--- them, so that the one index also finds all rows of a customer. The words themselves are not kept.
+-- The search words of entries: folded, stemmed, separated by spaces. The customer's id is one of
+-- them, so that one index also finds all rows of a customer. The text itself is not stored.
 create virtual table entry_words using fts5 (
     customer_id unindexed,
     occurred_at unindexed,
@@ -96,7 +96,7 @@ create virtual table entry_words using fts5 (
     tokenize = 'ascii'
 );
 
--- What all servers of one database share.
+-- Values that all servers of a database share.
 create table settings (
     name text not null primary key,
     value blob not null

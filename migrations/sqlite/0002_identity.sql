@@ -1,25 +1,25 @@
--- Twin of migrations/postgres/0002_identity.sql. Who is who: identifiers become claims that end and
--- leave a trace, customer records become parts of one person and separate again.
+-- Twin of migrations/postgres/0002_identity.sql. Identity: identifiers become claims, whose ends
+-- are recorded; customer records are merged into persons and unmerged.
 
 alter table customers add column person_id blob not null default x'';
 alter table customers add column records integer not null default 1;
 alter table customers add column identity_revision integer not null default 0;
 update customers set person_id = id;
 
--- `person_id` is the canonical record of the person, whose `records` counts all of the person's;
--- of the others it is 0. `identity_revision` grows with each change of what names the record.
--- Almost all records are a person by themselves, and are not in this index.
+-- `person_id` is the canonical record of the person. Its `records` is the number of the person's
+-- records; that of the others is 0. `identity_revision` grows with each change of the record's
+-- identifiers. Almost all records are the only one of their person, and are not in this index.
 create index customers_by_person on customers (person_id, id) where person_id <> id;
 
--- Values that name a customer. `key` is kind:namespace/value. Several records may claim a key,
--- each in a slot of its own: two servers that add a claim at the same time meet in the same slot,
--- and one of them looks again.
+-- Claimed identifiers. `key` is kind:namespace/value. Several records may claim a key, each in its
+-- own slot: two servers that add a claim at the same time choose the same slot, and one of them
+-- retries.
 create table claims (
     key text not null,
     slot integer not null,
     customer_id blob not null,
     claim_id blob not null,
-    proof text not null check (proof in ('claimed', 'verified', 'shared')),
+    verification text not null check (verification in ('claimed', 'verified', 'shared')),
     source text not null,
     raw_value text not null,
     mixed_script boolean not null,
@@ -28,7 +28,7 @@ create table claims (
     primary key (key, slot)
 ) without rowid;
 
-insert into claims (key, slot, customer_id, claim_id, proof, source, raw_value, mixed_script,
+insert into claims (key, slot, customer_id, claim_id, verification, source, raw_value, mixed_script,
     valid_from, last_seen_at)
 select key, 0, customer_id, randomblob(16), 'claimed', '', raw_value, mixed_script,
     first_seen_at, first_seen_at
@@ -38,10 +38,10 @@ drop table identifiers;
 alter table claims rename to identifiers;
 
 create unique index identifiers_by_customer on identifiers (customer_id, key);
-create unique index identifiers_verified on identifiers (key) where proof = 'verified';
+create unique index identifiers_verified on identifiers (key) where verification = 'verified';
 
--- What a caller said of an identifier that another customer has verified: kept beside the claims,
--- since it speaks for the two being one person.
+-- Claims on an identifier that another customer has verified: kept apart from the claims, as
+-- evidence that the two are one person.
 create table refused_claims (
     customer_id blob not null,
     key text not null,
@@ -52,12 +52,12 @@ create table refused_claims (
 
 create index refused_claims_by_key on refused_claims (key, customer_id);
 
--- Claims that have ended.
+-- Ended claims.
 create table ended_identifiers (
     customer_id blob not null,
     claim_id blob not null,
     key text not null,
-    proof text not null check (proof in ('claimed', 'verified', 'shared')),
+    verification text not null check (verification in ('claimed', 'verified', 'shared')),
     source text not null,
     raw_value text not null,
     mixed_script boolean not null,
@@ -69,9 +69,9 @@ create table ended_identifiers (
 
 create index ended_identifiers_by_key on ended_identifiers (key, customer_id);
 
--- Links between records, never changed. `from_id` and `into_id` were canonical when they were
--- joined, `asked_from_id` and `asked_into_id` are the records that the merge was asked for.
--- `choices` is JSON: the record whose value of a field is shown.
+-- Merges of records, never changed. `from_id` and `into_id` were canonical when they were merged,
+-- `asked_from_id` and `asked_into_id` are the records of the request. `choices` is JSON: for each
+-- field, the record whose value is shown.
 create table merges (
     id blob not null primary key,
     into_id blob not null,
@@ -88,7 +88,7 @@ create table merges (
 
 create index merges_by_from on merges (from_id, id);
 
--- Links that were taken back.
+-- Merges that were undone.
 create table unmerges (
     merge_id blob not null primary key,
     unmerged_at integer not null,
@@ -96,8 +96,8 @@ create table unmerges (
     reason text not null
 ) without rowid;
 
--- Records never to be merged, the smaller id first.
-create table kept_apart (
+-- Merge exclusions: pairs of records that must not be merged, the smaller id first.
+create table merge_exclusions (
     one_id blob not null,
     other_id blob not null,
     marked_at integer not null,
@@ -106,9 +106,9 @@ create table kept_apart (
     primary key (one_id, other_id)
 ) without rowid;
 
-create index kept_apart_by_other on kept_apart (other_id, one_id);
+create index merge_exclusions_by_other on merge_exclusions (other_id, one_id);
 
--- Second persons' words on merges that need one, the smaller canonical id first.
+-- Approvals of merges by a second person, the smaller canonical id first.
 create table merge_approvals (
     one_id blob not null,
     other_id blob not null,
@@ -118,16 +118,16 @@ create table merge_approvals (
     primary key (one_id, other_id, actor)
 ) without rowid;
 
--- Records whose identity has changed since they were last compared with others. A log, so that a
--- change that commits while another one is being worked on is not lost.
+-- Records whose identity has changed since they were last compared with others. A queue rather than
+-- a flag, so that a change that commits while an earlier one is being processed is not lost.
 create table match_queue (
     customer_id blob not null,
     revision integer not null,
     primary key (customer_id, revision)
 ) without rowid;
 
--- What the server itself tells has no channel. The codes are made in one place and grow with the
--- contract, and a check cannot be changed, so the table is made anew without any.
+-- Entries of the server itself have no channel. The codes grow with the contract, and a check
+-- cannot be changed, so the table is rebuilt without any.
 create table entries_2 (
     customer_id blob not null,
     occurred_at integer not null,

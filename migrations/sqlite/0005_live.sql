@@ -1,5 +1,5 @@
--- Twin of migrations/postgres/0005_live.sql. In which order the entries of a record were recorded,
--- so that who watches a timeline knows what is new. Filled at the next start.
+-- Twin of migrations/postgres/0005_live.sql. The order in which the entries of a record were
+-- recorded, so that a watch knows what is new. Filled at the next start.
 create table entry_revisions (
     customer_id blob not null,
     revision integer not null,

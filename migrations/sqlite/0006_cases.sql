@@ -1,7 +1,8 @@
--- Twin of migrations/postgres/0006_cases.sql. Cases and promises: what their entries add up to.
+-- Twin of migrations/postgres/0006_cases.sql. Cases and promises: their current state, derived from
+-- their entries.
 
--- A case, with the record that it was opened with. `content` is JSON; the columns beside it are
--- what lists go by. A resolved case is in no queue and nobody's.
+-- A case, with the record that it was opened with. `content` is JSON; the other columns are the
+-- keys of lists. A resolved case has no queue and no owner.
 create table cases (
     customer_id blob not null,
     case_id blob not null,
@@ -17,7 +18,7 @@ create index cases_by_id on cases (case_id);
 create index cases_by_queue on cases (queue, changed_at, case_id) where queue <> '';
 create index cases_by_owner on cases (owner, changed_at, case_id) where owner <> '';
 
--- Which entries belong to a case.
+-- The entries of a case.
 create table case_entries (
     customer_id blob not null,
     case_id blob not null,

@@ -1,7 +1,7 @@
--- Twin of migrations/postgres/0009_case_passes.sql. Case passes, and what was told and asked again.
+-- Twin of migrations/postgres/0009_case_passes.sql. Case passes, and the events of facts.
 
--- A case pass that lives, or has ended and leaves its locator to whoever wants it: at most one of a
--- case. `hash` is a keyed one of the whole code, `tries` how often a wrong one was given.
+-- Case passes, at most one per case; the locator of one that has ended may be reused. `hash` is a
+-- keyed hash of the whole code, `tries` the number of wrong codes given.
 create table case_passes (
     locator text not null primary key,
     customer_id blob not null,
@@ -14,8 +14,8 @@ create table case_passes (
 
 create unique index case_passes_by_case on case_passes (customer_id, case_id);
 
--- Every time a fact of a case was told, or asked for again although it was known, and where: an
--- entry of each. `channel` is empty where there was none.
+-- Every time a fact of a case was recorded, or asked for again although it was known, with the
+-- channel of its entry, empty if there was none.
 create table told_facts (
     customer_id blob not null,
     told_at integer not null,
@@ -26,13 +26,13 @@ create table told_facts (
     primary key (customer_id, told_at, entry_id)
 ) without rowid;
 
--- All that is counted of a period is in it.
+-- A covering index for counting a period.
 create index told_facts_by_time on told_facts (told_at, entry_id, channel, reasked);
 
 insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
 select c.customer_id, t.value ->> 'at', unhex(replace(t.value ->> 'entry_id', '-', '')),
     c.case_id, coalesce(t.value ->> 'channel', ''), false
-from cases c, json_each(c.content, '$.facts') f, json_each(f.value, '$.told') t;
+from cases c, json_each(c.content, '$.facts') f, json_each(f.value, '$.values') t;
 
 insert into told_facts (customer_id, told_at, entry_id, case_id, channel, reasked)
 select c.customer_id, t.value ->> 'at', unhex(replace(t.value ->> 'entry_id', '-', '')),

@@ -1,22 +1,23 @@
--- Twin of migrations/postgres/0010_briefing.sql. What an entry's case and a briefing are found by.
+-- Twin of migrations/postgres/0010_briefing.sql. Indexes for the cases of entries and for
+-- briefings.
 
--- How many of the cases that were opened with a record are not resolved: almost always none, and
--- then a write need not look for them.
+-- The number of unresolved cases of a record: almost always none, so that a write need not look for
+-- them.
 alter table customers add column open_cases integer not null default 0;
 
 update customers set open_cases =
     (select count(*) from cases where cases.customer_id = customers.id and cases.is_open)
     where id in (select customer_id from cases where is_open);
 
--- What an entry is found by without a search through the timeline: a complaint, a feedback, a
--- change of a promise or of a quote.
-alter table entries add column mark text not null default '';
+-- The index tag, by which an entry is found without scanning the timeline: a complaint, feedback,
+-- or a change of a promise or quote.
+alter table entries add column index_tag text not null default '';
 
-update entries set mark = case kind when 'promise_change' then 'promise' else kind end
+update entries set index_tag = case kind when 'promise_change' then 'promise' else kind end
     where kind in ('feedback', 'promise_change', 'quote');
 
-create index entries_by_mark on entries (customer_id, mark, occurred_at, entry_id)
-    where mark <> '';
+create index entries_by_tag on entries (customer_id, index_tag, occurred_at, entry_id)
+    where index_tag <> '';
 
 -- The last entry of each channel.
 create index entries_by_channel on entries (customer_id, channel, occurred_at, entry_id);

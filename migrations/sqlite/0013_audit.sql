@@ -1,8 +1,8 @@
--- Twin of migrations/postgres/0013_audit.sql. Who looked at what is kept of customers.
+-- Twin of migrations/postgres/0013_audit.sql. The audit log.
 
--- One row for each call, answered or refused. Each process that answers calls writes a log of its
--- own, which counts its rows from 1 and without a gap. `access` is JSON: who called, for what,
--- which call, the code of its answer, and the ids of the customers that the answer told of.
+-- One row per call, answered or refused. Each process that answers calls writes its own log, whose
+-- rows are numbered from 1 without gaps. `access` is JSON: the caller, the purpose, the call, the
+-- code of its response, and the ids of the customers in the response.
 create table audit_log (
     log integer not null,
     number integer not null,
@@ -11,10 +11,10 @@ create table audit_log (
     primary key (log, number)
 ) without rowid;
 
--- The same by customer, of the rows that are sealed or are about to be: all of it follows from
--- `audit_log`. Rows are written with each call, and these many at once and in their order: each
--- goes to another place.
-create table audit_looks (
+-- An index of the audit log by customer, for the rows that are sealed or about to be. It is derived
+-- from `audit_log`, and written in sorted batches rather than with each call, because its rows go
+-- to random pages.
+create table audit_index (
     customer_id blob not null,
     at integer not null,
     log integer not null,
@@ -22,8 +22,8 @@ create table audit_looks (
     primary key (customer_id, at, log, number)
 ) without rowid;
 
--- How far each log is sealed, and how far its looks are written: what the work of sealing goes by.
--- The seals prove what it says. A log is closed once nothing more will come.
+-- How far each log is sealed and indexed: the working state of sealing, which the seals prove. A
+-- log is closed when it gets no more rows.
 create table audit_heads (
     log integer not null primary key,
     sealed integer not null,
@@ -34,8 +34,8 @@ create table audit_heads (
 
 create index audit_heads_open on audit_heads (sealed_at) where not is_closed;
 
--- Seals: `hash` is of all rows of a log up to the one that `sealed` counts, `chain` of this seal
--- and all before it.
+-- Seals: `hash` covers all rows of a log up to number `sealed`, `chain` this seal and all before
+-- it.
 create table audit_seals (
     number integer not null primary key,
     log integer not null,

@@ -1,4 +1,4 @@
--- SQLite alone: the twin of 0015_files.sql in the file of the audit log.
+-- SQLite only: the counterpart of 0015_files.sql in the file of the audit log.
 
 create table write_count (count integer not null);
 

@@ -1,5 +1,5 @@
-//! Who may make which call, and what is kept of it, as the contract says of each
-//! (`option (access)`).
+//! Access rules of the calls, read from the contract's `option (access)`: who may make a call, and
+//! whether it is audited.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -7,15 +7,15 @@ use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
 use crate::pb::{Access, DESCRIPTORS, DataClass, Role, Work};
 
-/// What the contract says of a call.
+/// The access rules of a call.
 #[derive(Debug)]
 pub struct Call {
     /// Its name, such as `GetBriefing`.
     pub name: String,
-    /// The same with its service, such as `throughline.v1.CustomerService/GetBriefing`.
+    /// The name with its service, such as `throughline.v1.CustomerService/GetBriefing`.
     pub method: String,
     access: Access,
-    /// Whether its answer goes on, so that who may make it can change meanwhile.
+    /// Whether it is a server stream, during which the caller's permission can be revoked.
     pub is_stream: bool,
 }
 
@@ -23,7 +23,7 @@ const DATA_CLASSES: [DataClass; 5] = [
     DataClass::Figures,
     DataClass::Identity,
     DataClass::History,
-    DataClass::Access,
+    DataClass::Audit,
     DataClass::Everything,
 ];
 
@@ -32,7 +32,7 @@ pub fn word(data: DataClass) -> String {
     data.as_str_name().trim_start_matches("DATA_CLASS_").to_lowercase()
 }
 
-/// The class of data of a word.
+/// Parses the word for a class of data.
 pub fn data_class(text: &str) -> Option<DataClass> {
     DATA_CLASSES.into_iter().find(|data| word(*data) == text)
 }
@@ -43,7 +43,7 @@ impl Call {
         self.access.roles().any(|role| roles.contains(&role))
     }
 
-    /// What it can show or change.
+    /// The class of data that it can show or change.
     pub fn data(&self) -> DataClass {
         self.access.data()
     }
@@ -53,7 +53,7 @@ impl Call {
         self.access.work()
     }
 
-    /// Whether it is kept who made it.
+    /// Whether it is written to the audit log.
     pub fn is_audited(&self) -> bool {
         self.access.audited()
     }
@@ -87,8 +87,8 @@ pub fn call(path: &str) -> Option<&'static Call> {
     CALLS.get(path)
 }
 
-/// Whether one of the roles may make the call of a path. A call of which the contract says nothing
-/// is the supervisor's alone, who hears whether it exists.
+/// Whether one of the roles may make the call of a path. A path that the contract does not have is
+/// allowed to supervisors only, who are told that it does not exist.
 pub fn may_call(roles: &[Role], path: &str) -> bool {
     call(path).map_or_else(|| roles.contains(&Role::Supervisor), |call| call.may(roles))
 }

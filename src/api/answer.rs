@@ -1,4 +1,4 @@
-//! A call of the contract, once it is known who makes it, until its answer goes out.
+//! Answers a call of the contract, from its authentication until its response is sent.
 
 use std::{convert::Infallible, future::ready, sync::Arc};
 
@@ -11,15 +11,15 @@ use tower::Service;
 
 use super::{
     access::Call,
+    audit_guard::AuditGuard,
+    audit_subject::AuditSubject,
     budget::{Holder, Reservation},
     compression::{self, compress, compress_stream},
+    concurrency::{LimitReached, Permit},
     connection::ConnectionHandle,
     delivery::Ends,
     guard::{Admitted, Deadline, Shared},
-    keeping::Kept,
-    looked::Looked,
     message::{Held, NotReceived, SMALL_BYTES, malformed, too_large},
-    places::{Full as Taken, Place},
     status::refused,
 };
 use crate::{
@@ -28,20 +28,20 @@ use crate::{
     pb::{ErrorReason, Work},
 };
 
-/// A call as the guard has found it.
+/// A call that the guard has admitted.
 pub(super) struct ContractCall {
-    /// None: the contract has no such call.
+    /// None if the contract has no such call.
     pub contract: Option<&'static Call>,
     pub admitted: Admitted,
     pub deadline: Deadline,
     pub connection: ConnectionHandle,
 }
 
-/// A call that can be made: its message is there.
+/// A call whose message has been received.
 struct Ready {
     request: Request<Body>,
     deadline: Instant,
-    /// The bytes of its message, until the call has ended.
+    /// The reservations for its message, until the call has ended.
     held: Held,
 }
 
@@ -67,41 +67,44 @@ impl Shared {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let holder = Holder::new(call.admitted.actor.as_ref(), call.connection.clone());
-        // Where there is no room nothing is looked at, and there is none for more work.
+        // If the buffers are full, the message is not read and no work is started.
         let received = match self.receive(request, &mut call, &holder).await {
             Ok(received) => received,
             Err(error) => return Status::from(error).into_http(),
         };
-        let place = match self.place(&call) {
-            Ok(place) => place,
+        let permit = match self.permit(&call) {
+            Ok(permit) => permit,
             Err(error) => return Status::from(error).into_http(),
         };
-        let keeping = call.admitted.keeping.take();
-        let looked = keeping.as_ref().map_or_else(Looked::default, |kept| kept.looked.clone());
+        let audit = call.admitted.audit.take();
+        let subject =
+            audit.as_ref().map_or_else(AuditSubject::default, |draft| draft.subject.clone());
         let default = |_: &Status| Instant::now() + self.bounds.default_deadline;
         let ends = call.deadline.as_ref().copied().unwrap_or_else(default);
-        let kept = Kept::new(keeping, self.accesses.clone(), self.clock, place, ends);
+        let guard = AuditGuard::new(audit, self.audit_store.clone(), self.clock, permit, ends);
         let answered = match received {
-            Ok(ready) => self.make(inner, ready, &call, &looked, &holder).await,
+            Ok(ready) => self.make(inner, ready, &call, &subject, &holder).await,
             Err(status) => Err(status),
         };
         let (mut response, held) =
             answered.unwrap_or_else(|status: Status| (status.into_http(), None));
         let code = code(&response);
         if code == Code::DeadlineExceeded {
-            // Nobody waits any more, and nothing is told.
-            kept.later(code);
+            // The caller is gone, so the audit entry is written in the background.
+            guard.write_later(code);
             return response;
         }
-        match kept.now(code).await {
-            Ok(place) => self.deliver(&mut response, &call, holder, Ends { place, held, by: None }),
+        match guard.write_now(code).await {
+            Ok(permit) => {
+                self.deliver(&mut response, &call, holder, Ends { permit, held, by: None })
+            }
             Err(error) => response = Status::from(error).into_http(),
         }
         response
     }
 
-    /// Receives the message of a call that may be made, or says why it may not. An error means that
-    /// there is no room for it.
+    /// Receives the message of a call that may be made, or returns the refusal. An error means that
+    /// the buffers are full.
     async fn receive(
         &self,
         mut request: Request<Body>,
@@ -118,7 +121,7 @@ impl Shared {
         if deadline <= Instant::now() {
             return Ok(Err(Error::DeadlinePassed.into()));
         }
-        // A reader that does not take what it asked for asks in vain.
+        // A caller that does not read its responses is refused further reads.
         if call.work() == Work::Read {
             self.traffic.deliveries.bytes().check(holder).map_err(Error::TooManyBytes)?;
         }
@@ -132,22 +135,22 @@ impl Shared {
         }
     }
 
-    /// A place for a call. Whoever is refused as a stranger takes none of others.
-    fn place(&self, call: &ContractCall) -> Result<Option<Place>, Error> {
+    /// A permit for a call. A call that is refused as unauthenticated needs none.
+    fn permit(&self, call: &ContractCall) -> Result<Option<Permit>, Error> {
         let Some(actor) = &call.admitted.actor else { return Ok(None) };
-        self.places.take(call.work(), Some(actor)).map(Some).map_err(|taken| match taken {
-            Taken::Shared => Error::Overloaded,
-            Taken::OfCaller => Error::TooManyCallsOfCaller,
+        self.limiter.take(call.work(), Some(actor)).map(Some).map_err(|taken| match taken {
+            LimitReached::Shared => Error::Overloaded,
+            LimitReached::OfCaller => Error::TooManyCallsOfCaller,
         })
     }
 
-    /// Makes a call, and holds the bytes of its answer.
+    /// Makes a call and reserves memory for its response.
     async fn make<S>(
         &self,
         mut inner: S,
         ready: Ready,
         call: &ContractCall,
-        looked: &Looked,
+        subject: &AuditSubject,
         holder: &Holder,
     ) -> Result<(Response<Body>, Option<Reservation>), Status>
     where
@@ -155,7 +158,7 @@ impl Shared {
     {
         let Ready { request, deadline, held } = ready;
         let accepts_gzip = compression::accepts_gzip(request.headers());
-        let made = incident::caught(looked.of(async move { inner.call(request).await }));
+        let made = incident::caught(subject.scope(async move { inner.call(request).await }));
         let response = match timeout_at(deadline, made).await {
             Err(_) => return Err(Error::DeadlinePassed.into()),
             Ok(Err(panicked)) => return Err(panicked.into()),
@@ -175,14 +178,14 @@ impl Shared {
         let held = match call.work() {
             _ if bytes <= SMALL_BYTES => None,
             Work::Read => Some(answers.reserve(holder, bytes).map_err(Error::TooManyBytes)?),
-            // It has been done, and whoever did it is to hear of it.
+            // The call has taken effect, so its caller must get the response.
             _ => Some(answers.reserve_even_beyond(holder, bytes)),
         };
         Ok((response, held))
     }
 
-    /// Has the answer hold what it holds until it has gone out. A stream has a place of its own
-    /// where it needs one.
+    /// Attaches the permit and the reservations to the response, until it is sent. A stream has its
+    /// own permit if it needs one.
     fn deliver(
         &self,
         response: &mut Response<Body>,
@@ -204,8 +207,8 @@ impl Shared {
     }
 }
 
-/// An answer of one message with all of its bytes, and how many they are. tonic makes them when
-/// they are sent.
+/// Collects a response of one message, with its size. tonic produces the bytes only when they are
+/// sent.
 async fn whole(
     response: Response<Body>,
     accepts_gzip: bool,
@@ -218,7 +221,7 @@ async fn whole(
             Err(other) => trailers = other.into_trailers().ok(),
         }
     }
-    // One message is one part.
+    // A message is usually one part.
     let data = if data.len() == 1 { data.remove(0) } else { data.concat().into() };
     let data = if accepts_gzip { compress(&mut head.headers, data) } else { data };
     let bytes = data.len();
@@ -230,8 +233,8 @@ fn code(response: &Response<Body>) -> Code {
     Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
-/// Our own errors have details. One without comes from below: a message that is too large, or is
-/// none, or a call that does not exist.
+/// Adds details to errors that have none: they come from tonic, for a message that is too large or
+/// malformed, or a call that does not exist.
 pub(super) fn explained(response: Response<Body>) -> Response<Body> {
     let Some(status) = Status::from_header_map(response.headers()) else { return response };
     if status.code() == Code::Ok || !status.details().is_empty() {
@@ -241,7 +244,7 @@ pub(super) fn explained(response: Response<Body>) -> Response<Body> {
         Code::Internal => malformed(),
         Code::OutOfRange | Code::ResourceExhausted => too_large(),
         Code::Unimplemented => {
-            let message = "no such call, or a compression that is not known here";
+            let message = "no such call, or an unsupported compression";
             refused(Code::Unimplemented, message, ErrorReason::Unimplemented)
         }
         _ => return response,

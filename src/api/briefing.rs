@@ -1,40 +1,44 @@
-//! GetBriefing: whom it is about, what is known, and what of it comes first.
+//! GetBriefing: resolves the customer, reads the input and builds the response.
 
-use super::{Api, caller::Actor, convert, evidence::Seen, mask, validate::Who};
+use super::{Api, caller::Actor, convert, disclosure::Disclosure, mask, validate::CustomerRef};
 use crate::{
+    domain::briefing::{brief, cut},
     error::Error,
-    model::{Micros, PurchaseState, Sureness},
+    model::{Confidence, Micros, PurchaseState},
     pb,
-    story::briefing::{brief, cut},
 };
 
-/// How many articles are told of.
+/// How many articles a briefing shows.
 const MAX_PRODUCTS: usize = 20;
 
 impl Api {
-    /// The briefing, or whom the identifier may mean.
+    /// The briefing, or the candidates of an ambiguous identifier.
     pub(super) async fn briefing(
         &self,
-        who: Who,
+        who: CustomerRef,
         as_of: Option<Micros>,
         actor: &Actor,
     ) -> Result<pb::GetBriefingResponse, Error> {
-        let (id, sureness) = match who {
-            Who::Id(id) => (id, Sureness::ById),
-            Who::Identifier(identifier) => match self.seen_by(&identifier, actor).await? {
-                Seen::One { person_id, is_verified: true } => (person_id, Sureness::Verified),
-                Seen::One { person_id, is_verified: false } => (person_id, Sureness::Claimed),
-                Seen::Withheld(withheld) => {
-                    let cases = self.open_cases(withheld, actor).await?;
+        let (id, confidence) = match who {
+            CustomerRef::Id(id) => (id, Confidence::ById),
+            CustomerRef::Identifier(identifier) => match self.seen_by(&identifier, actor).await? {
+                Disclosure::One { person_id, is_verified: true } => {
+                    (person_id, Confidence::Verified)
+                }
+                Disclosure::One { person_id, is_verified: false } => {
+                    (person_id, Confidence::Claimed)
+                }
+                Disclosure::Undisclosed(undisclosed) => {
+                    let cases = self.open_cases(undisclosed, actor).await?;
                     return Ok(limited(cases, as_of.unwrap_or(self.rules.clock.now())));
                 }
-                Seen::Several(candidates) => {
+                Disclosure::Several(candidates) => {
                     let candidates = convert::candidates(candidates);
                     return Ok(pb::GetBriefingResponse { briefing: None, candidates });
                 }
             },
         };
-        let mut briefing = brief(self.store.known(id, sureness, as_of).await?);
+        let mut briefing = brief(self.store.briefing_input(id, confidence, as_of).await?);
         let at = briefing.as_of;
         let products = self.products(std::mem::take(&mut briefing.purchases), at);
         let quotes = std::mem::take(&mut briefing.quotes);
@@ -47,7 +51,7 @@ impl Api {
         Ok(pb::GetBriefingResponse { briefing: Some(briefing), candidates: Vec::new() })
     }
 
-    /// What the customer bought last, line by line, with the warranty on the day of a moment.
+    /// The last purchases, line by line, with the state of their warranties at a time.
     fn products(&self, purchases: Vec<PurchaseState>, at: Micros) -> Vec<pb::BriefedProduct> {
         let calendar = self.rules.calendar.clone().unwrap_or_default();
         let mut products = Vec::new();
@@ -71,12 +75,12 @@ impl Api {
     }
 }
 
-/// What is shown by an identifier that nobody has verified.
+/// The briefing for an unverified identifier.
 fn limited(cases: Vec<pb::Case>, at: Micros) -> pb::GetBriefingResponse {
-    let sureness = pb::briefed_identity::Sureness::Claimed.into();
+    let confidence = pb::briefed_identity::Confidence::Claimed.into();
     let briefing = pb::Briefing {
         as_of: Some(pb::timestamp(at)),
-        identity: Some(pb::BriefedIdentity { sureness, ..pb::BriefedIdentity::default() }),
+        identity: Some(pb::BriefedIdentity { confidence, ..pb::BriefedIdentity::default() }),
         cases,
         limited: true,
         ..pb::Briefing::default()

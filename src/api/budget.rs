@@ -1,4 +1,4 @@
-//! How much may be held at once: in all, of each caller and of each connection.
+//! Budgets: limits on what may be held at once, in all, by each caller and by each connection.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,12 @@ use super::{
 };
 use crate::error::Exhausted;
 
-/// The bounds of a budget. Each is exceeded by one reservation at most: what is large is taken as
-/// long as the bound is not reached, so that nothing is too large for ever.
+/// The limits of a budget. Each can be exceeded by one reservation: a large amount is granted as
+/// long as the limit is not reached, so that nothing is too large for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetLimits {
     pub all: usize,
-    /// Of each caller that shows who it is.
+    /// For each authenticated caller.
     pub per_caller: usize,
     pub per_connection: usize,
 }
@@ -31,10 +31,10 @@ impl BudgetLimits {
         Self { all: usize::MAX, per_caller: usize::MAX, per_connection: usize::MAX };
 }
 
-/// For whom something is held.
+/// The holder of a reservation.
 #[derive(Clone, Debug)]
 pub struct Holder {
-    /// None: whoever calls without a token, who may be everybody.
+    /// None for calls without a token, which may be of different callers.
     caller: Option<String>,
     connection: ConnectionHandle,
 }
@@ -50,7 +50,7 @@ impl Holder {
     }
 }
 
-/// What may be held, such as bytes. Copies share it.
+/// A budget of something, such as bytes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limits: BudgetLimits,
@@ -60,9 +60,9 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Shared {
     held: Mutex<Held>,
-    /// Something was given back.
+    /// Notified when something is returned.
     freed: Notify,
-    /// How much is held, for whoever looks from outside.
+    /// Exports the amount in use.
     gauge: Gauge,
 }
 
@@ -73,7 +73,7 @@ struct Held {
     of_connections: HashMap<usize, usize>,
 }
 
-/// A part of a budget, until it is dropped.
+/// A reservation of a budget, until it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     shared: Arc<Shared>,
@@ -86,22 +86,22 @@ impl Budget {
         Self::measured(limits, Gauge::default())
     }
 
-    /// One that keeps a gauge at what is held.
+    /// A budget that exports its use.
     pub fn measured(limits: BudgetLimits, gauge: Gauge) -> Self {
         Self { limits, shared: Arc::new(Shared { gauge, ..Shared::default() }) }
     }
 
-    /// How much is held now.
+    /// The amount in use.
     pub fn held(&self) -> usize {
         self.shared.lock().all
     }
 
-    /// Whether a bound is reached, so that nothing more would be given.
+    /// Whether a limit is reached, so that nothing more is granted.
     pub fn check(&self, holder: &Holder) -> Result<(), Exhausted> {
         self.limits.check(&self.shared.lock(), holder)
     }
 
-    /// Holds so much more, unless a bound is reached.
+    /// Reserves an amount unless a limit is reached.
     pub fn reserve(&self, holder: &Holder, amount: usize) -> Result<Reservation, Exhausted> {
         let mut held = self.shared.lock();
         self.limits.check(&held, holder)?;
@@ -111,7 +111,7 @@ impl Budget {
         Ok(self.reservation(holder, amount))
     }
 
-    /// Holds what is there already and cannot be refused any more.
+    /// Reserves an amount that exists already and cannot be refused.
     pub fn reserve_even_beyond(&self, holder: &Holder, amount: usize) -> Reservation {
         let mut held = self.shared.lock();
         held.add(holder, amount);
@@ -120,11 +120,11 @@ impl Budget {
         self.reservation(holder, amount)
     }
 
-    /// Holds so much more as soon as no bound is reached.
+    /// Reserves an amount as soon as no limit is reached.
     pub async fn reserve_later(&self, holder: &Holder, amount: usize) -> Reservation {
         loop {
             let mut freed = pin!(self.shared.freed.notified());
-            // What is given back from here on wakes.
+            // From here on, returned amounts wake this task.
             freed.as_mut().enable();
             if let Ok(reservation) = self.reserve(holder, amount) {
                 return reservation;
@@ -153,7 +153,7 @@ impl BudgetLimits {
 }
 
 impl Shared {
-    /// No code between taking it and giving it back can panic.
+    /// No code that runs under the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -194,7 +194,7 @@ fn less<K: Eq + Hash>(held: &mut HashMap<K, usize>, key: &K, amount: usize) {
 }
 
 impl Reservation {
-    /// Holds so much instead, as it turns out to be.
+    /// Changes the amount.
     pub fn resize(&mut self, amount: usize) {
         let mut held = self.shared.lock();
         held.add(&self.holder, amount);
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(budget.check(&one), Err(Exhausted::OfConnection));
         let third = budget.reserve(&two, 25).unwrap();
         assert_eq!(budget.reserve(&holder(Some("shop")), 1).unwrap_err(), Exhausted::OfCaller);
-        // Whoever shows no token has no share, and each connection is another one's.
+        // Calls without a token have no share, and each connection is another caller's.
         let locals: Vec<_> = [20, 20].map(|n| budget.reserve(&holder(None), n).unwrap()).into();
         assert_eq!(budget.reserve(&holder(Some("desk")), 1).unwrap_err(), Exhausted::All);
         assert_eq!(budget.held(), 114);

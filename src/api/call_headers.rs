@@ -1,4 +1,4 @@
-//! What a call says of itself in its headers: its id, and how long it may take.
+//! Headers of a call: its request id and its timeout.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{clock::Clock, pb::ErrorReason};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TIMEOUT: &str = "grpc-timeout";
-/// A deadline farther away than this is a mistake: one year.
+/// A longer timeout is a mistake: one year.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// How long the call may take, where the caller says so.
+/// The timeout of a call, if the caller sets one.
 pub fn wanted_time(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
     let wanted = value.to_str().ok().and_then(read_timeout).filter(|wanted| *wanted < FARTHEST);
@@ -23,7 +23,7 @@ pub fn wanted_time(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     wanted.map(Some).ok_or_else(bad)
 }
 
-/// The header as the gRPC protocol over HTTP/2 has it.
+/// Parses the header as the gRPC protocol over HTTP/2 defines it.
 fn read_timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -41,7 +41,7 @@ fn read_timeout(text: &str) -> Option<Duration> {
     })
 }
 
-/// The caller's id of the call where it has a harmless form, else a new one.
+/// The caller's request id if it is well-formed, otherwise a new one.
 pub fn request_id(headers: &HeaderMap, clock: Clock) -> HeaderValue {
     let harmless = |id: &&HeaderValue| {
         (1..=64).contains(&id.len())

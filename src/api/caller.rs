@@ -1,14 +1,14 @@
-//! Who calls, and what they have the right to say.
+//! Client applications, and authentication.
 
-mod asked;
+mod acting_user;
 mod certificate;
 mod check;
+mod credentials;
 mod jwt;
+mod key_refresh;
 mod keys;
-mod person;
-mod right;
+mod permission;
 mod scope;
-mod shown;
 
 use std::{
     borrow::Cow,
@@ -31,51 +31,51 @@ use crate::{
 };
 
 pub use crate::pb::{Purpose, Role};
+pub use acting_user::ACTOR;
 pub use certificate::{Certificate, CertificateRule, Name, Peer};
 pub use jwt::{Issuer, JwtRule, KeySource};
 pub use keys::{Algorithm, KeySet};
-pub use person::ACTOR;
-pub use right::Right;
+pub use permission::CallPermission;
 pub use scope::{Scope, Unverified};
 
-use asked::Asked;
 use check::Check;
+use credentials::{PresentedCredentials, Token};
 use jwt::{Jwt, Verified};
-use shown::{Shown, Token};
+use key_refresh::KeyRefreshRequests;
 
-/// Every role.
+/// All roles.
 pub const ROLES: [Role; 5] =
     [Role::Recorder, Role::Reader, Role::Agent, Role::Supervisor, Role::PrivacyOfficer];
 
-/// An application that calls.
+/// A client application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub name: Cow<'static, str>,
-    /// What it is for: which calls it may make.
+    /// Its roles, which determine the calls that it may make.
     pub roles: Vec<Role>,
-    /// The kinds of identifiers that it may say are verified.
+    /// The kinds of identifiers that it may verify.
     pub verifies: Vec<IdentifierKind>,
     pub verifies_profile: bool,
-    /// What its calls are for where they do not say so.
+    /// The default purpose of its calls.
     pub purpose: Option<Purpose>,
     pub actors: Actors,
-    /// How much of that it sees, and where it works.
+    /// What it may see, and the channels that it works on.
     pub scope: Scope,
 }
 
-/// Which people may act through a caller.
+/// The users who may act through a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actors {
     /// Anybody, or nobody: a machine that acts by itself.
     Any,
-    /// Anybody, but each call names who.
+    /// Anybody, but each call names the acting user.
     Named,
     /// One of these, whom each call names.
     These(BTreeSet<String>),
 }
 
 impl Caller {
-    /// Whoever calls without a token: every role, and no rights to verify.
+    /// The caller of calls without a token: all roles, and no rights to verify.
     pub fn local() -> Self {
         Self {
             name: LOCAL.into(),
@@ -89,21 +89,21 @@ impl Caller {
     }
 }
 
-/// The name of whoever calls without a token.
+/// The name of the caller of calls without a token.
 pub const LOCAL: &str = "local";
 
-/// Who acts: the caller, and the person behind it.
+/// The actor of a call: the client application and the acting user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     caller: Arc<Caller>,
-    /// The person, or the caller where none is named.
+    /// The acting user, or the client application if no user is named.
     pub name: String,
-    /// Whether a person is named.
+    /// Whether a user is named.
     pub is_person: bool,
 }
 
 impl Actor {
-    /// Somebody who calls without a token and names no person.
+    /// A call without a token that names no user.
     pub fn local() -> Self {
         let caller = Arc::new(Caller::local());
         Self { caller, name: LOCAL.to_owned(), is_person: false }
@@ -113,7 +113,7 @@ impl Actor {
         &self.caller.name
     }
 
-    /// What its call on what is kept of customers is for.
+    /// The purpose of its call.
     pub fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Error> {
         purpose::of_call(headers, &self.caller)
     }
@@ -131,17 +131,17 @@ impl Actor {
         access::may_call(&self.caller.roles, path)
     }
 
-    /// Whether identifiers of a kind are verified where this caller says so.
+    /// Whether identifiers of a kind that it marks as verified count as verified.
     pub fn verifies(&self, kind: IdentifierKind) -> bool {
         self.caller.verifies.contains(&kind)
     }
 
-    /// Where what the caller says comes from.
+    /// The origin of data from this caller.
     pub fn origin(&self, source: String) -> Origin {
         Origin { source, verifies_profile: self.caller.verifies_profile }
     }
 
-    /// The id under which a call is remembered: no caller meets the calls of another one.
+    /// The idempotency key of a call, derived from its request id so that callers cannot collide.
     pub fn own(&self, request_id: Uuid) -> Uuid {
         if self.caller.name == LOCAL {
             return request_id;
@@ -156,22 +156,23 @@ impl Actor {
     }
 }
 
-/// A caller, with what it is known by.
+/// A caller with its credentials.
 #[derive(Clone, Debug)]
 pub struct Registered {
     pub caller: Caller,
-    /// The SHA-256 of each token: two of them while one is replaced by the other.
+    /// The SHA-256 of each token: two while one is being replaced.
     pub tokens_sha256: Vec<[u8; 32]>,
-    /// The tokens of an issuer that are its own.
+    /// Which tokens of an issuer belong to it.
     pub jwt: Option<JwtRule>,
-    /// The certificate that it shows: beside a token where it has any, and else alone.
+    /// Its client certificate: required in addition to a token if it has one, otherwise sufficient
+    /// alone.
     pub certificate: Option<CertificateRule>,
-    /// From when on all that is worth nothing.
+    /// When its credentials expire.
     pub expires_at: Option<Micros>,
 }
 
 impl Registered {
-    /// A caller that is known by a token alone, for ever.
+    /// A caller with only a token, which never expires.
     pub fn by_token(caller: Caller, token: &str) -> Self {
         Self {
             caller,
@@ -183,31 +184,31 @@ impl Registered {
     }
 }
 
-/// The callers that the server knows, and the issuers of their tokens. Copies share them.
+/// The registry of callers and of the issuers of their tokens. Clones share it.
 #[derive(Clone)]
 pub struct Callers {
-    known: Arc<watch::Sender<Arc<Known>>>,
-    asked: Arc<Asked>,
-    /// Whether nobody else may call.
+    known: Arc<watch::Sender<Arc<CallerRegistry>>>,
+    asked: Arc<KeyRefreshRequests>,
+    /// Whether unauthenticated calls are refused.
     alone: bool,
 }
 
-/// What is known at one moment.
+/// A snapshot of the registry.
 #[derive(Clone, Default)]
-struct Known {
+struct CallerRegistry {
     callers: Arc<[(Arc<Caller>, Registered)]>,
     issuers: Arc<[Issuer]>,
     keys: BTreeMap<KeySource, Arc<KeySet>>,
 }
 
-/// Nobody.
+/// No callers.
 impl Default for Callers {
     fn default() -> Self {
         Self::new([])
     }
 }
 
-/// Shows no hash.
+/// Prints no hash.
 impl fmt::Debug for Callers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_list().entries(self.known().callers.iter().map(|(caller, _)| caller)).finish()
@@ -219,7 +220,7 @@ impl Callers {
         Self::with_issuers(callers, [])
     }
 
-    /// Callers, and the issuers that some of them have their tokens of; their keys come later, by
+    /// Callers, and the issuers of their tokens. The keys of the issuers are added later, by
     /// [`Callers::learn`].
     pub fn with_issuers(
         callers: impl IntoIterator<Item = Registered>,
@@ -227,68 +228,66 @@ impl Callers {
     ) -> Self {
         let callers = callers.into_iter().map(|it| (Arc::new(it.caller.clone()), it)).collect();
         let issuers = issuers.into_iter().collect();
-        let known = Known { callers, issuers, keys: BTreeMap::new() };
+        let known = CallerRegistry { callers, issuers, keys: BTreeMap::new() };
         let known = Arc::new(watch::Sender::new(Arc::new(known)));
         Self { known, asked: Arc::default(), alone: false }
     }
 
-    /// The same, where whoever shows nothing is none of them.
+    /// Refuses unauthenticated calls.
     pub fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
-    /// Takes over others in the place of these, for all copies, from the next call on. Keys that
-    /// were learned stay.
+    /// Replaces the callers and issuers for all clones, from the next call on. Known keys stay.
     pub fn replace(&self, others: &Self) {
         let others = others.known();
         self.known.send_modify(|known| {
-            *known = Arc::new(Known { keys: known.keys.clone(), ..(*others).clone() });
+            *known = Arc::new(CallerRegistry { keys: known.keys.clone(), ..(*others).clone() });
         });
     }
 
-    /// Takes over the keys of a source in the place of those that were there.
+    /// Replaces the keys of a source.
     pub fn learn(&self, source: KeySource, keys: KeySet) {
         self.known.send_modify(|known| {
             Arc::make_mut(known).keys.insert(source, Arc::new(keys));
         });
     }
 
-    /// Where the keys of the issuers are.
+    /// The sources of the issuers' keys.
     pub fn key_sources(&self) -> BTreeSet<KeySource> {
         self.known().issuers.iter().map(|issuer| issuer.keys.clone()).collect()
     }
 
-    /// Ends when calls have come with keys that nobody knows, and tells of which sources they may
-    /// be.
+    /// Waits for calls with unknown keys, and returns the sources that may have them.
     pub async fn keys_asked_for(&self) -> BTreeSet<KeySource> {
         self.asked.wait().await
     }
 
-    /// All of them, with what each is known by.
+    /// All callers with their credentials.
     pub fn registered(&self) -> Vec<Registered> {
         self.known().callers.iter().map(|(_, registered)| registered.clone()).collect()
     }
 
-    /// The name of a caller that is known by a certificate, where there is one.
+    /// The name of a caller with a certificate, if there is one.
     pub fn one_with_certificate(&self) -> Option<String> {
         let known = self.known();
         let found = known.callers.iter().find(|(_, it)| it.certificate.is_some());
         found.map(|(caller, _)| caller.name.clone().into_owned())
     }
 
-    fn known(&self) -> Arc<Known> {
+    fn known(&self) -> Arc<CallerRegistry> {
         Arc::clone(&self.known.borrow())
     }
 
-    /// Who a call is by that comes now: by its headers, and by its connection. Why it is nobody's
-    /// stands in the log.
+    /// Authenticates a call by its headers and its connection. The log says why a call is refused.
     pub fn actor(&self, headers: &HeaderMap, peer: &Peer, now: Micros) -> Result<Actor, Error> {
-        let person = person::named(headers);
+        let person = acting_user::named(headers);
         let unknown = |check| {
-            tracing::debug!(?check, "the caller is not known");
+            tracing::debug!(?check, "the caller is unknown");
             Error::UnknownCaller
         };
-        let found = Shown::of(headers, peer).and_then(|shown| self.find(&shown, now));
+        let found = PresentedCredentials::of(headers, peer)
+            .and_then(|credentials| self.find(&credentials, now));
         let found = match found.map_err(unknown)? {
             Some(found) => found,
             None if self.alone => return Err(unknown(Check::Nothing)),
@@ -304,11 +303,11 @@ impl Callers {
             (None, said) => said,
         };
         let is_person = person.is_some();
-        let name = person::acting(&caller, person)?;
+        let name = acting_user::acting(&caller, person)?;
         Ok(Actor { caller, name, is_person })
     }
 
-    /// What a call of an actor goes on by that may be made now.
+    /// The permission that a long call of an actor depends on.
     pub fn right(
         &self,
         actor: &Actor,
@@ -316,20 +315,25 @@ impl Callers {
         peer: &Peer,
         path: &str,
         clock: Clock,
-    ) -> Right {
-        let shown = Shown::of(headers, peer).ok().filter(|_| actor.caller() != LOCAL);
+    ) -> CallPermission {
+        let credentials =
+            PresentedCredentials::of(headers, peer).ok().filter(|_| actor.caller() != LOCAL);
         let caller = actor.caller().to_owned();
-        Right { callers: self.clone(), shown, caller, path: path.to_owned(), clock }
+        CallPermission { callers: self.clone(), credentials, caller, path: path.to_owned(), clock }
     }
 
-    /// Whose the shown is, if it is worth anything now. None: it is nobody's, and need not be
-    /// anybody's.
-    fn find(&self, shown: &Shown, now: Micros) -> Result<Option<Found>, Check> {
+    /// The caller whom the credentials belong to, if they are valid now. None: the call presented
+    /// none, and may be anonymous.
+    fn find(
+        &self,
+        credentials: &PresentedCredentials,
+        now: Micros,
+    ) -> Result<Option<Found>, Check> {
         let known = self.known();
-        let found = match &shown.token {
+        let found = match &credentials.token {
             Some(Token::Ours(sha256)) => known.by_token(sha256)?,
             Some(Token::Jwt(token)) => self.by_jwt(&known, token, now)?,
-            None => match known.by_certificate(shown.certificate.as_deref())? {
+            None => match known.by_certificate(credentials.certificate.as_deref())? {
                 Some(found) => found,
                 None => return Ok(None),
             },
@@ -339,23 +343,28 @@ impl Callers {
             return Err(Check::CallerExpired);
         }
         if let Some(rule) = &registered.certificate
-            && !shown.certificate.as_ref().is_some_and(|shown| rule.fits(shown))
+            && !credentials.certificate.as_ref().is_some_and(|credentials| rule.fits(credentials))
         {
             return Err(Check::Certificate);
         }
         let until = verified.as_ref().map(|verified| verified.expires_at);
         let until = [registered.expires_at, until].into_iter().flatten().min();
         let person = verified.and_then(|verified| verified.actor);
-        if person.as_deref().is_some_and(|person| person::check(person).is_err()) {
+        if person.as_deref().is_some_and(|person| acting_user::check(person).is_err()) {
             return Err(Check::Actor);
         }
         Ok(Some(Found { caller: Arc::clone(caller), person, until }))
     }
 
-    fn by_jwt<'a>(&self, known: &'a Known, token: &str, now: Micros) -> Result<Match<'a>, Check> {
+    fn by_jwt<'a>(
+        &self,
+        known: &'a CallerRegistry,
+        token: &str,
+        now: Micros,
+    ) -> Result<Match<'a>, Check> {
         let token = Jwt::read(token)?;
         let issuer = token.issuer(&known.issuers)?;
-        // Those of an issuer that has just come into the file may not have been read yet.
+        // The keys of a new issuer may not have been read yet.
         let keys = known.keys.get(&issuer.keys).ok_or(Check::KeyId);
         let verified = keys.and_then(|keys| token.verify(issuer, keys, now));
         let verified = verified.inspect_err(|check| {
@@ -366,7 +375,7 @@ impl Callers {
         let mut its = known.callers.iter().filter(|(_, registered)| {
             registered.jwt.as_ref().is_some_and(|rule| verified.fits(rule))
         });
-        // A token of two callers names neither.
+        // A token that fits two callers identifies neither.
         let (Some((caller, registered)), None) = (its.next(), its.next()) else {
             return Err(Check::Subject);
         };
@@ -374,21 +383,21 @@ impl Callers {
     }
 }
 
-/// A caller, what it is known by, and the token of an issuer that it has shown.
+/// A caller, its registration, and the verified token of an issuer if it presented one.
 type Match<'a> = (&'a Arc<Caller>, &'a Registered, Option<Verified>);
 
-/// Whose what was shown is.
+/// The caller whom the credentials belong to.
 struct Found {
     caller: Arc<Caller>,
-    /// The person who acts, where what was shown says so.
+    /// The acting user, if the credentials name one.
     person: Option<String>,
-    /// From when on it is worth nothing.
+    /// When the credentials expire.
     until: Option<Micros>,
 }
 
-impl Known {
+impl CallerRegistry {
     fn by_token(&self, sha256: &[u8; 32]) -> Result<Match<'_>, Check> {
-        // All of them, whichever it is: the time tells nothing.
+        // All hashes are compared, so that the time reveals nothing.
         let mut found = None;
         for (caller, registered) in &*self.callers {
             for one in &registered.tokens_sha256 {
@@ -400,13 +409,16 @@ impl Known {
         found.ok_or(Check::Token)
     }
 
-    /// None: there is no certificate, or it is nobody's. Who has a token too must show that as
-    /// well.
-    fn by_certificate(&self, shown: Option<&Certificate>) -> Result<Option<Match<'_>>, Check> {
-        let Some(shown) = shown else { return Ok(None) };
+    /// None if there is no certificate, or it belongs to nobody. A caller that also has a token
+    /// must present both.
+    fn by_certificate(
+        &self,
+        credentials: Option<&Certificate>,
+    ) -> Result<Option<Match<'_>>, Check> {
+        let Some(credentials) = credentials else { return Ok(None) };
         let mut its = self.callers.iter().filter(|(_, registered)| {
             let is_alone = registered.tokens_sha256.is_empty() && registered.jwt.is_none();
-            is_alone && registered.certificate.as_ref().is_some_and(|rule| rule.fits(shown))
+            is_alone && registered.certificate.as_ref().is_some_and(|rule| rule.fits(credentials))
         });
         match (its.next(), its.next()) {
             (None, _) => Ok(None),

@@ -1,19 +1,19 @@
-//! CaseService: the issues of customers, what they told, and what they were promised.
+//! CaseService: cases, facts, promises and quotes.
 
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor,
+    Api, actor, audit_subject,
     caller::Actor,
     convert,
-    evidence::Seen,
-    looked, mask,
+    disclosure::Disclosure,
+    mask,
     page_token::PageTokens,
-    validate::{self, Reasks, Who, WhoseCases, WhoseReasks},
+    validate::{self, CustomerRef, Reasks, WhoseCases, WhoseReasks},
 };
 use crate::{
     error::Error,
-    model::{Asked, Case, CaseWrite, ComparedQuote, Position, Promise},
+    model::{Case, CaseWrite, ComparedQuote, Position, Promise, RequestContext},
     pb::{self, services::case_service_server::CaseService},
     store::{CasesOf, ReasksOf},
 };
@@ -25,9 +25,9 @@ impl CaseService for Api {
         request: Request<pb::OpenCaseRequest>,
     ) -> Result<Response<pb::OpenCaseResponse>, Status> {
         let actor = actor(&request);
-        let (new, asked) = validate::opening(request.into_inner(), &self.rules, &actor)?;
-        let case = self.store.open_case(new, asked).await?;
-        looked::at_case(case.id);
+        let (new, context) = validate::opening(request.into_inner(), &self.rules, &actor)?;
+        let case = self.store.open_case(new, context).await?;
+        audit_subject::set_case(case.id);
         let case = Some(shown(case, &actor));
         Ok(Response::new(pb::OpenCaseResponse { case }))
     }
@@ -38,7 +38,7 @@ impl CaseService for Api {
     ) -> Result<Response<pb::GetCaseResponse>, Status> {
         let actor = actor(&request);
         let id = validate::case_id(&request.into_inner().case_id)?;
-        looked::at_case(id);
+        audit_subject::set_case(id);
         let case = Some(shown(self.store.get_case(id).await?, &actor));
         Ok(Response::new(pb::GetCaseResponse { case }))
     }
@@ -58,21 +58,23 @@ impl CaseService for Api {
             WhoseCases::These(of) => of,
             WhoseCases::Of(who) => {
                 let customer_id = match who {
-                    Who::Id(id) => id,
-                    Who::Identifier(identifier) => match self.seen_by(&identifier, &actor).await? {
-                        Seen::One { person_id, .. } => person_id,
-                        Seen::Withheld(withheld) => {
-                            let cases = self.open_cases(withheld, &actor).await?;
-                            return Ok(Response::new(pb::ListCasesResponse {
-                                cases,
-                                limited: true,
-                                ..pb::ListCasesResponse::default()
-                            }));
+                    CustomerRef::Id(id) => id,
+                    CustomerRef::Identifier(identifier) => {
+                        match self.seen_by(&identifier, &actor).await? {
+                            Disclosure::One { person_id, .. } => person_id,
+                            Disclosure::Undisclosed(undisclosed) => {
+                                let cases = self.open_cases(undisclosed, &actor).await?;
+                                return Ok(Response::new(pb::ListCasesResponse {
+                                    cases,
+                                    limited: true,
+                                    ..pb::ListCasesResponse::default()
+                                }));
+                            }
+                            Disclosure::Several(_) => return Err(Error::IdentifierAmbiguous.into()),
                         }
-                        Seen::Several(_) => return Err(Error::IdentifierAmbiguous.into()),
-                    },
+                    }
                 };
-                looked::at(customer_id);
+                audit_subject::add(customer_id);
                 CasesOf::Customer { customer_id, open_only: request.open_only }
             }
         };
@@ -135,17 +137,17 @@ impl CaseService for Api {
         request: Request<pb::HandOverCaseRequest>,
     ) -> Result<Response<pb::HandOverCaseResponse>, Status> {
         let actor = actor(&request);
-        let case = self.change(validate::hand_over(request.into_inner(), &actor)?, &actor).await?;
+        let case = self.change(validate::handover(request.into_inner(), &actor)?, &actor).await?;
         Ok(Response::new(pb::HandOverCaseResponse { case }))
     }
 
-    async fn answer_hand_over(
+    async fn answer_handover(
         &self,
-        request: Request<pb::AnswerHandOverRequest>,
-    ) -> Result<Response<pb::AnswerHandOverResponse>, Status> {
+        request: Request<pb::AnswerHandoverRequest>,
+    ) -> Result<Response<pb::AnswerHandoverResponse>, Status> {
         let actor = actor(&request);
         let case = self.change(validate::answer(request.into_inner(), &actor)?, &actor).await?;
-        Ok(Response::new(pb::AnswerHandOverResponse { case }))
+        Ok(Response::new(pb::AnswerHandoverResponse { case }))
     }
 
     async fn issue_case_pass(
@@ -153,10 +155,10 @@ impl CaseService for Api {
         request: Request<pb::IssueCasePassRequest>,
     ) -> Result<Response<pb::IssueCasePassResponse>, Status> {
         let actor = actor(&request);
-        let (new, asked) = validate::pass_to_issue(request.into_inner(), &actor)?;
-        looked::at_case(new.case_id);
-        let pass = self.store.issue_case_pass(new, asked).await?;
-        looked::at(pass.record_id);
+        let (new, context) = validate::pass_to_issue(request.into_inner(), &actor)?;
+        audit_subject::set_case(new.case_id);
+        let pass = self.store.issue_case_pass(new, context).await?;
+        audit_subject::add(pass.record_id);
         let expires_at = Some(pb::timestamp(pass.expires_at));
         Ok(Response::new(pb::IssueCasePassResponse { code: pass.code.display(), expires_at }))
     }
@@ -167,9 +169,9 @@ impl CaseService for Api {
     ) -> Result<Response<pb::RedeemCasePassResponse>, Status> {
         let actor = actor(&request);
         let key = self.store.page_key();
-        let (code, channel, asked) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
-        let (case, customer_id) = self.store.redeem_case_pass(code, channel, asked).await?;
-        looked::at_case(case.id);
+        let (code, channel, context) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
+        let (case, customer_id) = self.store.redeem_case_pass(code, channel, context).await?;
+        audit_subject::set_case(case.id);
         let case = Some(shown(case, &actor));
         let customer_id = customer_id.to_string();
         Ok(Response::new(pb::RedeemCasePassResponse { case, customer_id }))
@@ -180,8 +182,8 @@ impl CaseService for Api {
         request: Request<pb::MakePromiseRequest>,
     ) -> Result<Response<pb::MakePromiseResponse>, Status> {
         let actor = actor(&request);
-        let (new, asked) = validate::promise(request.into_inner(), &self.rules, &actor)?;
-        let promise = Some(shown_promise(self.store.make_promise(new, asked).await?, &actor));
+        let (new, context) = validate::promise(request.into_inner(), &self.rules, &actor)?;
+        let promise = Some(shown_promise(self.store.make_promise(new, context).await?, &actor));
         Ok(Response::new(pb::MakePromiseResponse { promise }))
     }
 
@@ -190,8 +192,8 @@ impl CaseService for Api {
         request: Request<pb::SettlePromiseRequest>,
     ) -> Result<Response<pb::SettlePromiseResponse>, Status> {
         let actor = actor(&request);
-        let (id, change, channel, asked) = validate::settlement(request.into_inner(), &actor)?;
-        let promise = self.store.settle_promise(id, change, channel, asked).await?;
+        let (id, change, channel, context) = validate::settlement(request.into_inner(), &actor)?;
+        let promise = self.store.settle_promise(id, change, channel, context).await?;
         let promise = Some(shown_promise(promise, &actor));
         Ok(Response::new(pb::SettlePromiseResponse { promise }))
     }
@@ -223,8 +225,8 @@ impl CaseService for Api {
         request: Request<pb::GiveQuoteRequest>,
     ) -> Result<Response<pb::GiveQuoteResponse>, Status> {
         let actor = actor(&request);
-        let (new, asked) = validate::quote(request.into_inner(), &self.rules, &actor)?;
-        let quote = self.quote_now(self.store.give_quote(new, asked).await?);
+        let (new, context) = validate::quote(request.into_inner(), &self.rules, &actor)?;
+        let quote = self.quote_now(self.store.give_quote(new, context).await?);
         Ok(Response::new(pb::GiveQuoteResponse { quote: Some(quote) }))
     }
 
@@ -233,8 +235,8 @@ impl CaseService for Api {
         request: Request<pb::WithdrawQuoteRequest>,
     ) -> Result<Response<pb::WithdrawQuoteResponse>, Status> {
         let actor = actor(&request);
-        let (id, channel, asked) = validate::withdrawal(request.into_inner(), &actor)?;
-        let quote = self.quote_now(self.store.withdraw_quote(id, channel, asked).await?);
+        let (id, channel, context) = validate::withdrawal(request.into_inner(), &actor)?;
+        let quote = self.quote_now(self.store.withdraw_quote(id, channel, context).await?);
         Ok(Response::new(pb::WithdrawQuoteResponse { quote: Some(quote) }))
     }
 
@@ -277,29 +279,29 @@ impl CaseService for Api {
 }
 
 impl Api {
-    /// A quote as it is now.
+    /// A quote at the current time.
     fn quote_now(&self, quote: ComparedQuote) -> pb::Quote {
         convert::quote(quote, self.rules.clock.now())
     }
 
     async fn change(
         &self,
-        (write, asked): (CaseWrite, Asked),
+        (write, context): (CaseWrite, RequestContext),
         actor: &Actor,
     ) -> Result<Option<pb::Case>, Error> {
-        looked::at_case(write.case_id);
-        Ok(Some(shown(self.store.change_case(write, asked).await?, actor)))
+        audit_subject::set_case(write.case_id);
+        Ok(Some(shown(self.store.change_case(write, context).await?, actor)))
     }
 }
 
-/// A case, as somebody sees it.
+/// A case, masked for an actor.
 fn shown(case: Case, actor: &Actor) -> pb::Case {
     let mut case = convert::case(case);
     mask::case(&mut case, actor.scope());
     case
 }
 
-/// A promise, as somebody sees it.
+/// A promise, masked for an actor.
 fn shown_promise(promise: Promise, actor: &Actor) -> pb::Promise {
     let mut promise = convert::promise(promise);
     mask::promise(&mut promise, actor.scope());

@@ -1,5 +1,5 @@
-//! Compression of answers. tonic compresses every message of a service or none of them. A small one
-//! fits one packet either way: to compress it costs time on both sides and saves nothing.
+//! Compression of responses. tonic compresses all messages of a service or none. Small messages fit
+//! into one packet anyway, so that compressing them costs time on both sides and saves nothing.
 
 use std::io::Read as _;
 
@@ -11,18 +11,19 @@ use tonic::body::Body;
 
 use super::message::{ENCODING, PREFIX_BYTES};
 
-/// Messages up to this size go out as they are: with the headers of an answer they fit one packet.
+/// Messages up to this size are not compressed: with the headers of the response they fit into one
+/// packet.
 pub const MAX_PLAIN_BYTES: usize = 1024;
 const ACCEPTED: &str = "grpc-accept-encoding";
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// Whether a caller reads messages in gzip.
+/// Whether a caller accepts gzip.
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let lists = headers.get_all(ACCEPTED).iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|encoding| encoding.trim() == "gzip")
 }
 
-/// Compresses the one message of an answer where it is large.
+/// Compresses the message of a response if it is large.
 pub fn compress(headers: &mut HeaderMap, message: Bytes) -> Bytes {
     let compressed = compress_each(message);
     if compressed.first() == Some(&1) {
@@ -34,11 +35,11 @@ pub fn compress(headers: &mut HeaderMap, message: Bytes) -> Bytes {
 /// Compresses the large messages of a stream.
 pub fn compress_stream(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(ENCODING, GZIP);
-    // tonic puts whole messages into a frame.
+    // tonic puts complete messages into a frame.
     response.map(|body| Body::new(body.map_frame(|frame| frame.map_data(compress_each))))
 }
 
-/// Compresses the large ones of some messages.
+/// Compresses the large ones among some messages.
 fn compress_each(messages: Bytes) -> Bytes {
     if messages.len() <= PREFIX_BYTES + MAX_PLAIN_BYTES {
         return messages;
@@ -60,7 +61,7 @@ fn compress_each(messages: Bytes) -> Bytes {
     sent.into()
 }
 
-/// Adds a message in gzip. Whether that could be done.
+/// Appends a message in gzip; false if that failed.
 fn add_compressed(sent: &mut Vec<u8>, message: &[u8]) -> bool {
     let start = sent.len();
     sent.extend([1; PREFIX_BYTES]);

@@ -1,14 +1,14 @@
-//! The model as the contract has it. What goes out goes through here, and is noted for those who
-//! ask who looked.
+//! Converts the model to messages of the contract. Customers in responses are added to the audit
+//! subject here.
 
-mod access;
+mod audit;
 mod briefing;
 mod case;
 mod purchase;
 mod quote;
 mod restriction;
 
-pub use access::kept_access;
+pub use audit::audit_entry;
 pub use briefing::briefing;
 use case::probable_case;
 pub use case::{case, promise};
@@ -16,19 +16,19 @@ pub use purchase::purchase;
 pub use quote::{quote, reask_rates};
 pub use restriction::restriction;
 
-use super::looked;
+use super::audit_subject;
 use crate::{
     model::{
         Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
         KeptIdentifier, MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField,
-        ProfileSource, Proof, Recorded,
+        ProfileSource, RecordedEntry, Verification,
     },
     pb,
 };
 
 /// A customer.
 pub fn customer(customer: Customer) -> pb::Customer {
-    looked::at(customer.id);
+    audit_subject::add(customer.id);
     pb::Customer {
         id: customer.id.to_string(),
         revision: customer.revision,
@@ -65,7 +65,7 @@ fn profile_source(source: ProfileSource) -> pb::ProfileSource {
 /// A merge.
 pub fn merge(merge: Merge) -> pb::Merge {
     pb::Merge {
-        // One that is only looked at has none.
+        // A preview has no id.
         id: if merge.id.is_nil() { String::new() } else { merge.id.to_string() },
         into_customer_id: merge.into_id.to_string(),
         from_customer_id: merge.from_id.to_string(),
@@ -77,7 +77,7 @@ pub fn merge(merge: Merge) -> pb::Merge {
     }
 }
 
-/// A customer that was found, and why.
+/// A customer that was found, with the match.
 pub fn found_customer(found: FoundCustomer) -> (pb::Customer, pb::CustomerMatch) {
     let why = found.found;
     let quality = match why.quality {
@@ -127,9 +127,9 @@ fn address(address: Address) -> pb::PostalAddress {
     }
 }
 
-/// An identifier as it is kept.
+/// A stored identifier.
 pub fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
-    looked::at(kept.customer_id);
+    audit_subject::add(kept.customer_id);
     let identifier = kept.identifier;
     pb::CustomerIdentifier {
         kind: identifier_kind(identifier.kind).into(),
@@ -138,7 +138,7 @@ pub fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
         raw_value: identifier.raw,
         first_seen_at: Some(pb::timestamp(kept.first_seen_at)),
         mixed_script: identifier.mixed_script,
-        proof: proof(kept.proof).into(),
+        verification: verification(kept.verification).into(),
         source: kept.source,
         last_seen_at: Some(pb::timestamp(kept.last_seen_at)),
         valid_from: Some(pb::timestamp(kept.valid_from)),
@@ -160,24 +160,24 @@ fn identifier_kind(kind: IdentifierKind) -> pb::IdentifierKind {
     }
 }
 
-fn proof(proof: Proof) -> pb::IdentifierProof {
-    match proof {
-        Proof::Claimed => pb::IdentifierProof::Claimed,
-        Proof::Verified => pb::IdentifierProof::Verified,
-        Proof::Shared => pb::IdentifierProof::Shared,
+fn verification(verification: Verification) -> pb::IdentifierVerification {
+    match verification {
+        Verification::Claimed => pb::IdentifierVerification::Claimed,
+        Verification::Verified => pb::IdentifierVerification::Verified,
+        Verification::Shared => pb::IdentifierVerification::Shared,
     }
 }
 
-/// Whom the identifiers of a call may mean.
+/// The candidates of a call.
 pub fn candidates(candidates: Vec<Candidate>) -> Vec<pb::CustomerCandidate> {
     candidates
         .into_iter()
         .map(|candidate| {
-            looked::at(candidate.customer_id);
+            audit_subject::add(candidate.customer_id);
             pb::CustomerCandidate {
                 customer_id: candidate.customer_id.to_string(),
                 identifier_indices: candidate.indices.into_iter().map(position).collect(),
-                proof: proof(candidate.proof).into(),
+                verification: verification(candidate.verification).into(),
                 last_seen_at: Some(pb::timestamp(candidate.last_seen_at)),
                 profile_match: candidate.profile_match,
             }
@@ -185,7 +185,7 @@ pub fn candidates(candidates: Vec<Candidate>) -> Vec<pb::CustomerCandidate> {
         .collect()
 }
 
-/// A position in a list of the call, which has at most some hundred elements.
+/// An index in a list of the call, which has at most a few hundred elements.
 fn position(index: usize) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }
@@ -195,7 +195,7 @@ pub fn conflicts(conflicts: Vec<Conflict>) -> Vec<pb::IdentifierConflict> {
     conflicts
         .into_iter()
         .map(|conflict| {
-            looked::at(conflict.customer_id);
+            audit_subject::add(conflict.customer_id);
             pb::IdentifierConflict {
                 index: position(conflict.index),
                 customer_id: conflict.customer_id.to_string(),
@@ -204,22 +204,22 @@ pub fn conflicts(conflicts: Vec<Conflict>) -> Vec<pb::IdentifierConflict> {
         .collect()
 }
 
-/// What a merge meets.
+/// A conflict of a merge.
 pub fn merge_conflict(conflict: MergeConflict) -> pb::MergeConflict {
     use pb::merge_conflict::Kind;
     let (kind, field) = match conflict {
         MergeConflict::FieldDiffers(field) => (Kind::FieldDiffers, field.code().to_owned()),
         MergeConflict::NeedsApproval => (Kind::NeedsApproval, String::new()),
-        MergeConflict::KeptApart => (Kind::KeptApart, String::new()),
+        MergeConflict::MergeExcluded => (Kind::MergeExcluded, String::new()),
         MergeConflict::SameOrderNumber(order) => (Kind::SameOrderNumber, order),
         MergeConflict::TooManyRecords => (Kind::TooManyRecords, String::new()),
     };
     pb::MergeConflict { kind: kind.into(), field }
 }
 
-/// What became of an entry; `flags` is what was noticed in it.
-pub fn recorded(recorded: Recorded, flags: Vec<i32>) -> pb::RecordEntryResponse {
-    looked::at(recorded.customer_id);
+/// The result of recording an entry; `flags` says what the server noticed in it.
+pub fn recorded(recorded: RecordedEntry, flags: Vec<i32>) -> pb::RecordEntryResponse {
+    audit_subject::add(recorded.customer_id);
     pb::RecordEntryResponse {
         customer_id: recorded.customer_id.to_string(),
         entry_id: recorded.entry_id.to_string(),

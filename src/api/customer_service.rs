@@ -1,9 +1,11 @@
-//! CustomerService: who the customers are.
+//! CustomerService: customers, identifiers and merges.
 
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, actor, convert, evidence::may_search, looked, page_token::PageTokens, validate};
+use super::{
+    Api, actor, audit_subject, convert, disclosure::may_search, page_token::PageTokens, validate,
+};
 use crate::{
     error::Error,
     model::FoundCustomer,
@@ -22,8 +24,8 @@ impl CustomerService for Api {
         let named = identifiers.clone();
         let identified = self.store.identify(identifiers, profile, origin).await?;
         let person = identified.customer.as_ref().map_or(Uuid::nil(), |customer| customer.id);
-        if self.is_withheld(person, &named, &actor).await? {
-            looked::at(person);
+        if self.is_undisclosed(person, &named, &actor).await? {
+            audit_subject::add(person);
             return Ok(Response::new(pb::IdentifyCustomerResponse {
                 limited: true,
                 ..pb::IdentifyCustomerResponse::default()
@@ -100,7 +102,7 @@ impl CustomerService for Api {
         let actor = actor(&request);
         let (link, asked) = validate::unlink(request.into_inner(), &self.rules, &actor)?;
         let customer_id = self.store.unlink_identifier(link, asked).await?;
-        looked::at(customer_id);
+        audit_subject::add(customer_id);
         let customer_id = customer_id.to_string();
         Ok(Response::new(pb::UnlinkIdentifierResponse { customer_id }))
     }
@@ -128,7 +130,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::ApproveMergeResponse>, Status> {
         let actor = actor(&request);
         let (one, other, asked) = validate::approval(request.into_inner(), &actor)?;
-        [one, other].into_iter().for_each(looked::at);
+        [one, other].into_iter().for_each(audit_subject::add);
         let expires_at = self.store.approve_merge(one, other, asked).await?;
         let expires_at = Some(pb::timestamp(expires_at));
         Ok(Response::new(pb::ApproveMergeResponse { expires_at }))
@@ -139,23 +141,23 @@ impl CustomerService for Api {
         request: Request<pb::UnmergeCustomersRequest>,
     ) -> Result<Response<pb::UnmergeCustomersResponse>, Status> {
         let actor = actor(&request);
-        let (merge_id, keep_apart, asked) = validate::unmerge(request.into_inner(), &actor)?;
-        let (one, other) = self.store.unmerge(merge_id, keep_apart, asked).await?;
+        let (merge_id, exclude_merge, asked) = validate::unmerge(request.into_inner(), &actor)?;
+        let (one, other) = self.store.unmerge(merge_id, exclude_merge, asked).await?;
         Ok(Response::new(pb::UnmergeCustomersResponse {
             customer: Some(convert::customer(one)),
             other_customer: Some(convert::customer(other)),
         }))
     }
 
-    async fn keep_customers_apart(
+    async fn set_merge_exclusion(
         &self,
-        request: Request<pb::KeepCustomersApartRequest>,
-    ) -> Result<Response<pb::KeepCustomersApartResponse>, Status> {
+        request: Request<pb::SetMergeExclusionRequest>,
+    ) -> Result<Response<pb::SetMergeExclusionResponse>, Status> {
         let actor = actor(&request);
-        let (one, other, lift, asked) = validate::kept_apart(request.into_inner(), &actor)?;
-        [one, other].into_iter().for_each(looked::at);
-        self.store.keep_apart(one, other, lift, asked).await?;
-        Ok(Response::new(pb::KeepCustomersApartResponse {}))
+        let (one, other, lift, asked) = validate::merge_exclusion(request.into_inner(), &actor)?;
+        [one, other].into_iter().for_each(audit_subject::add);
+        self.store.exclude_merge(one, other, lift, asked).await?;
+        Ok(Response::new(pb::SetMergeExclusionResponse {}))
     }
 
     async fn list_merge_suggestions(
@@ -172,7 +174,7 @@ impl CustomerService for Api {
     ) -> Result<Response<pb::DismissMergeSuggestionResponse>, Status> {
         let actor = actor(&request);
         let (one, other, asked) = validate::dismissal(request.into_inner(), &actor)?;
-        [one, other].into_iter().for_each(looked::at);
+        [one, other].into_iter().for_each(audit_subject::add);
         self.store.dismiss_suggestion(one, other, asked).await?;
         Ok(Response::new(pb::DismissMergeSuggestionResponse {}))
     }

@@ -1,9 +1,9 @@
-//! Answers on their way out. A call keeps its place, and the bytes of its answer count, until the
-//! last of them has been written to the connection. A connection that takes none of an answer for a
-//! while is cut, and with it goes all that waits for it.
+//! Delivery of responses. A call keeps its permit, and the bytes of its response count, until the
+//! last of them is written to the connection. A connection that reads nothing of a response for a
+//! while is cut, together with everything that waits for it.
 //!
-//! HTTP/2 asks for no more of an answer while the client gives its stream no room, so nothing that
-//! is called with the answer can see to the time: a task looks at all of them.
+//! HTTP/2 does not poll a response while its stream has no window, so a body cannot watch its own
+//! time: a task checks all of them.
 
 use std::{
     collections::HashMap,
@@ -21,18 +21,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{
     budget::{Budget, Holder, Reservation},
-    places::Place,
+    concurrency::Permit,
 };
-/// How often answers are looked at within the time that they have, and after how long at most.
+/// How often responses are checked within their time limit, and the interval at most.
 const LOOKS: u32 = 10;
 const MAX_PERIOD: Duration = Duration::from_secs(1);
 
-/// The answers of a server.
+/// The responses of a server.
 #[derive(Clone, Debug)]
 pub struct Deliveries {
-    /// The bytes of answers that have not gone out.
+    /// The bytes of unsent responses.
     bytes: Budget,
-    /// How long a connection may take nothing of an answer.
+    /// How long a connection may read nothing of a response.
     timeout: Duration,
     shared: Arc<Shared>,
 }
@@ -50,24 +50,24 @@ struct Open {
     deliveries: HashMap<u64, Weak<Delivery>>,
 }
 
-/// What ends with an answer.
+/// What a response holds until it is sent.
 #[derive(Debug, Default)]
 pub struct Ends {
-    /// The place of its call.
-    pub place: Option<Place>,
-    /// Its bytes, where it is one message, or that there is such a stream.
+    /// The permit of its call.
+    pub permit: Option<Permit>,
+    /// The reservation for its bytes if it is one message, or for the stream.
     pub held: Option<Reservation>,
-    /// When it has to have gone out. A stream ends then; of another answer the connection is cut.
+    /// Its deadline. A stream ends then; for another response the connection is cut.
     pub by: Option<Instant>,
 }
 
-/// One answer, until it has gone out.
+/// A response, until it is sent.
 #[derive(Debug)]
 pub struct Delivery {
     number: u64,
     deliveries: Deliveries,
     holder: Holder,
-    /// Whether its bytes count one by one, as it has no end.
+    /// Whether its bytes are counted piece by piece, since it has no end.
     is_stream: bool,
     ends: Ends,
     /// How many pieces the connection has not written yet.
@@ -75,7 +75,7 @@ pub struct Delivery {
     /// When the last piece was written, in milliseconds since the server started.
     taken_at: AtomicU64,
     is_over: AtomicBool,
-    /// Who sends it.
+    /// The task that sends it.
     sender: AtomicWaker,
 }
 
@@ -86,12 +86,12 @@ impl Deliveries {
         Self { bytes, timeout, shared: Arc::new(Shared { started: Instant::now(), open, cut }) }
     }
 
-    /// The bytes of answers that have not gone out.
+    /// The bytes of unsent responses.
     pub fn bytes(&self) -> &Budget {
         &self.bytes
     }
 
-    /// How many answers have not gone out.
+    /// How many responses are unsent.
     pub fn answers(&self) -> usize {
         self.shared.lock().deliveries.len()
     }
@@ -101,7 +101,7 @@ impl Deliveries {
         self.shared.cut.get()
     }
 
-    /// Begins to send an answer of one message.
+    /// Begins to send a response of one message.
     pub fn begin(&self, holder: Holder, ends: Ends) -> Arc<Delivery> {
         self.add(holder, ends, false)
     }
@@ -129,7 +129,7 @@ impl Deliveries {
         delivery
     }
 
-    /// Cuts whoever does not take its answers in time, for ever.
+    /// Cuts connections that do not read their responses in time. Never returns.
     pub async fn watch(self) {
         let period = self.timeout / LOOKS;
         let mut every = interval(period.clamp(Duration::from_millis(1), MAX_PERIOD));
@@ -151,14 +151,14 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// No code between taking it and giving it back can panic.
+    /// No code that runs under the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Delivery {
-    /// Ends it where it has taken too long.
+    /// Ends it if it has taken too long.
     fn look(&self, now: u64, moment: Instant) {
         let is_over = self.ends.by.is_some_and(|by| by <= moment);
         let since = Duration::from_millis(now.saturating_sub(self.taken_at.load(Relaxed)));
@@ -167,7 +167,7 @@ impl Delivery {
             if is_over && !self.is_over.swap(true, Relaxed) {
                 self.sender.wake();
             }
-            // Whoever makes its messages ends it first, with a word of it.
+            // The producer of the messages ends the stream first, with a status.
             if self.waiting.load(Relaxed) > 0 && since > timeout * 2 {
                 self.cut();
             }
@@ -179,12 +179,12 @@ impl Delivery {
     fn cut(&self) {
         if self.holder.connection().cut() {
             self.deliveries.shared.cut.inc();
-            tracing::info!("an answer was not taken in time: its connection is cut");
+            tracing::info!("a response was not read in time: its connection is closed");
         }
     }
 
-    /// Holds the bytes of a part of a stream, which are there already. Those of another answer are
-    /// held from the beginning.
+    /// Reserves memory for a part of a stream, which exists already. For other responses it is
+    /// reserved at the start.
     pub fn hold(&self, bytes: usize) -> Option<Arc<Reservation>> {
         let hold = || self.deliveries.bytes.reserve_even_beyond(&self.holder, bytes);
         self.is_stream.then(|| Arc::new(hold()))
@@ -192,13 +192,13 @@ impl Delivery {
 
     /// A piece waits to be written.
     pub fn waits(&self) {
-        // Of one that had nothing to send nothing could be taken.
+        // If nothing was waiting, nothing could be read.
         if self.waiting.fetch_add(1, Relaxed) == 0 {
             self.taken_at.store(self.deliveries.shared.now(), Relaxed);
         }
     }
 
-    /// Whether its time is over. Whoever sends it is woken then.
+    /// Whether its deadline has passed. The task that sends it is woken then.
     pub fn is_over(&self, sender: &Waker) -> bool {
         if self.ends.by.is_some() {
             self.sender.register(sender);

@@ -1,5 +1,5 @@
-//! ExportCustomer: the rows that the store gives, as lines of JSON. A task reads a page of rows,
-//! hands the lines over through a short queue, and reads no further until they are taken.
+//! ExportCustomer: sends the rows of the store as lines of JSON. A task reads a page of rows, sends
+//! the lines through a short queue, and reads on only when they are taken.
 
 use std::{
     collections::BTreeMap,
@@ -29,22 +29,22 @@ use crate::{
     store::{Export, Exported},
 };
 
-/// Grows with what readers of an export have to know.
+/// Incremented when readers of an export have to change.
 const VERSION: u32 = 1;
-/// What a page of rows and the lines of it take in memory, in bytes, about.
+/// The approximate memory of a page of rows and its lines, in bytes.
 const PAGE_BYTES: usize = 1 << 20;
-/// How many bytes of lines go out together, but for a line that is longer.
+/// How many bytes of lines are sent together; a longer line is sent alone.
 const MESSAGE_BYTES: usize = 64 << 10;
 
 impl Api {
-    /// Begins to export a customer.
+    /// Starts an export.
     pub(super) async fn export(
         &self,
         customer_id: Uuid,
         terms: StreamTerms,
         actor: &Actor,
     ) -> Result<ExportStream, Error> {
-        let place = self.watches.place(actor)?;
+        let permit = self.watches.permit(actor)?;
         let export = self.store.export(customer_id).await?;
         let (messages, taken) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
@@ -54,19 +54,20 @@ impl Api {
             let lines = Lines { messages: &messages, watches: &watches, holder, text };
             let work = lines.write(export, exported_at);
             let ended = watches.bounded(&messages, terms, work).await;
-            // Whoever does not take it is gone. It has to stand by the time the queue ends.
+            // If the receiver is gone, nobody needs the result. It must be set before the queue
+            // ends.
             let _ = ended.map(|ended| end.send(ended));
-            drop(place);
+            drop(permit);
         });
         Ok(ExportStream { messages: taken, end: Some(ended) })
     }
 }
 
-/// The answer of an export: its messages, and at the end why it ended before all was told.
+/// The response of an export: its messages, and at the end the reason if it failed.
 #[derive(Debug)]
 pub struct ExportStream {
     messages: mpsc::Receiver<pb::ExportCustomerResponse>,
-    /// None once it has been told.
+    /// None once it has been returned.
     end: Option<oneshot::Receiver<Result<(), Error>>>,
 }
 
@@ -84,12 +85,12 @@ impl Stream for ExportStream {
     }
 }
 
-/// Lines on their way out.
+/// Lines that are being sent.
 struct Lines<'a> {
     messages: &'a mpsc::Sender<pb::ExportCustomerResponse>,
     watches: &'a Watches,
     holder: Holder,
-    /// Those that have not gone out.
+    /// The unsent lines.
     text: String,
 }
 
@@ -133,7 +134,7 @@ impl Lines<'_> {
     }
 }
 
-/// A row as a line has it.
+/// A row as a JSON line.
 fn line(row: Exported) -> Result<Value, Error> {
     let Exported { table, record, mut columns, entry } = row;
     if let Some(entry) = entry {
@@ -144,7 +145,7 @@ fn line(row: Exported) -> Result<Value, Error> {
     Ok(Value::Object(columns))
 }
 
-/// An entry as the contract has it in JSON.
+/// An entry in the JSON form of the contract.
 fn readable(payload: &[u8]) -> anyhow::Result<Value> {
     let page = pb::ListTimelineResponse::decode(payload)?;
     to_value("Entry", page.entries.first().context("a row without an entry")?)

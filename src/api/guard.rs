@@ -1,6 +1,6 @@
-//! What every call passes through: its id and span, who calls, its deadline, its message, the bound
-//! on calls under way, the reasons of errors that come from below the services, that it is kept who
-//! called, and what its answer holds until it has gone out.
+//! The layer that every call passes: request id and span, authentication, deadline, message,
+//! concurrency limits, details of errors that come from below the services, the audit entry, and
+//! the delivery of the response.
 
 use std::{
     convert::Infallible,
@@ -21,41 +21,41 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{
     access::{self, Call},
     answer::ContractCall,
-    anybodys::Anybodys,
+    audit_guard::AuditDraft,
     call_headers::{REQUEST_ID, TIMEOUT, request_id, wanted_time},
     caller::{Actor, Callers, Peer},
+    concurrency::{ConcurrencyLimiter, LimitReached},
     connection::ConnectionHandle,
-    keeping::Keeping,
     measured,
     origin::Origins,
-    places::{Full, Places},
+    public_calls::PublicCalls,
     shed::{Credentials, ShedLayer},
     trace_context,
     traffic::Traffic,
 };
 use crate::{clock::Clock, error::Error, metrics::Metrics, store::Store};
 
-/// The calls of the contract. Others are anybody's.
+/// The path prefix of the contract. Other calls are public.
 const CONTRACT: &str = "/throughline.";
-/// A call ends this much before the deadline that its caller sets, or a twentieth of it where that
-/// is less: the caller hears from this server that it passed, and why.
+/// A call ends this much before its caller's deadline, or a twentieth of the deadline if that is
+/// less, so that the caller learns from this server that it passed, and why.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// The bounds of a call.
+/// The limits of calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// For a call that names no deadline.
+    /// For calls without a deadline.
     pub default_deadline: Duration,
-    /// No call may take longer, whatever it names, and no answer longer to go out.
+    /// No call may take longer, whatever its deadline, and no response may take longer to be sent.
     pub max_deadline: Duration,
     /// How many calls may be under way at once.
     pub max_calls: usize,
-    /// How many of them may be of one caller that shows who it is.
+    /// How many of them may be of one authenticated caller.
     pub max_calls_per_caller: usize,
 }
 
 impl Bounds {
-    /// How long a call may take, with the row of the audit log.
+    /// How long a call may take, including its audit entry.
     fn time(&self, wanted: Option<Duration>) -> Duration {
         let Some(wanted) = wanted else { return self.default_deadline };
         (wanted - HEAD_START.min(wanted / 20)).min(self.max_deadline)
@@ -72,11 +72,11 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     callers: Callers,
     pub(super) origins: Origins,
-    pub(super) places: Places,
+    pub(super) limiter: ConcurrencyLimiter,
     pub(super) traffic: Traffic,
-    pub(super) anybodys: Anybodys,
-    /// Where it is kept who called; nothing: nowhere.
-    pub(super) accesses: Option<Store>,
+    pub(super) public_calls: PublicCalls,
+    /// The store of the audit log; None: calls are not audited.
+    pub(super) audit_store: Option<Store>,
     metrics: Arc<Metrics>,
 }
 
@@ -87,51 +87,50 @@ impl GuardLayer {
         callers: Callers,
         origins: Origins,
         traffic: Traffic,
-        accesses: Option<Store>,
+        audit_store: Option<Store>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let places = Places::new(bounds.max_calls, bounds.max_calls_per_caller);
-        let anybodys = Anybodys::default();
+        let limiter = ConcurrencyLimiter::new(bounds.max_calls, bounds.max_calls_per_caller);
+        let public_calls = PublicCalls::default();
         Self(Arc::new(Shared {
             bounds,
             clock,
             callers,
             origins,
-            places,
+            limiter,
             traffic,
-            anybodys,
-            accesses,
+            public_calls,
+            audit_store,
             metrics,
         }))
     }
 
-    /// What refuses calls before the guard looks at them, over connections that have so many under
-    /// way at most.
+    /// The layer that refuses calls before the guard, for connections with so many calls at most.
     pub fn shedding(&self, max_streams: u32) -> ShedLayer {
         let max_streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
-        ShedLayer::new(self.0.places.clone(), Arc::clone(&self.0.metrics), max_streams)
+        ShedLayer::new(self.0.limiter.clone(), Arc::clone(&self.0.metrics), max_streams)
     }
 }
 
 impl Shared {
-    /// Finds out who makes a call, and whether they may; says so in the span that is entered.
+    /// Authenticates a call and checks its permission; adds both to the current span.
     fn admit(&self, request: &mut Request<Body>, contract: Option<&'static Call>) -> Admitted {
         let Self { callers, clock, .. } = self;
         if let Err(error) = self.origins.check(request.headers()) {
-            return Admitted { actor: None, refusal: Some(error), keeping: None };
+            return Admitted { actor: None, refusal: Some(error), audit: None };
         }
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let actor = callers.actor(request.headers(), &peer, clock.now());
         let audited = contract.filter(|call| call.is_audited());
-        let mut keeping = audited.map(|call| Keeping::of(call, actor.as_ref().ok()));
+        let mut audit = audited.map(|call| AuditDraft::of(call, actor.as_ref().ok()));
         let actor = match actor {
             Ok(actor) => actor,
             Err(error) => {
-                // A connection of a known caller may be a proxy's, who brings others too.
+                // An authenticated connection may be that of a proxy with several callers.
                 if !peer.connection.is_authenticated() {
                     peer.connection.note_refusal();
                 }
-                return Admitted { actor: None, refusal: Some(error), keeping };
+                return Admitted { actor: None, refusal: Some(error), audit };
             }
         };
         Span::current().record("caller", actor.caller());
@@ -139,15 +138,16 @@ impl Shared {
         if let Err(full) = peer.connection.authenticate(actor.caller(), credentials) {
             peer.connection.note_refusal();
             let refusal = Some(match full {
-                Full::Shared => Error::TooManyConnections,
-                Full::OfCaller => Error::TooManyConnectionsOfCaller,
+                LimitReached::Shared => Error::TooManyConnections,
+                LimitReached::OfCaller => Error::TooManyConnectionsOfCaller,
             });
-            // Nothing is looked at.
-            return Admitted { actor: Some(actor), refusal, keeping: None };
+            // Nothing is audited.
+            return Admitted { actor: Some(actor), refusal, audit: None };
         }
-        let mut refusal = (!actor.may_call(request.uri().path())).then_some(Error::RoleMayNot);
-        if let Some(unsaid) = keeping.take() {
-            keeping = Some(match actor.purpose(request.headers()) {
+        let mut refusal =
+            (!actor.may_call(request.uri().path())).then_some(Error::RoleNotPermitted);
+        if let Some(unsaid) = audit.take() {
+            audit = Some(match actor.purpose(request.headers()) {
                 Ok(purpose) => unsaid.for_purpose(purpose),
                 Err(error) => {
                     refusal = refusal.or(Some(error));
@@ -161,17 +161,17 @@ impl Shared {
             request.extensions_mut().insert(right);
         }
         request.extensions_mut().insert(actor.clone());
-        Admitted { actor: Some(actor), refusal, keeping }
+        Admitted { actor: Some(actor), refusal, audit }
     }
 }
 
-/// What is known of a call before it is made.
+/// An authenticated call, or a refused one.
 pub(super) struct Admitted {
-    /// Nobody: a stranger, who is refused.
+    /// None: an unauthenticated call, which is refused.
     pub(super) actor: Option<Actor>,
     pub(super) refusal: Option<Error>,
-    /// Where it is to be kept.
-    pub(super) keeping: Option<Keeping>,
+    /// Set if the call is audited.
+    pub(super) audit: Option<AuditDraft>,
 }
 
 impl<S> Layer<S> for GuardLayer {
@@ -189,12 +189,12 @@ pub struct Guard<S> {
     shared: Arc<Shared>,
 }
 
-/// When the caller wants the call to have ended, where it says so. A call ends by then by itself; a
-/// stream that is its answer has to see to it.
+/// The deadline that the caller set, if any. A call is ended in time by the guard; a stream has to
+/// watch it itself.
 #[derive(Clone, Copy, Debug)]
 pub struct CallerDeadline(pub Instant);
 
-/// When a call must have ended, or what is wrong with the deadline that it names.
+/// The deadline of a call, or what is wrong with its header.
 pub(super) type Deadline = Result<Instant, Status>;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -225,9 +225,9 @@ where
         let contract = access::call(request.uri().path());
         let measured = measured::begin(&shared.metrics, request.uri().path(), contract);
         let is_contract = request.uri().path().starts_with(CONTRACT);
-        // The calls of reflection and health are others' to judge, and anybody's.
+        // Calls of reflection and health are public.
         let admitted = is_contract.then(|| span.in_scope(|| shared.admit(&mut request, contract)));
-        // The one that was asked whether it is ready makes the call.
+        // The service that was polled ready makes the call.
         let next = self.inner.clone();
         let inner = mem::replace(&mut self.inner, next);
         let answer = async move {
@@ -236,7 +236,7 @@ where
                     let call = ContractCall { contract, admitted, deadline, connection };
                     shared.answer(inner, request, call).await
                 }
-                None => shared.answer_anybody(inner, request, deadline, connection).await,
+                None => shared.answer_public(inner, request, deadline, connection).await,
             };
             let code = measured::end(measured, response.headers());
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -247,7 +247,7 @@ where
     }
 }
 
-/// When a call must have ended. Where its caller says so, the call itself can ask.
+/// The deadline of a call. A deadline set by the caller is also available to the call itself.
 fn deadline(request: &mut Request<Body>, bounds: &Bounds, started: Instant) -> Deadline {
     let wanted = wanted_time(request.headers());
     if let Ok(Some(wanted)) = wanted {

@@ -1,4 +1,4 @@
-//! What calls about the identity of customers do, once they are checked.
+//! Calls that change the identity of customers, after validation.
 
 use prost::Message as _;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, NewLink, Position},
+    model::{NewLink, Position, RequestContext},
     pb,
     store::{Preview, Store},
 };
@@ -20,9 +20,9 @@ impl Api {
     pub(super) async fn link(
         &self,
         link: NewLink,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<pb::LinkIdentifierResponse, Error> {
-        let kept = self.store.link_identifier(link, asked).await?;
+        let kept = self.store.link_identifier(link, context).await?;
         let customer = self.store.get_customer(kept.customer_id).await?;
         let customer_id = customer.ok_or(Error::CustomerNotFound)?.id.to_string();
         let identifier = Some(convert::identifier(kept));
@@ -55,17 +55,17 @@ impl Api {
 
     pub(super) async fn merge(
         &self,
-        Merging { new, asked, dry_run }: Merging,
+        Merging { new, context, dry_run }: Merging,
         actor: &Actor,
     ) -> Result<pb::MergeCustomersResponse, Error> {
         if dry_run {
-            let mut merged = previewed(self.store.preview_merge(&new).await?, asked)?;
+            let mut merged = previewed(self.store.preview_merge(&new).await?, context)?;
             for entry in &mut merged.entries {
                 mask::entry(entry, actor.scope());
             }
             return Ok(merged);
         }
-        let (merge, customer) = self.store.merge(new, asked).await?;
+        let (merge, customer) = self.store.merge(new, context).await?;
         Ok(pb::MergeCustomersResponse {
             merge: Some(convert::merge(merge)),
             customer: Some(convert::customer(customer)),
@@ -74,14 +74,17 @@ impl Api {
     }
 }
 
-/// What a merge would be. It has no id, no time, and the customer no state of its own.
-fn previewed(preview: Preview, asked: Asked) -> Result<pb::MergeCustomersResponse, Error> {
+/// The preview of a merge. It has no id and no time, and the customer no revision.
+fn previewed(
+    preview: Preview,
+    context: RequestContext,
+) -> Result<pb::MergeCustomersResponse, Error> {
     let Preview { mut customer, entries, conflicts } = preview;
     let merge = customer.merges.iter().position(|merge| merge.id.is_nil());
     let merge = merge.map(|index| pb::Merge {
         merged_at: None,
-        actor: asked.actor,
-        reason: asked.reason,
+        actor: context.actor,
+        reason: context.reason,
         ..convert::merge(customer.merges.remove(index))
     });
     let customer = pb::Customer { revision: 0, etag: String::new(), ..convert::customer(customer) };

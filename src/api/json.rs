@@ -1,4 +1,4 @@
-//! The JSON form of the contract's messages, as protobuf defines it.
+//! The JSON form of messages, as protobuf defines it.
 
 use std::sync::LazyLock;
 
@@ -17,21 +17,21 @@ fn descriptor(name: &str) -> anyhow::Result<MessageDescriptor> {
     pool.get_message_by_name(&name).with_context(|| format!("the contract has no {name}"))
 }
 
-/// A message of the given name, such as `Entry`, on one line.
+/// A message with a given name, such as `Entry`, on one line.
 pub fn to_json(name: &str, message: &impl Message) -> anyhow::Result<String> {
     let bytes = message.encode_to_vec();
     let message = DynamicMessage::decode(descriptor(name)?, bytes.as_slice())?;
     Ok(serde_json::to_string(&message)?)
 }
 
-/// The same as a value, to be put into another one.
+/// A message as a JSON value, to embed it in another one.
 pub fn to_value(name: &str, message: &impl Message) -> anyhow::Result<serde_json::Value> {
     let bytes = message.encode_to_vec();
     let message = DynamicMessage::decode(descriptor(name)?, bytes.as_slice())?;
     Ok(serde_json::to_value(&message)?)
 }
 
-/// The message of the given name that a line of JSON stands for.
+/// Parses a message with a given name from JSON.
 pub fn from_json<M: Message + Default>(name: &str, text: &str) -> anyhow::Result<M> {
     let mut json = serde_json::Deserializer::from_str(text);
     let message = DynamicMessage::deserialize(descriptor(name)?, &mut json)?;

@@ -1,7 +1,7 @@
-//! Takes out of answers what a caller does not see: what was said on channels that are not its own.
+//! Masks responses: removes the content of channels that the caller does not work on.
 //!
-//! It sees that something happened there, when and on which channel, and the case that it belongs
-//! to. Purchases, returns, promises and quotes it sees whole, since every channel has to keep them.
+//! It still sees that something happened there, when and on which channel, and the case. Purchases,
+//! returns, promises and quotes are not masked, since every channel has to honour them.
 
 use super::caller::Scope;
 use crate::{
@@ -11,13 +11,13 @@ use crate::{
     store::Frames,
 };
 
-/// Whether a caller does not see what was said on a channel of the contract.
+/// Whether the content of a channel is masked.
 fn hides(scope: &Scope, channel: i32) -> bool {
     let channel = pb::Channel::try_from(channel).unwrap_or_default();
     scope.masks(Option::<model::Channel>::from(channel))
 }
 
-/// Entries of a page.
+/// Masks the entries of a page.
 pub fn frames(frames: Frames, scope: &Scope) -> Result<Frames, Error> {
     if !scope.masks_others {
         return Ok(frames);
@@ -25,8 +25,7 @@ pub fn frames(frames: Frames, scope: &Scope) -> Result<Frames, Error> {
     frames.changed(|found| entry(found, scope))
 }
 
-/// A filter for a search by words that finds nothing of what is not seen; nothing where all of it
-/// is not.
+/// Restricts the filter of a text search to unmasked entries; None if all are masked.
 pub fn filter(mut filter: EntryFilter, scope: &Scope) -> Option<EntryFilter> {
     let Some(own) = scope.channels.as_ref().filter(|_| scope.masks_others) else {
         return Some(filter);
@@ -39,7 +38,7 @@ pub fn filter(mut filter: EntryFilter, scope: &Scope) -> Option<EntryFilter> {
     (!filter.channels.is_empty()).then_some(filter)
 }
 
-/// An entry; whether there was anything to take out.
+/// Masks an entry; returns whether anything was removed.
 pub fn entry(entry: &mut pb::Entry, scope: &Scope) -> bool {
     if !hides(scope, entry.channel) {
         return false;
@@ -64,7 +63,7 @@ pub fn entry(entry: &mut pb::Entry, scope: &Scope) -> bool {
         Some(Content::CaseChange(change)) => change.reason.clear(),
         Some(Content::FactChange(fact)) => fact.value.clear(),
         Some(Content::PromiseChange(change)) => change.reason.clear(),
-        Some(Content::HandOverChange(change)) => {
+        Some(Content::HandoverChange(change)) => {
             change.reason.clear();
             change.note.clear();
             change.open_questions.clear();
@@ -77,7 +76,7 @@ pub fn entry(entry: &mut pb::Entry, scope: &Scope) -> bool {
     true
 }
 
-/// A case: the facts that were told elsewhere, and what was passed on of a case from elsewhere.
+/// Masks a case: facts and handovers of other channels.
 pub fn case(case: &mut pb::Case, scope: &Scope) {
     if !scope.masks_others {
         return;
@@ -93,23 +92,23 @@ pub fn case(case: &mut pb::Case, scope: &Scope) {
         }
     }
     if hides(scope, case.channel)
-        && let Some(hand_over) = &mut case.hand_over
+        && let Some(handover) = &mut case.handover
     {
-        hand_over.note.clear();
-        hand_over.open_questions.clear();
-        hand_over.next_step.clear();
-        hand_over.reason.clear();
+        handover.note.clear();
+        handover.open_questions.clear();
+        handover.next_step.clear();
+        handover.reason.clear();
     }
 }
 
-/// A promise: why it was settled so.
+/// Masks a promise: the reason for settling it.
 pub fn promise(promise: &mut pb::Promise, scope: &Scope) {
     if hides(scope, promise.channel) {
         promise.reason.clear();
     }
 }
 
-/// A briefing.
+/// Masks a briefing.
 pub fn briefing(briefing: &mut pb::Briefing, scope: &Scope) {
     if !scope.masks_others {
         return;
@@ -127,7 +126,7 @@ pub fn briefing(briefing: &mut pb::Briefing, scope: &Scope) {
             fact.value.clear();
         }
     }
-    // On which channel it was given is not told.
+    // The channel of the feedback is unknown here.
     if let Some(feedback) = briefing.mood.as_mut().and_then(|mood| mood.feedback.as_mut()) {
         feedback.text.clear();
     }

@@ -1,4 +1,4 @@
-//! What the metrics learn of a call: its method, and how it ends.
+//! Measures calls: their method and how they end.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::{access::Call, places::Full};
+use super::{access::Call, concurrency::LimitReached};
 use crate::{
     metrics::{CallUnderWay, Metrics, OTHER},
     pb::ErrorReason,
 };
 
-/// What the names of reasons begin with in the contract, and nowhere else.
+/// The prefix of reasons in the contract.
 const REASON: &str = "ERROR_REASON_";
-/// The calls beside those of the contract.
+/// Calls outside of the contract.
 const COMMON: [&str; 3] = [
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
 
-/// Begins to measure a call.
+/// Starts to measure a call.
 pub fn begin(metrics: &Arc<Metrics>, path: &str, contract: Option<&'static Call>) -> CallUnderWay {
     let common = || COMMON.into_iter().find(|method| path.strip_prefix('/') == Some(method));
     let method = contract.map(|call| call.method.as_str()).or_else(common);
     CallUnderWay::begin(metrics, method.unwrap_or(OTHER))
 }
 
-/// Ends it with the headers of its answer, and gives its code.
+/// Ends it with the headers of its response, and returns the code.
 pub fn end(call: CallUnderWay, answer: &HeaderMap) -> Code {
     match Status::from_header_map(answer) {
         None => {
@@ -42,11 +42,11 @@ pub fn end(call: CallUnderWay, answer: &HeaderMap) -> Code {
     }
 }
 
-/// A call that was refused before it began.
-pub fn shed(metrics: &Arc<Metrics>, contract: &'static Call, full: Full) {
+/// Counts a call that was refused before it began.
+pub fn shed(metrics: &Arc<Metrics>, contract: &'static Call, full: LimitReached) {
     let reason = match full {
-        Full::Shared => ErrorReason::Overloaded,
-        Full::OfCaller => ErrorReason::TooManyCallsOfCaller,
+        LimitReached::Shared => ErrorReason::Overloaded,
+        LimitReached::OfCaller => ErrorReason::TooManyCallsOfCaller,
     };
     let reason = reason.as_str_name().trim_start_matches(REASON);
     let code = name(Code::ResourceExhausted);
@@ -59,7 +59,7 @@ fn reason(status: &Status) -> Option<&'static str> {
     Some(reason.as_str_name().trim_start_matches(REASON))
 }
 
-/// A code as OpenTelemetry writes it.
+/// A code in OpenTelemetry's notation.
 fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

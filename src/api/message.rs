@@ -1,9 +1,9 @@
-//! The message of a call, received whole before the call is made. Until then it holds no place, and
-//! the bytes that it announces count: a client that lacks the last byte of many messages holds
-//! neither the places of others nor more memory than its share.
+//! Receives the message of a call completely before the call is made. Until then the call holds no
+//! permit, and the announced bytes count: a client that withholds the last byte of many messages
+//! takes neither the permits of others nor more memory than its share.
 //!
-//! A call takes one message. tonic reads what follows the first one and leaves it out without a
-//! word; whoever sent it would believe that it was recorded.
+//! A call has one message. tonic silently ignores what follows the first one, and its sender would
+//! believe that it was recorded.
 
 use std::{io::Read as _, time::Duration};
 
@@ -24,26 +24,26 @@ use crate::{
     pb::ErrorReason,
 };
 
-/// The largest message that is taken, in bytes, as sent and when decompressed.
+/// The largest message, in bytes, as sent and when decompressed.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
-/// What is not larger is bounded by the number of calls, as long as nobody waits for it.
+/// Smaller messages are bounded by the number of calls, unless they are incomplete.
 pub const SMALL_BYTES: usize = 16 << 10;
-/// What a call that waits for its message holds beside its headers and the message, about.
+/// The approximate memory of a call that waits for its message, besides headers and message.
 const CALL_BYTES: usize = 4 << 10;
-/// Whether a message is compressed, in one byte, and its length, in four.
+/// The prefix of a message: one byte for compression, four for the length.
 pub(super) const PREFIX_BYTES: usize = 5;
 pub(super) const ENCODING: &str = "grpc-encoding";
 
 /// How messages are received.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    /// The bytes of messages that are on their way, or whose calls are under way.
+    /// The bytes of messages that are incomplete or being processed.
     pub bytes: Budget,
-    /// A message must be whole by then.
+    /// The time limit for a complete message.
     pub timeout: Duration,
 }
 
-/// The bytes of a message, which count until the call has ended. Nothing for a small one.
+/// The reservations for a message, until its call has ended. Empty for a small one.
 pub type Held = Vec<Reservation>;
 
 /// Why a message was not received.
@@ -66,7 +66,7 @@ impl From<Status> for NotReceived {
 }
 
 impl Intake {
-    /// Receives the message of a call. The request that comes back has all of it.
+    /// Receives the message of a call. The returned request contains all of it.
     pub async fn receive(
         &self,
         request: Request<Body>,
@@ -75,7 +75,7 @@ impl Intake {
     ) -> Result<(Request<Body>, Held), NotReceived> {
         let (mut head, body) = request.into_parts();
         let mut message = Message::new(body);
-        // Usually it is there already.
+        // Usually it has arrived already.
         match message.receive(self, holder).now_or_never() {
             Some(received) => received?,
             None => {
@@ -101,15 +101,15 @@ impl Intake {
     }
 }
 
-/// A message on its way in.
+/// A message being received.
 struct Message {
     body: Body,
     position: Position,
     parts: Parts,
     held: Held,
-    /// Whether its bytes count, although they are few.
+    /// Whether its bytes count although they are few.
     is_waited_for: bool,
-    /// Whether the bytes that it announces are among those that are held.
+    /// Whether the announced bytes are reserved.
     is_announced: bool,
 }
 
@@ -124,7 +124,7 @@ impl Message {
         Ok(())
     }
 
-    /// Receives what is missing. It may be dropped, and begun again.
+    /// Receives the rest. It can be dropped and restarted.
     async fn receive(&mut self, intake: &Intake, holder: &Holder) -> Result<(), NotReceived> {
         loop {
             if let Some(length) = self.position.length()
@@ -138,7 +138,7 @@ impl Message {
                 self.is_announced = true;
             }
             let Some(frame) = self.body.frame().await else { return Ok(()) };
-            // What follows the message in trailers says nothing here.
+            // Trailers after the message are ignored.
             let Ok(data) = frame?.into_data() else { continue };
             if !self.position.advance(&data) {
                 let message = "the call takes one message";
@@ -149,17 +149,17 @@ impl Message {
     }
 }
 
-/// The bytes that have come.
+/// The bytes received.
 #[derive(Default)]
 struct Parts {
-    /// Usually all.
+    /// The first frame; usually all of it.
     first: Option<Bytes>,
-    /// All of several frames, without the memory that they were read into.
+    /// All frames if there are several, without the buffers that they were read into.
     all: BytesMut,
 }
 
 impl Parts {
-    /// Adds some, to a message that has announced so many.
+    /// Appends bytes of a message with a known length.
     fn add(&mut self, data: Bytes, length: Option<usize>) {
         if self.first.is_none() && self.all.is_empty() {
             self.first = Some(data);
@@ -179,7 +179,7 @@ impl Parts {
     }
 }
 
-/// How far the message has come.
+/// The progress of a message.
 #[derive(Debug, Default)]
 struct Position {
     prefix: [u8; PREFIX_BYTES],
@@ -188,15 +188,15 @@ struct Position {
 }
 
 impl Position {
-    /// How long the message says it is.
+    /// The announced length.
     fn length(&self) -> Option<usize> {
         let [_, length @ ..] = self.prefix;
-        // One that no machine could count is too large in any case.
+        // A length beyond the address space is too large in any case.
         let length = || usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         (self.prefix_read == PREFIX_BYTES).then(length)
     }
 
-    /// Goes over the next bytes; false where they go beyond the message.
+    /// Consumes bytes; false if they go beyond the message.
     fn advance(&mut self, bytes: &[u8]) -> bool {
         let (prefix, message) = bytes.split_at(bytes.len().min(PREFIX_BYTES - self.prefix_read));
         self.prefix[self.prefix_read..][..prefix.len()].copy_from_slice(prefix);
@@ -210,13 +210,12 @@ fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-/// Whether it is a message that is to be decompressed here. What else is compressed is tonic's to
-/// refuse.
+/// Whether a message must be decompressed here. tonic refuses other compressions.
 fn is_gzip(message: &[u8], headers: &HeaderMap) -> bool {
     message.first() == Some(&1) && headers.get(ENCODING).is_some_and(|encoding| encoding == "gzip")
 }
 
-/// A message without its compression: what it really takes is to count, and not what was sent.
+/// Decompresses a message: its real size counts, not the size sent.
 fn inflated(message: &[u8]) -> Result<Bytes, Status> {
     let mut bytes = vec![0; PREFIX_BYTES];
     let compressed = message.get(PREFIX_BYTES..).unwrap_or_default();
@@ -228,7 +227,7 @@ fn inflated(message: &[u8]) -> Result<Bytes, Status> {
     Ok(bytes.into())
 }
 
-/// A message that is none of its call.
+/// The error for a malformed message.
 pub fn malformed() -> Status {
     let message = "the request is not a valid protobuf message of this call";
     refused(Code::InvalidArgument, message, ErrorReason::Malformed)
@@ -243,7 +242,7 @@ pub fn too_large() -> Status {
 mod tests {
     use super::Position;
 
-    /// Whether bytes are one message or a part of one, however they are cut into pieces.
+    /// Whether bytes are one message or a part of one, however they are split.
     #[track_caller]
     fn check(bytes: &[u8], one: bool) {
         for size in 1..=bytes.len() {

@@ -1,9 +1,10 @@
-//! The gRPC edge: a call is validated, becomes a command or a query of the store, and its result a
-//! message. One file per service.
+//! The gRPC edge: requests are validated, become commands or queries of the store, and the results
+//! become responses. One file per service.
 
 mod access;
 mod answer;
-mod anybodys;
+mod audit_guard;
+mod audit_subject;
 pub mod body;
 mod briefing;
 pub mod budget;
@@ -11,17 +12,16 @@ mod call_headers;
 pub mod caller;
 pub mod case_service;
 mod compression;
+mod concurrency;
 pub mod connection;
 pub mod convert;
 pub mod customer_service;
 pub mod delivery;
-mod evidence;
+mod disclosure;
 mod export;
 pub mod guard;
 mod identity;
 pub mod json;
-mod keeping;
-mod looked;
 mod mask;
 mod measured;
 pub mod message;
@@ -30,8 +30,8 @@ mod outage_log;
 pub mod outgoing;
 pub mod page;
 mod page_token;
-mod places;
 pub mod privacy_service;
+mod public_calls;
 pub mod purchase_service;
 pub mod purpose;
 pub mod shed;
@@ -51,10 +51,10 @@ use uuid::Uuid;
 
 use crate::{error::Error, store::Store};
 use caller::{Actor, Role};
-use validate::{Rules, Who};
+use validate::{CustomerRef, Rules};
 use watch::Watches;
 
-/// What every service needs.
+/// What the services share.
 #[derive(Clone, Debug)]
 pub struct Api {
     store: Store,
@@ -67,8 +67,7 @@ impl Api {
         Self { store, rules, watches }
     }
 
-    /// Where a caller reads who customers are: the privacy officer sees those too who are
-    /// restricted.
+    /// The store for reads of identity data: privacy officers also see restricted customers.
     fn identities(&self, actor: &Actor) -> Cow<'_, Store> {
         match actor.has(Role::PrivacyOfficer) {
             true => Cow::Owned(self.store.even_restricted()),
@@ -76,18 +75,18 @@ impl Api {
         }
     }
 
-    /// The id of the customer that a read is about.
-    async fn find(&self, who: Who, actor: &Actor) -> Result<Uuid, Error> {
+    /// The id of the customer that a read names.
+    async fn find(&self, who: CustomerRef, actor: &Actor) -> Result<Uuid, Error> {
         let id = match who {
-            Who::Id(id) => id,
-            Who::Identifier(identifier) => self.named(&identifier, actor).await?,
+            CustomerRef::Id(id) => id,
+            CustomerRef::Identifier(identifier) => self.named(&identifier, actor).await?,
         };
-        looked::at(id);
+        audit_subject::add(id);
         Ok(id)
     }
 }
 
-/// Who a call is by. The guard has seen to it; without it nobody has rights.
+/// The actor of a call, as the guard set it; without the guard it has no rights.
 fn actor<T>(request: &Request<T>) -> Actor {
     request.extensions().get().cloned().unwrap_or_else(Actor::local)
 }

@@ -1,9 +1,9 @@
-//! Which web pages' scripts may call. A browser names the page's origin with each of their calls
-//! (RFC 6454); other programs name none.
+//! Allowed origins of web pages. A browser sends the origin of the page with each call (RFC 6454);
+//! other programs send none.
 //!
-//! CORS alone keeps a page from reading an answer, and asks first only where the page is of another
-//! origin. A page whose name has been made to lead to this machine (DNS rebinding) is of the same
-//! one, so each call is looked at too.
+//! CORS only keeps a page from reading a response, and browsers ask beforehand only for other
+//! origins. A page whose name was made to resolve to this machine (DNS rebinding) has the same
+//! origin, so each call is checked too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,29 +13,29 @@ use tower_http::cors::{AllowHeaders, CorsLayer};
 use super::call_headers::REQUEST_ID;
 use crate::error::Error;
 
-/// How long a browser may go by the answer to what it asked beforehand. Chromium keeps it no longer
-/// than two hours.
+/// How long a browser may cache the response to a preflight request. Chromium caches it for two
+/// hours at most.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
-/// What a script may read of an answer beside its body (gRPC-Web).
+/// The headers of a response that a script may read (gRPC-Web).
 const EXPOSED: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
-/// The origins that may call. Copies share them.
+/// The allowed origins. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(Arc<[HeaderValue]>);
 
 impl Origins {
-    /// What cannot stand in a header is left out: the configuration has refused it.
+    /// Values that are not valid in a header are skipped: the configuration refuses them.
     pub fn new<'a>(origins: impl IntoIterator<Item = &'a String>) -> Self {
         Self(origins.into_iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
     }
 
-    /// Refuses a call of a page that may not.
+    /// Refuses a call of a page that is not allowed.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
         let is_allowed = headers.get_all(ORIGIN).iter().all(|origin| self.0.contains(origin));
-        if is_allowed { Ok(()) } else { Err(Error::OriginMayNot) }
+        if is_allowed { Ok(()) } else { Err(Error::OriginNotPermitted) }
     }
 
-    /// Answers what browsers ask before a call, and lets pages read the answers.
+    /// Answers preflight requests, and lets pages read the responses.
     pub fn cors(&self) -> CorsLayer {
         CorsLayer::new()
             .allow_origin(self.0.to_vec())
@@ -71,12 +71,12 @@ mod tests {
             assert_eq!(origins.check(&HeaderMap::new()), Ok(()));
             let none = ["null", "https://desk.example.com:8443", "http://desk.example.com", ""];
             for other in none {
-                assert_eq!(origins.check(&of(&[other])), Err(Error::OriginMayNot), "{other}");
+                assert_eq!(origins.check(&of(&[other])), Err(Error::OriginNotPermitted), "{other}");
             }
         }
         let origins = Origins::new([&desk]);
         assert_eq!(origins.check(&of(&["https://desk.example.com"])), Ok(()));
         let both = of(&["https://desk.example.com", "https://shop.example.com"]);
-        assert_eq!(origins.check(&both), Err(Error::OriginMayNot));
+        assert_eq!(origins.check(&both), Err(Error::OriginNotPermitted));
     }
 }

@@ -1,6 +1,6 @@
-//! Calls that fail for want of the database, in the log: the first at once, then how many there
-//! were every ten seconds, and when there are none any more. A line for each would fill the disk,
-//! which may be what is full.
+//! Logs calls that fail because the database is unavailable: the first one at once, then their
+//! number every ten seconds, and the end. A line for each would fill the disk, and a full disk may
+//! be the cause.
 
 use std::{
     collections::BTreeMap,
@@ -11,16 +11,16 @@ use std::{
 use tokio::{runtime::Handle, time::sleep};
 
 const EVERY: Duration = Duration::from_secs(10);
-/// So many causes are counted each by itself.
+/// How many causes are counted separately.
 const CAUSES: usize = 8;
 const OTHERS: &str = "others";
 
 static UNLOGGED: Mutex<Unlogged> =
     Mutex::new(Unlogged { is_counting: false, causes: BTreeMap::new(), failed: 0 });
 
-/// Notes a call that failed, and why.
+/// Records a failed call and its cause.
 pub fn note(cause: &str) {
-    // Without a runtime nobody would log what is counted.
+    // Without a runtime no task could log the counts.
     let Ok(runtime) = Handle::try_current() else { return log(cause) };
     if unlogged().count(cause) {
         return;
@@ -33,11 +33,7 @@ pub fn note(cause: &str) {
                 Counted::Calls(causes) => causes,
                 Counted::Over { failed } => {
                     let seconds = EVERY.as_secs();
-                    tracing::info!(
-                        failed,
-                        seconds,
-                        "no call has failed since for want of the store"
-                    );
+                    tracing::info!(failed, seconds, "calls no longer fail because of the store");
                     return;
                 }
             };
@@ -56,28 +52,28 @@ fn unlogged() -> MutexGuard<'static, Unlogged> {
     UNLOGGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was not logged call by call.
+/// Failures that are not logged one by one.
 #[derive(Debug, Default)]
 struct Unlogged {
-    /// Whether a line was written lately.
+    /// Whether a line was written recently.
     is_counting: bool,
     causes: BTreeMap<String, u64>,
     /// All calls since the first.
     failed: u64,
 }
 
-/// What there is to log.
+/// What to log.
 #[derive(Debug, PartialEq, Eq)]
 enum Counted {
     Calls(BTreeMap<String, u64>),
-    /// None any more: the next call is a first one.
+    /// There are none any more: the next failure is a first one.
     Over {
         failed: u64,
     },
 }
 
 impl Unlogged {
-    /// Counts a call, unless it is the first, which is to be logged.
+    /// Counts a call; true if it is the first, which has to be logged.
     fn count(&mut self, cause: &str) -> bool {
         self.failed += 1;
         if !self.is_counting {

@@ -1,4 +1,4 @@
-//! The body of an answer, piece by piece. Each piece knows when the connection has written it.
+//! The body of a response in pieces. Each piece knows when the connection has written it.
 
 use std::{
     mem,
@@ -15,11 +15,11 @@ use tonic::{Status, body::Body};
 use super::{budget::Reservation, delivery::Delivery};
 use crate::error::Error;
 
-/// How much of an answer goes to the connection at a time, in bytes. It is what counts as taken.
+/// The size of a piece, in bytes. Progress is measured in pieces.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// The answer as it goes to the connection. Outside of everything else: what translates an answer
-/// for browsers keeps a copy of its own.
+/// Wraps a response for delivery. This must be the outermost layer, since the translation for
+/// browsers buffers the body.
 pub fn send(mut response: Response<Body>) -> Response<Body> {
     let Some(delivery) = response.extensions_mut().remove::<Arc<Delivery>>() else {
         return response;
@@ -30,21 +30,21 @@ pub fn send(mut response: Response<Body>) -> Response<Body> {
     response.map(|body| Body::new(Outgoing { body, rest: None, delivery, is_ended: false }))
 }
 
-/// A body that goes out piece by piece, and knows of each when it is written.
+/// A body that is sent in pieces and tracks their delivery.
 struct Outgoing {
     body: Body,
-    /// What has not gone out of the last frame.
+    /// The unsent rest of the last frame.
     rest: Option<(Bytes, Option<Arc<Reservation>>)>,
     delivery: Arc<Delivery>,
-    /// Whether it was ended before its time.
+    /// Whether it was ended early.
     is_ended: bool,
 }
 
-/// A part of an answer, which the connection drops once it is written.
+/// A piece of a response, which the connection drops once it is written.
 struct Piece {
     bytes: Bytes,
     delivery: Arc<Delivery>,
-    /// The frame that it is of is in memory as a whole.
+    /// Keeps the reservation of the whole frame, which stays in memory.
     _held: Option<Arc<Reservation>>,
 }
 
@@ -128,12 +128,12 @@ mod tests {
     };
 
     const TIMEOUT: Duration = Duration::from_secs(10);
-    /// Within the bound of an answer, and beyond it.
+    /// Within the time limit of a response, and beyond it.
     const SHORT: Duration = Duration::from_secs(9);
     const LONG: Duration = Duration::from_secs(12);
     const LIMITS: BudgetLimits = BudgetLimits { all: 1 << 20, ..BudgetLimits::NONE };
 
-    /// An answer of four pieces on its way over a connection.
+    /// A response of four pieces on its way over a connection.
     struct Case {
         deliveries: Deliveries,
         connection: ConnectionHandle,
@@ -152,7 +152,7 @@ mod tests {
             let holder = Holder::new(None, connection.clone());
             let bytes = 4 * PIECE_BYTES;
             let held = (!is_stream).then(|| deliveries.bytes().reserve(&holder, bytes).unwrap());
-            let ends = Ends { held, by, place: None };
+            let ends = Ends { held, by, permit: None };
             let delivery = match is_stream {
                 true => deliveries.begin_stream(holder, ends),
                 false => deliveries.begin(holder, ends),
@@ -167,14 +167,14 @@ mod tests {
             self.body.frame().await.unwrap().unwrap().into_data().unwrap()
         }
 
-        /// Whether its connection is cut after a while.
+        /// Whether its connection is cut after some time.
         async fn is_cut_after(&self, time: Duration) -> bool {
             pass(time).await;
             self.deliveries.cut_connections() > 0
         }
     }
 
-    /// Lets time pass, and whoever looks at answers look at them.
+    /// Lets time pass, including the checks of responses.
     async fn pass(time: Duration) {
         for _ in 0..time.as_secs() {
             advance(Duration::from_secs(1)).await;
@@ -209,7 +209,7 @@ mod tests {
         let _piece = case.piece().await;
         assert!(!case.is_cut_after(SHORT).await);
         assert!(case.is_cut_after(LONG - SHORT).await);
-        // It was cut already.
+        // It was cut before.
         assert!(!case.connection.cut());
     }
 
@@ -242,10 +242,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_may_be_silent_and_is_cut_where_it_is_not_taken() {
         let mut case = Case::of(true, None);
-        // Nothing has been said.
+        // Nothing was sent.
         assert!(!case.is_cut_after(10 * LONG).await);
         let first = case.piece().await;
-        // Whoever makes its messages has the time to end it.
+        // The producer of its messages has time to end it.
         assert!(!case.is_cut_after(LONG).await);
         drop(first);
         assert!(!case.is_cut_after(10 * LONG).await);
@@ -259,7 +259,7 @@ mod tests {
         for _ in 0..4 {
             drop(case.piece().await);
         }
-        // It has its trailers, as nobody says more.
+        // It gets its trailers, since nothing more is sent.
         case.is_cut_after(LONG).await;
         let over = case.body.frame().await.unwrap().unwrap().into_trailers().unwrap();
         assert_eq!(over["grpc-status"], "4");

@@ -1,5 +1,5 @@
-//! A page of entries on its way out. The entries are the bytes that they were stored in, which are
-//! already what the field of the answer must hold: nothing is taken apart and put together again.
+//! A page of entries as it is sent. Entries are sent as they are stored, since the stored bytes are
+//! already the encoded field of the response.
 
 use prost::{
     DecodeError, Message,
@@ -9,11 +9,11 @@ use prost::{
 
 use crate::store::Frames;
 
-/// A `ListTimelineResponse`, and a `SearchTimelineResponse` where the last two fields are empty.
-/// It is only ever sent.
+/// A `ListTimelineResponse`, or a `SearchTimelineResponse` if the last two fields are empty. It is
+/// only sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedPage {
-    /// Field 1, as it stands in the message, tags included.
+    /// Field 1, encoded with its tags.
     pub entries: Frames,
     /// Field 2.
     pub next_page_token: String,
@@ -51,7 +51,7 @@ impl Message for EncodedPage {
         length
     }
 
-    /// The server sends pages and never receives one.
+    /// The server never receives a page.
     fn merge_field(
         &mut self,
         tag: u32,

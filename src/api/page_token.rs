@@ -1,5 +1,5 @@
-//! Page tokens: where the page ended, and a signature that binds it to the call. A client that
-//! makes one up, or uses one for another call, is told so.
+//! Page tokens: the position at which a page ended, signed for the call. A forged token, or one of
+//! another call, is refused.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
@@ -12,17 +12,17 @@ use crate::{error::Error, model::Position};
 const POSITION_BYTES: usize = 24;
 const TOKEN_CHARS: usize = (POSITION_BYTES + MAC_BYTES).div_ceil(3) * 4;
 
-/// Signs and reads the tokens of one call.
+/// Signs and verifies the tokens of a call.
 pub struct PageTokens(Signature);
 
 impl PageTokens {
-    /// `request` is the call without `page_token` and `page_size`: the size of a page may change
-    /// from one to the next.
+    /// `request` is the call without `page_token` and `page_size`: the size may change from page to
+    /// page.
     pub fn new(key: &[u8], name: &str, request: &impl Message) -> Self {
         Self(Signature::new(key, name, &request.encode_to_vec()))
     }
 
-    /// The token of a page that ends here; empty where there is no next one.
+    /// The token for the page after a position; empty if there is none.
     pub fn write(&self, position: Option<Position>) -> String {
         let Some(position) = position else { return String::new() };
         let mut token = position.occurred_at.to_be_bytes().to_vec();
@@ -31,7 +31,7 @@ impl PageTokens {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// Where the page before ended; nothing for the first page.
+    /// The position of a token; None for the first page.
     pub fn read(&self, token: &str) -> Result<Option<Position>, Error> {
         if token.is_empty() {
             return Ok(None);

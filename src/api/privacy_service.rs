@@ -1,18 +1,18 @@
-//! PrivacyService: what customers may ask of whoever keeps their data.
+//! PrivacyService: rights of data subjects, and the audit log.
 
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor, caller::Actor, convert, export::ExportStream, looked, page_token::PageTokens,
-    validate, watch::StreamTerms,
+    Api, actor, audit_subject, caller::Actor, convert, export::ExportStream,
+    page_token::PageTokens, validate, watch::StreamTerms,
 };
 use crate::{
     error::Error,
-    model::{Erasure, KeptAccess, Position, RestrictionKind},
+    model::{Erasure, Position, RestrictionKind, StoredAuditEntry},
     pb::{self, services::privacy_service_server::PrivacyService},
 };
 
-/// What stays after an erasure, and where.
+/// What remains after an erasure, and where.
 const REMAINS: [(&str, &str); 7] = [
     (
         "database",
@@ -37,7 +37,7 @@ const REMAINS: [(&str, &str); 7] = [
         "entries that tell of a merge with the erased customer, of the end of it, or that the two \
          are never to be merged: by id",
     ),
-    ("log of calls", "who looked at the customer, by the ids of the records"),
+    ("audit log", "the calls about the customer, by the ids of the records"),
 ];
 
 #[tonic::async_trait]
@@ -51,7 +51,7 @@ impl PrivacyService for Api {
         let actor = actor(&request);
         let terms = StreamTerms::of(&request, &actor);
         let customer_id = validate::export(&request.into_inner())?;
-        looked::at(customer_id);
+        audit_subject::add(customer_id);
         Ok(Response::new(self.export(customer_id, terms, &actor).await?))
     }
 
@@ -61,33 +61,33 @@ impl PrivacyService for Api {
     ) -> Result<Response<pb::EraseCustomerResponse>, Status> {
         let actor = actor(&request);
         let (customer_id, asked) = validate::erasure(request.into_inner(), &actor)?;
-        looked::at(customer_id);
+        audit_subject::add(customer_id);
         let erasure = self.store.erase_customer(customer_id, asked).await?;
         tracing::info!(erasure_id = %erasure.id, "a customer was erased");
         let certificate = Some(certificate(erasure));
         Ok(Response::new(pb::EraseCustomerResponse { certificate }))
     }
 
-    async fn list_access(
+    async fn list_audit_entries(
         &self,
-        request: Request<pb::ListAccessRequest>,
-    ) -> Result<Response<pb::ListAccessResponse>, Status> {
+        request: Request<pb::ListAuditEntriesRequest>,
+    ) -> Result<Response<pb::ListAuditEntriesResponse>, Status> {
         let mut request = request.into_inner();
-        let (customer_id, limit) = validate::access_page(&request)?;
+        let (customer_id, limit) = validate::audit_page(&request)?;
         let token = std::mem::take(&mut request.page_token);
         request.page_size = 0;
-        let tokens = PageTokens::new(self.store.page_key(), "ListAccess", &request);
+        let tokens = PageTokens::new(self.store.page_key(), "ListAuditEntries", &request);
         let after = tokens.read(&token)?;
-        looked::at(customer_id);
-        let mut accesses =
-            self.store.even_restricted().list_accesses(customer_id, after, limit + 1).await?;
-        let more = accesses.len() > limit;
-        accesses.truncate(limit);
+        audit_subject::add(customer_id);
+        let mut entries =
+            self.store.even_restricted().list_audit_entries(customer_id, after, limit + 1).await?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
         let position =
-            |kept: &KeptAccess| Position { occurred_at: kept.access.at, entry_id: kept.id };
-        let next_page_token = tokens.write(accesses.last().filter(|_| more).map(position));
-        let accesses = accesses.into_iter().map(convert::kept_access).collect();
-        Ok(Response::new(pb::ListAccessResponse { accesses, next_page_token }))
+            |kept: &StoredAuditEntry| Position { occurred_at: kept.access.at, entry_id: kept.id };
+        let next_page_token = tokens.write(entries.last().filter(|_| more).map(position));
+        let entries = entries.into_iter().map(convert::audit_entry).collect();
+        Ok(Response::new(pb::ListAuditEntriesResponse { entries, next_page_token }))
     }
 
     async fn restrict_customer(
@@ -146,7 +146,7 @@ impl Api {
         actor: &Actor,
     ) -> Result<pb::Restriction, Error> {
         let (new, asked) = validate::restriction(call, what, request, actor)?;
-        looked::at(new.customer_id);
+        audit_subject::add(new.customer_id);
         Ok(convert::restriction(self.store.restrict(new, asked).await?))
     }
 }

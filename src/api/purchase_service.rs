@@ -1,4 +1,4 @@
-//! PurchaseService: what customers bought, and what became of it.
+//! PurchaseService: purchases and their current state.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use jiff::civil::Date;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use super::{Api, actor, convert, evidence::may_search, page_token::PageTokens, validate};
+use super::{Api, actor, convert, disclosure::may_search, page_token::PageTokens, validate};
 use crate::{
+    domain::calendar::BusinessCalendar,
     model::{Micros, Position, PurchaseState},
     pb::{self, services::purchase_service_server::PurchaseService},
-    story::calendar::BusinessCalendar,
 };
 
-/// How many purchases a look-up gives.
+/// How many purchases a look-up returns.
 const MAX_FOUND: usize = 20;
-/// How large a list of purchases may be, in bytes, but for its first.
+/// The largest list of purchases in bytes, unless the first is larger.
 const MAX_LIST_BYTES: usize = 2 << 20;
 
 #[tonic::async_trait]
@@ -62,7 +62,7 @@ impl PurchaseService for Api {
 }
 
 impl Api {
-    /// Purchases with the warranty on a day, or today: as many as fit.
+    /// Purchases with the state of their warranties on a day or today: as many as fit.
     pub(super) fn shown_purchases(
         &self,
         purchases: Vec<PurchaseState>,

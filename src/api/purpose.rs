@@ -1,4 +1,4 @@
-//! What a call is for: which purposes there are for whom.
+//! Purposes of calls, and the roles that may have them.
 
 use http::HeaderMap;
 
@@ -8,7 +8,7 @@ use crate::{
     pb::{Purpose, Role},
 };
 
-/// The metadata that says what a call is for.
+/// The metadata that states the purpose of a call.
 pub const PURPOSE: &str = "throughline-purpose";
 
 /// All purposes.
@@ -21,7 +21,7 @@ pub const PURPOSES: [Purpose; 6] = [
     Purpose::Privacy,
 ];
 
-/// The word for a purpose, such as `service`; empty where nothing is said.
+/// The word for a purpose, such as `service`; empty if unspecified.
 pub fn word(purpose: Purpose) -> String {
     match purpose {
         Purpose::Unspecified => String::new(),
@@ -29,12 +29,12 @@ pub fn word(purpose: Purpose) -> String {
     }
 }
 
-/// The purpose of a word.
+/// Parses the word for a purpose.
 pub fn of_word(text: &str) -> Option<Purpose> {
     PURPOSES.into_iter().find(|purpose| word(*purpose) == text)
 }
 
-/// Whether somebody of a role may call for a purpose, as the contract says of each.
+/// Whether a role may have a purpose, as the contract documents it.
 fn suits(purpose: Purpose, role: Role) -> bool {
     use Role::{Agent, PrivacyOfficer, Reader, Recorder, Supervisor};
     match purpose {
@@ -46,12 +46,12 @@ fn suits(purpose: Purpose, role: Role) -> bool {
     }
 }
 
-/// Whether one of the roles may call for a purpose.
+/// Whether one of the roles may have a purpose.
 pub fn suits_any(purpose: Purpose, roles: &[Role]) -> bool {
     roles.iter().any(|role| suits(purpose, *role))
 }
 
-/// What a call on what is kept of customers is for.
+/// The purpose of a call on customer data.
 pub fn of_call(headers: &HeaderMap, caller: &Caller) -> Result<Purpose, Error> {
     let mut given = headers.get_all(PURPOSE).iter();
     let Some(value) = given.next() else {
@@ -63,7 +63,7 @@ pub fn of_call(headers: &HeaderMap, caller: &Caller) -> Result<Purpose, Error> {
     }
     let purpose = value.to_str().ok().and_then(of_word);
     let purpose = purpose.ok_or_else(|| Error::invalid(PURPOSE, known()))?;
-    if suits_any(purpose, &caller.roles) { Ok(purpose) } else { Err(Error::PurposeMayNot) }
+    if suits_any(purpose, &caller.roles) { Ok(purpose) } else { Err(Error::PurposeNotPermitted) }
 }
 
 fn known() -> String {

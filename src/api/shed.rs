@@ -1,6 +1,6 @@
-//! Refuses calls that there is no room for, for as little as can be: before anything is verified,
-//! logged or kept, with an answer that was made beforehand, and without a task of its own. That way
-//! a server that is asked for much more than it can do has time to do what it can.
+//! Load shedding: refuses calls above the limits as cheaply as possible, before anything is
+//! verified, logged or audited, with a prepared response and without a task. So an overloaded
+//! server keeps time for the calls that it can serve.
 
 use std::{
     convert::Infallible,
@@ -29,29 +29,29 @@ use super::{
     access::{self, Call},
     call_headers::wanted_time,
     caller::Peer,
+    concurrency::{ConcurrencyLimiter, LimitReached},
     connection::{ConnectionHandle, Gathering, HeldRefusal},
     measured,
-    places::{Full, Places},
 };
 use crate::{error::Error, metrics::Metrics};
 
-/// How long a refusal is held back at most. Callers have a bounded number of calls under way on a
-/// connection (`max_concurrent_streams`), so that this bounds how many are refused a second.
+/// The longest delay of a refusal. The number of calls of a connection is limited
+/// (`max_concurrent_streams`), so that the delay limits the rate of refusals.
 const HELD: Duration = Duration::from_millis(3500);
-/// How many are held back at once: each takes some 2 KiB. More are answered at once.
+/// How many refusals are delayed at once: each takes about 2 KiB. Further ones are sent at once.
 const MAX_HELD: usize = 65_536;
-/// So many calls of a connection are never held back: they are for what there is room for, such as
-/// reads.
+/// How many calls of a connection are never delayed: they are left for calls that can be served,
+/// such as reads.
 const FREE: usize = 4;
 
 /// Puts a [`Shed`] around a service.
 #[derive(Clone, Debug)]
 pub struct ShedLayer {
-    places: Places,
+    limiter: ConcurrencyLimiter,
     metrics: Arc<Metrics>,
-    /// Places of refusals that are held back.
+    /// Limits the delayed refusals.
     held: Arc<Semaphore>,
-    /// How many of one connection are.
+    /// The limit per connection.
     max_held: usize,
 }
 
@@ -63,44 +63,44 @@ pub struct Shed<S> {
 }
 
 impl ShedLayer {
-    /// For connections that have so many calls under way at most.
-    pub fn new(places: Places, metrics: Arc<Metrics>, max_streams: usize) -> Self {
+    /// For connections with at most so many calls under way.
+    pub fn new(limiter: ConcurrencyLimiter, metrics: Arc<Metrics>, max_streams: usize) -> Self {
         let max_held = max_streams.saturating_sub(FREE);
-        Self { places, metrics, held: Arc::new(Semaphore::new(MAX_HELD)), max_held }
+        Self { limiter, metrics, held: Arc::new(Semaphore::new(MAX_HELD)), max_held }
     }
 
-    /// Which places are all taken that a call needs. Browsers are answered in their own way, by
-    /// what comes behind.
-    fn refuse(&self, request: &Request<Body>) -> Option<Full> {
+    /// The limit that refuses a call. Browsers get their refusals from the layers below.
+    fn refuse(&self, request: &Request<Body>) -> Option<LimitReached> {
         let call = access::call(request.uri().path()).filter(|_| is_grpc(request))?;
         let connection = &request.extensions().get::<Peer>()?.connection;
-        let full = full(&self.places, connection, request.headers(), call)?;
+        let full = full(&self.limiter, connection, request.headers(), call)?;
         connection.note_refusal();
         measured::shed(&self.metrics, call, full);
         Some(full)
     }
 
-    /// How long the answer is held back, where many calls of the connection are refused. As long as
-    /// it is, the caller has one call less to make.
+    /// How long a refusal is delayed, if many calls of the connection are refused. During the delay
+    /// the caller has one call less.
     fn hold(&self, request: &Request<Body>) -> Option<Hold> {
         let connection = &request.extensions().get::<Peer>()?.connection;
         if !connection.is_refused_often() {
             return None;
         }
-        // It came up to so long ago, and goes out so long before its caller gives up.
+        // The call may have waited this long before it was read, and the response must be out this
+        // long before its deadline.
         let around = 2 * Gathering::time();
         let wanted = wanted_time(request.headers()).ok().flatten();
         let time = wanted.map_or(HELD, |wanted| HELD.min(wanted.saturating_sub(around) / 4 * 3));
         let own = connection.hold_refusal(self.max_held)?;
-        let place = Arc::clone(&self.held).try_acquire_owned().ok()?;
-        Some(Hold { time, _places: (own, place) })
+        let permit = Arc::clone(&self.held).try_acquire_owned().ok()?;
+        Some(Hold { time, _permits: (own, permit) })
     }
 }
 
-/// An answer that is held back.
+/// A delayed refusal.
 struct Hold {
     time: Duration,
-    _places: (HeldRefusal, OwnedSemaphorePermit),
+    _permits: (HeldRefusal, OwnedSemaphorePermit),
 }
 
 impl Hold {
@@ -117,7 +117,7 @@ impl<S> Layer<S> for ShedLayer {
     }
 }
 
-/// Whether a call is none of a browser.
+/// Whether a call is not from a browser.
 fn is_grpc(request: &Request<Body>) -> bool {
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let suffix = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
@@ -154,14 +154,14 @@ where
         }
         let inner = self.inner.clone();
         Either::Right(Box::pin(async move {
-            // The connection's task polls it once, and goes on with the next call.
+            // The connection's task polls it once, and continues with the next call.
             yield_now().await;
             inner.oneshot(request).await
         }))
     }
 }
 
-/// What a call shows in its headers, to know again that another one shows the same.
+/// A hash of the credentials in the headers of a call, to recognise them in another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials(u64);
 
@@ -173,29 +173,29 @@ impl Credentials {
     }
 }
 
-/// Which places are all taken that a call would need. None where one is free, and where no known
-/// caller has called over the connection: whoever is new is to be known by its first call.
+/// The limit that a call would exceed. None if there is a permit, or if the connection is not
+/// authenticated: a new connection must be able to authenticate with its first call.
 fn full(
-    places: &Places,
+    limiter: &ConcurrencyLimiter,
     connection: &ConnectionHandle,
     headers: &HeaderMap,
     call: &Call,
-) -> Option<Full> {
+) -> Option<LimitReached> {
     if !connection.is_authenticated() {
         return None;
     }
     let caller = connection.caller_by(Credentials::of(headers));
-    places.full(call.work(), caller)
+    limiter.full(call.work(), caller)
 }
 
-/// The answer that says so.
-fn refusal(full: Full) -> Response<Body> {
+/// The prepared refusal.
+fn refusal(full: LimitReached) -> Response<Body> {
     static SHARED: LazyLock<HeaderMap> = LazyLock::new(|| headers(Error::Overloaded));
     static OF_CALLER: LazyLock<HeaderMap> = LazyLock::new(|| headers(Error::TooManyCallsOfCaller));
     let mut response = Response::new(Body::empty());
     *response.headers_mut() = match full {
-        Full::Shared => SHARED.clone(),
-        Full::OfCaller => OF_CALLER.clone(),
+        LimitReached::Shared => SHARED.clone(),
+        LimitReached::OfCaller => OF_CALLER.clone(),
     };
     response
 }
@@ -223,9 +223,10 @@ mod tests {
 
     #[test]
     fn a_prepared_answer_is_the_one_that_the_error_has() {
-        for (full, error) in
-            [(Full::Shared, Error::Overloaded), (Full::OfCaller, Error::TooManyCallsOfCaller)]
-        {
+        for (full, error) in [
+            (LimitReached::Shared, Error::Overloaded),
+            (LimitReached::OfCaller, Error::TooManyCallsOfCaller),
+        ] {
             let prepared = refusal(full);
             let made: Response<Body> = Status::from(error).into_http();
             assert_eq!(prepared.status(), made.status());
@@ -234,13 +235,13 @@ mod tests {
         }
     }
 
-    /// How long a refused call takes over a connection that had so many refusals before.
+    /// How long a refused call takes after a number of refusals on its connection.
     async fn answered_after(refusals: usize, timeout: Option<&'static str>) -> Duration {
         let peer = Peer::default();
         peer.connection.authenticate(LOCAL, Credentials::of(&HeaderMap::new())).unwrap();
         (0..refusals).for_each(|_| peer.connection.note_refusal());
         let layer = ShedLayer::new(
-            Places::new(0, 0),
+            ConcurrencyLimiter::new(0, 0),
             Arc::new(Metrics::new("sqlite", crate::clock::Clock::System)),
             16,
         );
@@ -281,7 +282,7 @@ mod tests {
         peer.connection.authenticate(LOCAL, Credentials::of(&HeaderMap::new())).unwrap();
         (0..100).for_each(|_| peer.connection.note_refusal());
         let metrics = Arc::new(Metrics::new("sqlite", crate::clock::Clock::System));
-        let layer = ShedLayer::new(Places::new(0, 0), metrics, 16);
+        let layer = ShedLayer::new(ConcurrencyLimiter::new(0, 0), metrics, 16);
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(peer);
         let held: Vec<_> = (0..16).map_while(|_| layer.hold(&request)).collect();
@@ -297,31 +298,31 @@ mod tests {
     #[test]
     fn only_known_connections_are_refused_before_it_is_known_who_calls() {
         let (record, brief) = (call("RecordEntry"), call("GetBriefing"));
-        let places = Places::new(4, 4);
+        let limiter = ConcurrencyLimiter::new(4, 4);
         let (new, known) = (ConnectionHandle::default(), ConnectionHandle::default());
         let desk = headers_with("Bearer desk");
         known.authenticate("desk", Credentials::of(&desk)).unwrap();
-        assert_eq!(full(&places, &known, &desk, record), None);
-        let take = |_| places.take(Work::Write, Some(&Actor::local())).unwrap();
+        assert_eq!(full(&limiter, &known, &desk, record), None);
+        let take = |_| limiter.take(Work::Write, Some(&Actor::local())).unwrap();
         let taken: Vec<_> = (0..3).map(take).collect();
-        assert_eq!(full(&places, &known, &desk, record), Some(Full::Shared));
-        assert_eq!(full(&places, &new, &desk, record), None);
-        // Reads have a place that writes have not.
-        assert_eq!(full(&places, &known, &desk, brief), None);
+        assert_eq!(full(&limiter, &known, &desk, record), Some(LimitReached::Shared));
+        assert_eq!(full(&limiter, &new, &desk, record), None);
+        // Reads have permits that writes have not.
+        assert_eq!(full(&limiter, &known, &desk, brief), None);
         drop(taken);
-        assert_eq!(full(&places, &known, &desk, record), None);
+        assert_eq!(full(&limiter, &known, &desk, record), None);
     }
 
     #[test]
     fn the_share_of_a_caller_is_its_own() {
         let (desks, locals) = (ConnectionHandle::default(), ConnectionHandle::default());
-        let (places, desk) = (Places::new(4, 0), headers_with("Bearer desk"));
+        let (limiter, desk) = (ConcurrencyLimiter::new(4, 0), headers_with("Bearer desk"));
         desks.authenticate("desk", Credentials::of(&desk)).unwrap();
         let record = call("RecordEntry");
-        assert_eq!(full(&places, &desks, &desk, record), Some(Full::OfCaller));
-        // Somebody else over the connection is looked at first.
-        assert_eq!(full(&places, &desks, &headers_with("Bearer shop"), record), None);
+        assert_eq!(full(&limiter, &desks, &desk, record), Some(LimitReached::OfCaller));
+        // A call with other credentials over the connection is not shed here.
+        assert_eq!(full(&limiter, &desks, &headers_with("Bearer shop"), record), None);
         locals.authenticate(LOCAL, Credentials::of(&desk)).unwrap();
-        assert_eq!(full(&places, &locals, &desk, record), None);
+        assert_eq!(full(&limiter, &locals, &desk, record), None);
     }
 }

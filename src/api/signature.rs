@@ -1,13 +1,13 @@
-//! Signs what a client is given to bring back, such as where a page ended. The signature binds it
-//! to one call and its content: what a client makes up, or brings to another call, is known.
+//! Signatures of tokens that clients return, such as the position of a page. A signature binds a
+//! token to one call and its content: forged tokens and tokens of other calls are detected.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// Half of an HMAC-SHA256 (RFC 2104, section 5, allows no less).
+/// Half of an HMAC-SHA256, the minimum of RFC 2104, section 5.
 pub const MAC_BYTES: usize = 16;
 
-/// The signatures of one call.
+/// Signs and verifies the tokens of one call.
 #[derive(Clone)]
 pub struct Signature {
     mac: Hmac<Sha256>,
@@ -25,13 +25,13 @@ impl Signature {
         Self { mac, call }
     }
 
-    /// Adds the signature of some bytes to them.
+    /// Appends the signature to some bytes.
     pub fn sign(&self, bytes: &mut Vec<u8>) {
         let mac = self.mac_of(bytes).finalize().into_bytes();
         bytes.extend(&mac[..MAC_BYTES]);
     }
 
-    /// The bytes without the signature behind them, where it is right.
+    /// The bytes without their signature, if it is valid.
     pub fn verify<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
         self.mac_of(signed).verify_truncated_left(mac).ok()?;
@@ -46,7 +46,7 @@ impl Signature {
     }
 }
 
-/// Shows no key.
+/// Prints no key.
 impl std::fmt::Debug for Signature {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Signature").finish_non_exhaustive()

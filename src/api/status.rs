@@ -1,4 +1,4 @@
-//! How an error looks on the wire: the one place that knows codes, reasons and details.
+//! Maps errors to gRPC statuses: the only place that knows codes, reasons and details.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,15 +13,15 @@ use crate::{
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "throughline";
-/// When a call that failed for want of something may be tried again.
+/// The retry delay after a temporary failure.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// When a call that broke a rule by a clock that is off may be tried again: the clock is compared
-/// with the database's every ten seconds.
+/// The retry delay while the clock is off: it is compared with that of the database every ten
+/// seconds.
 const RETRY_BY_CLOCK: Duration = Duration::from_secs(10);
-/// At most so many bytes of violations are named: an error travels in the headers of a response, of
-/// which usual clients take 8 KiB in all.
+/// The size limit of the violations in an error: it is sent in the headers of the response, of
+/// which common clients accept 8 KiB in all.
 const MAX_VIOLATION_BYTES: usize = 2500;
-/// At most so many violations are in the message too.
+/// How many violations the message contains as well.
 const MAX_IN_MESSAGE: usize = 5;
 
 impl From<Error> for Status {
@@ -30,7 +30,7 @@ impl From<Error> for Status {
     }
 }
 
-/// How a stream ends for an error, and the token to resume it with.
+/// The status that ends a stream, with the token to resume it.
 pub fn ended(error: &Error, resume_token: &str) -> Status {
     described(error, HashMap::from([("resume_token".to_owned(), resume_token.to_owned())]))
 }
@@ -41,7 +41,7 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
         Error::Unavailable(cause) => outage_log::note(cause),
         Error::Damaged(cause) => tracing::error!(%cause, "the database is damaged"),
         Error::Internal(cause) => tracing::error!(%cause, "internal error"),
-        Error::Inconsistent { .. } | Error::LostRace => tracing::error!(%error, "store"),
+        Error::Inconsistent { .. } | Error::Conflict => tracing::error!(%error, "store"),
         _ => {}
     }
     let mut details = ErrorDetails::new();
@@ -51,8 +51,8 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     if let Error::PurchaseNotFound { field }
     | Error::ReplyNotFound { field }
     | Error::OrderNumberTaken { field }
-    | Error::ChannelMayNot { field }
-    | Error::MayNotVerify { field } = error
+    | Error::ChannelNotPermitted { field }
+    | Error::VerificationNotPermitted { field } = error
     {
         details.add_bad_request_violation(field.clone(), error.to_string());
     }
@@ -96,7 +96,7 @@ fn described(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     }
     with_reason(code, message, reason, details, metadata)
 }
-/// A status of this server: with a reason, always.
+/// A status with a reason.
 pub fn refused(code: Code, message: impl Into<String>, reason: ErrorReason) -> Status {
     with_reason(code, message.into(), reason, ErrorDetails::new(), HashMap::new())
 }
@@ -113,7 +113,7 @@ fn with_reason(
     Status::with_error_details(code, message, details)
 }
 
-/// The first violations, as many as fit; one at least.
+/// The first violations, as many as fit, but at least one.
 fn named(violations: &[Violation]) -> Vec<FieldViolation> {
     let mut room = MAX_VIOLATION_BYTES;
     let mut named = Vec::new();
@@ -144,18 +144,22 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::IdentifierAmbiguous => (Code::FailedPrecondition, ErrorReason::IdentifierAmbiguous),
         Error::IdentifierNotFound => (Code::NotFound, ErrorReason::IdentifierNotFound),
         Error::TooManyClaims => (Code::ResourceExhausted, ErrorReason::TooManyClaims),
-        Error::MayNotVerify { .. } => (Code::PermissionDenied, ErrorReason::MayNotVerify),
-        Error::ChannelMayNot { .. } => (Code::PermissionDenied, ErrorReason::ChannelMayNot),
+        Error::VerificationNotPermitted { .. } => {
+            (Code::PermissionDenied, ErrorReason::VerificationNotPermitted)
+        }
+        Error::ChannelNotPermitted { .. } => {
+            (Code::PermissionDenied, ErrorReason::ChannelNotPermitted)
+        }
         Error::UnknownCaller => (Code::Unauthenticated, ErrorReason::UnknownCaller),
-        Error::RoleMayNot => (Code::PermissionDenied, ErrorReason::RoleMayNot),
-        Error::PurposeMayNot => (Code::PermissionDenied, ErrorReason::PurposeMayNot),
-        Error::ActorMayNot => (Code::PermissionDenied, ErrorReason::ActorMayNot),
-        Error::OriginMayNot => (Code::PermissionDenied, ErrorReason::OriginMayNot),
+        Error::RoleNotPermitted => (Code::PermissionDenied, ErrorReason::RoleNotPermitted),
+        Error::PurposeNotPermitted => (Code::PermissionDenied, ErrorReason::PurposeNotPermitted),
+        Error::ActorNotPermitted => (Code::PermissionDenied, ErrorReason::ActorNotPermitted),
+        Error::OriginNotPermitted => (Code::PermissionDenied, ErrorReason::OriginNotPermitted),
         Error::MergeNotFound => (Code::NotFound, ErrorReason::MergeNotFound),
         Error::AlreadyMerged => (Code::AlreadyExists, ErrorReason::AlreadyMerged),
         Error::AlreadyUnmerged => (Code::FailedPrecondition, ErrorReason::AlreadyUnmerged),
         Error::NeedsApproval => (Code::FailedPrecondition, ErrorReason::NeedsApproval),
-        Error::KeptApart => (Code::FailedPrecondition, ErrorReason::KeptApart),
+        Error::MergeExcluded => (Code::FailedPrecondition, ErrorReason::MergeExcluded),
         Error::MergeInUse(_) => (Code::FailedPrecondition, ErrorReason::MergeInUse),
         Error::TooManyRecords => (Code::ResourceExhausted, ErrorReason::TooManyRecords),
         Error::SuggestionNotFound => (Code::NotFound, ErrorReason::SuggestionNotFound),
@@ -175,7 +179,7 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::QuoteWithdrawn => (Code::FailedPrecondition, ErrorReason::QuoteWithdrawn),
         Error::TooManyQuotes => (Code::ResourceExhausted, ErrorReason::TooManyQuotes),
         Error::CustomerRestricted => (Code::FailedPrecondition, ErrorReason::CustomerRestricted),
-        Error::CustomerHeld => (Code::FailedPrecondition, ErrorReason::CustomerHeld),
+        Error::CustomerOnHold => (Code::FailedPrecondition, ErrorReason::CustomerOnHold),
         Error::AlreadyRestricted => (Code::FailedPrecondition, ErrorReason::AlreadyRestricted),
         Error::NotRestricted => (Code::FailedPrecondition, ErrorReason::NotRestricted),
         Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
@@ -201,13 +205,13 @@ fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::ClockSkew => (Code::Unavailable, ErrorReason::ClockSkew),
         Error::Unavailable(_) => (Code::Unavailable, ErrorReason::StoreUnavailable),
         Error::Inconsistent { .. } | Error::Damaged(_) => (Code::DataLoss, ErrorReason::DataLoss),
-        Error::LostRace | Error::Panicked(_) | Error::Internal(_) => {
+        Error::Conflict | Error::Panicked(_) | Error::Internal(_) => {
             (Code::Internal, ErrorReason::Internal)
         }
     }
 }
 
-/// The reason of a call that breaks rules: a special one where there is one.
+/// The reason of a call that violates rules: a specific one if there is one.
 fn invalid_reason(violations: &[Violation]) -> ErrorReason {
     let special = violations.iter().map(|violation| violation.reason);
     match special.into_iter().find(|reason| *reason != InvalidReason::Field) {

@@ -1,11 +1,13 @@
-//! Merge suggestions, as the contract has them.
+//! Converts merge suggestions to the contract.
 
-use super::{Api, caller::Actor, evidence::may_search, looked, page_token::PageTokens, validate};
+use super::{
+    Api, audit_subject, caller::Actor, disclosure::may_search, page_token::PageTokens, validate,
+};
 use crate::{
+    domain::matching::{Agreement, Field, Reason},
     error::Error,
     pb,
     store::{Suggestion, Suggestions},
-    story::matching::{Agreement, Field, Reason},
 };
 
 impl Api {
@@ -15,7 +17,7 @@ impl Api {
         actor: &Actor,
     ) -> Result<pb::ListMergeSuggestionsResponse, Error> {
         let (customer_id, min_probability, limit) = validate::suggestion_page(&request)?;
-        customer_id.into_iter().for_each(looked::at);
+        customer_id.into_iter().for_each(audit_subject::add);
         if customer_id.is_none() {
             may_search(actor)?;
         }
@@ -34,7 +36,7 @@ impl Api {
 }
 
 fn suggestion(suggestion: Suggestion) -> pb::MergeSuggestion {
-    [suggestion.one_id, suggestion.other_id].into_iter().for_each(looked::at);
+    [suggestion.one_id, suggestion.other_id].into_iter().for_each(audit_subject::add);
     pb::MergeSuggestion {
         customer_id: suggestion.one_id.to_string(),
         other_customer_id: suggestion.other_id.to_string(),
@@ -44,7 +46,7 @@ fn suggestion(suggestion: Suggestion) -> pb::MergeSuggestion {
     }
 }
 
-/// A reason as the contract has it.
+/// A reason of a suggestion.
 pub fn reason(reason: &Reason) -> pb::MatchReason {
     let is_value = reason.agreement == Agreement::Exact && reason.field != Field::SharedContact;
     pb::MatchReason {

@@ -1,13 +1,13 @@
-//! TimelineService: what happened with a customer.
+//! TimelineService: recording, listing, searching and watching entries.
 
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, actor,
+    Api, actor, audit_subject,
     caller::Actor,
     convert,
-    evidence::may_search,
-    looked, mask,
+    disclosure::may_search,
+    mask,
     page::EncodedPage,
     page_token::PageTokens,
     validate::{self, TimelineSearch, Watched},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Identifier, Order, Record, WatchStart},
+    model::{Identifier, Order, RecordEntry, WatchStart},
     pb::{self, services::timeline_service_server::TimelineService},
     store::PageRequest,
 };
@@ -56,7 +56,7 @@ impl TimelineService for Api {
         let entry = self.store.get_entry(customer_id, entry_id).await?;
         let mut entry = entry.ok_or(Error::EntryNotFound)?;
         mask::entry(&mut entry, actor.scope());
-        looked::at_each([entry.customer_id.as_str()]);
+        audit_subject::add_each([entry.customer_id.as_str()]);
         let entry = Some(entry);
         Ok(Response::new(pb::GetEntryResponse { entry }))
     }
@@ -76,7 +76,7 @@ impl TimelineService for Api {
         let customer_id = self.find(who, &actor).await?;
         let request = PageRequest { filter, order, after, limit };
         let page = self.store.list_timeline(customer_id, &request).await?;
-        looked::at(page.customer_id);
+        audit_subject::add(page.customer_id);
         Ok(Response::new(EncodedPage {
             entries: mask::frames(page.entries, actor.scope())?,
             next_page_token: tokens.write(page.next),
@@ -109,13 +109,13 @@ impl TimelineService for Api {
                 None
             }
         };
-        // What is not seen is not found by its words.
+        // Masked content must not be found by its words.
         let Some(filter) = mask::filter(filter, actor.scope()) else {
             return Ok(Response::new(EncodedPage::default()));
         };
         let request = PageRequest { filter, order: Order::NewestFirst, after, limit };
         let (entries, next) = self.store.search_timeline(customer_id, words, request).await?;
-        looked::at_each(entries.customer_ids()?.iter().map(String::as_str));
+        audit_subject::add_each(entries.customer_ids()?.iter().map(String::as_str));
         let next_page_token = tokens.write(next);
         Ok(Response::new(EncodedPage { entries, next_page_token, ..EncodedPage::default() }))
     }
@@ -144,7 +144,7 @@ impl TimelineService for Api {
             Watched::Customer(_) => None,
         };
         let tokens = WatchTokens::new(self.store.page_key(), &request);
-        let place = self.watches.place(&actor)?;
+        let permit = self.watches.permit(&actor)?;
         let start = match request.resume_token.as_str() {
             "" => {
                 let id = match watched {
@@ -156,17 +156,17 @@ impl TimelineService for Api {
             token => WatchStart::Resume(tokens.read(token)?),
         };
         let watch = self.store.watch(start, case_id).await?;
-        looked::at(watch.person().id);
-        case_id.into_iter().for_each(looked::at_case);
+        audit_subject::add(watch.person().id);
+        case_id.into_iter().for_each(audit_subject::set_case);
         let scope = actor.scope().clone();
-        Ok(Response::new(self.watches.start(watch, tokens, terms, place, scope)))
+        Ok(Response::new(self.watches.start(watch, tokens, terms, permit, scope)))
     }
 }
 
 impl Api {
     async fn record(
         &self,
-        records: Vec<Record>,
+        records: Vec<RecordEntry>,
         actor: &Actor,
     ) -> Result<Vec<pb::RecordEntryResponse>, Error> {
         let said: Vec<(Vec<i32>, Vec<Identifier>)> = records
@@ -179,7 +179,7 @@ impl Api {
             let customer_id = one.customer_id;
             let response = convert::recorded(one, flags);
             let by_identifiers = !identifiers.is_empty();
-            if by_identifiers && self.is_withheld(customer_id, &identifiers, actor).await? {
+            if by_identifiers && self.is_undisclosed(customer_id, &identifiers, actor).await? {
                 responses.push(pb::RecordEntryResponse {
                     entry_id: response.entry_id,
                     recorded_at: response.recorded_at,

@@ -1,17 +1,17 @@
-//! The trace that a call is part of, as its caller says (`traceparent`, W3C Trace Context): the log
-//! names it, and with the feature `otlp` the call becomes a part of it.
+//! The trace context of a call (`traceparent`, W3C Trace Context): the log names the trace, and
+//! with the feature `otlp` the span of the call joins it.
 
 use http::HeaderMap;
 use tracing::Span;
 
 const TRACEPARENT: &str = "traceparent";
 
-/// What a caller says of its trace.
+/// A parsed `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TraceContext<'a> {
     /// 32 digits.
     trace_id: &'a str,
-    /// Of the caller's span: 16 digits.
+    /// The caller's span: 16 digits.
     #[cfg_attr(
         not(feature = "otlp"),
         allow(dead_code, reason = "for the log the trace is enough")
@@ -25,13 +25,13 @@ struct TraceContext<'a> {
 }
 
 impl<'a> TraceContext<'a> {
-    /// Nothing where it says none, or something else than what it should.
+    /// None if the header is missing or malformed.
     fn of(headers: &'a HeaderMap) -> Option<Self> {
         let text = headers.get(TRACEPARENT)?.to_str().ok()?;
         let mut parts = text.split('-');
         let (version, trace_id) = (hex(parts.next()?, 2)?, hex(parts.next()?, 32)?);
         let (parent_id, flags) = (hex(parts.next()?, 16)?, hex(parts.next()?, 2)?);
-        // Later versions may say more behind it.
+        // Later versions may have further parts.
         if version == "ff" || version == "00" && parts.next().is_some() {
             return None;
         }
@@ -72,7 +72,7 @@ fn set_parent(span: &Span, context: TraceContext<'_>) {
     };
     let flags = TraceFlags::default().with_sampled(is_sampled);
     let parent = SpanContext::new(trace_id, parent_id, flags, true, TraceState::default());
-    // An error means that nobody takes traces.
+    // An error means that no exporter is configured.
     let _ = span.set_parent(Context::new().with_remote_span_context(parent));
 }
 

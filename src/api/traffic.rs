@@ -1,4 +1,4 @@
-//! What is on its way in and out of a server, and its bounds.
+//! Requests and responses under way, with their limits.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use super::{
 };
 use crate::metrics::ConnectionMetrics;
 
-/// The bounds of what is on its way.
+/// The limits of traffic.
 #[derive(Clone, Copy, Debug)]
 pub struct TrafficBounds {
-    /// How many bytes of requests may be held at once, and of answers as many.
+    /// How many bytes of requests may be buffered, and as many of responses.
     pub bytes: BudgetLimits,
-    /// The message of a call must be whole by then.
+    /// The time limit for a complete message.
     pub receive_timeout: Duration,
-    /// A connection that takes nothing of an answer for so long is cut.
+    /// How long a connection may read nothing of a response before it is cut.
     pub send_timeout: Duration,
 }
 
-/// The requests and answers of a server. Copies share them.
+/// The requests and responses of a server. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     pub intake: Intake,
@@ -36,22 +36,22 @@ impl Traffic {
         Self { intake, deliveries: Deliveries::new(answers, send_timeout, metrics.cut.clone()) }
     }
 
-    /// The bytes of requests that are not whole, or whose calls are under way.
+    /// The bytes of requests that are incomplete or being processed.
     pub fn request_bytes(&self) -> usize {
         self.intake.bytes.held()
     }
 
-    /// The bytes of answers that have not gone out.
+    /// The bytes of unsent responses.
     pub fn answer_bytes(&self) -> usize {
         self.deliveries.bytes().held()
     }
 
-    /// How many answers have not gone out.
+    /// How many responses are unsent.
     pub fn answers(&self) -> usize {
         self.deliveries.answers()
     }
 
-    /// How many connections were cut, as they took nothing of an answer.
+    /// How many connections were cut because they read nothing of a response.
     pub fn cut_connections(&self) -> u64 {
         self.deliveries.cut_connections()
     }

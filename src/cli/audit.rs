@@ -1,5 +1,4 @@
-//! `throughline audit`: who looked at a customer, and whether that and the entries are what was
-//! written.
+//! `throughline audit`: shows the audit log, and verifies it and the entries.
 
 use std::{
     io::{self, Write as _},
@@ -14,7 +13,7 @@ use super::{
     failure::Failure,
     json, render, terminal,
 };
-use crate::{config::Config, model::Seal, pb, store::Verified, story::audit};
+use crate::{config::Config, domain::audit, model::Seal, pb, store::Verified};
 
 #[derive(Args, Debug)]
 pub struct AuditArgs {
@@ -24,9 +23,9 @@ pub struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show who looked at what is kept of a customer, the last one first
+    /// Show the audit log of a customer, the newest entry first
     List(ListArgs),
-    /// Hash the audit log and all entries again, and tell what is not as it was sealed
+    /// Hash the audit log and all entries again, and report differences from the seals
     Verify(VerifyArgs),
 }
 
@@ -34,29 +33,29 @@ enum Command {
 struct ListArgs {
     /// The id of the customer
     customer: String,
-    /// How many at most
+    /// The maximum number to print
     #[arg(long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=200))]
     limit: i32,
-    /// One look a line, in the JSON form of the contract
+    /// Print one audit entry per line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
 #[derive(Args, Debug)]
 struct VerifyArgs {
-    /// The seals outside of the database; without it the file that audit_seals names
+    /// The seals outside of the database [default: the file that audit_seals names]
     #[arg(long, value_name = "FILE")]
     seals: Option<PathBuf>,
-    /// What was found, as one JSON object
+    /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Does what the command line says. The exit code is 1 where something is not as it was sealed.
+/// Runs the command. The exit code is 1 if something differs from what was sealed.
 pub async fn run(args: AuditArgs, config: &Config) -> Result<ExitCode, Failure> {
     match args.command {
         Command::List(args) => list(args, config).await.map(|()| ExitCode::SUCCESS),
@@ -65,28 +64,28 @@ pub async fn run(args: AuditArgs, config: &Config) -> Result<ExitCode, Failure> 
 }
 
 async fn list(args: ListArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
-    let request = pb::ListAccessRequest {
+    let style = terminal::style(false);
+    let request = pb::ListAuditEntriesRequest {
         customer_id: args.customer,
         page_size: args.limit,
         page_token: String::new(),
     };
     let page = with_client(args.server.as_deref(), config, async |client| {
-        let answer = client.privacy.list_access(request).await;
+        let answer = client.privacy.list_audit_entries(request).await;
         Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
     })
     .await?;
     let out = &mut io::stdout().lock();
     if args.json {
-        for access in &page.accesses {
-            writeln!(out, "{}", json::to_json("CustomerAccess", access)?)?;
+        for access in &page.entries {
+            writeln!(out, "{}", json::to_json("AuditEntry", access)?)?;
         }
         return Ok(());
     }
-    if page.accesses.is_empty() {
-        writeln!(out, "Nobody has looked.")?;
+    if page.entries.is_empty() {
+        writeln!(out, "No audit entries.")?;
     }
-    write!(out, "{}", render::accesses(&page.accesses, &look))?;
+    write!(out, "{}", render::audit_entries(&page.entries, &style))?;
     if !page.next_page_token.is_empty() {
         writeln!(out, "There are more: name a higher --limit.")?;
     }
@@ -105,7 +104,7 @@ async fn verify(args: VerifyArgs, config: &Config) -> Result<ExitCode, Failure> 
     if args.json {
         writeln!(out, "{}", as_json(&found))?;
     } else {
-        write!(out, "{}", render::verified(&found, &terminal::look(false)))?;
+        write!(out, "{}", render::verified(&found, &terminal::style(false)))?;
         if outside.is_none() {
             writeln!(out, "No seals outside of the database were compared: name them by --seals.")?;
         }
@@ -117,13 +116,13 @@ fn read_seals(path: &PathBuf) -> Result<Vec<Seal>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::Failed(format!("{}: cannot be read: {error}; see --seals", path.display()))
     })?;
-    // A line that was cut off when the machine lost its power is written again whole.
+    // The server rewrites a line that was cut off by a power failure.
     Ok(text.lines().filter_map(audit::read_line).collect())
 }
 
 fn as_json(found: &Verified) -> serde_json::Value {
     serde_json::json!({
-        "accesses": found.accesses,
+        "audit_entries": found.audit_entries,
         "logs": found.logs,
         "seals": found.seals,
         "unsealed": found.unsealed,

@@ -1,4 +1,4 @@
-//! `throughline backup`: one whole state of the database, in a folder of its own.
+//! `throughline backup`: a consistent copy of the database, in a folder of its own.
 
 use std::{
     io::{self, IsTerminal as _, Write as _, stderr},
@@ -15,7 +15,7 @@ use super::{
     doctor::words::{bytes, count},
     failure::Failure,
     opening,
-    render::{Look, pad, thousands},
+    render::{TerminalStyle, pad, thousands},
     terminal,
 };
 use crate::{
@@ -25,35 +25,35 @@ use crate::{
     store::backup::{BackedUp, BackupError, Facts, Means, Progress, back_up},
 };
 
-/// Makes a backup of the database in a new folder, while servers go on
+/// Backs up the database into a new folder, also while it is served
 ///
-/// It holds the database and its audit log, and is checked once it is made. The erasure ledger is
-/// no part of it: keep that elsewhere, and its newest state. PostgreSQL is dumped with pg_dump.
+/// The backup holds the database and its audit log, and is verified once it is made. The erasure
+/// ledger is not part of it: keep its newest state elsewhere. PostgreSQL is dumped with pg_dump.
 #[derive(Args, Debug)]
 pub struct BackupArgs {
-    /// A new folder, best on another disk
+    /// A new folder, preferably on another disk
     #[arg(value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
     how: How,
 }
 
-/// What a backup and a restore have in common.
+/// What backup and restore have in common.
 #[derive(Args, Debug)]
 pub struct How {
-    /// How long it may take; it is given up then
+    /// The time limit
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=604_800))]
     time_limit: u64,
-    /// The folder of pg_dump and pg_restore; without it they are looked for on the PATH
+    /// The folder of pg_dump and pg_restore [default: search the PATH]
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
-    /// What was done, as one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// Makes a backup, and tells what is in it.
+/// Makes a backup, and reports its contents.
 pub async fn run(args: &BackupArgs, config: &Config) -> Result<(), Failure> {
     let (begun, shown) = (Instant::now(), Shown::new());
     let show = |it| shown.show(it);
@@ -61,7 +61,7 @@ pub async fn run(args: &BackupArgs, config: &Config) -> Result<(), Failure> {
     shown.end();
     let made = made.map_err(|error| failure("no backup was made", config, &error))?;
     if let Some(cause) = &made.not_noted {
-        tracing::warn!(cause, "the database does not remember this backup");
+        tracing::warn!(cause, "cannot record this backup in the database");
     }
     let out = &mut io::stdout().lock();
     if args.how.json {
@@ -70,7 +70,7 @@ pub async fn run(args: &BackupArgs, config: &Config) -> Result<(), Failure> {
     let url = redacted_url(&config.database);
     writeln!(out, "{url} was backed up to {}.\n", made.folder.display())?;
     let mut rows = Rows::default();
-    rows.add("as of", moment(made.manifest.created_at, &terminal::look(false)));
+    rows.add("as of", moment(made.manifest.created_at, &terminal::style(false)));
     rows.add("size", bytes(made.manifest.bytes()));
     rows.add_facts(&made.manifest.facts);
     rows.add("took", seconds(begun.elapsed()));
@@ -93,7 +93,7 @@ impl How {
     }
 }
 
-/// Why it was not done.
+/// The error of a backup or restore, with advice.
 pub fn failure(what: &str, config: &Config, error: &BackupError) -> Failure {
     match error {
         BackupError::Refused { .. } => Failure::Failed(format!("{what}: {error}")),
@@ -105,7 +105,7 @@ pub fn failure(what: &str, config: &Config, error: &BackupError) -> Failure {
     }
 }
 
-/// How far it has come, where somebody sees it.
+/// A progress bar on a terminal, nothing elsewhere.
 pub struct Shown(Option<ProgressBar>);
 
 impl Shown {
@@ -130,7 +130,7 @@ impl Shown {
     }
 }
 
-/// What is told, a line each: a name, and what it is.
+/// A report of lines: a name, and its value.
 #[derive(Default)]
 pub struct Rows(Vec<(&'static str, String)>);
 
@@ -155,9 +155,9 @@ impl Rows {
     }
 }
 
-pub fn moment(at: Micros, look: &Look) -> String {
+pub fn moment(at: Micros, style: &TerminalStyle) -> String {
     let Ok(at) = Timestamp::from_microsecond(at) else { return String::new() };
-    at.to_zoned(look.zone.clone()).strftime("%-d %B %Y %H:%M:%S %Z").to_string()
+    at.to_zoned(style.zone.clone()).strftime("%-d %B %Y %H:%M:%S %Z").to_string()
 }
 
 pub fn seconds(time: Duration) -> String {

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{
     connect::with_client,
+    customer_args::{CustomerRef, CustomerRefArgs},
     failure::Failure,
     json, render, terminal,
-    who::{Selector, Who},
 };
 use crate::{
     config::Config,
@@ -19,27 +19,27 @@ use crate::{
 #[derive(Args, Debug)]
 pub struct BriefingArgs {
     #[command(flatten)]
-    who: Who,
-    /// What could be known at this time, such as 2025-03-01T14:30:00+01:00
+    who: CustomerRefArgs,
+    /// The briefing as of this time, such as 2025-03-01T14:30:00+01:00
     #[arg(long, value_name = "WHEN")]
     as_of: Option<Timestamp>,
-    /// With the entry that each line comes from
+    /// Print the entry that each line comes from
     #[arg(long)]
     full: bool,
-    /// In the JSON form of the contract
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
-/// Shows the briefing of a customer, or whom the identifier may mean.
+/// Shows the briefing of a customer, or the candidates of an ambiguous identifier.
 pub async fn run(args: BriefingArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(args.full);
+    let style = terminal::style(args.full);
     let customer = match args.who.required(config.phone_region.as_deref())? {
-        Selector::Id(id) => Customer::CustomerId(id),
-        Selector::Identifier(identifier) => Customer::Identifier(identifier),
+        CustomerRef::Id(id) => Customer::CustomerId(id),
+        CustomerRef::Identifier(identifier) => Customer::Identifier(identifier),
     };
     let as_of = args.as_of.map(|at| prost_types::Timestamp {
         seconds: at.as_second(),
@@ -55,9 +55,9 @@ pub async fn run(args: BriefingArgs, config: &Config) -> Result<(), Failure> {
     if args.json {
         writeln!(out, "{}", json::to_json("GetBriefingResponse", &answer)?)?;
     } else if let Some(briefing) = &answer.briefing {
-        write!(out, "{}", render::briefing(briefing, &look))?;
+        write!(out, "{}", render::briefing(briefing, &style))?;
     } else {
-        write!(out, "{}", render::candidates(&answer.candidates, &look))?;
+        write!(out, "{}", render::candidates(&answer.candidates, &style))?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! `throughline caller`: the applications that may call, in the file of callers. What else stands
-//! in the file stays as it is, comments too.
+//! `throughline caller`: the applications that may call, in the file of callers. Edits keep the
+//! rest of the file, including its comments.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -27,14 +27,14 @@ pub struct CallerArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a caller, and show its token once; one of an issuer or with a certificate gets none
+    /// Add a caller and print its token once; a caller with an issuer or a certificate gets none
     Add(Box<AddArgs>),
-    /// Give a caller a second token, and show it once; the one before stays valid
+    /// Give a caller a second token and print it once; the old one stays valid
     Rotate {
         /// Which caller
         name: String,
     },
-    /// Take the older of its two tokens from a caller
+    /// Revoke the older of a caller's two tokens
     Retire {
         /// Which caller
         name: String,
@@ -52,13 +52,13 @@ enum Command {
 struct AddArgs {
     /// Letters, digits, '.', '_' and '-'
     name: String,
-    /// What it is for: recorder, reader, agent, supervisor or privacy_officer
+    /// Its roles: recorder, reader, agent, supervisor or privacy_officer
     #[arg(long = "role", value_name = "ROLE,...", value_delimiter = ',', required = true)]
     roles: Vec<String>,
-    /// The kinds of identifiers that it may say are verified, and profile
+    /// The kinds of identifiers that it may verify, and profile
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     verifies: Vec<String>,
-    /// From when on its tokens are worth nothing, such as 2027-12-31T00:00:00Z
+    /// When its tokens expire, such as 2027-12-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
     #[command(flatten)]
@@ -67,23 +67,23 @@ struct AddArgs {
     known_by: KnownBy,
 }
 
-/// What bounds a caller within its roles.
+/// What restricts a caller within its roles.
 #[derive(Args, Debug)]
 struct Bounds {
-    /// The channels that it works on; without it all
+    /// The channels that it works on [default: all]
     #[arg(long, value_name = "CHANNEL,...", value_delimiter = ',')]
     channels: Vec<String>,
-    /// What it sees of what was said on other channels: shown or masked
+    /// The content of other channels: shown or masked
     #[arg(long, value_name = "WHAT", requires = "channels")]
     other_channels: Option<String>,
-    /// What it sees by an identifier that nobody has verified: everything, open_cases or nothing;
-    /// without it open_cases
+    /// What an unverified identifier discloses to it: everything, open_cases or nothing [default:
+    /// open_cases]
     #[arg(long, value_name = "WHAT")]
     unverified: Option<String>,
-    /// What its calls are for where they do not say so, such as service
+    /// The default purpose of its calls, such as service
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
-    /// Who acts through it: any, named, or some by name; without it any
+    /// The users who may act through it: any, named, or a list of names [default: any]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     actors: Vec<String>,
 }
@@ -113,7 +113,7 @@ impl Bounds {
     }
 }
 
-/// What a caller is known by that has no token of ours.
+/// How a caller without a token of ours is authenticated.
 #[derive(Args, Debug)]
 struct KnownBy {
     /// The issuer of its tokens, as the file names it
@@ -125,12 +125,12 @@ struct KnownBy {
     /// The claim azp or client_id of its tokens
     #[arg(long, value_name = "CLIENT", requires = "issuer")]
     client: Option<String>,
-    /// A DNS or URI name of the certificate that it shows
+    /// A DNS or URI name of its client certificate
     #[arg(long, value_name = "NAME")]
     certificate: Option<String>,
 }
 
-/// Changes the file, or shows it.
+/// Edits or lists the file of callers.
 pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     let path = config.callers_file.as_deref().ok_or_else(|| {
         Failure::Usage("which file of callers? Name it with --callers-file".to_owned())
@@ -175,14 +175,14 @@ pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The file, as it is to be.
+/// The file and its contents after the change.
 struct CallersFile {
     path: PathBuf,
     document: DocumentMut,
 }
 
 impl CallersFile {
-    /// One that is not there has no callers. One that a server would not read is not changed.
+    /// Opens the file. A missing file has no callers; one that a server would not read is refused.
     fn open(path: &Path) -> Result<Self, Failure> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -307,7 +307,8 @@ impl CallersFile {
         Ok(rows.iter().map(line).collect())
     }
 
-    /// Writes it in one step, so that no server reads half of it; for this user's eyes alone.
+    /// Replaces the file in one step, so that no server reads half of it. Only this user may read
+    /// it.
     fn save(&self) -> Result<(), Failure> {
         let text = self.document.to_string();
         read_callers(&self.path.display().to_string(), &text)?;
@@ -329,7 +330,7 @@ impl CallersFile {
 }
 
 impl KnownBy {
-    /// Writes it to a caller's table, and tells whether there was anything.
+    /// Writes the credentials to a caller's table, and returns whether there were any.
     fn write(self, caller: &mut Table) -> bool {
         let Self { issuer, subject, client, certificate } = self;
         let is_known = issuer.is_some() || certificate.is_some();
@@ -348,7 +349,7 @@ impl KnownBy {
     }
 }
 
-/// By what a caller is known, without a hash: `2 tokens and a certificate`.
+/// The credentials of a caller, without hashes: `2 tokens and a certificate`.
 fn known_by(caller: &Table) -> String {
     let tokens = match texts(caller, "token_sha256").len() {
         0 => None,
@@ -372,7 +373,7 @@ fn no_token(name: &str) -> Failure {
     ))
 }
 
-/// A token, and its hash.
+/// A token and its hash.
 fn new_token() -> (String, String) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let token = hex(&Clock::System.new_key());
@@ -384,7 +385,7 @@ fn text<'a>(caller: &'a Table, key: &str) -> &'a str {
     caller.get(key).and_then(Item::as_str).unwrap_or_default()
 }
 
-/// The texts of a list, or the one text that stands for it; of hashes the older one first.
+/// The texts of a list, or the single text itself; of hashes the older one first.
 fn texts(caller: &Table, key: &str) -> Vec<String> {
     match caller.get(key) {
         None => Vec::new(),

@@ -1,4 +1,4 @@
-//! `throughline completions`: the command line, as a shell completes it.
+//! `throughline completions`: completions of the command line for a shell.
 
 use std::io::{self, Write as _};
 
@@ -9,14 +9,14 @@ use super::{Cli, failure::Failure};
 
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
-    /// The shell to write them for
+    /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
-/// Writes them to the standard output.
+/// Writes the completions to the standard output.
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
-    // Written at once: the generator panics where its writer fails, as a closed pipe does.
+    // Written at once: the generator panics if its writer fails, as a closed pipe does.
     let mut text = Vec::new();
     generate(args.shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut text);
     io::stdout().write_all(&text)?;

@@ -1,5 +1,5 @@
-//! The gRPC client of the commands: of a running server, or of the same services started within
-//! this process over an in-memory pipe, so that a command goes one way only.
+//! The gRPC client of the commands: for a running server, or for the services started within this
+//! process over an in-memory pipe, so that every command takes the same path.
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -36,20 +36,20 @@ use crate::{
         privacy_service_client::PrivacyServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings, health::Readiness, tls},
+    server::{self, AuditSettings, Settings, health::Readiness, tls},
     store::{Files, Opening, Store},
 };
 
-/// How much the in-memory pipe holds, in bytes.
+/// The buffer of the in-memory pipe, in bytes.
 const PIPE_BYTES: usize = 256 * 1024;
 
-/// The largest answer that is taken; the server sends none that is larger.
+/// The largest response that is accepted; the server sends none that is larger.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-/// Says who calls and what for, where that is configured.
+/// Adds the configured token, actor and purpose to calls.
 #[derive(Clone)]
 pub struct Says {
-    /// Names of metadata, and what they say.
+    /// Names and values of metadata.
     metadata: Vec<(&'static str, MetadataValue<Ascii>)>,
 }
 
@@ -76,10 +76,10 @@ impl Says {
     }
 }
 
-/// How calls go out.
+/// The channel of calls.
 type Wire = InterceptedService<Channel, Says>;
 
-/// The services, wherever they are.
+/// The services, wherever they run.
 pub struct Client {
     pub customers: CustomerServiceClient<Wire>,
     pub timeline: TimelineServiceClient<Wire>,
@@ -96,15 +96,15 @@ struct Within {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What the validation of calls needs to know of the configuration.
+/// The rules for validating calls, from the configuration.
 pub fn rules(config: &Config) -> Rules {
-    // What is wrong with it has been told when the configuration was read.
+    // Errors were reported when the configuration was read.
     let (blocked, _) = config.blocked();
     let phone_region = config.phone_region.clone();
     Rules { phone_region, blocked, ..Rules::new(Clock::System) }
 }
 
-/// What a server needs to know of the configuration.
+/// The settings of a server, from the configuration.
 pub fn serving(config: &Config) -> Result<Settings, Failure> {
     let (callers, matching) = (config.callers()?, Some(config.auto_merge.clone()));
     let settings = settings(config);
@@ -121,8 +121,8 @@ pub fn serving(config: &Config) -> Result<Settings, Failure> {
     })
 }
 
-/// The same for the services of a single command, which knows no callers, and leaves merge
-/// suggestions and the time of promises to servers.
+/// The settings of the services within a single command: without callers, and with merge
+/// suggestions and overdue promises left to servers.
 pub fn settings(config: &Config) -> Settings {
     Settings {
         default_deadline: config.default_deadline,
@@ -158,13 +158,13 @@ pub fn settings(config: &Config) -> Settings {
         retention: RetentionRules::default(),
         callers: Callers::default(),
         origins: Origins::new(&config.allowed_origins),
-        accesses: Some(Accesses { seals: config.audit_seals.clone() }),
+        audit: Some(AuditSettings { seals: config.audit_seals.clone() }),
         readiness: Readiness::default(),
     }
 }
 
-/// Makes calls at the server at a URL, or at the services over the configured database, which are
-/// ended behind them however they went: who looked is sealed then.
+/// Runs calls at the server at a URL, or at services over the configured database. The latter are
+/// stopped afterwards in any case, which seals the audit log.
 pub async fn with_client<T>(
     server: Option<&str>,
     config: &Config,
@@ -198,7 +198,7 @@ impl Client {
         Ok(Self::of_channel(channel, Says::of(config, token)?, url, None))
     }
 
-    /// The services over a store, started within this process. They close the store when they end.
+    /// Starts the services over a store within this process. They close the store when they end.
     pub async fn within(store: Store, settings: Settings) -> Result<Self, Failure> {
         Self::within_as(store, settings, Says { metadata: Vec::new() }).await
     }
@@ -238,12 +238,12 @@ impl Client {
         }
     }
 
-    /// Where other clients find the services.
+    /// The channel for other clients of the services.
     pub fn channel(&self) -> &Channel {
         &self.channel
     }
 
-    /// The customer by id or by identifier.
+    /// Gets a customer by id or by identifier.
     pub async fn customer(
         &mut self,
         customer: pb::get_customer_request::Customer,
@@ -254,17 +254,17 @@ impl Client {
         customer.ok_or_else(|| Failure::Failed("the server answers without a customer".into()))
     }
 
-    /// What a refused call means for whoever typed the command.
+    /// The message for a refused call.
     pub fn failure(&self, status: &tonic::Status) -> Failure {
         Failure::of_call(status, self.server.as_deref())
     }
 
-    /// Ends what was started, and waits for it. The first thing that failed is told.
+    /// Stops what was started, and waits for it. Returns the first failure.
     pub async fn end<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
         let Self { customers, timeline, privacy, channel, within, .. } = self;
         drop((customers, timeline, privacy, channel));
         let Some(Within { stop, running }) = within else { return done };
-        // The other end is gone where the services have ended by themselves.
+        // The receiver is gone if the services have ended by themselves.
         let _ = stop.send(());
         let ended = running.await.map_err(anyhow::Error::from).flatten();
         let done = done?;
@@ -273,7 +273,7 @@ impl Client {
     }
 }
 
-/// A connection to the server at a URL, which shows nothing of who connects.
+/// A connection to the server at a URL, without credentials.
 pub async fn channel(url: &str, config: &Config) -> Result<Channel, Failure> {
     connect(&endpoint(url, config)?).await
 }
@@ -282,12 +282,12 @@ async fn connect(endpoint: &Endpoint) -> Result<Channel, Failure> {
     endpoint.connect().await.map_err(|_| Failure::unreachable(&display(endpoint)))
 }
 
-/// The URL as it was given, but for a scheme that was left out.
+/// The URL as it was given, with a scheme.
 fn display(endpoint: &Endpoint) -> String {
     endpoint.uri().to_string().trim_end_matches('/').to_owned()
 }
 
-/// How the server at a URL is reached.
+/// The endpoint of a URL.
 fn endpoint(url: &str, config: &Config) -> Result<Endpoint, Failure> {
     let advice = || Failure::Usage("--server: must be a URL such as http://HOST:7417".into());
     let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
@@ -306,7 +306,7 @@ fn endpoint(url: &str, config: &Config) -> Result<Endpoint, Failure> {
     Ok(endpoint.connect_timeout(Duration::from_secs(5)))
 }
 
-/// What calls show of the configured token, where there is one.
+/// The configured token as metadata, if there is one.
 fn token(config: &Config) -> Result<Option<MetadataValue<Ascii>>, Failure> {
     let Some(token) = config.token()? else { return Ok(None) };
     let mut shown: MetadataValue<Ascii> =
@@ -324,7 +324,7 @@ fn is_this_machine(uri: &Uri) -> bool {
 
 type Pipe = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<DuplexStream>>> + Send>>;
 
-/// A connection to the services within.
+/// A connection to the services within this process.
 fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
     Box::pin(async move {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
@@ -334,11 +334,11 @@ fn pipe(connections: mpsc::Sender<std::io::Result<DuplexStream>>) -> Pipe {
     })
 }
 
-/// A command that reads would make an empty database of a file that is not there, and then find
-/// nothing in it.
+/// Refuses a database file that does not exist: a command that reads would create an empty
+/// database, and then find nothing in it.
 pub fn refuse_missing_file(url: &str) -> Result<(), Failure> {
     let Some(files) = Files::of(url) else { return Ok(()) };
-    // Where something is left of one, to open it says what is missing.
+    // If parts of a database are left, opening it says what is missing.
     let is_left = files.ensure_restored().is_err() || !files.traces(&Opening::default()).is_empty();
     if files.database.exists() || is_left {
         return Ok(());

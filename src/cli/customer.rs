@@ -1,4 +1,4 @@
-//! `throughline customer`: who it is.
+//! `throughline customer`: finds customers, and shows who they are.
 
 use std::io::{self, Write as _};
 
@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::{
     connect::with_client,
+    customer_args::{CustomerRef, CustomerRefArgs},
     failure::Failure,
     json, render, terminal,
-    who::{Selector, Who},
 };
 use crate::{
     config::Config,
@@ -17,11 +17,11 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub struct CustomerArgs {
-    /// Whatever is known: a name, also misspelt or with the town; a part of an e-mail address; a
-    /// phone number or its last digits; an order number; a postal code with house number or name
+    /// A name, also misspelt or with the town; a part of an e-mail address; a phone number or its
+    /// last digits; an order number; a postal code with house number or name
     #[arg(long, num_args = 1.., value_name = "TEXT", group = "who", allow_hyphen_values = true)]
     search: Vec<String>,
-    /// Words of the name, each whole, begun or misspelt
+    /// Words of the name; beginnings and misspellings match too
     #[arg(long, num_args = 1.., value_name = "WORDS", group = "who")]
     name: Vec<String>,
     /// A postal code
@@ -30,26 +30,26 @@ pub struct CustomerArgs {
     /// The house number that goes with the postal code
     #[arg(long, value_name = "NUMBER", requires = "postcode")]
     house_number: Option<String>,
-    /// The number of an order that the customer placed
+    /// The number of an order of the customer
     #[arg(long, value_name = "NUMBER", group = "who")]
     order: Option<String>,
     #[command(flatten)]
-    who: Who,
-    /// How many customers at most
+    who: CustomerRefArgs,
+    /// The maximum number of customers
     #[arg(long, value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=200))]
     limit: i32,
-    /// One customer per line, in the JSON form of the contract
+    /// Print one customer per line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
 /// Shows the customers found.
 pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let query = query(&args, config)?;
     let page = with_client(args.server.as_deref(), config, async |client| match query {
         Wanted::Id(id) => {
@@ -72,21 +72,21 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
     let as_table = !args.search.is_empty() && !args.json && page.customers.len() > 1;
     let out = &mut io::stdout().lock();
     if as_table {
-        write!(out, "{}", render::found(&page, &look))?;
+        write!(out, "{}", render::found(&page, &style))?;
     }
     for customer in page.customers.iter().filter(|_| !as_table) {
         match args.json {
             true => writeln!(out, "{}", json::to_json("Customer", customer)?)?,
-            false => writeln!(out, "{}", render::customer(customer, &look))?,
+            false => writeln!(out, "{}", render::customer(customer, &style))?,
         }
     }
     if page.customers.is_empty() {
         return Err(Failure::Failed(
-            "no such customer. `throughline search WORDS` looks through all history".to_owned(),
+            "no such customer; `throughline search WORDS` searches all entries".to_owned(),
         ));
     }
     if more && !args.json {
-        writeln!(out, "There are more: say more of whom you look for, or a higher --limit.")?;
+        writeln!(out, "There are more: refine the search, or raise --limit.")?;
     }
     Ok(())
 }
@@ -110,9 +110,11 @@ fn query(args: &CustomerArgs, config: &Config) -> Result<Wanted, Failure> {
         let house_number = args.house_number.clone().unwrap_or_default();
         return Ok(Wanted::Query(Query::Postcode(pb::PostcodeQuery { postcode, house_number })));
     }
-    match args.who.selector(config.phone_region.as_deref())? {
-        Some(Selector::Id(id)) => Ok(Wanted::Id(id)),
-        Some(Selector::Identifier(identifier)) => Ok(Wanted::Query(Query::Identifier(identifier))),
+    match args.who.customer_ref(config.phone_region.as_deref())? {
+        Some(CustomerRef::Id(id)) => Ok(Wanted::Id(id)),
+        Some(CustomerRef::Identifier(identifier)) => {
+            Ok(Wanted::Query(Query::Identifier(identifier)))
+        }
         None => Err(Failure::Usage(
             "which customer? Look with --search, --phone, --email or another of \
              `throughline customer --help`"

@@ -1,4 +1,4 @@
-//! `throughline erase`: all that is kept of a customer goes, for good.
+//! `throughline erase`: erases all data of a customer, permanently.
 
 use std::io::{self, Write as _};
 
@@ -12,16 +12,16 @@ use crate::{clock::Clock, config::Config, pb};
 pub struct EraseArgs {
     /// The id of the customer
     customer: String,
-    /// By what the erasure was asked for or ordered
+    /// The ticket that requests or orders the erasure
     #[arg(long, value_name = "TEXT")]
     ticket: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// The answer on one line, in the JSON form of the contract
+    /// Print the response on one line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -40,7 +40,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> Result<(), Failure> {
     })
     .await?;
     if args.server.is_none() {
-        // No server may be there to do it.
+        // Finishes the erasure itself, since there may be no server that does.
         let failed = |error| Failure::of_database(&config.database, &error);
         let store = super::open(config).await?;
         store.finish_erasures().await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! `throughline export`: all that is kept of a customer, for the customer.
+//! `throughline export`: all data of a customer, for the customer.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,19 +17,19 @@ use super::{
 };
 use crate::{config::Config, pb};
 
-/// Writes all that is kept of a customer, over all records that are the person, as lines of JSON
+/// Exports all data of a customer, across all merged records, as lines of JSON
 ///
-/// Each line is a row, and says of which table and record; the last line counts them. Without it
-/// the export is not whole. Restricted customers are exported too.
+/// Each line is a row with its table and record. The last line counts the rows; without it the
+/// export is incomplete. Restricted customers are exported too.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
     /// The id of the customer
     #[arg(value_name = "CUSTOMER")]
     customer: String,
-    /// A new file, for its owner alone to read; without it the lines go to the standard output
+    /// A new file that only its owner can read [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -42,7 +42,8 @@ pub async fn run(args: ExportArgs, config: &Config) -> Result<(), Failure> {
             let mut file = BufWriter::new(private_file(path)?);
             let done = write(client, args.customer, &mut file, true).await;
             if done.is_err() {
-                // What is not whole is not left behind. The reason it failed is what matters.
+                // An incomplete file is not left behind. The reason for the failure is what
+                // matters.
                 let _ = fs::remove_file(path);
             }
             done
@@ -60,7 +61,7 @@ async fn write(
     let request = pb::ExportCustomerRequest { customer_id };
     let answer = client.privacy.export_customer(request).await;
     let mut stream = answer.map_err(|status| client.failure(&status))?.into_inner();
-    // Where the lines go to the terminal they are the progress.
+    // On a terminal the lines themselves are the progress.
     let bar = (is_file && stderr().is_terminal()).then(ProgressBar::new_spinner);
     bar.iter().for_each(|bar| bar.enable_steady_tick(Duration::from_millis(100)));
     let mut rows = 0;
@@ -73,7 +74,7 @@ async fn write(
     Ok(out.flush()?)
 }
 
-/// A file that nobody else may read, and that was not there before.
+/// Creates a file that nobody else may read, and that must not exist yet.
 fn private_file(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,4 +1,4 @@
-//! Why a command could not do its work, in words that say what to do next.
+//! Why a command failed, with advice.
 
 use std::{io, process::ExitCode};
 
@@ -9,19 +9,19 @@ use crate::{
     error::Error,
 };
 
-/// How a command ended that did not do its work.
+/// The failure of a command.
 #[derive(Debug)]
 pub enum Failure {
     /// The command line or the configuration is wrong: exit code 2.
     Usage(String),
     /// It could not be done: exit code 1.
     Failed(String),
-    /// Whoever read the output has gone, as `head` does. Nobody wants to hear of it.
+    /// The reader of the output is gone, as with `head`. Not reported.
     ReaderGone,
 }
 
 impl Failure {
-    /// Says it on the standard error.
+    /// Prints it on the standard error.
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Usage(advice) => {
@@ -62,7 +62,7 @@ impl Failure {
         ))
     }
 
-    /// A call that was refused by `server`, or by the database itself where there is none.
+    /// A call that was refused by `server`, or by the services over the database if there is none.
     pub fn of_call(status: &Status, server: Option<&str>) -> Self {
         let message = status.message();
         match (status.code(), server) {

@@ -1,5 +1,5 @@
-//! One small document from a URL: by HTTP/1.1 (RFC 9112), bounded in size and time. Nothing is
-//! followed, kept or sent along.
+//! Fetches a small document from a URL by HTTP/1.1 (RFC 9112), with limits on size and time. It
+//! follows no redirects, and keeps and sends no cookies.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -21,12 +21,12 @@ use crate::server::tls::certificates;
 
 /// The largest document, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// How long all of it may take.
+/// The time limit for the whole fetch.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The document of a URL with `https` or `http`. `authority` is a PEM file with the authority of
-/// its certificate; without it those that browsers trust. The error says what went wrong, without
-/// the URL.
+/// Fetches the document of a URL with `https` or `http`. `authority` is a PEM file with the
+/// authority of its certificate; without it the public authorities. The error does not contain the
+/// URL.
 pub async fn fetch(url: &str, authority: Option<&Path>) -> Result<Bytes, String> {
     match get(url, authority).await? {
         (StatusCode::OK, body) => Ok(body),
@@ -34,7 +34,7 @@ pub async fn fetch(url: &str, authority: Option<&Path>) -> Result<Bytes, String>
     }
 }
 
-/// The answer of a URL, whatever its status is.
+/// The response of a URL, whatever its status is.
 pub async fn get(url: &str, authority: Option<&Path>) -> Result<(StatusCode, Bytes), String> {
     let fetched = timeout(PATIENCE, fetch_in_time(url, authority)).await;
     fetched.unwrap_or_else(|_| Err(format!("no answer within {} seconds", PATIENCE.as_secs())))

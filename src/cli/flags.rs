@@ -1,10 +1,10 @@
-//! The settings as flags, made from the one list of settings.
+//! The settings as flags, generated from the list of settings.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{SETTINGS, Scope, Setting};
 
-/// Keys and values of the settings that stand on the command line: those of the listening commands
+/// Keys and values of the settings on the command line: those of the listening commands
 /// (`LISTENING`), or those that every command has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags<const LISTENING: bool>(pub Vec<(&'static str, String)>);
@@ -14,7 +14,7 @@ fn settings(listening: bool) -> impl Iterator<Item = (usize, &'static Setting)> 
     SETTINGS.iter().enumerate().filter(move |(_, setting)| setting.scope == wanted)
 }
 
-/// The flag of the setting at a place of the list; they are shown in the list's order.
+/// The flag of the setting at an index of the list; flags are shown in the list's order.
 fn flag(place: usize, setting: &'static Setting, listening: bool) -> Arg {
     let about = setting.about.replace('`', "");
     let (first, rest) = about.split_at(1);
@@ -31,7 +31,7 @@ fn flag(place: usize, setting: &'static Setting, listening: bool) -> Arg {
         .display_order(100 + place)
         .global(!listening);
     match setting.key {
-        // A plain yes.
+        // A flag without a value.
         "allow_unprotected" | "allow_anonymous" => flag
             .num_args(0..=1)
             .require_equals(true)

@@ -1,5 +1,5 @@
-//! `throughline timeline --follow`: what happens with a customer, as it happens. Where the
-//! connection is lost it goes on behind the last entry that it has shown.
+//! `throughline timeline --follow`: shows new entries of a customer as they are recorded. After a
+//! lost connection it continues after the last entry shown.
 
 use std::{
     io::{self, Write as _},
@@ -13,21 +13,20 @@ use super::{
     connect::Client,
     failure::Failure,
     json,
-    render::{self, Look, Story},
+    render::{self, EntryPrinter, TerminalStyle},
     serve::stop_signal,
 };
 use crate::pb::{self, watch_timeline_request::Watched, watch_timeline_response::Event};
 
-/// How long it waits before it tries again: at first, and at most.
+/// The pause before it tries again: the first, and the longest.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Shows what is recorded of a customer from now on, until Ctrl-C: in JSON where there is no
-/// `look`.
+/// Shows what is recorded about a customer from now on, until Ctrl-C: as JSON without a `style`.
 pub async fn follow(
     client: &mut Client,
     customer: &pb::Customer,
-    look: Option<&Look>,
+    style: Option<&TerminalStyle>,
 ) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let mut follower = Follower {
@@ -35,12 +34,12 @@ pub async fn follow(
             watched: Some(Watched::CustomerId(customer.id.clone())),
             ..pb::WatchTimelineRequest::default()
         },
-        story: look.map(Story::new),
+        printer: style.map(EntryPrinter::new),
     };
     let stream = follower.begin(client).await.map_err(|status| client.failure(&status))?;
-    if let Some(look) = look {
+    if let Some(style) = style {
         let mut out = io::stdout().lock();
-        write!(out, "{}", render::customer(customer, look))?;
+        write!(out, "{}", render::customer(customer, style))?;
         writeln!(out, "\nWhat happens from now on stands here; Ctrl-C ends it.")?;
         out.flush()?;
     }
@@ -52,12 +51,12 @@ pub async fn follow(
 
 struct Follower<'a> {
     request: pb::WatchTimelineRequest,
-    /// None: in JSON.
-    story: Option<Story<'a>>,
+    /// None for JSON.
+    printer: Option<EntryPrinter<'a>>,
 }
 
 impl Follower<'_> {
-    /// A watch whose first event has come, so that it can be taken up again from there.
+    /// Starts a watch and receives its first event, so that it can be resumed from there.
     async fn begin(
         &mut self,
         client: &mut Client,
@@ -69,7 +68,7 @@ impl Follower<'_> {
         Ok(stream)
     }
 
-    /// Shows a watch and those that take it up, for ever.
+    /// Shows the events of a watch and resumes it, for ever.
     async fn show(
         &mut self,
         client: &mut Client,
@@ -104,19 +103,19 @@ impl Follower<'_> {
     fn event(&mut self, response: pb::WatchTimelineResponse) -> Result<(), Failure> {
         if let Some(Event::Entry(entry)) = &response.event {
             let mut out = io::stdout().lock();
-            match &mut self.story {
-                Some(story) => write!(out, "{}", story.entry(entry, None))?,
+            match &mut self.printer {
+                Some(printer) => write!(out, "{}", printer.entry(entry, None))?,
                 None => writeln!(out, "{}", json::to_json("Entry", entry)?)?,
             }
             out.flush()?;
         }
-        // What was not shown is to come again.
+        // Entries that were not shown must come again.
         self.request.resume_token = response.resume_token;
         Ok(())
     }
 }
 
-/// Whether the same watch may go on later. A lost connection is UNKNOWN in the middle of a stream.
+/// Whether the watch can be resumed later. A lost connection is UNKNOWN in the middle of a stream.
 fn is_temporary(status: &Status) -> bool {
     matches!(
         status.code(),

@@ -23,30 +23,30 @@ use crate::{
     store::Store,
 };
 
-/// A plain line of progress comes every so many microseconds.
+/// The interval of plain progress lines, in microseconds.
 const LINE_EVERY_US: i64 = 5_000_000;
 
-/// Imports a file of customers or entries. Running it again adds nothing twice.
+/// Imports a file of customers or entries. Running it again creates no duplicates.
 ///
-/// Ends with 0 where everything is in, 1 where some rows were rejected, and 2 where it could not
-/// run or not to the end.
+/// The exit code is 0 if all rows were imported, 1 if some were rejected, and 2 if the import could
+/// not run or not complete.
 #[derive(Args, Clone, Debug)]
 pub struct ImportArgs {
-    /// A CSV or NDJSON file with --map, or an NDJSON file of the product's own format.
+    /// A CSV or NDJSON file with --map, or an NDJSON file in the native format.
     pub file: PathBuf,
-    /// Which column goes to which field: a TOML file.
+    /// A TOML file that maps columns to fields.
     #[arg(long)]
     pub map: Option<PathBuf>,
-    /// The file of the order lines, where it is not beside FILE.
+    /// The file with the order lines, if it is not beside FILE.
     #[arg(long, requires = "map")]
     pub lines: Option<PathBuf>,
-    /// Where rows go that cannot be recorded [default: FILE.rejects.ndjson; none with --dry-run].
+    /// The file for rejected rows [default: FILE.rejects.ndjson; none with --dry-run].
     #[arg(long)]
     pub rejects: Option<PathBuf>,
-    /// Import the mended rows of the rejects instead of those of FILE.
+    /// Import the corrected rows of the rejects instead of those of FILE.
     #[arg(long)]
     pub replay: bool,
-    /// How many calls go to the database in one transaction, 1 to 1,000.
+    /// The number of rows per transaction, 1 to 1,000.
     #[arg(long, default_value_t = MAX_BATCH, value_name = "CALLS")]
     pub batch: usize,
     /// Check every row and write nothing.
@@ -57,7 +57,7 @@ pub struct ImportArgs {
     pub json: bool,
 }
 
-/// Imports a file, tells of it, and answers with the exit code.
+/// Imports a file, reports the result, and returns the exit code.
 pub async fn run(args: ImportArgs, store: Store, rules: Rules) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let options = match options(args) {
@@ -67,7 +67,7 @@ pub async fn run(args: ImportArgs, store: Store, rules: Rules) -> anyhow::Result
             return Ok(ExitCode::from(2));
         }
     };
-    // By a clock that is off, rows that are right would be rejected for good.
+    // With a clock that is off, valid rows would be rejected for good.
     if let Err(error) = store.check_clock().await {
         eprintln!("import: {error}");
         return Ok(ExitCode::from(2));
@@ -112,7 +112,7 @@ fn read_map(path: &Path) -> anyhow::Result<Map> {
     Map::parse(&text).map_err(|faults| anyhow::anyhow!("{name}:\n{faults}"))
 }
 
-/// A bar on a terminal, plain lines elsewhere.
+/// A progress bar on a terminal, plain lines elsewhere.
 struct Display {
     bar: Option<ProgressBar>,
     clock: Clock,

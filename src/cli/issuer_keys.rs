@@ -1,6 +1,6 @@
-//! The keys of the issuers of tokens, kept as they are where they come from: a file is looked at
-//! with the other files, a URL is fetched from time to time, and when a token comes with a key that
-//! nobody knows. Such a call does not wait for that: whoever sends nonsense would hold it up.
+//! Keeps the keys of token issuers up to date. Files are checked for changes; URLs are fetched at
+//! intervals, and when a token has an unknown key. The call with that token does not wait for the
+//! fetch: otherwise anyone who sends nonsense would delay it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,9 +17,9 @@ use crate::api::caller::{Callers, KeySet, KeySource};
 /// How often URLs are fetched.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// When nothing happens.
+    /// The usual interval.
     pub every: Duration,
-    /// However often unknown keys come, and however often a fetch fails.
+    /// The shortest interval, however often unknown keys are presented or fetches fail.
     pub at_most_every: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Pace {
         Self { every: Duration::from_secs(600), at_most_every: Duration::from_secs(30) };
 }
 
-/// Looks at the files with keys: at those of all issuers that the callers have now.
+/// Checks the key files of all issuers that the callers have now.
 pub fn files(callers: Callers) -> impl FnMut() -> Result<bool, String> + Send + 'static {
     let mut read = BTreeMap::new();
     move || {
@@ -51,7 +51,7 @@ pub fn files(callers: Callers) -> impl FnMut() -> Result<bool, String> + Send + 
     }
 }
 
-/// The keys of a file, if it is not as it was when they were read last.
+/// The keys of a file, if it has changed since they were last read.
 fn renew(path: &PathBuf, read: &mut Vec<u8>) -> Result<Option<KeySet>, String> {
     let unfit = |why: &dyn fmt::Display| format!("{} {why}", path.display());
     let now = fs::read(path).map_err(|error| unfit(&format_args!("cannot be read: {error}")))?;
@@ -70,7 +70,7 @@ fn renew(path: &PathBuf, read: &mut Vec<u8>) -> Result<Option<KeySet>, String> {
 pub struct Fetched {
     callers: Callers,
     pace: Pace,
-    /// When each was fetched last, whether that failed or not.
+    /// When each was last fetched, successfully or not.
     fetched_at: BTreeMap<KeySource, Instant>,
 }
 
@@ -79,7 +79,7 @@ impl Fetched {
         Self { callers, pace, fetched_at: BTreeMap::new() }
     }
 
-    /// Fetches all of them, or says what is wrong with the first that does not come.
+    /// Fetches all of them, or returns the first error.
     pub async fn begin(&mut self) -> Result<(), Failure> {
         for source in urls(&self.callers) {
             self.fetch(&source).await.map_err(|why| {
@@ -90,7 +90,7 @@ impl Fetched {
         Ok(())
     }
 
-    /// Fetches each when it is time, for ever. Where that fails, what was there goes on.
+    /// Fetches each when it is due, for ever. If that fails, the previous keys stay.
     pub async fn keep(mut self) {
         let mut asked = BTreeSet::new();
         loop {
@@ -98,13 +98,13 @@ impl Fetched {
             self.fetched_at.retain(|source, _| urls.contains(source));
             asked.retain(|source| urls.contains(source));
             let due = |source: &KeySource| match self.fetched_at.get(source) {
-                // An issuer that has just come into the file.
+                // An issuer that was just added to the file.
                 None => Instant::now(),
                 Some(at) if asked.contains(source) => *at + self.pace.at_most_every,
                 Some(at) => *at + self.pace.every,
             };
             let next = urls.iter().map(|source| (due(source), source)).min();
-            // New issuers are seen by then.
+            // New issuers are noticed by then.
             let look_again = Instant::now() + super::renew::LOOK_EVERY;
             let until = next.as_ref().map_or(look_again, |(due, _)| look_again.min(*due));
             tokio::select! {
@@ -118,7 +118,10 @@ impl Fetched {
             let Some((_, source)) = next else { continue };
             asked.remove(source);
             if let Err(error) = self.fetch(&source.clone()).await {
-                tracing::warn!(%error, "the keys of an issuer do not come: the old ones go on");
+                tracing::warn!(
+                    %error,
+                    "cannot fetch the keys of an issuer: the previous ones stay valid"
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `throughline man`: the manual pages, made from the command line itself.
+//! `throughline man`: the manual pages, generated from the command line.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ const SOURCE: &str = concat!("throughline ", env!("CARGO_PKG_VERSION"));
 
 #[derive(Args, Debug)]
 pub struct ManArgs {
-    /// The folder to write one page a command to; without it the first page goes to the output
+    /// A folder for one page per command [default: print the first page]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }
@@ -26,7 +26,7 @@ pub struct ManArgs {
 /// Writes the pages.
 pub fn run(args: &ManArgs) -> Result<(), Failure> {
     let mut root = Cli::command().disable_help_subcommand(true);
-    // Passes the settings on to the commands, and gives each its full name.
+    // Propagates the settings to the commands, and gives each its full name.
     root.build();
     let out = &mut io::stdout().lock();
     let Some(folder) = &args.output else {
@@ -42,7 +42,7 @@ pub fn run(args: &ManArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the pages of all commands, and counts them.
+/// Writes the pages of all commands, and returns their number.
 fn write_all(root: &Command, folder: &Path) -> io::Result<usize> {
     let man = page(root);
     render_root(&man, &mut fs::File::create(folder.join(man.get_filename()))?)?;
@@ -61,7 +61,7 @@ fn page(command: &Command) -> Man {
     Man::new(command.clone()).source(SOURCE)
 }
 
-/// The settings that every command has are told once, on the first page.
+/// The settings that every command has are described once, on the first page.
 fn without_settings(command: &Command) -> Command {
     command.clone().mut_args(|arg| {
         let is_shared = arg.is_global_set();

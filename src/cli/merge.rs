@@ -1,4 +1,5 @@
-//! `throughline merge` and `throughline unmerge`: two customers who are one person.
+//! `throughline merge` and `throughline unmerge`: merges two customers who are one person, and
+//! undoes it.
 
 use std::io::{self, Write as _};
 
@@ -9,7 +10,7 @@ use super::{
     connect::with_client,
     failure::Failure,
     json,
-    render::{self, Look, Story},
+    render::{self, EntryPrinter, TerminalStyle},
     terminal,
 };
 use crate::{api::caller::ACTOR, clock::Clock, config::Config, pb};
@@ -18,15 +19,15 @@ use crate::{api::caller::ACTOR, clock::Clock, config::Config, pb};
 pub struct MergeArgs {
     /// The id of the customer that stays
     into: String,
-    /// The id of the customer that becomes part of it
+    /// The id of the customer that is merged into it
     from: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT", default_value = "", required_unless_present = "dry_run")]
     reason: String,
-    /// What speaks for it; may be given more than once
+    /// The evidence for it; may be repeated
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
     evidence: Vec<String>,
-    /// Shows what would be and changes nothing
+    /// Preview the merge and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -37,26 +38,26 @@ pub struct MergeArgs {
 pub struct UnmergeArgs {
     /// The id of the merge, as `throughline customer --id ID` shows it
     merge: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Marks the two never to be merged again
+    /// Exclude the two from being merged again
     #[arg(long)]
-    keep_apart: bool,
+    exclude_merge: bool,
     #[command(flatten)]
     how: How,
 }
 
-/// How a change is asked for.
+/// The arguments that the two commands share.
 #[derive(Args, Debug)]
 pub struct How {
-    /// Who does it, for the timeline
+    /// The acting user, for the timeline
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// The answer on one line, in the JSON form of the contract
+    /// Print the response on one line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -70,7 +71,7 @@ impl How {
         self.json
     }
 
-    /// The call, with the name of whoever does it.
+    /// The request, with the name of the actor.
     pub fn request<M>(&self, message: M) -> Result<Request<M>, Failure> {
         let mut request = Request::new(message);
         if let Some(actor) = &self.actor {
@@ -83,9 +84,9 @@ impl How {
     }
 }
 
-/// Merges two customers, or shows what that would be.
+/// Merges two customers, or shows what a merge would do.
 pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let request = args.how.request(pb::MergeCustomersRequest {
         customer_id: args.into,
         other_customer_id: args.from,
@@ -106,27 +107,27 @@ pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
     }
     let customer = answer.customer.unwrap_or_default();
     if !args.dry_run {
-        write!(out, "{}", render::customer(&customer, &look))?;
+        write!(out, "{}", render::customer(&customer, &style))?;
         let merge = answer.merge.unwrap_or_default();
         return Ok(writeln!(out, "\nTo take it back: throughline unmerge {}", merge.id)?);
     }
     writeln!(out, "Nothing has changed. Merged, the customer would be:\n")?;
-    write!(out, "{}", render::customer(&customer, &look))?;
+    write!(out, "{}", render::customer(&customer, &style))?;
     write!(out, "{}", conflicts(&answer.conflicts))?;
-    let mut story = Story::new(&look);
+    let mut printer = EntryPrinter::new(&style);
     for entry in &answer.entries {
-        write!(out, "{}", story.entry(entry, None))?;
+        write!(out, "{}", printer.entry(entry, None))?;
     }
     Ok(())
 }
 
-/// Takes a merge back.
+/// Undoes a merge.
 pub async fn unmerge(args: UnmergeArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let request = args.how.request(pb::UnmergeCustomersRequest {
         merge_id: args.merge,
         reason: args.reason,
-        keep_apart: args.keep_apart,
+        exclude_merge: args.exclude_merge,
         request_id: Clock::System.new_id().to_string(),
     })?;
     let answer = with_client(args.how.server.as_deref(), config, async |client| {
@@ -138,21 +139,21 @@ pub async fn unmerge(args: UnmergeArgs, config: &Config) -> Result<(), Failure> 
     if args.how.json {
         return Ok(writeln!(out, "{}", json::to_json("UnmergeCustomersResponse", &answer)?)?);
     }
-    show_two(out, &answer, &look)
+    show_two(out, &answer, &style)
 }
 
 fn show_two(
     out: &mut impl io::Write,
     answer: &pb::UnmergeCustomersResponse,
-    look: &Look,
+    style: &TerminalStyle,
 ) -> Result<(), Failure> {
     for customer in answer.customer.iter().chain(&answer.other_customer) {
-        writeln!(out, "{}", render::customer(customer, look))?;
+        writeln!(out, "{}", render::customer(customer, style))?;
     }
     Ok(())
 }
 
-/// What stands against a merge, or is to be decided, a line each.
+/// What prevents a merge, or must be decided, one line each.
 fn conflicts(conflicts: &[pb::MergeConflict]) -> String {
     use pb::merge_conflict::Kind;
     let line = |conflict: &pb::MergeConflict| {
@@ -163,7 +164,7 @@ fn conflicts(conflicts: &[pb::MergeConflict]) -> String {
                 "different verified accounts or customer numbers: a second person must approve"
                     .to_owned()
             }
-            Kind::KeptApart => "the two are marked never to be merged".to_owned(),
+            Kind::MergeExcluded => "the two are excluded from being merged".to_owned(),
             Kind::SameOrderNumber => format!("both have an order {}", conflict.field),
             Kind::TooManyRecords => "together they have too many records".to_owned(),
             Kind::Unspecified => "something this version does not know".to_owned(),

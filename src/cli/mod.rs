@@ -7,8 +7,10 @@ mod caller;
 mod completions;
 pub mod connect;
 mod customer;
+mod customer_args;
 pub mod demo;
 mod doctor;
+mod entry_filter;
 mod erase;
 mod evaluate;
 mod export;
@@ -34,8 +36,6 @@ mod suggestions;
 mod terminal;
 mod timeline;
 mod vacuum;
-mod what;
-mod who;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -57,10 +57,10 @@ use flags::Flags;
 #[derive(Debug, Parser)]
 #[command(name = "throughline", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
-    /// A file with settings (TOML); also as THROUGHLINE_CONFIG
+    /// A TOML file with settings; also THROUGHLINE_CONFIG
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Create the database even where something is left of an earlier one
+    /// Create the database even if files of an earlier one are left
     #[arg(long, global = true)]
     create: bool,
     #[command(flatten)]
@@ -73,60 +73,60 @@ pub struct Cli {
 enum Command {
     /// Serve the timelines over gRPC until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// Load a small invented world, serve it and show what to try
+    /// Load a small demo data set, serve it and show what to try
     Demo(demo::DemoArgs),
-    /// Show what to know of a customer before saying hello
+    /// Show the briefing of a customer
     Briefing(briefing::BriefingArgs),
-    /// Show what happened with a customer
+    /// Show the timeline of a customer
     Timeline(timeline::TimelineArgs),
-    /// Find entries that hold all the words, of one customer or of all
+    /// Search entries for words, of one customer or of all
     Search(search::SearchArgs),
     /// Find customers by name, postcode or identifier
     Customer(customer::CustomerArgs),
-    /// Make two customers one
+    /// Merge two customers
     Merge(merge::MergeArgs),
-    /// Take a merge back
+    /// Reverse a merge
     Unmerge(merge::UnmergeArgs),
-    /// Find the customers who may be one person, among all that are there
+    /// Compare all customers and store merge suggestions
     Suggest(suggest::SuggestArgs),
-    /// Show the customers who may be one person
+    /// Show merge suggestions
     Suggestions(suggestions::SuggestionsArgs),
-    /// Say that two customers are not one person
+    /// Dismiss a merge suggestion
     Dismiss(suggestions::DismissArgs),
-    /// Erase all that is kept of a customer
+    /// Erase all data of a customer
     Erase(erase::EraseArgs),
-    /// Write the database anew, so that its free space holds nothing of what was deleted
+    /// Rewrite the database so that its free space holds no deleted data
     Vacuum,
-    /// Write all that is kept of a customer
+    /// Export all data of a customer
     Export(export::ExportArgs),
-    /// Remove what is older than the rules of retention keep
+    /// Remove what the retention rules no longer keep
     Retention(retention::RetentionArgs),
-    /// Say which applications may call
+    /// Manage the client applications that may call
     Caller(caller::CallerArgs),
-    /// Show who looked at a customer, and whether that was changed
+    /// Show the audit log of a customer, or verify it
     Audit(audit::AuditArgs),
-    /// Make a backup of the database, while it may be served
+    /// Back up the database, also while it is served
     Backup(backup::BackupArgs),
-    /// Put a backup in the place of the database, which nobody may serve
+    /// Restore a backup; the database must not be served
     Restore(restore::RestoreArgs),
-    /// Bring the tables of the database up to date
+    /// Migrate the tables of the database
     Migrate,
-    /// Load a file of customers and entries
+    /// Import a file of customers and entries
     Import(import::ImportArgs),
-    /// Find the records of one person in a CSV file, and compare with the truth
+    /// Match the records of a CSV file and compare the result with the truth
     Evaluate(evaluate::EvaluateArgs),
-    /// Look at everything that a server stands on, and say what to do; nothing is changed
+    /// Check everything that a server depends on, with advice; changes nothing
     Doctor(doctor::DoctorArgs),
-    /// Show whether a running server takes calls, and what it is doing
+    /// Show whether a running server accepts calls, and its load
     Status(status::StatusArgs),
-    /// Write the completions of a shell
+    /// Print shell completions
     Completions(completions::CompletionsArgs),
     /// Write the manual pages
     Man(man::ManArgs),
 }
 
-/// Does what the command line says. The exit code is 0 where it was done, 1 where it could not be
-/// done, 2 where the command line or the configuration is wrong.
+/// Runs the command line. The exit code is 0 on success, 1 on failure, 2 if the command line or the
+/// configuration is wrong.
 pub async fn run(cli: Cli) -> ExitCode {
     match dispatch(cli).await {
         Ok(code) => code,
@@ -166,7 +166,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(&args)?,
         Command::Man(args) => man::run(&args)?,
         Command::Import(args) => {
-            // Of an import 1 means that rows were rejected.
+            // For an import, 1 means that rows were rejected.
             let store = match open(&config).await {
                 Ok(store) => store,
                 Err(failure) => {
@@ -183,19 +183,19 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 impl Command {
-    /// Whether its log says how the server is.
+    /// Whether the command serves, and therefore logs its state.
     fn serves(&self) -> bool {
         matches!(self, Self::Serve(args) if !args.check)
     }
 
-    /// Whether it depends on the configuration. The others work where that cannot be used.
+    /// Whether it needs the configuration. The others work even if that is invalid.
     fn is_configured(&self) -> bool {
         !matches!(self, Self::Completions(_) | Self::Man(_))
     }
 }
 
 impl Cli {
-    /// The configuration, and whether the database stands on the command line itself.
+    /// The configuration, and whether the database was given on the command line.
     fn config(&self) -> Result<(Config, bool), Failure> {
         let mut flags = self.settings.0.clone();
         match &self.command {
@@ -211,8 +211,8 @@ impl Cli {
     }
 }
 
-/// The database of the configuration, with its tables up to date. What was erased since a backup
-/// was made that was put back is erased again.
+/// Opens the configured database, and migrates it. After a restore, erases again what was erased
+/// since the backup.
 async fn open(config: &Config) -> Result<Store, Failure> {
     let failed = |error: Error| Failure::of_database(&config.database, &error);
     let mut store = opening::open(config, Clock::System).await?;
@@ -220,7 +220,7 @@ async fn open(config: &Config) -> Result<Store, Failure> {
         store = store.with_erasure_file(ErasureFile::new(path.clone()));
         let again = store.erase_again().await.map_err(failed)?;
         if again > 0 {
-            tracing::warn!(erasures = again, "erasures were done again, of a restored database");
+            tracing::warn!(erasures = again, "erasures were repeated after a restore");
         }
     }
     Ok(store)

@@ -1,4 +1,4 @@
-//! What a command opens, and what to do where it cannot be opened.
+//! Opens the database of a command, and advises if that fails.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use crate::{
     store::{OpenError, Opening, Store},
 };
 
-/// Opens the database of the configuration.
+/// Opens the configured database.
 pub async fn open(config: &Config, clock: Clock) -> Result<Store, Failure> {
     let (url, connections) = (&config.database, config.database_connections);
     let opened = Store::open_with(url, connections, clock, &opening(config)).await;
     opened.map_err(|error| failure(config, &error))
 }
 
-/// What the configuration says of the database beside its URL.
+/// The options for opening the database, from the configuration.
 pub fn opening(config: &Config) -> Opening {
     Opening {
         create: config.create,
@@ -29,13 +29,13 @@ pub fn opening(config: &Config) -> Opening {
     }
 }
 
-/// Why the database was not opened, and what to do.
+/// Why the database could not be opened, and what to do.
 pub fn failure(config: &Config, error: &OpenError) -> Failure {
     let url = redacted_url(&config.database);
     Failure::Failed(format!("the database {url} cannot be opened: {error}. {}", advice(error)))
 }
 
-/// What to do where a database was not opened.
+/// What to do if a database could not be opened.
 pub fn advice(error: &OpenError) -> Cow<'static, str> {
     let advice = match error {
         OpenError::NoFolder { .. } => "Make the folder, or name another file with --database",

@@ -6,16 +6,16 @@ use tokio::task::JoinHandle;
 
 use crate::{api::caller::Callers, config::Config};
 
-/// How often the files are looked at: a token that is taken away is worth nothing soon after.
+/// How often the files are checked: a token that was removed becomes invalid soon after.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The tasks that look, until it is dropped.
+/// The tasks that check files, until it is dropped.
 #[derive(Default)]
 pub struct Renewing(Vec<JoinHandle<()>>);
 
 impl Renewing {
-    /// Looks at one thing more. `look` takes over what has changed, and tells whether anything has;
-    /// where it cannot be used, that is told once, and what was there before goes on.
+    /// Checks one more thing. `look` loads what has changed, and returns whether anything has; an
+    /// error is logged once, and the previous state stays.
     pub fn keep(
         &mut self,
         what: &'static str,
@@ -24,7 +24,7 @@ impl Renewing {
         self.also(look_for_ever(what, look));
     }
 
-    /// Looks at something in a way of its own.
+    /// Runs a task of its own.
     pub fn also(&mut self, looking: impl Future<Output = ()> + Send + 'static) {
         self.0.push(tokio::spawn(looking));
     }
@@ -44,7 +44,7 @@ async fn look_for_ever(what: &'static str, mut look: impl FnMut() -> Result<bool
         match &found {
             Ok(true) => tracing::info!("{what} changed and were read again"),
             Err(error) if found != last => {
-                tracing::error!(%error, "{what} changed and cannot be used: the old ones go on");
+                tracing::error!(%error, "{what} changed and cannot be used: the old ones stay");
             }
             _ => {}
         }
@@ -52,7 +52,7 @@ async fn look_for_ever(what: &'static str, mut look: impl FnMut() -> Result<bool
     }
 }
 
-/// Looks at the file of callers, from what it said when `callers` were made of it.
+/// Watches the file of callers, starting from the text that `callers` were read from.
 pub fn callers(
     config: Config,
     callers: Callers,

@@ -1,4 +1,4 @@
-//! `throughline restore`: a backup in the place of the database.
+//! `throughline restore`: replaces the database with a backup.
 
 use std::{
     io::{self, Write as _},
@@ -22,11 +22,11 @@ use crate::{
     store::backup::{Restored, Restoring, restore},
 };
 
-/// Puts a backup in the place of the database, which nobody may serve
+/// Restores a backup; the database must not be served
 ///
-/// The files of SQLite that were there are moved into a folder beside them; a database of
-/// PostgreSQL must be empty. Who was erased since the backup is erased again, by the erasure
-/// ledger, which must exist. Cut short, it says what is left: run it again.
+/// Existing SQLite files are moved into a folder beside them; a PostgreSQL database must be empty.
+/// Customers who were erased since the backup are erased again, by the erasure ledger, which must
+/// exist. If the restore is interrupted, it reports what is left: run it again.
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The folder of the backup
@@ -34,12 +34,12 @@ pub struct RestoreArgs {
     from: PathBuf,
     #[command(flatten)]
     how: How,
-    /// The file with the seals outside of the database, to tell what the audit log has lost
+    /// The file with the seals outside of the database, to detect what the audit log has lost
     #[arg(long, value_name = "FILE")]
     seals: Option<PathBuf>,
 }
 
-/// Puts a backup back, and tells what there is now, and what is not.
+/// Restores a backup, and reports what the database has now, and what it lacks.
 pub async fn run(args: &RestoreArgs, config: &Config) -> Result<(), Failure> {
     let seals = args.seals.clone().or_else(|| config.audit_seals.clone());
     let with_seals = Config { audit_seals: seals, ..config.clone() };
@@ -66,9 +66,9 @@ pub async fn run(args: &RestoreArgs, config: &Config) -> Result<(), Failure> {
 }
 
 fn rows(restored: &Restored, config: &Config, outside_seal: Option<&Seal>, took: Duration) -> Rows {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let mut rows = Rows::default();
-    rows.add("as of", moment(restored.manifest.created_at, &look));
+    rows.add("as of", moment(restored.manifest.created_at, &style));
     rows.add_facts(&restored.facts);
     rows.add(
         "erasures",
@@ -88,7 +88,7 @@ fn rows(restored: &Restored, config: &Config, outside_seal: Option<&Seal>, took:
              audit_seals, and keep this one",
             restored.facts.last_seal,
             seal.number,
-            moment(seal.sealed_at, &look)
+            moment(seal.sealed_at, &style)
         ));
     }
     for folder in &restored.moved_to {

@@ -1,4 +1,4 @@
-//! `throughline retention`: what is older than the rules keep goes, or would go.
+//! `throughline retention`: removes what is older than the rules keep, or shows it.
 
 use std::{
     io::{self, IsTerminal as _, Write as _, stderr},
@@ -13,21 +13,21 @@ use super::{connect, failure::Failure, render};
 use crate::{
     config::Config,
     model::{Channel, RetentionRules},
-    store::{Gone, Sweep, Swept},
+    store::{RemovalReport, Sweep, SweepProgress},
 };
 
-/// Removes what is older than the rules of retention keep, of everybody, at once
+/// Removes what the retention rules no longer keep, of all customers at once
 ///
-/// A server does the same by itself, a few entries a second. It is safe to end it and to run it
-/// again, and servers may run meanwhile.
+/// A server does this continuously, a few entries a second. It is safe to interrupt the command, to
+/// run it again, and to run it while the database is served.
 #[derive(Args, Debug)]
 pub struct RetentionArgs {
-    /// Show what would go, and leave it
+    /// Show what would be removed, without removing it
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Goes through all customers, and tells what went.
+/// Goes through all customers, and reports what was removed.
 pub async fn run(args: &RetentionArgs, config: &Config) -> Result<(), Failure> {
     let rules = config.retention()?;
     if rules.is_empty() {
@@ -41,8 +41,8 @@ pub async fn run(args: &RetentionArgs, config: &Config) -> Result<(), Failure> {
     let how = if args.dry_run { Sweep::DryRun } else { Sweep::AtOnce };
     let verb = if args.dry_run { "found" } else { "removed" };
     let shown = bar.clone();
-    let show = move |swept: Swept| {
-        let Swept { records, entries } = swept;
+    let show = move |swept: SweepProgress| {
+        let SweepProgress { records, entries } = swept;
         let text = format!("{records} records looked at, {entries} entries {verb}");
         shown.iter().for_each(|bar| bar.set_message(text.clone()));
     };
@@ -53,8 +53,8 @@ pub async fn run(args: &RetentionArgs, config: &Config) -> Result<(), Failure> {
     Ok(write!(io::stdout(), "{}", table(&rules, &gone, args.dry_run))?)
 }
 
-/// By rule and channel: how many entries, and when the oldest happened.
-pub fn table(rules: &RetentionRules, gone: &[Gone], dry_run: bool) -> String {
+/// By rule and channel: the number of entries, and when the oldest happened.
+pub fn table(rules: &RetentionRules, gone: &[RemovalReport], dry_run: bool) -> String {
     let total: u64 = gone.iter().map(|it| it.entries).sum();
     let word = if dry_run { "would go" } else { "went" };
     let mut rows =
@@ -80,7 +80,7 @@ pub fn table(rules: &RetentionRules, gone: &[Gone], dry_run: bool) -> String {
         for row in &rows {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
                 let width = *width;
-                // Numbers to the right.
+                // Numbers are right-aligned.
                 if column == 4 { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
             });
             text += cells.collect::<Vec<_>>().join("  ").trim_end();

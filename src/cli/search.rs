@@ -1,4 +1,4 @@
-//! `throughline search`: entries that hold all the words.
+//! `throughline search`: finds entries that contain all the words.
 
 use std::{
     collections::BTreeMap,
@@ -9,46 +9,46 @@ use clap::Args;
 
 use super::{
     connect::{Client, with_client},
+    customer_args::CustomerRefArgs,
+    entry_filter::EntryFilterArgs,
     failure::Failure,
     json,
-    render::{self, Look, Story},
+    render::{self, EntryPrinter, TerminalStyle},
     terminal,
-    what::What,
-    who::Who,
 };
 use crate::{config::Config, model::MAX_PAGE, pb};
 
-/// How many entries are shown where the command line does not say.
+/// How many entries are shown by default.
 const USUAL_LIMIT: usize = 20;
 
 #[derive(Args, Debug)]
 pub struct SearchArgs {
-    /// The words; an entry must hold all of them, in any of their forms
+    /// The words; an entry must contain all of them, in any inflected form
     #[arg(required = true, value_name = "WORDS")]
     words: Vec<String>,
     #[command(flatten)]
-    who: Who,
+    who: CustomerRefArgs,
     #[command(flatten)]
-    what: What,
-    /// How many entries at most [default: 20, with --json all]
+    what: EntryFilterArgs,
+    /// The maximum number of entries [default: 20, with --json all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Long texts and conversations in full
+    /// Print long texts and conversations in full
     #[arg(long)]
     full: bool,
-    /// One entry per line, in the JSON form of the contract
+    /// Print one entry per line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
-/// Shows what was found.
+/// Shows the entries found.
 pub async fn run(args: SearchArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(args.full);
-    let who = args.who.selector(config.phone_region.as_deref())?;
-    let filter = args.what.filter(&look.zone)?;
+    let style = terminal::style(args.full);
+    let who = args.who.customer_ref(config.phone_region.as_deref())?;
+    let filter = args.what.filter(&style.zone)?;
     let usual = if args.json { usize::MAX } else { USUAL_LIMIT };
     let limit = args.limit.map_or(usual, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let request = pb::SearchTimelineRequest {
@@ -59,20 +59,21 @@ pub async fn run(args: SearchArgs, config: &Config) -> Result<(), Failure> {
         page_token: String::new(),
     };
     with_client(args.server.as_deref(), config, async |client| {
-        show(client, request, limit, Some(&look).filter(|_| !args.json)).await
+        show(client, request, limit, Some(&style).filter(|_| !args.json)).await
     })
     .await
 }
 
-/// Shows what is found, page by page: for people where there is a look, otherwise one JSON a line.
+/// Shows the entries found, page by page: rendered with a style, otherwise one JSON object per
+/// line.
 async fn show(
     client: &mut Client,
     mut request: pb::SearchTimelineRequest,
     limit: usize,
-    look: Option<&Look>,
+    style: Option<&TerminalStyle>,
 ) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
-    let mut story = look.map(Story::new);
+    let mut printer = style.map(EntryPrinter::new);
     let mut names = BTreeMap::new();
     let (mut shown, mut more) = (0_usize, true);
     while more && shown < limit {
@@ -84,22 +85,22 @@ async fn show(
         more |= page.entries.len() > room;
         for entry in page.entries.into_iter().take(room) {
             shown += 1;
-            match &mut story {
+            match &mut printer {
                 None => writeln!(out, "{}", json::to_json("Entry", &entry)?)?,
-                Some(story) => {
+                Some(printer) => {
                     let name = name_of(client, &mut names, &entry.customer_id).await?;
-                    write!(out, "{}", story.entry(&entry, Some(&name)))?;
+                    write!(out, "{}", printer.entry(&entry, Some(&name)))?;
                 }
             }
         }
     }
-    if let Some(look) = look {
-        write!(out, "{}", render::end(shown, more, look))?;
+    if let Some(style) = style {
+        write!(out, "{}", render::end(shown, more, style))?;
     }
     Ok(())
 }
 
-/// The name of the customer that an entry belongs to, asked for once.
+/// The name of the customer of an entry, fetched once.
 async fn name_of(
     client: &mut Client,
     names: &mut BTreeMap<String, String>,

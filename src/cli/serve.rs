@@ -1,4 +1,4 @@
-//! `throughline serve`: the server, until it is told to stop.
+//! `throughline serve`: runs the server until it is told to stop.
 
 mod check;
 mod notify;
@@ -29,14 +29,14 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub struct ServeArgs {
-    /// Check all that serving needs, tell what would be served, and change nothing
+    /// Check everything that serving needs, show what would be served, and change nothing
     #[arg(long)]
     pub check: bool,
     #[command(flatten)]
     pub settings: Flags<true>,
 }
 
-/// Serves the configured database, or tells whether it can be.
+/// Serves the configured database, or checks whether it can be served.
 pub async fn run(args: &ServeArgs, config: &Config) -> Result<ExitCode, Failure> {
     match args.check {
         true => check::run(config).await,
@@ -52,7 +52,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let told = store.tell_erasures().await;
     let told = told.map_err(|error| Failure::of_database(&config.database, &error))?;
     if told > 0 {
-        tracing::info!(erasures = told, "the file of erasures lacked some, and has them now");
+        tracing::info!(erasures = told, "the erasure ledger lacked erasures, and has them now");
     }
     if config.callers_file.is_some() && config.allow_anonymous {
         tracing::warn!(
@@ -86,14 +86,14 @@ async fn serve(config: &Config) -> Result<(), Failure> {
 pub struct Prepared {
     pub settings: Settings,
     pub tls: Option<Current>,
-    /// Keeps both true to their files, and to the issuers of tokens.
+    /// Keeps both up to date with their files, and with the issuers of tokens.
     pub renewing: Renewing,
 }
 
-/// All that the files of the configuration say, and the keys of the issuers of tokens, or what is
+/// Loads all files of the configuration, and the keys of the token issuers; the error says what is
 /// wrong with them.
 pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
-    // Read before the callers are: what changes in between is seen as a change.
+    // Read before the callers are: a change in between is noticed as a change.
     let callers_text = config.callers_text()?;
     let settings = connect::serving(config)?;
     let certificates = Certificates::of(config).map_err(Failure::Usage)?;
@@ -113,7 +113,7 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     Ok(Prepared { settings, tls, renewing })
 }
 
-/// Metrics and health over HTTP, where an address is set for them.
+/// Metrics and health over HTTP, if an address is set.
 async fn operators(
     config: &Config,
     store: &Store,
@@ -125,20 +125,20 @@ async fn operators(
         .await
         .map_err(|error| listen_advice("metrics", address, &error))?;
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "whoever reaches this address may read the metrics");
+        tracing::warn!(%address, "anyone who can reach this address can read the metrics");
     }
     tracing::info!(address = %listener.address, "metrics and health");
     Ok(Some(listener))
 }
 
-/// As many connections as the configuration allows, and the limits of the process.
+/// The configured connection limits, within those of the process.
 pub fn admission(config: &Config, store: &Store) -> Admission {
     let limits = connection_limits(config);
     let limits = listener::fit_descriptors(limits, config.database_connections);
     Admission::new(limits, store.metrics().connections.clone())
 }
 
-/// As many connections as the configuration allows.
+/// The configured connection limits.
 pub fn connection_limits(config: &Config) -> ConnectionLimits {
     let (all, per_caller) = (config.max_connections, config.max_connections_per_caller);
     ConnectionLimits::new(number(all), number(per_caller))

@@ -1,4 +1,4 @@
-//! `throughline status`: whether a running server takes calls, and what it is doing.
+//! `throughline status`: whether a running server accepts calls, and what it is doing.
 
 mod ask;
 mod metrics;
@@ -17,18 +17,18 @@ use crate::{clock::Clock, config::Config};
 
 #[derive(Args, Debug)]
 pub struct StatusArgs {
-    /// A running server, such as http://127.0.0.1:7417; without it that of the configuration
+    /// A running server, such as http://127.0.0.1:7417 [default: that of the configuration]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Where it answers metrics over HTTP; without it as the configuration says
+    /// The address of its metrics over HTTP [default: that of the configuration]
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
-    /// As one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Asks, and tells. The exit code is 1 where the server does not take calls.
+/// Asks the server, and shows the answer. The exit code is 1 if it does not accept calls.
 pub async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode, Failure> {
     let places = places(args, config);
     let status = ask::ask(&places, config).await?;
@@ -36,16 +36,16 @@ pub async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode, Failure
     if args.json {
         writeln!(out, "{}", report::as_json(&status))?;
     } else {
-        write!(out, "{}", report::render(&status, Clock::System.now(), &doctor::look()))?;
+        write!(out, "{}", report::render(&status, Clock::System.now(), &doctor::style()))?;
     }
     Ok(if status.is_ready() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where a server is asked: at least one of the two is there.
+/// The addresses of a server: at least one of the two is set.
 struct Places {
-    /// By gRPC.
+    /// For gRPC.
     server: Option<String>,
-    /// By HTTP, for operators.
+    /// For HTTP, for operators.
     operators: Option<SocketAddr>,
 }
 
@@ -53,14 +53,14 @@ fn places(args: &StatusArgs, config: &Config) -> Places {
     let of_config = config.metrics.filter(|_| args.server.is_none());
     let operators = args.metrics.or(of_config).map(own_address);
     let has_tls = config.tls_certificate.is_some();
-    // The name in its certificate is not the address that it is reached at from here.
+    // The name in its certificate is not the address by which it is reached here.
     let asks_grpc = operators.is_none() || (!has_tls && args.metrics.is_none());
     let scheme = if has_tls { "https" } else { "http" };
     let own = || format!("{scheme}://{}", own_address(config.listen));
     Places { server: args.server.clone().or_else(|| asks_grpc.then(own)), operators }
 }
 
-/// Where this machine reaches what listens on an address.
+/// The address by which this machine reaches what listens on an address.
 fn own_address(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {

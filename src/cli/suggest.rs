@@ -19,25 +19,25 @@ use crate::{
     store::{Step, Suggested, TopSuggestion},
 };
 
-/// Compares all customers with each other, learns the weights from them and writes suggestions
+/// Compares all customers, learns the weights from them and stores merge suggestions
 ///
-/// A server keeps suggestions up as customers arrive; this is for a first run over those that are
-/// there, and to learn the weights anew. A server may run meanwhile, and uses the weights from then
-/// on. Running it again does no harm.
+/// A server updates suggestions as customers arrive. This command is for a first run over existing
+/// customers, and to learn the weights again. It may run while the database is served; the server
+/// then uses the new weights. It is safe to run it again.
 #[derive(Args, Debug)]
 pub struct SuggestArgs {
-    /// The weights, from a file that --save-model wrote, instead of learning them
+    /// A file with weights, as --save-model writes it, instead of learning them
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Write the weights to a file
     #[arg(long, value_name = "FILE")]
     save_model: Option<PathBuf>,
-    /// The result on one line, as JSON
+    /// Print the result on one line, as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Compares all customers, and tells of it.
+/// Compares all customers, and reports the result.
 pub async fn run(args: SuggestArgs, config: &Config) -> Result<(), Failure> {
     let model = args.model.as_deref().map(evaluate::read_model).transpose()?;
     connect::refuse_missing_file(&config.database)?;
@@ -66,7 +66,7 @@ pub async fn run(args: SuggestArgs, config: &Config) -> Result<(), Failure> {
 }
 
 fn as_text(run: &Suggested, seconds: f64) -> String {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let rows = [
         ("customers", run.customers as f64),
         ("pairs compared", run.compared as f64),
@@ -83,7 +83,7 @@ fn as_text(run: &Suggested, seconds: f64) -> String {
         text += "\nThe likeliest:\n";
     }
     for one in &run.top {
-        text += &render::suggestion(&message(one), &look);
+        text += &render::suggestion(&message(one), &style);
     }
     if run.suggestions > run.top.len() {
         text += "\n`throughline suggestions` lists them all.\n";
@@ -117,7 +117,7 @@ fn message(one: &TopSuggestion) -> pb::MergeSuggestion {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A progress bar on a terminal, nothing elsewhere.
 #[derive(Clone)]
 struct Bar(Option<ProgressBar>);
 

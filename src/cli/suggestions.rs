@@ -9,40 +9,40 @@ use crate::{clock::Clock, config::Config, pb};
 
 #[derive(Args, Debug)]
 pub struct SuggestionsArgs {
-    /// The id of a customer; without it, everybody's
+    /// Only suggestions for the customer with this id
     #[arg(long, value_name = "ID", default_value = "")]
     customer: String,
-    /// The least probability, from 0 to 1
+    /// The minimum probability, from 0 to 1
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     min_probability: f64,
-    /// How many at most
+    /// The maximum number to print
     #[arg(long, value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=200))]
     limit: i32,
-    /// One suggestion per line, in the JSON form of the contract
+    /// Print one suggestion per line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub struct DismissArgs {
-    /// The id of the one customer
+    /// The id of one customer
     one: String,
-    /// The id of the other
+    /// The id of the other customer
     other: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
     how: How,
 }
 
-/// Shows the likeliest suggestions.
+/// Shows the most probable suggestions.
 pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let request = pb::ListMergeSuggestionsRequest {
         customer_id: args.customer,
         min_probability: args.min_probability,
@@ -58,7 +58,7 @@ pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure>
     for suggestion in &page.suggestions {
         match args.json {
             true => writeln!(out, "{}", json::to_json("MergeSuggestion", suggestion)?)?,
-            false => write!(out, "{}", render::suggestion(suggestion, &look))?,
+            false => write!(out, "{}", render::suggestion(suggestion, &style))?,
         }
     }
     if args.json {
@@ -72,7 +72,7 @@ pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure>
     Ok(())
 }
 
-/// Says that two customers are not one person.
+/// Records that two customers are not one person.
 pub async fn dismiss(args: DismissArgs, config: &Config) -> Result<(), Failure> {
     let request = args.how.request(pb::DismissMergeSuggestionRequest {
         customer_id: args.one,

@@ -1,4 +1,4 @@
-//! `throughline timeline`: what happened with a customer.
+//! `throughline timeline`: the timeline of a customer.
 
 use std::io::{self, Write as _};
 
@@ -6,50 +6,50 @@ use clap::Args;
 
 use super::{
     connect::{Client, with_client},
+    customer_args::CustomerRefArgs,
+    entry_filter::EntryFilterArgs,
     failure::Failure,
     follow::follow,
     json,
-    render::{self, Look, Story},
+    render::{self, EntryPrinter, TerminalStyle},
     terminal,
-    what::What,
-    who::Who,
 };
 use crate::{config::Config, model::MAX_PAGE, pb};
 
-/// How many entries are shown where the command line does not say.
+/// How many entries are shown by default.
 const USUAL_LIMIT: usize = 50;
 
 #[derive(Args, Debug)]
 pub struct TimelineArgs {
     #[command(flatten)]
-    who: Who,
+    who: CustomerRefArgs,
     #[command(flatten)]
-    what: What,
-    /// The oldest entry first
+    what: EntryFilterArgs,
+    /// Print the oldest entry first
     #[arg(long)]
     oldest_first: bool,
-    /// How many entries at most [default: 50, with --json all]
+    /// The maximum number of entries [default: 50, with --json all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// What is recorded from now on, as it is, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["oldest_first", "limit", "What"])]
+    /// Follow the timeline live, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["oldest_first", "limit", "EntryFilterArgs"])]
     follow: bool,
-    /// Long texts and conversations in full
+    /// Print long texts and conversations in full
     #[arg(long)]
     full: bool,
-    /// One entry per line, in the JSON form of the contract
+    /// Print one entry per line, as JSON
     #[arg(long)]
     json: bool,
-    /// A running server, such as http://127.0.0.1:7417; without it the database is opened
+    /// A running server, such as http://127.0.0.1:7417 [default: open the database]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
 /// Shows a timeline.
 pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(args.full);
+    let style = terminal::style(args.full);
     let who = args.who.required(config.phone_region.as_deref())?;
-    let filter = args.what.filter(&look.zone)?;
+    let filter = args.what.filter(&style.zone)?;
     let order = match args.oldest_first {
         true => pb::TimelineOrder::OldestFirst,
         false => pb::TimelineOrder::NewestFirst,
@@ -58,7 +58,7 @@ pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
     with_client(args.server.as_deref(), config, async |client| {
         let customer = client.customer(who.into()).await?;
         if args.follow {
-            return follow(client, &customer, Some(&look).filter(|_| !args.json)).await;
+            return follow(client, &customer, Some(&style).filter(|_| !args.json)).await;
         }
         let request = pb::ListTimelineRequest {
             customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
@@ -68,7 +68,7 @@ pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
         };
         if !args.json {
             let limit = limit.unwrap_or(USUAL_LIMIT);
-            return show(client, &customer, request, limit, &look).await;
+            return show(client, &customer, request, limit, &style).await;
         }
         let out = &mut io::stdout().lock();
         let line = |entry| Ok(writeln!(out, "{}", json::to_json("Entry", &entry)?)?);
@@ -77,27 +77,28 @@ pub async fn run(args: TimelineArgs, config: &Config) -> Result<(), Failure> {
     .await
 }
 
-/// Writes a customer and the entries of a request in the human form.
+/// Writes a customer and the entries of a request in human-readable form.
 pub async fn show(
     client: &mut Client,
     customer: &pb::Customer,
     request: pb::ListTimelineRequest,
     limit: usize,
-    look: &Look,
+    style: &TerminalStyle,
 ) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
-    write!(out, "{}", render::customer(customer, look))?;
-    let mut story = Story::new(look);
+    write!(out, "{}", render::customer(customer, style))?;
+    let mut printer = EntryPrinter::new(style);
     let mut shown = 0_usize;
     let more = pages(client, request, limit, |entry| {
         shown += 1;
-        Ok(write!(out, "{}", story.entry(&entry, None))?)
+        Ok(write!(out, "{}", printer.entry(&entry, None))?)
     })
     .await?;
-    Ok(write!(out, "{}", render::end(shown, more, look))?)
+    Ok(write!(out, "{}", render::end(shown, more, style))?)
 }
 
-/// Hands over every entry of a request up to the limit, page by page; whether there are more.
+/// Passes on every entry of a request up to the limit, page by page; returns whether there are
+/// more.
 async fn pages(
     client: &mut Client,
     mut request: pb::ListTimelineRequest,
@@ -105,7 +106,7 @@ async fn pages(
     mut each: impl FnMut(pb::Entry) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let mut left = limit;
-    // The size is part of what a page token is bound to, so that it stays the same.
+    // A page token is valid for one page size only, so that the size must not change.
     request.page_size = i32::try_from(limit.min(MAX_PAGE)).unwrap_or(0);
     loop {
         let answer = client.timeline.list_timeline(request.clone()).await;

@@ -1,9 +1,9 @@
-//! `throughline vacuum`: the database, written anew.
+//! `throughline vacuum`: rewrites the database.
 
 use super::{connect::refuse_missing_file, failure::Failure};
 use crate::config::Config;
 
-/// Writes the configured database anew. What was erased is finished first.
+/// Rewrites the configured database. Finishes pending erasures first.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     refuse_missing_file(&config.database)?;
     let failed = |error| Failure::of_database(&config.database, &error);

@@ -12,11 +12,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::Micros;
 
-/// A clock that differs by more is off, in microseconds: five minutes. Callers' clocks may be ahead
-/// by an hour, so that one that differs by less refuses nobody who is right.
+/// The largest tolerated difference, in microseconds: five minutes. Times may be up to an hour
+/// ahead, so a clock within this tolerance refuses no valid call.
 pub const TOLERANCE: Micros = 300_000_000;
 
-/// This machine's clock beside one that nobody can set. Where they part, the clock was set.
+/// A reading of the wall clock beside a monotonic clock. If the two diverge, the wall clock was
+/// set.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
     pub wall: Micros,
@@ -24,7 +25,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// How far the clock was set since an earlier reading. Negative: back.
+    /// By how much the clock was set since an earlier reading. Negative: back.
     fn set_since(self, before: Self) -> Micros {
         let passed = self.steady.saturating_duration_since(before.steady).as_micros();
         let passed = Micros::try_from(passed).unwrap_or(Micros::MAX);
@@ -32,53 +33,53 @@ impl Reading {
     }
 }
 
-/// What is known of this machine's clock. Copies share it.
+/// The known skew of this machine's clock. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct ClockSkew(Arc<Known>);
+pub struct ClockSkew(Arc<SkewState>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct SkewState {
     /// How far the clock is behind. Negative: ahead.
     behind: AtomicI64,
-    /// When that was found out.
+    /// The reading at the last comparison.
     compared: RwLock<Option<Reading>>,
-    /// How often a call named a time that has not come, since somebody asked last.
+    /// How many calls named a future time since the count was last taken.
     early: AtomicU64,
-    /// Held while the clock is compared: a comparison that began before another one is over first.
+    /// Held during a comparison, so that comparisons do not overlap.
     comparing: Mutex<()>,
 }
 
 impl ClockSkew {
-    /// The turn of a comparison, until it is dropped.
+    /// Waits for the turn to compare; the turn ends when the guard is dropped.
     pub async fn turn(&self) -> MutexGuard<'_, ()> {
         self.0.comparing.lock().await
     }
 
-    /// How far the clock is behind, in microseconds. Negative: ahead. 0 where nothing is known.
+    /// How far the clock is behind, in microseconds. Negative: ahead. 0 if unknown.
     pub fn behind(&self) -> Micros {
         self.0.behind.load(Ordering::Relaxed)
     }
 
-    /// Whether what the clock says of a time is not to be trusted: it is off, or was set since it
-    /// was compared, so that nothing is known. None: a clock of tests, which is set by them.
+    /// Whether the clock cannot be trusted: it is off, or it was set since the last comparison.
+    /// `now` is None for a clock that a test sets.
     pub fn is_off(&self, now: Option<Reading>) -> bool {
         let compared = *self.0.compared.read().unwrap_or_else(PoisonError::into_inner);
         let set = now.zip(compared).map_or(0, |(now, before)| now.set_since(before));
         self.behind().abs() > TOLERANCE || set.abs() > TOLERANCE
     }
 
-    /// Takes over what was found by a comparison that began then, and gives what was known before.
+    /// Stores the result of a comparison and returns the previous one.
     pub fn set(&self, behind: Micros, compared: Option<Reading>) -> Micros {
         *self.0.compared.write().unwrap_or_else(PoisonError::into_inner) = compared;
         self.0.behind.swap(behind, Ordering::Relaxed)
     }
 
-    /// Notes that a call named a time that has not come.
+    /// Counts a call that named a future time.
     pub fn note_early(&self) {
         self.0.early.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often that was noted since the last time.
+    /// Takes the count of such calls.
     pub fn take_early(&self) -> u64 {
         self.0.early.swap(0, Ordering::Relaxed)
     }

@@ -18,14 +18,14 @@ use jiff::civil::Date;
 use toml::{Table, Value};
 
 use super::{Problem, Problems, parse};
-use crate::story::calendar::{self, BusinessCalendar, DayHours};
+use crate::domain::calendar::{self, BusinessCalendar, DayHours};
 
 const DAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-/// How many days may be other than the week has them: some for each of many years.
+/// The most exceptions a calendar may have: enough for many years.
 const MAX_EXCEPTIONS: usize = 2000;
 
-/// The calendar of a file, or everything that is wrong with it.
+/// Reads the calendar of a file, or returns everything that is wrong with it.
 pub fn read(name: &str, text: &str) -> Result<BusinessCalendar, Problems> {
     let mut reader = Reader { file: name, problems: Vec::new() };
     let calendar = reader.calendar(text);
@@ -46,7 +46,7 @@ impl Reader<'_> {
         self.problems.push(Problem { place, advice: advice.into() });
     }
 
-    /// None where a problem is told.
+    /// Reads the calendar. None if there is a problem.
     fn calendar(&mut self, text: &str) -> Option<BusinessCalendar> {
         let file = parse(self.file, text, &mut self.problems)?;
         for key in file.keys() {
@@ -131,7 +131,7 @@ impl Reader<'_> {
         holidays
     }
 
-    /// The rows of a table, or none.
+    /// The rows of a table; empty if the key is missing.
     fn table(&mut self, file: &Table, key: &str) -> Table {
         match file.get(key) {
             None => Table::new(),
@@ -143,7 +143,7 @@ impl Reader<'_> {
         }
     }
 
-    /// One text or several.
+    /// Opening hours: one text or several.
     fn hours(&mut self, place: &str, value: &Value) -> DayHours {
         let texts = match value {
             Value::Array(texts) => texts.as_slice(),

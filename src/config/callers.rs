@@ -25,14 +25,14 @@
 //! ```
 //!
 //! Beside a token or in its place a caller may have tokens of an issuer, and a certificate: see
-//! `issuers` and `proofs`.
+//! `issuers` and `credentials`.
 
 use std::{collections::BTreeSet, path::Path};
 
 use jiff::Timestamp;
 use toml::{Table, Value};
 
-use super::{Problem, Problems, issuers, parse, proofs, scope};
+use super::{Problem, Problems, credentials, issuers, parse, scope};
 use crate::{
     api::{
         caller::{Actors, Caller, Callers, LOCAL, Registered, Role},
@@ -54,10 +54,11 @@ const KEYS: [&str; 10] = [
     "unverified",
 ];
 const MAX_NAME_CHARS: usize = 64;
-/// What `verifies` has beside the kinds of identifiers.
+/// The value of `verifies` that is not a kind of identifier.
 const PROFILE: &str = "profile";
 
-/// The callers of a file, or everything that is wrong with it. No problem shows a token's hash.
+/// Reads the callers of a file, or returns everything that is wrong with it. No problem shows a
+/// token's hash.
 pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
     let mut reader = Reader { file: name, problems: Vec::new() };
     let [callers, issuers] = reader.tables(text);
@@ -76,7 +77,7 @@ pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
         if !registered.tokens_sha256.iter().all(|hash| hashes.insert(*hash)) {
             reader.fail(&place, "token_sha256: it is there twice; each needs its own token");
         }
-        proofs::check(&mut reader, &place, &registered, &found, &issuers);
+        credentials::check(&mut reader, &place, &registered, &found, &issuers);
         found.push(registered);
     }
     if reader.problems.is_empty() {
@@ -86,7 +87,7 @@ pub fn read(name: &str, text: &str) -> Result<Callers, Problems> {
     }
 }
 
-/// What reads the file, and notes what is wrong with it.
+/// Reads the file and collects its problems.
 pub(super) struct Reader<'a> {
     file: &'a str,
     problems: Vec<Problem>,
@@ -98,7 +99,7 @@ impl Reader<'_> {
         self.problems.push(Problem { place, advice: advice.into() });
     }
 
-    /// What a table is called: `caller 2 (webshop)`.
+    /// The name of a table in messages: `caller 2 (webshop)`.
     pub fn place(&self, kind: &str, index: usize, table: &Table) -> String {
         match table.get("name") {
             Some(Value::String(name)) => format!("{kind} {} ({name:.64})", index + 1),
@@ -106,7 +107,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Complains of the keys of a table that do not exist.
+    /// Reports the keys of a table that do not exist.
     pub fn keys(&mut self, place: &str, table: &Table, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
             let advice = format!("there is no such key; here may be {}", known.join(", "));
@@ -144,7 +145,7 @@ impl Reader<'_> {
     }
 
     fn caller(&mut self, place: &str, table: &Table) -> Option<Registered> {
-        self.keys(place, table, &[&KEYS[..], &proofs::KEYS].concat());
+        self.keys(place, table, &[&KEYS[..], &credentials::KEYS].concat());
         let name = table.get("name").and_then(Value::as_str).filter(|name| is_name(name));
         if name.is_none() {
             let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and \
@@ -159,16 +160,16 @@ impl Reader<'_> {
                               privacy_officer",
             );
         }
-        let tokens_sha256 = proofs::hashes(table, "token_sha256");
+        let tokens_sha256 = credentials::hashes(table, "token_sha256");
         if tokens_sha256.is_none() {
             let advice = "token_sha256: must be the SHA-256 of the token as 64 hexadecimal \
                           digits, such as `printf %s TOKEN | sha256sum` gives, or two of them in \
                           brackets";
             self.fail(place, advice);
         }
-        let jwt = proofs::jwt(self, place, table);
-        let certificate = proofs::certificate(self, place, table);
-        if !["token_sha256"].iter().chain(&proofs::KEYS).any(|key| table.contains_key(*key)) {
+        let jwt = credentials::jwt(self, place, table);
+        let certificate = credentials::certificate(self, place, table);
+        if !["token_sha256"].iter().chain(&credentials::KEYS).any(|key| table.contains_key(*key)) {
             let advice = "is known by nothing; give it token_sha256, jwt or certificate";
             self.fail(place, advice);
         }
@@ -241,7 +242,7 @@ fn read_roles(value: &Value) -> Option<Vec<Role>> {
     roles.filter(|roles| !roles.is_empty())
 }
 
-/// Who may act through a caller.
+/// The persons who may act through a caller.
 fn read_actors(value: &Value) -> Option<Actors> {
     match value {
         Value::String(word) if word == "any" => Some(Actors::Any),
@@ -254,7 +255,7 @@ fn read_actors(value: &Value) -> Option<Actors> {
     }
 }
 
-/// The values of a list, or the one value that is none.
+/// The values of a list, or the single value itself.
 pub(super) fn listed(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
@@ -262,7 +263,7 @@ pub(super) fn listed(value: &Value) -> &[Value] {
     }
 }
 
-/// A point in time, as TOML has it or as a text.
+/// A point in time, as a TOML date-time or as a text.
 fn read_time(value: &Value) -> Option<Micros> {
     let text = match value {
         Value::Datetime(time) => time.to_string(),

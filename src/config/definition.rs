@@ -2,38 +2,38 @@
 
 use super::{Config, Sources};
 
-/// One thing that can be set.
+/// A setting.
 pub struct Setting {
     /// The key in the file. The flag and the environment variable are made from it.
     pub key: &'static str,
-    /// Which commands have it as a flag.
+    /// The commands that have it as a flag.
     pub scope: Scope,
     /// One line for the help and for `docs/configuration.md`.
     pub about: &'static str,
-    /// The value as a text that may be shown: without a password.
+    /// The value as a text without secrets.
     pub get: fn(&Config) -> String,
-    /// Takes over a value, or says what it must be.
+    /// Sets the value, or says what it must be.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-/// Which commands have a setting as a flag.
+/// The commands that have a setting as a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     Every,
-    /// Those that listen: `serve` and `demo`.
+    /// The commands that listen: `serve` and `demo`.
     Listening,
 }
 
-/// Whether a connection must show a certificate of `tls_client_authority`.
+/// Whether a connection must present a certificate of `tls_client_authority`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// Without one there is no connection.
+    /// A connection without one is refused.
     Required,
-    /// Without one its caller is known by a token alone.
+    /// A caller without one is authenticated by its token alone.
     Optional,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
@@ -51,8 +51,8 @@ impl Setting {
         format!("THROUGHLINE_{}", self.key.to_uppercase())
     }
 
-    /// The value that counts, and where it stands. Other variables that begin with `THROUGHLINE_`
-    /// are nobody's fault: Kubernetes sets some for a service of that name.
+    /// The effective value, and where it comes from. Unknown variables that begin with
+    /// `THROUGHLINE_` are ignored: Kubernetes sets some for a service of that name.
     pub(super) fn find(
         &self,
         sources: &Sources<'_>,
@@ -70,11 +70,12 @@ impl Setting {
     }
 }
 
-/// A database's URL without the password in it.
+/// A database URL with its password removed.
 pub fn redacted_url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // The last '@' counts: a password with a slash in it is a mistake, and still a password.
+    // The last '@' ends the password: one with a slash in it is invalid, but must still not be
+    // shown.
     let place = match place.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
             Some((user, _)) => format!("{user}:***@{host}"),

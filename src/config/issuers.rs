@@ -26,14 +26,14 @@ use toml::{Table, Value};
 
 use super::{
     callers::{Reader, is_name, listed},
-    proofs::is_claim,
+    credentials::is_claim,
 };
 use crate::api::caller::{Algorithm, Issuer, KeySource};
 
 const KEYS: [&str; 7] =
     ["name", "issuer", "audience", "keys", "keys_authority", "algorithms", "actor_claim"];
 
-/// The issuers of the tables; files are named as seen from `folder`.
+/// Reads the issuers of the tables; file names are relative to `folder`.
 pub fn read(reader: &mut Reader<'_>, folder: &Path, tables: &[Table]) -> Vec<Issuer> {
     let mut found: Vec<Issuer> = Vec::new();
     for (index, table) in tables.iter().enumerate() {

@@ -14,12 +14,12 @@
 use toml::{Table, Value};
 
 use super::{Problem, Problems, parse};
-use crate::model::{Channel, Keeping, RetentionRule, RetentionRules};
+use crate::model::{Channel, RetentionKind, RetentionRule, RetentionRules};
 
 /// A hundred years.
 const MAX_DAYS: i64 = 36_525;
 
-/// The rules of a file, or everything that is wrong with it.
+/// Reads the rules of a file, or returns everything that is wrong with it.
 pub fn read(name: &str, text: &str) -> Result<RetentionRules, Problems> {
     let mut reader = Reader { file: name, problems: Vec::new() };
     let tables = reader.tables(text);
@@ -69,7 +69,7 @@ impl Reader<'_> {
         tables
     }
 
-    /// None where a problem is told.
+    /// Reads a rule. None if there is a problem.
     fn rule(&mut self, place: &str, table: &Table) -> Option<RetentionRule> {
         for key in table.keys() {
             if !["kinds", "channels", "keep_days"].contains(&key.as_str()) {
@@ -77,9 +77,9 @@ impl Reader<'_> {
                 self.fail(&format!("{place}: {key}"), advice);
             }
         }
-        let kinds = table.get("kinds").and_then(|it| read_all(it, Keeping::from_code));
+        let kinds = table.get("kinds").and_then(|it| read_all(it, RetentionKind::from_code));
         if kinds.is_none() {
-            let all = Keeping::ALL.map(Keeping::code).join(", ");
+            let all = RetentionKind::ALL.map(RetentionKind::code).join(", ");
             self.fail(place, format!("kinds: must be some of {all}"));
         }
         let channels = match table.get("channels") {
@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 }
 
-/// A list of codes; one at least.
+/// A list of at least one code.
 fn read_all<T>(value: &Value, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let codes = value.as_array().filter(|codes| !codes.is_empty())?;
     codes.iter().map(|code| read(code.as_str()?)).collect()

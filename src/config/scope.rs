@@ -1,4 +1,4 @@
-//! How much a caller of the file of callers sees, and where it works.
+//! What a caller of the file of callers may see, and the channels it works on.
 
 use toml::{Table, Value};
 
@@ -8,7 +8,7 @@ use crate::{
     model::Channel,
 };
 
-/// The scope of a caller; nothing where a problem was noted.
+/// The scope of a caller; the default if there is a problem.
 pub(super) fn read(reader: &mut Reader<'_>, place: &str, table: &Table) -> Option<Scope> {
     let channels = table.get("channels").map(read_channels);
     if channels == Some(None) {

@@ -1,4 +1,4 @@
-//! What the texts of settings mean, and how values are shown.
+//! Reads the texts of settings, and writes their values.
 
 use std::{
     path::{Path, PathBuf},
@@ -61,13 +61,13 @@ pub(super) fn shown_path(path: Option<&Path>) -> String {
     path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
 }
 
-/// Values parted by commas.
+/// Values separated by commas.
 pub(super) fn list(text: &str) -> Vec<String> {
     let values = text.split(',').map(str::trim).filter(|value| !is_none(value));
     values.map(str::to_owned).collect()
 }
 
-/// Origins parted by commas, as browsers write them (RFC 6454, section 6.2).
+/// Origins separated by commas, as browsers write them (RFC 6454, section 6.2).
 pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     let origins = list(text);
     match origins.iter().find(|origin| !is_origin(origin)) {
@@ -93,7 +93,7 @@ pub(super) fn shown_list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
-/// The value of a name, or which names there are.
+/// The value of a name; the error lists the names.
 pub(super) fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
     match known.iter().find(|(name, _)| *name == text) {
         Some((_, value)) => Ok(*value),
@@ -113,7 +113,7 @@ pub(super) fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
     number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
-/// A number, or none for half of another setting.
+/// A number, or none for `half` of another setting.
 pub(super) fn half_or(text: &str, most: u32) -> Result<Option<u32>, String> {
     if text == HALF {
         return Ok(None);
@@ -125,7 +125,7 @@ pub(super) fn shown_half(number: Option<u32>) -> String {
     number.map_or_else(|| HALF.to_owned(), |number| number.to_string())
 }
 
-/// Mebibytes, as bytes.
+/// A number of mebibytes, in bytes.
 pub(super) fn mebibytes(text: &str) -> Result<usize, String> {
     let number = whole(text, 1, 1 << 20)?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(1 << 20))

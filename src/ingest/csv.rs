@@ -1,10 +1,10 @@
-//! Lines with separators become cells.
+//! Splits lines with separators into cells.
 
 use serde::Deserialize;
 
 use super::encoding::MAX_ROW_BYTES;
 
-/// What parts the cells of a line.
+/// What separates the cells of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Separator {
@@ -28,19 +28,19 @@ impl TryFrom<String> for Separator {
     }
 }
 
-/// How a file parts and quotes its cells.
+/// How a file separates and quotes its cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
     pub separator: Separator,
-    /// Around a cell that holds the separator or a line end; doubled within.
+    /// The character around a cell that contains the separator or a line end; doubled inside it.
     pub quote: Option<char>,
-    /// Before a character that stands for itself.
+    /// The character that makes the next one literal.
     pub escape: Option<char>,
-    /// More cells than this are refused.
+    /// A row with more cells is rejected.
     pub max_cells: usize,
 }
 
-/// The cells of a row: one text, and where each cell ends in it.
+/// The cells of a row: one text, and the end of each cell in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cells {
     text: String,
@@ -78,13 +78,13 @@ impl Cells {
         Ok(())
     }
 
-    /// Where the cell begins that is being read.
+    /// Where the current cell begins.
     fn start(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
 }
 
-/// Takes the lines of a row one after the other.
+/// Reads the lines of a row one by one.
 #[derive(Debug)]
 pub struct Splitter {
     dialect: Dialect,
@@ -107,7 +107,7 @@ impl Splitter {
         Self { dialect, cells: Cells::default(), state: State::Plain }
     }
 
-    /// Takes a line. Answers the cells, or none where a quote is open at its end; fails with the
+    /// Reads a line. Returns the cells, or none if a quote is still open at its end; fails with the
     /// reason.
     pub fn feed(&mut self, line: &str) -> Result<Option<Cells>, String> {
         let Separator::Char(separator) = self.dialect.separator else {
@@ -135,7 +135,7 @@ impl Splitter {
         Ok(std::mem::take(&mut self.cells))
     }
 
-    /// Answers whether the row is complete.
+    /// Returns whether the row is complete.
     fn feed_quoted(&mut self, line: &str, separator: char) -> Result<bool, String> {
         let Dialect { quote, escape, max_cells, .. } = self.dialect;
         let mut chars = line.chars();
@@ -179,7 +179,7 @@ impl Splitter {
         Ok(false)
     }
 
-    /// Whether the cell has nothing yet but spaces, which are forgotten.
+    /// Whether the cell has only spaces so far; these are dropped.
     fn at_start_of_cell(&mut self) -> bool {
         let start = self.cells.start();
         let blank = self.cells.text[start..].trim().is_empty();

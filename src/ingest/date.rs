@@ -1,5 +1,5 @@
-//! Dates and times as files have them. What a map does not say is never guessed: not the order of
-//! day and month, and not the time zone of a local time.
+//! Dates and times of files. Nothing is guessed that the map does not say: neither the order of day
+//! and month, nor the time zone of a local time.
 
 use jiff::{
     Timestamp,
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::map::OneOrMore;
 
-/// The formats a column may have, tried in this order.
+/// The formats of a column, tried in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OneOrMore")]
 pub struct Formats(Vec<Format>);
@@ -23,13 +23,13 @@ pub struct Zone(TimeZone);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Format {
-    /// RFC 3339 and its kin: `2025-03-01T11:20:00Z`, `2025-03-01 11:20`, `2025-03-01`.
+    /// RFC 3339 and similar: `2025-03-01T11:20:00Z`, `2025-03-01 11:20`, `2025-03-01`.
     Iso,
     /// Seconds since 1970 UTC.
     Unix,
     /// Milliseconds since 1970 UTC.
     UnixMillis,
-    /// As strptime has it: `%d/%m/%Y %H:%M`.
+    /// A strptime pattern: `%d/%m/%Y %H:%M`.
     Pattern(String),
 }
 
@@ -72,7 +72,7 @@ impl Formats {
         })
     }
 
-    /// Whether a time of every format needs a zone.
+    /// Whether every format needs a zone.
     pub fn is_local(&self) -> bool {
         const ABSOLUTE: [&str; 6] = ["%z", "%:z", "%Q", "%:Q", "%s", "%+"];
         self.0.iter().all(|format| match format {
@@ -111,7 +111,7 @@ impl Format {
             }
             _ => {}
         }
-        // A pattern is good when it can write a time and read it back.
+        // A pattern is valid if it can write a time and read it back.
         let sample = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         let read = strtime::format(text, &sample).map(|sample| read_pattern(text, &sample));
         match read {
@@ -130,8 +130,8 @@ impl Format {
         }
     }
 
-    /// Whether the day stands before the month; none where one of them is not a number or the year
-    /// comes first, as then nobody reads it the other way round.
+    /// Whether the pattern has the day before the month; none if one of them is not a number or the
+    /// year comes first, which is unambiguous.
     fn day_first(&self) -> Option<bool> {
         let Self::Pattern(pattern) = self else { return None };
         let at = |names: &[&str]| names.iter().filter_map(|name| pattern.find(name)).min();
@@ -146,7 +146,7 @@ fn read_iso(text: &str) -> Option<Moment> {
     let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
     match pieces.to_numeric_offset() {
         Some(offset) => offset.to_timestamp(local).ok().map(Moment::Absolute),
-        // A zone in brackets is rare, and not worth a second rule.
+        // A zone in brackets is rare and not supported.
         None if pieces.time_zone_annotation().is_some() => None,
         None => Some(Moment::Local(local)),
     }

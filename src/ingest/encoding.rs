@@ -1,5 +1,5 @@
-//! Lines of a file in any encoding, each with the place where it begins. No line is held in memory
-//! beyond [`MAX_ROW_BYTES`], however long it is.
+//! Reads the lines of a file in any encoding, each with its offset. At most [`MAX_ROW_BYTES`] of a
+//! line are held in memory.
 
 use std::{
     fs::File,
@@ -10,11 +10,11 @@ use std::{
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
 use serde::Deserialize;
 
-/// How many bytes one row may have, whether it is a line or a quoted field over many lines: as many
-/// as one call of the API.
+/// The largest row in bytes, whether a line or a quoted field over many lines: as large as a call
+/// of the API may be.
 pub const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
 
-/// An encoding, by a name of the WHATWG encoding standard or a common other one.
+/// An encoding, by a name of the WHATWG encoding standard or another common one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Encoding(&'static encoding_rs::Encoding);
@@ -49,7 +49,7 @@ impl TryFrom<String> for Encoding {
 pub struct Line {
     /// From 1.
     pub number: u64,
-    /// Where it begins in the file, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
     pub text: String,
 }
@@ -60,15 +60,15 @@ pub struct Broken {
     pub number: u64,
     pub offset: u64,
     pub reason: String,
-    /// What stands there; none where it is too long to keep.
+    /// The text; none if it is too long to keep.
     pub raw: Option<Raw>,
 }
 
-/// A row as it stands in the file.
+/// A row as it is in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Raw {
     Text(String),
-    /// Bytes that are no text in the file's encoding.
+    /// Bytes that are not valid in the file's encoding.
     Bytes(Vec<u8>),
 }
 
@@ -82,7 +82,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Opens a file. A byte order mark counts for more than `encoding`.
+    /// Opens a file. A byte order mark overrides `encoding`.
     pub fn open(path: &Path, encoding: Encoding) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut head = Vec::with_capacity(4);
@@ -104,7 +104,7 @@ impl Lines {
         self.offset
     }
 
-    /// Goes to a line that was read before.
+    /// Moves to a line that was read before.
     pub fn seek(&mut self, offset: u64, number: u64) -> io::Result<()> {
         let by = i64::try_from(offset).unwrap_or(i64::MAX).checked_sub_unsigned(self.offset);
         match by {
@@ -148,8 +148,8 @@ impl Lines {
         }))
     }
 
-    /// Reads up to the end of a line and answers how many bytes that were; those beyond the bound
-    /// are not kept.
+    /// Reads up to the end of a line and returns the number of bytes; those beyond the limit are
+    /// discarded.
     fn read_line(&mut self, bytes: &mut Vec<u8>) -> io::Result<u64> {
         let mut length = 0u64;
         let mut last = [0u8; 2];
@@ -158,7 +158,7 @@ impl Lines {
             if chunk.is_empty() {
                 return Ok(length);
             }
-            // The second half of a little-endian line end may stand in the next chunk.
+            // The second half of a little-endian line end may be in the next chunk.
             if self.encoding == UTF_16LE && length % 2 == 1 && last[1] == b'\n' && chunk[0] == 0 {
                 push_bounded(bytes, &chunk[..1]);
                 self.reader.consume(1);

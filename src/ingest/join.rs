@@ -1,6 +1,6 @@
-//! The lines of a row that stand in another file, found by a key. The two files may be sorted or
-//! not: an index of 16 bytes a line is held in memory (160 MB for ten million lines), the lines
-//! themselves are read again where they are needed.
+//! The lines of a row that are in another file, found by a key. The two files may be sorted or not:
+//! an index of 16 bytes per line is held in memory (160 MB for ten million lines); the lines
+//! themselves are read again when they are needed.
 
 use std::{
     cmp::Reverse,
@@ -18,10 +18,10 @@ use super::{
     rows::Rows,
 };
 
-/// A line that was asked for, in the highest bit of its offset.
+/// Marks a line that was requested, in the highest bit of its offset.
 const ASKED_FOR: u64 = 1 << 63;
 
-/// How many bytes of lines may be unreadable before the file as a whole is.
+/// How many bytes of unreadable lines are held before the file as a whole is refused.
 const MAX_BROKEN_BYTES: usize = 32 * 1024 * 1024;
 
 /// An index of a file by one of its columns.
@@ -29,13 +29,14 @@ const MAX_BROKEN_BYTES: usize = 32 * 1024 * 1024;
 pub struct Join {
     rows: Rows,
     key: String,
-    /// Sorted, so that the lines of a key stand together in the order of the file.
+    /// Sorted, so that the lines of a key are adjacent, in the order of the file.
     index: Vec<Place>,
-    /// Whether the index has been cut down to the lines that nobody asked for, the last one first.
+    /// Whether the index has been reduced to the lines that were never requested, the last one
+    /// first.
     only_orphans: bool,
 }
 
-/// Where a line stands, ordered by the hash of its key.
+/// The offset of a line, ordered by the hash of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     hash: u32,
@@ -44,8 +45,8 @@ struct Place {
 }
 
 impl Join {
-    /// Reads the file once. `broken` takes the lines that cannot be read; `progress` is told how
-    /// many bytes have been.
+    /// Reads the file once. `broken` receives the lines that cannot be read, `progress` the number
+    /// of bytes read.
     pub fn open(
         path: &Path,
         format: &FileFormat,
@@ -74,7 +75,7 @@ impl Join {
                 },
             };
             let reject = Reject::of_broken(&rows.shape().file, fault);
-            // They are all held in memory: with so many the map is wrong, and not the lines.
+            // They are all held in memory: with this many the map is wrong, not the lines.
             broken_bytes += reject.raw_len() + 100;
             ensure!(broken_bytes < MAX_BROKEN_BYTES, "{} is not as the map says", path.display());
             broken.push(reject);
@@ -102,8 +103,8 @@ impl Join {
         Ok(found)
     }
 
-    /// The next line that nobody asked for, in the order of the file. From here on no line can be
-    /// asked for.
+    /// The next line that was never requested, in the order of the file. No line may be requested
+    /// afterwards.
     pub fn next_orphan(&mut self) -> anyhow::Result<Option<Reject>> {
         if !self.only_orphans {
             self.index.retain(|place| place.offset & ASKED_FOR == 0);
@@ -133,7 +134,7 @@ impl Join {
 fn hash(key: &str) -> u32 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    // The upper half is as good as the lower one.
+    // The upper half is as random as the lower one.
     (hasher.finish() >> 32) as u32
 }
 

@@ -1,6 +1,6 @@
-//! Files that become entries. A file gives rows ([`rows`]), rows that belong together give units
-//! ([`units`]), units give calls of the API by a map ([`convert`]), and calls go to the store in
-//! batches ([`run`]). The product's own format needs no map ([`native`]).
+//! Imports files. A file yields rows ([`rows`]), related rows form units ([`units`]), a map turns
+//! units into calls of the API ([`convert`]), and calls go to the store in batches ([`run`]). The
+//! product's own format needs no map ([`native`]).
 
 pub mod convert;
 pub mod csv;

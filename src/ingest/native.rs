@@ -1,5 +1,5 @@
 //! The product's own format: each line is the JSON of a `throughline.v1.ImportRecord`. Field names
-//! may be in snake_case or in camelCase, as in every JSON of a proto.
+//! may be in snake_case or camelCase, as in the JSON of every protobuf message.
 
 use anyhow::Context as _;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
@@ -21,7 +21,7 @@ impl Reader {
         Ok(Self { record: record.context("the contract has no ImportRecord")? })
     }
 
-    /// The call that a line stands for. Fails with the reason.
+    /// The call of a line. Fails with the reason.
     pub fn read(&self, line: &str) -> Result<Command, String> {
         let mut json = serde_json::Deserializer::from_str(line);
         let options = DeserializeOptions::new().deny_unknown_fields(true);
@@ -41,7 +41,7 @@ impl Reader {
     }
 }
 
-/// What serde says, which may name a field but not what stands in it.
+/// serde's message, which may name a field but not its value.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let field =

@@ -1,10 +1,10 @@
-//! Numbers and money as files have them.
+//! Numbers and amounts of files.
 
 use serde::Deserialize;
 
-use crate::story::money::{AmountStyle, minor_unit_digits, parse_amount};
+use crate::domain::money::{AmountStyle, minor_unit_digits, parse_amount};
 
-/// What an amount of money counts.
+/// The unit of an amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -32,7 +32,7 @@ pub fn read_money(
     Ok(if negative { -amount } else { amount })
 }
 
-/// A number times 10^`digits`, where it is whole then. Fails with the reason.
+/// A number times 10^`digits`, which must be an integer. Fails with the reason.
 pub fn read_scaled(text: &str, style: AmountStyle, digits: u32) -> Result<i64, String> {
     parse_amount(text, digits, style).map_err(|_| match digits {
         0 => "is not a whole number".to_owned(),
@@ -56,7 +56,7 @@ fn not_a_number(decimal: char) -> String {
     format!("is not a number with the decimal mark \"{decimal}\"")
 }
 
-/// Takes the sign and what names the currency off an amount: `(12,50)`, `12,50-`, `kr. 12`, `12,-`.
+/// Strips the sign and the currency from an amount: `(12,50)`, `12,50-`, `kr. 12`, `12,-`.
 fn strip_money<'a>(text: &'a str, currency: &str) -> (bool, &'a str) {
     const SIGNS: [&str; 17] = [
         "kr.", "kr", "Kr.", "Kr", "Rs.", "Rs", "US$", "R$", "$", "€", "£", "¥", "₹", "₽", "₩",

@@ -1,5 +1,5 @@
-//! What could not be recorded, with the reason: one JSON object a line, beside the file. The row
-//! stands in it as it was, so that it can be mended and replayed.
+//! The rejects file, next to the imported file: what could not be recorded and why, one JSON object
+//! per line. Each object contains the original row, so that it can be corrected and replayed.
 
 use std::{
     collections::VecDeque,
@@ -19,20 +19,20 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reject {
-    /// The name of the file that the row is of.
+    /// The name of the row's file.
     pub file: String,
     /// The number of its first line, from 1.
     pub line: u64,
-    /// Where it begins in the file, in bytes.
+    /// The offset of the row in the file, in bytes.
     pub byte_offset: u64,
-    /// The field that breaks a rule; empty where the row as a whole does.
+    /// The field that breaks a rule; empty if the row as a whole does.
     pub field: String,
     /// The rules that are broken.
     pub reason: String,
-    /// The row as it stands in the file.
+    /// The row as it is in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// The same in base64, where it is no text in the file's encoding.
+    /// The row in base64, if it is not valid in the file's encoding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw_base64: Option<String>,
 }
@@ -57,7 +57,7 @@ impl Reject {
     }
 }
 
-/// Where a row stands, for what becomes of it later.
+/// The position of a row, for reporting later what happened to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     pub line: u64,
@@ -90,18 +90,18 @@ impl Reject {
             byte_offset: origin.offset,
             field,
             reason,
-            // What was erased is not kept here either.
+            // What was erased must not be kept here either.
             raw: (*error != Error::CustomerErased).then(|| origin.raw.clone()),
             raw_base64: None,
         }
     }
 
-    /// How many bytes the row has, as far as it is kept.
+    /// The size of the row in bytes, as far as it is kept.
     pub fn raw_len(&self) -> usize {
         [&self.raw, &self.raw_base64].into_iter().flatten().map(String::len).sum()
     }
 
-    /// The same again: what has no text cannot be mended here.
+    /// The row as it was when it could not be read: without text it cannot be corrected here.
     fn into_broken(self) -> Broken {
         let bytes = self.raw_base64.and_then(|text| STANDARD.decode(text).ok());
         let raw = bytes.map(Raw::Bytes);
@@ -109,15 +109,15 @@ impl Reject {
     }
 }
 
-/// Where the rejects of `input` go unless the caller says otherwise.
+/// The default path for the rejects of `input`.
 pub fn default_path(input: &Path) -> PathBuf {
     let mut name = input.as_os_str().to_owned();
     name.push(".rejects.ndjson");
     name.into()
 }
 
-/// The file of rejects; it comes into being with the first one. Until the end it has `.part` behind
-/// its name where an older file of rejects is being replayed.
+/// The rejects file; created with the first reject. Until the end its name has the suffix `.part`
+/// if an older rejects file is being replayed.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
@@ -126,8 +126,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Forgets the rejects of an earlier run, unless they are being replayed. A file that holds
-    /// something else stays, and is an error.
+    /// Deletes the rejects of an earlier run, unless they are being replayed. Fails if the file
+    /// holds something else.
     pub fn create(path: PathBuf, replays: bool) -> anyhow::Result<Self> {
         let mut part = path.clone();
         ensure!(
@@ -164,7 +164,7 @@ impl Writer {
         }
     }
 
-    /// Ends the file, and answers where it is if there is one.
+    /// Closes the file, and returns its path if there is one.
     pub fn finish(mut self) -> anyhow::Result<Option<PathBuf>> {
         self.flush()?;
         if self.part != self.path {
@@ -178,7 +178,7 @@ impl Writer {
     }
 }
 
-/// Whether there is no such file, or one that begins with a reject.
+/// Whether the file does not exist, or begins with a reject.
 fn is_replaceable(path: &Path) -> anyhow::Result<bool> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -190,7 +190,7 @@ fn is_replaceable(path: &Path) -> anyhow::Result<bool> {
     Ok(reject.is_some_and(|reject| !reject.file.is_empty() && !reject.reason.is_empty()))
 }
 
-/// The rows of a file of rejects, with the places they had.
+/// The rows of a rejects file, with their original positions.
 #[derive(Debug)]
 pub struct Replay {
     reader: BufReader<File>,
@@ -214,8 +214,8 @@ impl Replay {
         self.offset
     }
 
-    /// The next line of a row. A row that is here twice, since two of its entries were rejected,
-    /// comes once.
+    /// The next line of a row. A row that was rejected twice, for two of its entries, is returned
+    /// once.
     pub fn next_line(&mut self) -> io::Result<Option<Result<Line, Broken>>> {
         loop {
             if let Some(line) = self.pending.pop_front() {

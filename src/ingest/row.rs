@@ -21,9 +21,9 @@ pub struct Shape {
     /// The names of the columns; of an NDJSON file, those that the map uses.
     pub columns: Vec<String>,
     index: HashMap<String, usize>,
-    /// Which columns have been in a row.
+    /// Which columns have occurred in a row.
     found: Vec<AtomicBool>,
-    /// Texts that stand for nothing, such as `NULL`.
+    /// Texts that mean no value, such as `NULL`.
     empty: Vec<String>,
 }
 
@@ -52,9 +52,9 @@ impl Shape {
 pub struct Row {
     /// The number of its first line, from 1.
     pub line: u64,
-    /// Where it begins in the file, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
-    /// As it stands in the file.
+    /// The row as it is in the file.
     pub raw: String,
     shape: Arc<Shape>,
     content: Content,
@@ -80,7 +80,7 @@ impl Row {
         &self.shape.file
     }
 
-    /// The text of a column without spaces around it; empty where there is none.
+    /// The text of a column without surrounding spaces; empty if there is none.
     pub fn get(&self, column: &str) -> Cow<'_, str> {
         match &self.content {
             Content::Cells(cells) => match self.shape.index.get(column) {
@@ -149,7 +149,7 @@ impl Row {
         rest.map(|name| (name, self.get(name))).filter(|(_, text)| !text.is_empty()).collect()
     }
 
-    /// A number that JSON's own numbers cannot hold exactly, such as a long id.
+    /// Whether the number cannot be represented exactly in JSON, such as a long id.
     pub fn rounded_number(&self, column: &str) -> bool {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         let Content::Json(json) = &self.content else { return false };

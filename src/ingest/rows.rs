@@ -1,5 +1,5 @@
-//! The rows of a file: CSV in any dialect, or NDJSON. What cannot be read is answered by itself,
-//! and the rows behind it go on.
+//! Reads the rows of a file: CSV in any dialect, or NDJSON. A row that cannot be read is returned
+//! as such, and does not affect those after it.
 
 use std::{collections::VecDeque, io, path::Path, sync::Arc};
 
@@ -13,18 +13,18 @@ use super::{
     row::{Row, Shape},
 };
 
-/// A file has at most this many columns.
+/// The most columns of a file.
 const MAX_COLUMNS: usize = 4096;
 
 /// The rows of a file from its beginning.
 #[derive(Debug)]
 pub struct Rows {
     lines: Lines,
-    /// In place of the lines of the file: those that were rejected before.
+    /// Rejected lines to read instead of those of the file.
     replay: Option<Replay>,
-    /// Lines read ahead for a quote that was then not closed.
+    /// Lines read ahead for a quote that was never closed.
     pending: VecDeque<Result<Line, Broken>>,
-    /// None: NDJSON.
+    /// None for NDJSON.
     dialect: Option<Dialect>,
     ragged: bool,
     shape: Arc<Shape>,
@@ -53,7 +53,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Takes the rows that were rejected before in place of those of the file.
+    /// Reads the rejected rows instead of those of the file.
     pub fn replay(&mut self, rejects: &Path) -> anyhow::Result<()> {
         self.replay = Some(Replay::open(rejects, &self.shape.file)?);
         Ok(())
@@ -64,7 +64,7 @@ impl Rows {
         &self.shape
     }
 
-    /// Whether rows may lack fields without being wrong.
+    /// Whether rows may lack fields without being invalid.
     pub fn is_json(&self) -> bool {
         self.dialect.is_none()
     }
@@ -74,7 +74,7 @@ impl Rows {
         self.replay.as_ref().map_or(self.lines.offset(), Replay::offset)
     }
 
-    /// The row that begins there.
+    /// The row at an offset.
     pub fn at(&mut self, offset: u64, line: u64) -> io::Result<Option<Result<Row, Broken>>> {
         self.pending.clear();
         self.lines.seek(offset, line)?;
@@ -146,7 +146,7 @@ impl Rows {
         }
     }
 
-    /// None: a row without any text.
+    /// None for a row without any text.
     fn read_cells(
         &mut self,
         first: Line,
@@ -175,7 +175,7 @@ impl Rows {
         let cells = match fed.map(Option::unwrap_or_default).and_then(|cells| self.check(cells)) {
             Ok(cells) => cells,
             Err(reason) => {
-                // Only the line with the fault is lost: those behind it may be rows of their own.
+                // Only the faulty line is lost: those after it may be rows of their own.
                 for line in more.into_iter().rev() {
                     self.pending.push_front(Ok(line));
                 }
@@ -255,7 +255,7 @@ impl Rows {
     }
 }
 
-/// The format of a file: what the map says, else the end of the name.
+/// The format of a file: as the map says, else by the extension of the name.
 pub fn kind(path: &Path, format: &FileFormat) -> Format {
     let name = file_name(path).to_lowercase();
     format.format.unwrap_or_else(|| {
@@ -268,7 +268,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The map must find its columns, each once.
+/// Checks that the map's columns exist, and are unique.
 fn check_columns(columns: &[String], used: &[String], separator: Separator) -> anyhow::Result<()> {
     let missing: Vec<String> = used
         .iter()

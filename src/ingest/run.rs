@@ -1,5 +1,5 @@
-//! Calls go to the store in batches. While a batch is being written, a thread of its own reads and
-//! checks the next ones; they are written in the order of the file.
+//! Runs an import: calls go to the store in batches. While a batch is being written, a separate
+//! thread reads and checks the next ones; they are written in the order of the file.
 
 use std::{
     collections::HashSet,
@@ -25,32 +25,32 @@ use crate::{
         validate::{self, Rules},
     },
     error::Error,
-    model::{self, Identifier, Profile, Record, Target},
+    model::{self, Identifier, Profile, RecordEntry, Target},
     pb,
     store::Store,
 };
 
-/// A batch goes to the store when it has as many calls as the caller says, at most so many, or so
-/// many bytes of the file.
+/// The largest batch, in calls. A batch is written when it has the configured number of calls or
+/// this many bytes of the file.
 pub const MAX_BATCH: usize = 1000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// So many batches wait while one is being written.
+/// The number of batches prepared while one is being written.
 const BATCHES_AHEAD: usize = 2;
 
-/// What is done with the file.
+/// The options of an import.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub input: Input,
     /// Check everything, write nothing.
     pub dry_run: bool,
-    /// Where rejects go; none: nowhere.
+    /// The path of the rejects file; none: no file.
     pub rejects: Option<PathBuf>,
-    /// How many calls go to the store in one transaction.
+    /// The number of calls per transaction.
     pub batch: usize,
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Whether the file of the lines is being read, before the rows.
@@ -61,17 +61,17 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// What an import did, and why it ended before the file did.
+/// The result of an import, and why it ended before the file did.
 #[derive(Debug)]
 pub struct Outcome {
     pub summary: Summary,
     pub stopped: Option<anyhow::Error>,
 }
 
-/// What names a customer, and what is known of it.
+/// The identifiers and the profile of a customer.
 type CheckedCustomer = (Vec<Identifier>, Profile, model::Origin);
 
-/// Calls that have been checked, on their way to the store.
+/// Checked calls to be written.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub customers: Vec<(Arc<Origin>, CheckedCustomer)>,
@@ -89,8 +89,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub origin: Arc<Origin>,
-    pub record: Record,
-    /// Kept where the entry may have to be recorded without some of its orders.
+    pub record: RecordEntry,
+    /// Kept if the entry may have to be recorded without some of its orders.
     pub request: Option<Box<pb::RecordEntryRequest>>,
 }
 
@@ -101,7 +101,8 @@ enum Event {
     Done { never_found: Vec<String> },
 }
 
-/// Imports a file. What has been written stays, whatever happens: running it again goes on.
+/// Imports a file. What has been written stays, whatever happens: running the import again
+/// continues it.
 pub async fn run(
     options: Options,
     store: &Store,
@@ -173,7 +174,7 @@ async fn consume(
     Ok(())
 }
 
-/// Reads and checks the file. Ends early where nobody takes what it gives.
+/// Reads and checks the file. Ends early if the receiver is gone.
 fn produce(
     input: &Input,
     batch_size: usize,
@@ -186,7 +187,7 @@ fn produce(
     let mut source = Source::open(input, rules, |bytes, total_bytes| {
         if bytes >= told + STEP_BYTES {
             told = bytes;
-            // Whoever does not listen is told by the first batch.
+            // If the receiver is gone, sending the first batch fails too.
             drop(sender.blocking_send(Event::Indexed { bytes, total_bytes }));
         }
     })?;
@@ -256,8 +257,8 @@ impl Batch {
         }
     }
 
-    /// Takes out the entries that break a rule about time, which the store would refuse unless they
-    /// are there already.
+    /// Takes out the entries that break a rule about time, which the store would refuse unless it
+    /// already has them.
     fn take_untimely(&mut self, file: &str) -> Vec<Reject> {
         let (timely, untimely) = std::mem::take(&mut self.records)
             .into_iter()
@@ -271,7 +272,7 @@ impl Batch {
     }
 }
 
-/// What the store would be told. An entry counts once, however often it stands in the file.
+/// Counts what a dry run would write. An entry counts once, however often it is in the file.
 fn count(batch: &Batch, seen: &mut HashSet<u64>, summary: &mut Summary) {
     for (_, (identifiers, ..)) in &batch.customers {
         summary.see(customer_hash(identifiers));
@@ -289,7 +290,7 @@ fn count(batch: &Batch, seen: &mut HashSet<u64>, summary: &mut Summary) {
     }
 }
 
-/// By the strongest identifier.
+/// A hash of the strongest identifier.
 fn customer_hash(identifiers: &[Identifier]) -> u64 {
     let strongest = identifiers.iter().min_by_key(|identifier| identifier.kind);
     hash(&strongest.map(Identifier::key))
@@ -301,7 +302,7 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
     hasher.finish()
 }
 
-/// How long to wait before each new try of a batch that the database did not take.
+/// The pauses before each retry of a batch that the database did not accept.
 pub(super) const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
     Duration::from_millis(500),

@@ -1,4 +1,4 @@
-//! A file, opened: it gives the calls of its rows one after the other.
+//! An opened file that yields the calls of its rows one by one.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,27 +19,27 @@ use super::{
 };
 use crate::{api::validate::Rules, error::Error};
 
-/// What is to be imported.
+/// The import's input.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub file: PathBuf,
-    /// None: the product's own format.
+    /// None for the product's own format.
     pub map: Option<Map>,
-    /// Where the file of `[lines]` is, if not beside the other.
+    /// The path of the file of `[lines]`, if not next to the other.
     pub lines: Option<PathBuf>,
-    /// The rejects of an earlier run, to be imported in place of the file's rows.
+    /// The rejects of an earlier run, to be imported instead of the file's rows.
     pub replay: Option<PathBuf>,
 }
 
-/// What the file gives for one unit.
+/// The calls of one unit.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     pub origin: Origin,
     pub commands: Vec<Command>,
     pub rejects: Vec<Reject>,
-    /// How many rows it is of.
+    /// The number of rows.
     pub rows: u64,
-    /// Identifiers that named nobody and were left out.
+    /// Invalid identifiers that were left out.
     pub skipped_identifiers: u64,
 }
 
@@ -48,9 +48,9 @@ pub struct Step {
 pub struct Source {
     content: Content,
     file: String,
-    /// The size of what is read, in bytes.
+    /// The size of the input, in bytes.
     pub total_bytes: u64,
-    /// Lines of the other file that cannot be read, to be answered first.
+    /// Lines of the other file that cannot be read, to be returned first.
     broken_lines: Vec<Reject>,
     replays: bool,
 }
@@ -75,8 +75,8 @@ struct Native {
 }
 
 impl Source {
-    /// Opens the file, and reads that of the lines once. `progress` is told how many bytes of the
-    /// lines are read, and of how many.
+    /// Opens the file, and reads the file of the lines once. `progress` receives the number of
+    /// bytes read, and the total.
     pub fn open(
         input: &Input,
         rules: &Rules,
@@ -130,7 +130,7 @@ impl Source {
         &self.file
     }
 
-    /// What the next unit gives; none at the end.
+    /// The calls of the next unit; none at the end.
     pub fn next_step(&mut self) -> anyhow::Result<Option<Step>> {
         if let Some(reject) = self.broken_lines.pop() {
             return Ok(Some(Step { rejects: vec![reject], ..Step::default() }));
@@ -149,7 +149,7 @@ impl Source {
     fn next_orphan(&mut self) -> anyhow::Result<Option<Step>> {
         let Content::Mapped(mapped) = &mut self.content else { return Ok(None) };
         let Grouping::Join(join, _) = &mut mapped.units.grouping else { return Ok(None) };
-        // A replay asks for the lines of few rows.
+        // A replay requests the lines of only a few rows.
         let orphan = if self.replays { None } else { join.next_orphan()? };
         Ok(orphan.map(|reject| Step { rejects: vec![reject], ..Step::default() }))
     }

@@ -1,4 +1,4 @@
-//! What an import did.
+//! The result of an import.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::rejects::Reject;
 use crate::model::{Channel, EntryKind};
 
-/// This many different reasons are told apart, and so many rejects are shown.
+/// The most different reasons that are counted separately, and the most rejects that are shown.
 const MAX_REASONS: usize = 50;
 const MAX_EXAMPLES: usize = 5;
 
@@ -26,18 +26,18 @@ pub struct Summary {
     pub rows: u64,
     /// Rows that the map leaves out.
     pub rows_left_out: u64,
-    /// Customers that were made. Not known of a dry run.
+    /// Customers that were created. Unknown in a dry run.
     pub customers_created: Option<u64>,
-    /// Customers that were there before. Not known of a dry run.
+    /// Customers that already existed. Unknown in a dry run.
     pub customers_known: Option<u64>,
-    /// Different customers of the file, as far as their strongest identifiers tell.
+    /// Distinct customers of the file, as far as their strongest identifiers tell.
     pub customers: u64,
     /// Entries recorded by this run.
     pub entries: u64,
     pub entries_by: Vec<EntryCount>,
-    /// Entries that were there before.
+    /// Entries that were already recorded.
     pub duplicates: u64,
-    /// Identifiers that named nobody and were left out, as the map says.
+    /// Invalid identifiers that were left out, as the map says.
     pub identifiers_left_out: u64,
     /// Calls with identifiers that belong to different customers: the strongest one decided, and
     /// nothing was linked.
@@ -58,7 +58,7 @@ pub struct Summary {
     met: HashSet<u64>,
 }
 
-/// How many entries of a kind came by a channel.
+/// The number of entries of a kind and channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryCount {
     pub kind: &'static str,
@@ -71,14 +71,14 @@ impl Summary {
         Self { dry_run, ..Self::default() }
     }
 
-    /// A customer of the store.
+    /// Counts a customer of the store.
     pub fn meet(&mut self, id: Uuid, created: bool) {
         // The lower half is random.
         self.met.insert(id.as_u64_pair().1);
         *self.customers_created.get_or_insert(0) += u64::from(created);
     }
 
-    /// A customer of a dry run, by a hash of what names it.
+    /// Counts a customer of a dry run, by a hash of its identifier.
     pub fn see(&mut self, hash: u64) {
         self.met.insert(hash);
     }
@@ -105,7 +105,7 @@ impl Summary {
         *self.rejected_by.entry(reason).or_default() += 1;
     }
 
-    /// Counts what can only be counted at the end.
+    /// Computes the totals at the end.
     pub fn finish(&mut self) {
         self.customers = self.met.len() as u64;
         if !self.dry_run {
@@ -122,7 +122,7 @@ impl Summary {
     }
 }
 
-/// The same reason for rows at other places: numbers of items and of bytes are left out.
+/// A reason without numbers of items and bytes, so that rows at different positions share it.
 fn without_places(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! Rows that belong together: an order with its lines, a conversation with its messages.
+//! Groups related rows: an order with its lines, a conversation with its messages.
 
 use super::{
     encoding::{Broken, MAX_ROW_BYTES, Raw},
@@ -7,10 +7,10 @@ use super::{
     rows::Rows,
 };
 
-/// What becomes one set of entries.
+/// Rows that become one set of entries.
 #[derive(Clone, Debug)]
 pub struct Unit {
-    /// The row, or the rows of a group; at least one. The first one has what all share.
+    /// The row, or the rows of a group; at least one. The first one has the shared values.
     pub rows: Vec<Row>,
     /// The lines of another file.
     joined: Option<Vec<Row>>,
@@ -21,12 +21,12 @@ impl Unit {
         &self.rows[0]
     }
 
-    /// The rows that `[lines]` speaks of.
+    /// The rows that `[lines]` describes.
     pub fn lines(&self) -> &[Row] {
         self.joined.as_deref().unwrap_or(&self.rows)
     }
 
-    /// As it stands in the file.
+    /// The rows as they are in the file.
     pub fn raw(&self) -> String {
         let raws: Vec<&str> = self.rows.iter().map(|row| row.raw.as_str()).collect();
         raws.join("\n")
@@ -36,11 +36,11 @@ impl Unit {
 /// How rows become units.
 #[derive(Debug)]
 pub enum Grouping {
-    /// Each row is one.
+    /// Each row is a unit.
     Single,
-    /// Consecutive rows with the same text in a column, or none.
+    /// Consecutive rows with an equal or no text in a column are a unit.
     Column(String),
-    /// The lines are in another file, by the text of a column.
+    /// The lines are in another file, joined by the text of a column.
     Join(Box<Join>, String),
 }
 
@@ -50,9 +50,9 @@ pub struct Units {
     pub rows: Rows,
     pub grouping: Grouping,
     ahead: Option<Row>,
-    /// Broken rows to answer behind the group that they end.
+    /// Broken rows to return after the group that they end.
     broken: Vec<Broken>,
-    /// Whether the row before could not be read: it may have been of the group that comes.
+    /// Whether the row before could not be read: it may belong to the next group.
     after_broken: bool,
 }
 
@@ -117,7 +117,7 @@ impl Units {
                         rows.push(row);
                     }
                 }
-                // Nobody knows whose row it was: an order must not lose a line in silence.
+                // The row may belong to this group: an order must not silently lose a line.
                 Err(broken) => {
                     self.broken.push(broken);
                     (unsure, self.after_broken) = (true, true);

@@ -46,7 +46,7 @@ pub const IDENTIFIERS: [(&str, pb::IdentifierKind); 8] = [
     ("cookie", pb::IdentifierKind::Cookie),
 ];
 
-/// The value of a word, whatever its case.
+/// The value of a word, in any case.
 pub fn find<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
     words.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, value)| *value)
 }

@@ -1,4 +1,4 @@
-//! A batch goes to the store, and what became of each call into the summary.
+//! Writes a batch to the store, and the results to the summary.
 
 use std::{future::Future, mem};
 
@@ -15,14 +15,14 @@ use crate::{
         validate::{self, Rules},
     },
     error::Error,
-    model::Record,
+    model::RecordEntry,
     store::Store,
 };
 
-/// Under this key an entry keeps the orders that its customer does not have.
+/// The attribute with the orders that the customer of an entry does not have.
 const UNKNOWN_ORDERS: &str = "unknown_orders";
 
-/// Writes a batch; what the store refuses goes to `refused`. Fails where the database does not
+/// Writes a batch; `refused` receives what the store refuses. Fails if the database does not
 /// answer, with the advice to run the import again.
 pub(super) async fn write(
     batch: Batch,
@@ -52,7 +52,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Records entries, and answers those that are to be tried again with fewer orders.
+/// Records entries, and returns those to be tried again with fewer orders.
 async fn record(
     mut checked: Vec<Checked>,
     file: &str,
@@ -61,7 +61,7 @@ async fn record(
     summary: &mut Summary,
     refused: &mut Vec<Reject>,
 ) -> anyhow::Result<Vec<Checked>> {
-    let records: Vec<Record> = checked.iter().map(|checked| checked.record.clone()).collect();
+    let records: Vec<RecordEntry> = checked.iter().map(|checked| checked.record.clone()).collect();
     let answers = persist(|| store.record_each(records.clone())).await?;
     let mut again = Vec::new();
     for (mut checked, answer) in mem::take(&mut checked).into_iter().zip(answers) {
@@ -90,8 +90,8 @@ async fn record(
     Ok(again)
 }
 
-/// Takes the order that the customer does not have out of an entry, where the map says so. The
-/// entry keeps the hash of what the file said, so that the next run knows it again.
+/// Removes the order that the customer does not have from an entry, if the map says so. The entry
+/// keeps the hash of what the file said, so that the next run recognises it.
 fn without_order(checked: &mut Checked, error: &Error, rules: &Rules) -> bool {
     let Error::PurchaseNotFound { field } = error else { return false };
     let Some(entry) = checked.request.as_mut().and_then(|request| request.entry.as_mut()) else {
@@ -112,14 +112,14 @@ fn without_order(checked: &mut Checked, error: &Error, rules: &Rules) -> bool {
     match validate::record(request, rules, &Actor::local()) {
         Ok(record) => {
             let body = checked.record.body;
-            checked.record = Record { body, ..record };
+            checked.record = RecordEntry { body, ..record };
             true
         }
         Err(_) => false,
     }
 }
 
-/// Tries a few times: a batch that was written after all is known again by its names.
+/// Tries a few times: a batch that was written after all is recognised by its names.
 async fn persist<T, F>(attempt: impl Fn() -> F) -> anyhow::Result<Vec<Result<T, Error>>>
 where
     F: Future<Output = Result<Vec<Result<T, Error>>, Error>>,

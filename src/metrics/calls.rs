@@ -1,4 +1,4 @@
-//! Calls, by the names of OpenTelemetry's semantic conventions for RPC.
+//! Metrics of calls, named after OpenTelemetry's semantic conventions for RPC.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use super::{Labels, Metrics, durations};
 
-/// The method of a call that the server does not have.
+/// The method label of a call that does not exist.
 pub const OTHER: &str = "_OTHER";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -20,7 +20,7 @@ struct CallLabels {
     rpc_response_status_code: &'static str,
 }
 
-/// How long calls take, and how they end.
+/// Durations and results of calls.
 #[derive(Debug)]
 pub struct CallMetrics {
     durations: Family<CallLabels, Histogram, fn() -> Histogram>,
@@ -53,18 +53,18 @@ impl CallMetrics {
         metrics
     }
 
-    /// A call was refused for a reason of the contract.
+    /// Counts a call that was refused with a reason of the contract.
     pub fn refuse(&self, reason: &'static str) {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// How many calls were refused for a reason.
+    /// How many calls were refused with a reason.
     pub fn refused(&self, reason: &'static str) -> u64 {
         self.refusals.get(&[("reason", reason)]).map_or(0, |count| count.get())
     }
 }
 
-/// A call that is measured until it ends. One that is dropped before was given up by its caller.
+/// A call that is measured until it ends. If it is dropped earlier, its caller has cancelled it.
 #[derive(Debug)]
 pub struct CallUnderWay {
     metrics: Arc<Metrics>,
@@ -74,14 +74,14 @@ pub struct CallUnderWay {
 }
 
 impl CallUnderWay {
-    /// A call of a method begins.
+    /// Starts measuring a call.
     pub fn begin(metrics: &Arc<Metrics>, method: &'static str) -> Self {
         metrics.calls.under_way.inc();
         let metrics = Arc::clone(metrics);
         Self { metrics, method, begun: Instant::now(), is_counted: false }
     }
 
-    /// It ends with a code, such as `NOT_FOUND`, and for a reason where it is refused.
+    /// Ends it with a code such as `NOT_FOUND`, and with a reason if it was refused.
     pub fn end(mut self, code: &'static str, reason: Option<&'static str>) {
         self.count(code);
         if let Some(reason) = reason {

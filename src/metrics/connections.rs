@@ -1,4 +1,4 @@
-//! Connections of callers, and what is on its way over them.
+//! Metrics of client connections and of the bytes under way on them.
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -7,19 +7,19 @@ use prometheus_client::{
 
 use super::Labels;
 
-/// How many connections are open, and how many had to go. Copies are of the same numbers; those
-/// that are made by default are in nobody's metrics.
+/// Counts of open and closed connections. Clones share the numbers; default values are not
+/// exported.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionMetrics {
     pub authenticated: Gauge,
     pub unauthenticated: Gauge,
-    /// Unauthenticated ones that were closed to make room.
+    /// Unauthenticated connections that were closed to make room.
     pub displaced: Counter,
-    /// Those that were cut as they took nothing of an answer.
+    /// Connections that were cut because their client did not read a response.
     pub cut: Counter,
-    /// Bytes of requests that are not whole, or whose calls are under way.
+    /// Bytes of requests that are incomplete or being processed.
     pub request_bytes: Gauge,
-    /// Bytes of answers that have not gone out.
+    /// Bytes of responses that have not been sent.
     pub response_bytes: Gauge,
 }
 

@@ -1,5 +1,5 @@
-//! Statements and connections of the databases, by the names of OpenTelemetry's semantic
-//! conventions where there are some.
+//! Metrics of statements and connections of the databases, named after OpenTelemetry's semantic
+//! conventions where these define a name.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use super::{Labels, durations};
 
-/// What is done with a connection.
+/// The kind of a database operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Statements outside of a transaction.
@@ -20,7 +20,7 @@ pub enum Operation {
     Write,
     Begin,
     Commit,
-    /// All of a transaction, from its begin to its commit.
+    /// A whole transaction, from its begin to its commit.
     Transaction,
 }
 
@@ -38,7 +38,7 @@ impl Operation {
     }
 }
 
-/// The labels of a statement. No error has an empty type.
+/// The labels of a statement. Its error type is empty on success.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OperationLabels {
     db_system_name: &'static str,
@@ -49,7 +49,7 @@ struct OperationLabels {
 
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// How long statements take, and how long they wait for a connection.
+/// Durations of statements and waiting times for connections.
 #[derive(Clone, Debug)]
 pub struct DatabaseMetrics {
     operations: Durations<OperationLabels>,
@@ -88,7 +88,7 @@ impl DatabaseMetrics {
         metrics
     }
 
-    /// What measures a pool of a database.
+    /// The meter of a connection pool.
     pub fn pool(
         &self,
         system: &'static str,
@@ -111,7 +111,8 @@ impl DatabaseMetrics {
     }
 }
 
-/// Measures one pool of connections. What is measured with each statement needs no look-up.
+/// Measures one connection pool. It caches its series, so that measuring a statement needs no
+/// look-up.
 #[derive(Debug)]
 pub struct PoolMeter {
     metrics: DatabaseMetrics,
@@ -122,7 +123,7 @@ pub struct PoolMeter {
 }
 
 impl PoolMeter {
-    /// An operation has ended, well or with a type of error.
+    /// Records an operation that ended, with the type of its error if it failed.
     pub fn operation(&self, operation: Operation, took: Duration, error: Option<&'static str>) {
         let index = operation as usize;
         let seconds = took.as_secs_f64();
@@ -135,12 +136,12 @@ impl PoolMeter {
         }
     }
 
-    /// There was a connection, or none in time.
+    /// Records how long a caller waited for a connection.
     pub fn waited(&self, time: Duration) {
         self.waits.observe(time.as_secs_f64());
     }
 
-    /// So many connections are used, and so many idle.
+    /// Sets the numbers of used and idle connections.
     pub fn connections(&self, used: usize, idle: usize) {
         let [database, pool] = self.place;
         for (state, count) in [("used", used), ("idle", idle)] {

@@ -13,15 +13,15 @@ use crate::model::Micros;
 /// A background job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// Compares customers, for suggestions of merges.
+    /// Compares customers for merge suggestions.
     Matching,
-    /// Breaks promises whose time has passed.
+    /// Breaks overdue promises.
     Promises,
     /// Finishes erasures.
     Erasures,
     /// Seals the audit log.
     Sealing,
-    /// Removes what is older than the rules of retention keep.
+    /// Removes what the retention rules no longer keep.
     Retention,
 }
 
@@ -41,7 +41,7 @@ impl Job {
     }
 }
 
-/// When they last did their work, and how often they could not.
+/// The last success and the failures of each job.
 #[derive(Debug)]
 pub struct JobMetrics {
     last_success: Family<Labels<1>, Gauge<f64, AtomicU64>>,
@@ -52,7 +52,7 @@ impl JobMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self { last_success: Family::default(), failures: Family::default() };
         for job in Job::ALL {
-            // So that the first failure is seen as a change.
+            // Creates the series, so that the first failure shows as a change.
             drop(metrics.failures.get_or_create(&job.labels()));
         }
         registry.register(
@@ -68,7 +68,7 @@ impl JobMetrics {
         metrics
     }
 
-    /// A job has done its work, or could not.
+    /// Records a run of a job.
     pub fn note(&self, job: Job, succeeded: bool, now: Micros) {
         if succeeded {
             self.last_success.get_or_create(&job.labels()).set(seconds(now));

@@ -1,6 +1,6 @@
-//! What a server counts and measures, for Prometheus. Each store has metrics of its own, which its
-//! server shares: nothing is global. Labels have few values, all of them known beforehand, and none
-//! comes from a customer or a caller. `docs/metrics.md` lists all of them, and a test compares.
+//! The metrics of a server, for Prometheus. Each store has its own metrics, which its server
+//! shares; nothing is global. Labels have few values that are known beforehand, and none comes from
+//! a customer or a caller. `docs/metrics.md` lists all metrics, which a test checks.
 
 mod calls;
 mod connections;
@@ -26,8 +26,8 @@ pub use store::{Queue, StoreMetrics};
 
 use crate::{clock::Clock, model::Micros};
 
-/// The bounds of the buckets of durations, in seconds: a read takes less than a millisecond, and
-/// deadlines are seconds.
+/// The bucket bounds of durations, in seconds: a read takes less than a millisecond, and deadlines
+/// are seconds.
 const DURATIONS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -46,7 +46,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of a store over a kind of database.
+    /// The metrics of a store on a kind of database.
     pub fn new(kind: &'static str, clock: Clock) -> Self {
         let mut registry = Registry::default();
         let calls = CallMetrics::register(&mut registry);
@@ -62,7 +62,7 @@ impl Metrics {
         Self { registry, calls, connections, database, jobs, store }
     }
 
-    /// All of them as text.
+    /// All metrics in the text format.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
@@ -70,7 +70,7 @@ impl Metrics {
     }
 }
 
-/// A moment as Prometheus has it.
+/// A time in seconds since 1970, as Prometheus represents it.
 #[allow(clippy::cast_precision_loss, reason = "exact to the microsecond for centuries")]
 fn seconds(micros: Micros) -> f64 {
     micros as f64 / 1e6

@@ -1,4 +1,5 @@
-//! The process, by the names that Prometheus' own libraries use: read from /proc when asked for.
+//! Metrics of the process, named like those of Prometheus' own client libraries. They are read from
+//! /proc on request.
 
 use std::{fmt, fs};
 
@@ -12,12 +13,12 @@ use prometheus_client::{
 use super::seconds;
 use crate::{clock::Clock, model::Micros};
 
-/// What a tick of the CPU's time in /proc is: 1/100 s on every Linux.
+/// The clock tick of /proc: 1/100 s on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// The unit of memory in /proc/self/status, in bytes.
 const KIBIBYTE: u64 = 1024;
 
-/// The process, since a time.
+/// The process, with its start time.
 #[derive(Debug)]
 struct Process {
     clock: Clock,
@@ -60,7 +61,7 @@ fn resident_bytes() -> Option<f64> {
 }
 
 fn open_files() -> Option<f64> {
-    // The folder is open too while it is read.
+    // The directory itself is open while it is read.
     let open = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
     u64::try_from(open).ok().map(whole)
 }
@@ -73,7 +74,7 @@ fn max_files() -> Option<f64> {
 
 fn cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program stands in parentheses and may hold anything.
+    // The program name in parentheses may contain any character.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
     let (user, system) = (times.next()?, times.next()?);

@@ -1,4 +1,4 @@
-//! What waits in the store, and what it holds that somebody should know of.
+//! Metrics of the queues, watches and files of a store.
 
 use std::sync::atomic::AtomicU64;
 
@@ -12,9 +12,9 @@ use super::Labels;
 /// A queue in front of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// Of entries to be recorded.
+    /// Entries to be recorded.
     Recorder,
-    /// Of calls to be written to the audit log.
+    /// Audit entries to be written.
     Audit,
 }
 
@@ -28,7 +28,7 @@ impl Queue {
     }
 }
 
-/// See the module.
+/// The metrics of a store.
 #[derive(Debug)]
 pub struct StoreMetrics {
     pub ready: Gauge,
@@ -107,32 +107,32 @@ impl StoreMetrics {
         metrics
     }
 
-    /// A timeline is watched, until this is dropped.
+    /// Counts a watch until the guard is dropped.
     pub fn watch(&self) -> WatchUnderWay {
         self.watches.inc();
         WatchUnderWay(self.watches.clone())
     }
 
-    /// So many calls wait in a queue.
+    /// Sets how many calls wait in a queue.
     pub fn waiting(&self, queue: Queue, calls: usize) {
         let calls = i64::try_from(calls).unwrap_or(i64::MAX);
         self.queue_length.get_or_create(&queue.labels()).set(calls);
     }
 
-    /// So many calls were written together.
+    /// Records how many calls were written together.
     pub fn batch(&self, queue: Queue, calls: usize) {
         let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
         self.batch_size.get_or_create(&queue.labels()).observe(calls);
     }
 
-    /// How much room there is where a file is, in bytes, and how much in all.
+    /// Sets the free and the total space of a file system, in bytes.
     pub fn disk(&self, file: &'static str, free: u64, size: u64) {
         self.disk_free.get_or_create(&[("file", file)]).set(free);
         self.disk_size.get_or_create(&[("file", file)]).set(size);
     }
 }
 
-/// A timeline that is watched.
+/// Counts a watch until it is dropped.
 #[derive(Debug)]
 pub struct WatchUnderWay(Gauge);
 

@@ -1,4 +1,4 @@
-//! What whoever meets the customer next must see first.
+//! The briefing: what an agent must see first when meeting a customer.
 
 use uuid::Uuid;
 
@@ -7,20 +7,20 @@ use super::{
     PurchaseState,
 };
 
-/// What of an entry a briefing may need.
+/// The parts of an entry that a briefing may need.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Glimpse {
+pub struct EntrySummary {
     pub entry_id: Uuid,
     pub occurred_at: Micros,
     pub recorded_at: Micros,
     pub kind: EntryKind,
-    /// Nothing for what the server itself tells.
+    /// None for entries that the server itself creates.
     pub channel: Option<Channel>,
     pub case_id: Option<Uuid>,
     pub agent: String,
-    /// A BCP 47 tag, or nothing.
+    /// A BCP 47 tag, or empty.
     pub language: String,
-    /// Its subject, or the beginning of its text.
+    /// The subject, or the beginning of the text.
     pub summary: String,
     /// Whether the customer began it: an inbound interaction.
     pub is_inbound: bool,
@@ -30,39 +30,39 @@ pub struct Glimpse {
     pub feedback: Option<Score>,
 }
 
-/// What a customer has scored.
+/// A score that a customer gave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// As the contract numbers them.
+    /// The number of the metric in the contract.
     pub metric: i32,
     pub score: f64,
     pub scale_max: i32,
     pub text: String,
 }
 
-/// What a briefing is made of.
+/// The input of a briefing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub struct BriefingInput {
     pub customer: BriefedCustomer,
-    pub sureness: Sureness,
-    /// The moment that the briefing tells of.
+    pub confidence: Confidence,
+    /// The moment that the briefing describes.
     pub as_of: Micros,
-    /// The newest entries, the newest first.
-    pub entries: Vec<Glimpse>,
-    /// Entries that are older than those: at least the last one of each channel, the last complaint
-    /// and the last feedback. Nothing where there are no older ones.
-    pub older: Vec<Glimpse>,
-    /// All open cases, as far as they are counted, and the one of the last complaint.
+    /// The newest entries, in descending order.
+    pub entries: Vec<EntrySummary>,
+    /// Older entries: at least the last one of each channel, the last complaint and the last
+    /// feedback. Empty if there are no older ones.
+    pub older: Vec<EntrySummary>,
+    /// All open cases, up to the counting limit, and the case of the last complaint.
     pub cases: Vec<Case>,
-    /// All promises that are not settled, as far as they are counted.
+    /// All unsettled promises, up to the counting limit.
     pub promises: Vec<Promise>,
-    /// The last bought ones, the last one first.
+    /// The last purchases, the newest first.
     pub purchases: Vec<PurchaseState>,
-    /// Those that are valid, the one given last first.
+    /// The valid quotes, the last given first.
     pub quotes: Vec<ComparedQuote>,
 }
 
-/// Who the customer is.
+/// The identity of the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BriefedCustomer {
     /// The canonical id.
@@ -73,29 +73,29 @@ pub struct BriefedCustomer {
     pub verified_identifiers: usize,
 }
 
-/// How sure it is who a customer is.
+/// How the customer was identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sureness {
+pub enum Confidence {
     /// Named by id.
     ById,
     Verified,
     Claimed,
 }
 
-/// What whoever meets the customer next must see first.
+/// A briefing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Briefing {
     pub customer: BriefedCustomer,
     pub as_of: Micros,
-    pub sureness: Sureness,
-    /// What is broken first.
+    pub confidence: Confidence,
+    /// The broken ones first.
     pub promises: Vec<Promise>,
     pub more_promises: usize,
     pub cases: Vec<Case>,
     pub more_cases: usize,
     pub last_complaint: Option<Complaint>,
-    /// One of each channel.
-    pub last_entries: Vec<Glimpse>,
+    /// The last entry of each channel.
+    pub last_entries: Vec<EntrySummary>,
     pub mood: Mood,
     pub contacts: Contacts,
     pub preferences: Preferences,
@@ -104,11 +104,11 @@ pub struct Briefing {
     pub quotes: Vec<ComparedQuote>,
 }
 
-/// A complaint, and what became of it.
+/// A complaint and its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Complaint {
-    pub entry: Glimpse,
-    /// How far its case has come, how it ended, and when; nothing where it has none.
+    pub entry: EntrySummary,
+    /// The state, disposition and resolution time of its case; None if it has no case.
     pub case: Option<(CaseState, String, Option<Micros>)>,
 }
 
@@ -122,7 +122,7 @@ pub struct Mood {
     pub feedback: Option<(Score, Uuid, Micros)>,
 }
 
-/// How often the customer came lately.
+/// How often the customer made contact lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contacts {
     pub last_30_days: usize,
@@ -131,7 +131,7 @@ pub struct Contacts {
     pub last_entry: Option<Uuid>,
 }
 
-/// How the customer wants to be met.
+/// How the customer prefers to be contacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
     pub language: String,
@@ -142,7 +142,7 @@ pub struct Preferences {
     pub consents: Vec<Consent>,
 }
 
-/// Something that the customer has told.
+/// A fact that the customer told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownFact {
     pub key: String,

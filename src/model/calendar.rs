@@ -1,4 +1,4 @@
-//! When what was promised is due, and when a company is open.
+//! Due times and opening hours.
 
 use jiff::{
     civil::{Date, DateTime},
@@ -7,25 +7,24 @@ use jiff::{
 
 use super::Micros;
 
-/// Till when something was promised, as it was said.
+/// When something is due, as the caller stated it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     At(Micros),
-    /// What the clocks of a time zone show then.
+    /// A local time in a time zone.
     LocalTime {
         at: DateTime,
         zone: TimeZone,
     },
-    /// Sometime on this day of the business calendar.
+    /// A day of the business calendar.
     Day(Date),
-    /// So many minutes in which the company is open.
+    /// A number of business minutes.
     BusinessMinutes(u32),
-    /// So many days on which the company is open, after the day of the promise.
+    /// A number of business days, after the day of the promise.
     BusinessDays(u32),
 }
 
-/// Hours of one day, as the clock on the wall shows them: minutes since its midnight, at most
-/// 1,440. The last one is not within them.
+/// Opening hours of a day in minutes since local midnight, at most 1,440. The end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OpeningHours {
     pub from: u16,

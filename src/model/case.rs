@@ -1,11 +1,11 @@
-//! An issue of a customer over all channels, as its entries tell it.
+//! Cases: issues of a customer across all channels, derived from their entries.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Channel, Micros};
 
-/// How far a case has come.
+/// The state of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseState {
@@ -16,7 +16,7 @@ pub enum CaseState {
     Reopened,
 }
 
-/// A case: what its entries add up to. Kept as JSON.
+/// A case, derived from its entries. Stored as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     pub id: Uuid,
@@ -30,7 +30,7 @@ pub struct Case {
     pub queue: String,
     /// Empty until it is resolved.
     pub disposition: String,
-    /// Order numbers as they were first given.
+    /// Order numbers as first given.
     pub orders: Vec<String>,
     pub serials: Vec<String>,
     pub channel: Option<Channel>,
@@ -39,9 +39,9 @@ pub struct Case {
     pub resolved_at: Option<Micros>,
     pub entry_id: Uuid,
     pub times_reopened: i32,
-    /// By key.
+    /// Sorted by key.
     pub facts: Vec<Fact>,
-    pub hand_over: Option<HandOver>,
+    pub handover: Option<Handover>,
     pub revision: i64,
 }
 
@@ -60,18 +60,18 @@ impl Case {
     }
 }
 
-/// Something the customer told.
+/// A fact that the customer told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     pub key: String,
-    /// At least one, the oldest first: the last one counts.
-    pub told: Vec<Told>,
+    /// At least one, the oldest first. The last one is current.
+    pub values: Vec<FactValue>,
     pub reasks: Vec<Reask>,
 }
 
 /// A value that was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct FactValue {
     pub value: String,
     pub at: Micros,
     pub channel: Option<Channel>,
@@ -79,7 +79,7 @@ pub struct Told {
     pub entry_id: Uuid,
 }
 
-/// A fact was asked for although it was known.
+/// A re-ask: a fact was asked for although it was known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reask {
     pub at: Micros,
@@ -88,10 +88,10 @@ pub struct Reask {
     pub entry_id: Uuid,
 }
 
-/// A case passed on.
+/// A handover of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandOver {
-    pub state: HandOverState,
+pub struct Handover {
+    pub state: HandoverState,
     pub from: String,
     pub offer: Offer,
     pub offered_at: Micros,
@@ -99,11 +99,11 @@ pub struct HandOver {
     pub answered_by: String,
     pub reason: String,
     pub entry_id: Uuid,
-    /// Who owned it, and where it waited, before.
+    /// The owner and the queue before the handover.
     pub before: (String, String),
 }
 
-/// What a hand-over says.
+/// The content of a handover.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     pub to: String,
@@ -115,13 +115,13 @@ pub struct Offer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HandOverState {
+pub enum HandoverState {
     Offered,
     Accepted,
     Returned,
 }
 
-/// A change of a case, as its entry tells it.
+/// A change of a case, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaseChange {
     Opened(Opening),
@@ -139,16 +139,16 @@ pub enum CaseChange {
         key: String,
     },
     HandedOver(Offer),
-    HandOverAccepted,
-    HandOverReturned,
-    /// Ends the pass that was issued before.
+    HandoverAccepted,
+    HandoverReturned,
+    /// Ends any pass issued before.
     PassIssued {
         expires_at: Micros,
     },
     PassRedeemed,
 }
 
-/// What a case begins with.
+/// The initial content of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
     pub subject: String,
@@ -158,39 +158,39 @@ pub struct Opening {
     pub serials: Vec<String>,
 }
 
-/// What changes of a case; nothing stays as it is.
+/// An update of a case; None leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaseUpdate {
     pub subject: Option<String>,
     pub owner: Option<String>,
     pub queue: Option<String>,
-    /// Not resolved, and not reopened.
+    /// Neither resolved nor reopened.
     pub state: Option<CaseState>,
     pub add_orders: Vec<String>,
     pub add_serials: Vec<String>,
 }
 
-/// The entry that tells of a change: what is the same of all of them.
+/// The metadata of an entry that records a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct EventMeta {
     pub entry_id: Uuid,
     pub record_id: Uuid,
     pub revision: i64,
     pub at: Micros,
-    /// Nothing for what the server itself tells.
+    /// None for entries that the server itself creates.
     pub channel: Option<Channel>,
     pub actor: String,
     pub reason: String,
 }
 
-/// A change of a case that is asked for.
+/// A requested change of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseWrite {
     pub case_id: Uuid,
     pub channel: Channel,
-    /// The etag that the case must have.
+    /// The expected etag of the case.
     pub etag: Option<String>,
     pub change: CaseChange,
-    /// What was noticed in its texts: values of the contract's EntryFlag.
+    /// What the server noticed in its texts: values of the contract's EntryFlag.
     pub flags: Vec<i32>,
 }

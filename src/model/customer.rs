@@ -1,4 +1,4 @@
-//! Whom history is keyed to.
+//! Customers and their profiles.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use super::{Channel, KeptIdentifier, Merge, Micros, Origin};
 pub struct Customer {
     /// The canonical id.
     pub id: Uuid,
-    /// Grows with each write; of several records the sum.
+    /// Grows with each write; the sum for merged records.
     pub revision: i64,
-    /// The canonical record's own, which grows whenever the records become others.
+    /// The revision of the canonical record, which grows whenever the set of records changes.
     pub root_revision: i64,
     pub created_at: Micros,
     pub profile: Profile,
-    /// Where each value of the profile comes from.
+    /// The source of each value of the profile.
     pub sources: Vec<ProfileSource>,
     /// The oldest first.
     pub identifiers: Vec<KeptIdentifier>,
-    /// The canonical record, then the oldest first.
+    /// The canonical record, then the others, the oldest first.
     pub records: Vec<Uuid>,
     /// The merges in force, the oldest first.
     pub merges: Vec<Merge>,
 }
 
 impl Customer {
-    /// Names this state: of the records, and of who they are. While the canonical record's revision
-    /// is the same they are the same records, and then the sum grows with each write.
+    /// Identifies this state of the customer. As long as the revision of the canonical record is
+    /// unchanged, the set of records is too, and the sum grows with each write.
     pub fn etag(&self) -> String {
         if self.records.len() == 1 {
             self.revision.to_string()
@@ -40,23 +40,23 @@ impl Customer {
     }
 }
 
-/// Where a value of a profile comes from.
+/// The source of a value of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileSource {
     pub field: ProfileField,
-    /// The record it is kept with.
+    /// The record that holds it.
     pub customer_id: Uuid,
     pub given: Given,
 }
 
-/// When and by whom a value of a profile was given.
+/// When and by whom a value of a profile was set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Given {
     pub at: Micros,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub verified: bool,
-    /// The system, or nothing.
+    /// The source system, or empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,
     /// When it was chosen for the whole person, by a change after a merge.
@@ -64,7 +64,7 @@ pub struct Given {
     pub chosen_at: Option<Micros>,
 }
 
-/// A profile as it is kept with a record.
+/// The stored profile of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeptProfile {
@@ -75,14 +75,14 @@ pub struct KeptProfile {
 }
 
 impl KeptProfile {
-    /// When and by whom a value was given. Of a record from before that was kept, when the record
-    /// was made.
+    /// When and by whom a value was set. For records that predate this information, the creation
+    /// time of the record.
     pub fn given(&self, field: ProfileField, created_at: Micros) -> Given {
         let unknown = || Given { at: created_at, ..Given::default() };
         self.given.get(&field).cloned().unwrap_or_else(unknown)
     }
 
-    /// Takes over what `new` knows and this profile does not, and that a value is verified by now.
+    /// Takes over values of `new` that this profile lacks, and verifications of values that agree.
     pub fn fill_from(&mut self, new: &Profile, origin: &Origin, now: Micros, created_at: Micros) {
         for field in ProfileField::ALL {
             if new.lacks(field) {
@@ -97,8 +97,8 @@ impl KeptProfile {
         }
     }
 
-    /// Sets a field, which an empty value empties. One that was chosen to be empty is remembered,
-    /// so that no other record's value takes its place.
+    /// Sets a field; an empty value clears it. A deliberately cleared field is remembered, so that
+    /// the value of no other record takes its place.
     pub fn set(
         &mut self,
         new: &Profile,
@@ -118,7 +118,7 @@ impl KeptProfile {
     }
 }
 
-/// What is known of a customer beside the history. An empty text is an unknown one.
+/// The profile of a customer. An empty text means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -142,7 +142,7 @@ pub struct Profile {
     pub consents: Vec<Consent>,
 }
 
-/// Whether the customer has agreed to something.
+/// A consent that the customer gave or refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
     /// A code.
@@ -150,7 +150,7 @@ pub struct Consent {
     pub granted: bool,
 }
 
-/// A postal address. An empty text is an unknown one.
+/// A postal address. An empty text means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Address {
@@ -235,7 +235,7 @@ impl Profile {
         }
     }
 
-    /// Whether a field is the same in both.
+    /// Whether both have the same value of a field.
     pub fn agrees(&self, other: &Profile, field: ProfileField) -> bool {
         match field {
             ProfileField::GivenName => self.given_name == other.given_name,
@@ -249,8 +249,8 @@ impl Profile {
         }
     }
 
-    /// Takes over a field, an empty one too. An address counts as one value: a mix of two addresses
-    /// is the address of nobody.
+    /// Takes over a field, even if it is empty. An address is one value: a mix of two addresses is
+    /// the address of nobody.
     pub fn take(&mut self, other: &Profile, field: ProfileField) {
         match field {
             ProfileField::GivenName => self.given_name.clone_from(&other.given_name),

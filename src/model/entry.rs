@@ -1,10 +1,10 @@
-//! Lines of a customer's story, on their way into the store.
+//! Entries of a timeline, on their way into the store.
 
 use uuid::Uuid;
 
-use super::{Conflict, Identifier, Micros, OrderNews, Origin, Profile, Violation};
+use super::{Conflict, Identifier, Micros, OrderEvent, Origin, Profile, Violation};
 
-/// The way a customer and the company met.
+/// The channel of a contact.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -49,13 +49,13 @@ impl Channel {
         }
     }
 
-    /// The channel of that name.
+    /// The channel with that name.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.code() == code)
     }
 }
 
-/// What happened.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     Interaction,
@@ -63,13 +63,14 @@ pub enum EntryKind {
     Return,
     Feedback,
     Note,
-    /// Made by the server, with no channel.
+    /// Created by the server, without a channel.
     IdentityChange,
-    /// These are made by the server, with the channel of the call, or with none by the clock.
+    /// The following are created by the server, with the channel of the call, or without one if the
+    /// clock causes them.
     CaseChange,
     Fact,
     PromiseChange,
-    HandOver,
+    Handover,
     OrderChange,
     Quote,
 }
@@ -85,7 +86,7 @@ impl EntryKind {
         Self::CaseChange,
         Self::Fact,
         Self::PromiseChange,
-        Self::HandOver,
+        Self::Handover,
         Self::OrderChange,
         Self::Quote,
     ];
@@ -102,33 +103,34 @@ impl EntryKind {
             Self::CaseChange => "case_change",
             Self::Fact => "fact",
             Self::PromiseChange => "promise_change",
-            Self::HandOver => "hand_over",
+            Self::Handover => "handover",
             Self::OrderChange => "order_change",
             Self::Quote => "quote",
         }
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
 
-/// The first half of the SHA-256 of a call's content: tells a retry from another call.
+/// The first half of the SHA-256 of a request's content. It distinguishes a retry from another
+/// call.
 pub type BodyHash = [u8; 16];
 
-/// What makes a retry of a write harmless. It is unique for life.
+/// An idempotency key. It is unique for ever.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WriteName {
-    /// The caller's id of the call.
+pub enum IdempotencyKey {
+    /// The `request_id` of a call.
     Request(Uuid),
-    /// The entry's name in the system it comes from.
+    /// The id of an entry in its source system.
     Source { source: String, source_ref: String },
 }
 
-impl WriteName {
-    /// The scope and the name in it, as they are kept. No source is called `request_id`: its name
-    /// is refused at the edge.
+impl IdempotencyKey {
+    /// The stored scope and name of the key. `request_id` is refused as the name of a source, so
+    /// that the scopes never collide.
     pub fn parts(&self) -> (String, String) {
         match self {
             Self::Request(id) => ("request_id".to_owned(), id.to_string()),
@@ -137,16 +139,16 @@ impl WriteName {
     }
 }
 
-/// Whose timeline an entry goes to.
+/// The customer whose timeline an entry goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Customer(Uuid),
-    /// At least one; a customer that none of them names comes into being.
+    /// At least one. If none of them names a customer, one is created.
     Identifiers(Vec<Identifier>),
 }
 
 impl Target {
-    /// What names the customer where no id does.
+    /// The identifiers, or none if the customer is named by id.
     pub fn identifiers(&self) -> &[Identifier] {
         match self {
             Self::Customer(_) => &[],
@@ -155,41 +157,41 @@ impl Target {
     }
 }
 
-/// An entry that has been checked, with what the store needs to know of it.
+/// A validated entry, with what the store needs to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
     pub id: Uuid,
     pub occurred_at: Micros,
     pub kind: EntryKind,
-    /// Nothing for what the server itself tells.
+    /// None for entries that the server itself creates.
     pub channel: Option<Channel>,
-    /// The key of the order that this entry is, for a purchase with a number.
+    /// The order key of a purchase with an order number.
     pub purchase: Option<String>,
     /// The keys of the orders that it is about.
     pub orders: Vec<String>,
     /// Whether the customer complains.
     pub complaint: bool,
-    /// What it tells of an order, and the key that is kept under.
-    pub news: Option<(String, OrderNews)>,
+    /// What it says of an order, with the key of the order.
+    pub order_event: Option<(String, OrderEvent)>,
     /// The entry of the same customer that it answers.
     pub reply_to: Option<Uuid>,
     /// The case that it belongs to.
     pub case_id: Option<Uuid>,
-    /// The words it is found by, parted by a space.
+    /// The words it is found by, separated by spaces.
     pub words: String,
     /// What the server noticed in it: values of the contract's EntryFlag.
     pub flags: Vec<i32>,
-    /// The encoded message, less what the store sets.
+    /// The encoded message without the fields that the store sets.
     pub content: Vec<u8>,
 }
 
-/// Which case an entry joins.
+/// The case that an entry joins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CaseChoice {
     #[default]
     None,
     This(Uuid),
-    /// The most probable one, where it is at least so probable, in percent.
+    /// The most probable case, if its probability in percent is at least this.
     Auto(u8),
 }
 
@@ -200,11 +202,11 @@ pub struct ProbableCase {
     pub subject: String,
     /// From 1 to 99.
     pub percent: u8,
-    /// With the percentage of each by itself, the strongest first.
+    /// Each clue with its own percentage, the strongest first.
     pub clues: Vec<(CaseClue, u8)>,
 }
 
-/// What speaks for a case.
+/// A clue that an entry belongs to a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CaseClue {
     SameOrder,
@@ -216,24 +218,24 @@ pub enum CaseClue {
 
 /// One entry to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct RecordEntry {
     pub target: Target,
-    /// Fills what is empty of the customer's profile.
+    /// Fills empty fields of the customer's profile.
     pub profile: Profile,
     pub origin: Origin,
     pub entry: NewEntry,
     pub case: CaseChoice,
     /// At least one.
-    pub names: Vec<WriteName>,
+    pub names: Vec<IdempotencyKey>,
     pub body: BodyHash,
-    /// See [`Asked`](super::Asked).
+    /// See [`RequestContext`](super::RequestContext).
     pub time_violations: Vec<Violation>,
 }
 
-/// What became of it.
+/// The result of recording an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The record that the entry is in.
+pub struct RecordedEntry {
+    /// The record of the entry.
     pub record_id: Uuid,
     /// The canonical id of the customer.
     pub customer_id: Uuid,

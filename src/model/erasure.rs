@@ -1,16 +1,16 @@
-//! Customers who were erased.
+//! Erasures of customers.
 
 use uuid::Uuid;
 
 use super::Micros;
 
-/// That a customer was erased. It holds no value of the customer.
+/// The erasure of a customer. It holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure {
     pub id: Uuid,
     pub erased_at: Micros,
-    /// The records that the customer was, in the order of their ids.
+    /// The erased records, sorted by id.
     pub records: Vec<Uuid>,
-    /// How many rows of which tables went, in the order of the tables' names.
+    /// How many rows of each table were removed, sorted by table name.
     pub removed: Vec<(String, i64)>,
 }

@@ -1,11 +1,11 @@
-//! Values that name a customer.
+//! Identifiers of customers.
 
 use uuid::Uuid;
 
 use super::Micros;
 
-/// What sort of value an identifier is, from the strongest to the weakest: where identifiers of
-/// one call belong to different customers, the least of them in this order decides.
+/// The kind of an identifier, from the strongest to the weakest: if the identifiers of one call
+/// belong to different customers, the strongest decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentifierKind {
     CustomerNumber,
@@ -45,23 +45,23 @@ impl IdentifierKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
 
-/// How sure it is that an identifier names the customer who has it.
+/// Whether it is verified that an identifier belongs to the customer who has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Proof {
+pub enum Verification {
     /// Known to be used by several people.
     Shared,
     Claimed,
-    /// Seen by somebody with the right to say so.
+    /// A caller with the right to verify this kind has seen proof.
     Verified,
 }
 
-impl Proof {
+impl Verification {
     pub const ALL: [Self; 3] = [Self::Shared, Self::Claimed, Self::Verified];
 
     /// The name in the database.
@@ -73,31 +73,31 @@ impl Proof {
         }
     }
 
-    /// The proof of that name.
+    /// The verification of a code.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|proof| proof.code() == code)
+        Self::ALL.into_iter().find(|verification| verification.code() == code)
     }
 }
 
-/// A value that names a customer, normalised.
+/// An identifier, normalised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identifier {
     pub kind: IdentifierKind,
-    /// Where the value is unique; empty where the kind needs none.
+    /// The namespace in which the value is unique; may be empty.
     pub namespace: String,
     /// Equal values name the same customer.
     pub value: String,
     /// The value as the source had it.
     pub raw: String,
-    /// Whether an e-mail address mixes scripts, as one made to look like another does.
+    /// Whether an e-mail address mixes scripts, which can make it look like another one.
     pub mixed_script: bool,
-    /// Whether a caller who may say so has seen proof of it.
+    /// Whether a caller with the right to verify has seen proof.
     pub verified: bool,
 }
 
 impl Identifier {
-    /// The one text that the identifier is found by: `kind:namespace/value`. A namespace holds no
-    /// slash, so that two identifiers never share a key.
+    /// The key that look-ups use: `kind:namespace/value`. A namespace contains no slash, so that
+    /// two identifiers never share a key.
     pub fn key(&self) -> String {
         format!("{}:{}/{}", self.kind.code(), self.namespace, self.value)
     }
@@ -110,64 +110,64 @@ impl Identifier {
     }
 }
 
-/// An identifier as it is kept with a customer record.
+/// A stored identifier of a customer record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptIdentifier {
-    /// A UUID of version 7: claims in the order of their ids are in the order of time.
+    /// A UUID of version 7: the order of ids is the order of time.
     pub claim_id: Uuid,
     /// The record that has it.
     pub customer_id: Uuid,
     pub identifier: Identifier,
-    pub proof: Proof,
-    /// The system that gave it first, or nothing.
+    pub verification: Verification,
+    /// The system that first gave it, or empty.
     pub source: String,
     pub first_seen_at: Micros,
     /// To within a day.
     pub last_seen_at: Micros,
     pub valid_from: Micros,
-    /// Nothing while it holds.
+    /// None while the claim is in force.
     pub valid_to: Option<Micros>,
 }
 
-/// Who claims an identifier, as far as it matters for whom it names.
+/// A claim to an identifier, as far as identity resolution needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The record that claims it.
     pub customer_id: Uuid,
     /// The canonical record of the person.
     pub person_id: Uuid,
-    /// The place among the claims of the identifier, from 0.
+    /// The slot among the claims of the identifier, from 0.
     pub slot: i64,
-    pub proof: Proof,
+    pub verification: Verification,
     pub last_seen_at: Micros,
 }
 
-/// An identifier of a call that belongs to another customer than the one the call is about.
+/// An identifier of a call that belongs to another customer than the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The position of the identifier in the call.
+    /// The index of the identifier in the call.
     pub index: usize,
     /// The canonical id.
     pub customer_id: Uuid,
 }
 
-/// A customer whom the identifiers of a call may mean.
+/// A candidate: a customer whom the identifiers of a call may name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// The canonical id.
     pub customer_id: Uuid,
-    /// The positions of its identifiers in the call.
+    /// The indices of its identifiers in the call.
     pub indices: Vec<usize>,
-    pub proof: Proof,
+    pub verification: Verification,
     pub last_seen_at: Micros,
-    /// How likely the profile of the call is this person's, from 0 to 1.
+    /// The probability that the profile of the call is this person's, from 0 to 1.
     pub profile_match: Option<f64>,
 }
 
-/// Where what a call says comes from, and what it may say.
+/// The source of a call's data, and what it may verify.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The system, or nothing.
+    /// The source system, or empty.
     pub source: String,
     /// Whether the caller has the right to verify profiles.
     pub verifies_profile: bool,

@@ -1,72 +1,73 @@
-//! Customers that are one person.
+//! Merges of customers.
 
 use uuid::Uuid;
 
-use super::{BodyHash, Identifier, Micros, ProfileField, Proof, Violation};
+use super::{BodyHash, Identifier, Micros, ProfileField, Verification, Violation};
 
-/// Two customers found to be one person.
+/// A merge of two customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merge {
     pub id: Uuid,
-    /// The canonical record that stayed so.
+    /// The record that stayed canonical.
     pub into_id: Uuid,
-    /// The canonical record that became part of it, with all that were its.
+    /// The formerly canonical record that was merged into it, with all records it had.
     pub from_id: Uuid,
-    /// The records that the merge was asked for: of the persons above.
+    /// The records that the merge was requested for, one of each person.
     pub asked_into_id: Uuid,
     pub asked_from_id: Uuid,
     pub merged_at: Micros,
     pub actor: String,
     pub reason: String,
     pub evidence: Vec<String>,
-    /// Whose value of a field is shown.
+    /// The record whose value of a field is shown.
     pub choices: Vec<(ProfileField, Uuid)>,
-    /// The second person, or nothing.
+    /// The second person, or empty.
     pub approved_by: String,
 }
 
-/// What makes a retry of a write harmless, and who asks for it.
+/// The context of a write: its idempotency key, its actor and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestContext {
     pub request_id: Uuid,
     pub body: BodyHash,
-    /// The acting person, or the caller.
+    /// The acting user, or the client application if no user is named.
     pub actor: String,
     pub reason: String,
-    /// The rules about time that the call breaks by now. A retry may come after the time that it
-    /// names, so they are asked once no earlier write is found.
+    /// The rules about time that the call violates now. They are checked only if no earlier write
+    /// is found, since a retry may come after the time that it names.
     pub time_violations: Vec<Violation>,
 }
 
-/// A merge to be made.
+/// A requested merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMerge {
     pub into_id: Uuid,
     pub from_id: Uuid,
     pub evidence: Vec<String>,
     pub choices: Vec<(ProfileField, Uuid)>,
-    /// The etags that the two must have.
+    /// The expected etags of the two.
     pub into_etag: Option<String>,
     pub from_etag: Option<String>,
 }
 
-/// What a merge meets.
+/// A conflict of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MergeConflict {
     FieldDiffers(ProfileField),
     NeedsApproval,
-    KeptApart,
+    MergeExcluded,
     /// The key of an order that both have.
     SameOrderNumber(String),
     TooManyRecords,
 }
 
-/// By what two customers are merged without a person, where the configuration says so.
+/// A rule by which customers are merged automatically, if configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRule {
-    /// One has an e-mail address verified, and a caller who may verify it has said it of the other.
+    /// One has a verified e-mail address, and a caller with the right to verify it has given it for
+    /// the other.
     VerifiedEmail,
-    /// Both have a loyalty card, or have shown it.
+    /// Both have the same loyalty card, or have shown it.
     LoyaltyCard,
 }
 
@@ -82,12 +83,12 @@ impl MergeRule {
     }
 }
 
-/// A change of who a customer is, as the timeline tells of it.
+/// A change of a customer's identity, as the timeline records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityChange {
-    Linked(Identifier, Proof),
+    Linked(Identifier, Verification),
     Unlinked(Identifier),
-    /// The record became part of the other one.
+    /// The record was merged into the other one.
     Merged {
         into_id: Uuid,
         merge_id: Uuid,
@@ -97,15 +98,15 @@ pub enum IdentityChange {
         other_id: Uuid,
         merge_id: Uuid,
     },
-    KeptApart {
+    MergeExcluded {
         other_id: Uuid,
     },
-    KeptApartLifted {
+    MergeExclusionLifted {
         other_id: Uuid,
     },
 }
 
-/// An identifier to link.
+/// A requested link of an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLink {
     pub customer_id: Uuid,
@@ -114,11 +115,11 @@ pub struct NewLink {
     pub take_over: bool,
     /// Whether the caller has the right to verify this kind.
     pub may_verify: bool,
-    /// The system that says so, or nothing.
+    /// The source system, or empty.
     pub source: String,
 }
 
-/// An identifier to unlink.
+/// A requested end of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedLink {
     pub customer_id: Uuid,

@@ -1,6 +1,6 @@
-//! Plain types, without input or output. Imports nothing of ours.
+//! Plain types without input or output. They import nothing of this crate.
 
-mod access;
+mod audit;
 mod briefing;
 mod calendar;
 mod case;
@@ -20,40 +20,40 @@ mod search;
 mod violation;
 mod watch;
 
-pub use access::{Access, KeptAccess, Seal};
+pub use audit::{AuditEntry, Seal, StoredAuditEntry};
 pub use briefing::{
-    BriefedCustomer, Briefing, Complaint, Contacts, Glimpse, Known, KnownFact, Mood, Preferences,
-    Score, Sureness,
+    BriefedCustomer, Briefing, BriefingInput, Complaint, Confidence, Contacts, EntrySummary,
+    KnownFact, Mood, Preferences, Score,
 };
 pub use calendar::{Due, OpeningHours};
 pub use case::{
-    Case, CaseChange, CaseState, CaseUpdate, CaseWrite, Fact, HandOver, HandOverState, Line, Offer,
-    Opening, Reask, Told,
+    Case, CaseChange, CaseState, CaseUpdate, CaseWrite, EventMeta, Fact, FactValue, Handover,
+    HandoverState, Offer, Opening, Reask,
 };
 pub use customer::{
     Address, Consent, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource,
 };
 pub use entry::{
-    BodyHash, CaseChoice, CaseClue, Channel, EntryKind, NewEntry, ProbableCase, Record, Recorded,
-    Target, WriteName,
+    BodyHash, CaseChoice, CaseClue, Channel, EntryKind, IdempotencyKey, NewEntry, ProbableCase,
+    RecordEntry, RecordedEntry, Target,
 };
 pub use erasure::Erasure;
 pub use identifier::{
-    Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Proof,
+    Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Verification,
 };
 pub use merge::{
-    Asked, EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge,
+    EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge, RequestContext,
 };
 pub use page::{EntryFilter, Order, Position};
 pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
 pub use purchase::{
-    Bought, BoughtLine, OrderNews, OrderPart, OrderStatus, OrderTold, PurchaseNumber,
+    Bought, BoughtLine, OrderEntry, OrderEvent, OrderHistory, OrderStatus, PurchaseNumber,
     PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
 };
 pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
 pub use reask::ReaskCount;
 pub use restriction::{Restriction, RestrictionKind, Said};
-pub use retention::{Keeping, RetentionRule, RetentionRules};
+pub use retention::{RetentionKind, RetentionRule, RetentionRules};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use violation::{InvalidReason, Violation};
 pub use watch::{ResumePoint, WatchStart};
@@ -70,8 +70,8 @@ pub const MAX_CLAIMS: usize = 50;
 /// How many records one customer may be.
 pub const MAX_RECORDS: usize = 100;
 
-/// How many records the resume point of a watch may tell of: those that a customer is, and some
-/// that it has been.
+/// How many records the resume point of a watch may cover: the current records of a customer and
+/// some former ones.
 pub const MAX_WATCHED: usize = 150;
 
 /// How many entries one batch may hold.

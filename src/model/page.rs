@@ -1,10 +1,10 @@
-//! What a list is asked for.
+//! Filters, orders and positions of lists.
 
 use uuid::Uuid;
 
 use super::{Channel, EntryKind, Micros};
 
-/// Which entries to list. What is empty does not restrict.
+/// A filter of entries. Empty fields do not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryFilter {
     pub channels: Vec<Channel>,
@@ -15,11 +15,11 @@ pub struct EntryFilter {
     pub occurred_before: Option<Micros>,
     /// The key of an order.
     pub order: Option<String>,
-    /// Not beside an order.
+    /// Excludes `order`.
     pub case_id: Option<Uuid>,
 }
 
-/// In which order entries come.
+/// The order of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     #[default]
@@ -27,7 +27,7 @@ pub enum Order {
     OldestFirst,
 }
 
-/// Where a page of entries ended: the next one begins behind it.
+/// The position at which a page ended; the next page begins after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     pub occurred_at: Micros,

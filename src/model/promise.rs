@@ -1,11 +1,11 @@
-//! What the company said it would do.
+//! Promises of the company.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Channel, Micros};
 
-/// What became of a promise.
+/// The state of a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromiseState {
@@ -35,7 +35,7 @@ pub struct Amount {
     pub minor_units: i64,
 }
 
-/// A promise: what its entries add up to. Kept as JSON.
+/// A promise, derived from its entries. Stored as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     pub id: Uuid,
@@ -56,7 +56,7 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// Whether it is still to be shown to whoever meets the customer.
+    /// Whether it is open or broken, so that agents have to see it.
     pub fn is_unsettled(&self) -> bool {
         matches!(self.state, PromiseState::Open | PromiseState::Broken)
     }
@@ -72,27 +72,27 @@ pub struct Making {
     pub amount: Option<Amount>,
 }
 
-/// A change of a promise, as its entry tells it.
+/// A change of a promise, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromiseChange {
     Made(Making),
     Kept,
     Withdrawn,
-    /// By the clock.
+    /// The due time has passed.
     Broken,
 }
 
-/// A promise to be made.
+/// A requested promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPromise {
     pub to: PromisedTo,
     pub channel: Channel,
     pub making: Making,
-    /// What was noticed in its texts: values of the contract's EntryFlag.
+    /// What the server noticed in its texts: values of the contract's EntryFlag.
     pub flags: Vec<i32>,
 }
 
-/// Whom a promise is made to, or a quote given.
+/// The recipient of a promise or a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromisedTo {
     Customer(Uuid),

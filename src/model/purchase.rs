@@ -1,12 +1,12 @@
-//! Purchases: what the entries of a customer tell of an order, and what they add up to.
+//! Orders: what the entries of a customer say of an order, and the state derived from them.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Amount, Channel, Micros};
 
-/// How far an order has come. Of two that are told of one moment the later one here counts; a bill
-/// moves nothing.
+/// The status of an order, in ascending precedence: of two changes at the same time the greater one
+/// counts. INVOICED never changes the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
@@ -22,51 +22,50 @@ impl OrderStatus {
         [Self::Invoiced, Self::Ordered, Self::Shipped, Self::Delivered, Self::Cancelled];
 }
 
-/// What the entries of one customer record tell of one order: in the order of when it happened and
-/// of the ids of the entries. Kept as JSON.
+/// The entries of one customer record about one order, sorted by time and entry id. Stored as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderPart {
-    pub told: Vec<OrderTold>,
+pub struct OrderHistory {
+    pub entries: Vec<OrderEntry>,
 }
 
-impl OrderPart {
-    /// The entry that is the purchase, where it is of this record.
-    pub fn purchase(&self) -> Option<(&OrderTold, &Bought)> {
-        self.told.iter().find_map(|told| match &told.news {
-            OrderNews::Bought(bought) => Some((told, bought)),
+impl OrderHistory {
+    /// The entry that is the purchase, if it is of this record.
+    pub fn purchase(&self) -> Option<(&OrderEntry, &Bought)> {
+        self.entries.iter().find_map(|entry| match &entry.event {
+            OrderEvent::Bought(bought) => Some((entry, bought)),
             _ => None,
         })
     }
 }
 
-/// What one entry tells of an order.
+/// What one entry says of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderTold {
+pub struct OrderEntry {
     pub entry_id: Uuid,
     /// When it happened.
     pub at: Micros,
     pub recorded_at: Micros,
-    pub news: OrderNews,
+    pub event: OrderEvent,
 }
 
 /// What happened to an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OrderNews {
+pub enum OrderEvent {
     Bought(Bought),
     Changed {
         status: OrderStatus,
         tracking_number: String,
         reason: String,
     },
-    /// `refund`: what was paid back in all, where that is told.
+    /// `refund` is the total refund, if known.
     Returned {
         lines: Vec<ReturnedLine>,
         refund: Option<Amount>,
     },
 }
 
-impl OrderNews {
+impl OrderEvent {
     /// The serial numbers that were bought.
     pub fn serial_numbers(&self) -> impl Iterator<Item = &str> {
         let lines = match self {
@@ -76,7 +75,7 @@ impl OrderNews {
         lines.iter().map(|line| line.serial_number.as_str()).filter(|number| !number.is_empty())
     }
 
-    /// The number of a shipment, where there is one.
+    /// The tracking number of a shipment, if there is one.
     pub fn tracking_number(&self) -> Option<&str> {
         let number = match self {
             Self::Bought(bought) => &bought.tracking_number,
@@ -87,11 +86,11 @@ impl OrderNews {
     }
 }
 
-/// A purchase as its entry has it.
+/// A purchase, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bought {
     pub channel: Option<Channel>,
-    /// As the customer knows it; may be empty.
+    /// The order number; may be empty.
     pub order_number: String,
     pub lines: Vec<BoughtLine>,
     pub total: Option<Amount>,
@@ -108,11 +107,11 @@ pub struct BoughtLine {
     pub serial_number: String,
     /// YYYY-MM-DD, or empty.
     pub warranty_end: String,
-    /// 0: not known.
+    /// 0: unknown.
     pub warranty_months: i32,
 }
 
-/// What came back.
+/// A returned line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedLine {
     pub sku: String,
@@ -122,7 +121,7 @@ pub struct ReturnedLine {
     pub refund: Option<Amount>,
 }
 
-/// A purchase: what all entries about it add up to.
+/// A purchase with its state, derived from all entries about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseState {
     /// The record that the purchase was recorded with.
@@ -136,26 +135,26 @@ pub struct PurchaseState {
     pub status: OrderStatus,
     /// By time, the purchase itself first.
     pub changes: Vec<StatusChange>,
-    /// Each once, the first told first.
+    /// Each once, in order of time.
     pub tracking_numbers: Vec<String>,
     pub lines: Vec<PurchasedLine>,
-    /// What was paid back in all, by currency.
+    /// The total refunds, by currency.
     pub refunds: Vec<Amount>,
-    /// The entries of the returns that count for it, by time.
+    /// The entries of the returns that count towards it, by time.
     pub return_entry_ids: Vec<Uuid>,
-    /// What came back and is on no line, or more of it than was bought.
+    /// Returned lines that match no line of the order, or exceed what was bought.
     pub other_returns: Vec<ReturnedLine>,
 }
 
 impl PurchaseState {
-    /// When the last of it, as far as is known, reached the customer.
+    /// When the last known delivery took place.
     pub fn delivered_at(&self) -> Option<Micros> {
         let delivered = self.changes.iter().filter(|it| it.status == OrderStatus::Delivered);
         delivered.map(|it| it.at).max()
     }
 }
 
-/// A step of an order.
+/// A change of the status of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChange {
     pub status: OrderStatus,
@@ -165,7 +164,7 @@ pub struct StatusChange {
     pub entry_id: Uuid,
 }
 
-/// A line of a purchase, and what came back of it.
+/// A line of a purchase, with its returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchasedLine {
     pub bought: BoughtLine,
@@ -175,13 +174,13 @@ pub struct PurchasedLine {
 }
 
 impl PurchasedLine {
-    /// Whether all of it came back.
+    /// Whether all of it was returned.
     pub fn is_returned(&self) -> bool {
         self.returned_quantity >= self.bought.quantity
     }
 }
 
-/// A number that a purchase is looked for by, as it is compared.
+/// A number to look up purchases by, normalised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PurchaseNumber {
     Serial(String),

@@ -1,11 +1,11 @@
-//! What the company told a customer that it would sell for.
+//! Quotes: prices and offers that a customer was told.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Amount, Channel, Micros, PromisedTo};
 
-/// A quote: what its entries add up to. Kept as JSON.
+/// A quote, derived from its entries. Stored as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub id: Uuid,
@@ -15,7 +15,7 @@ pub struct Quote {
     pub terms: Terms,
     pub actor: String,
     pub channel: Option<Channel>,
-    /// It is valid from then.
+    /// The start of its validity.
     pub given_at: Micros,
     pub withdrawn_at: Option<Micros>,
     /// Why it was withdrawn.
@@ -26,7 +26,7 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// When it ends or ended: it is not valid at this moment.
+    /// The end of its validity, exclusive.
     pub fn ends_at(&self) -> Micros {
         let until = self.terms.valid_until;
         self.withdrawn_at.map_or(until, |withdrawn_at| withdrawn_at.min(until))
@@ -37,36 +37,36 @@ impl Quote {
     }
 }
 
-/// What is quoted. A text is empty where there is none.
+/// The terms of a quote. Absent texts are empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     pub sku: String,
     pub article: String,
-    /// Of one.
+    /// The unit price.
     pub price: Option<Amount>,
     pub offer: String,
     pub promotion_code: String,
     pub valid_until: Micros,
 }
 
-/// A change of a quote, as its entry tells it.
+/// A change of a quote, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuoteChange {
     Given(Terms),
     Withdrawn,
 }
 
-/// A quote to be given.
+/// A requested quote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewQuote {
     pub to: PromisedTo,
     pub channel: Channel,
     pub terms: Terms,
-    /// What was noticed in its texts: values of the contract's EntryFlag.
+    /// What the server noticed in its texts: values of the contract's EntryFlag.
     pub flags: Vec<i32>,
 }
 
-/// A quote, and those that contradict it: the one given first first.
+/// A quote with the quotes that contradict it, by the time they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComparedQuote {
     pub quote: Quote,

@@ -1,8 +1,8 @@
-//! How often customers were asked for what they had told.
+//! The re-ask rate.
 
 use super::Channel;
 
-/// How much was told on a channel, and how much of what was known was asked again.
+/// How many facts were told on a channel, and how many re-asks there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReaskCount {
     pub channel: Option<Channel>,

@@ -1,20 +1,20 @@
-//! What is not to be done with the data of a customer.
+//! Restrictions of processing and legal holds.
 
 use uuid::Uuid;
 
 use super::Micros;
 
-/// What is restricted.
+/// The kind of a restriction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestrictionKind {
-    /// Reading and changing.
+    /// Restriction of processing: no reads and no changes.
     Use,
-    /// Erasing, and whatever else takes away: a legal hold.
+    /// Legal hold: no erasure and no other removal.
     Erasure,
 }
 
 impl RestrictionKind {
-    /// As it is kept.
+    /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Use => "use",
@@ -31,16 +31,16 @@ pub struct Restriction {
     /// The canonical record.
     pub customer_id: Uuid,
     pub placed: Said,
-    /// Nothing while it holds.
+    /// None while it is in force.
     pub lifted: Option<Said>,
 }
 
-/// When, by whom and why it was placed or lifted.
+/// When, by whom and why a restriction was placed or lifted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     pub at: Micros,
     pub actor: String,
-    /// Where it is documented.
+    /// The ticket that documents it.
     pub ticket: String,
     pub reason: String,
 }

@@ -1,23 +1,23 @@
-//! How long what happened is kept.
+//! Retention rules: how long entries are kept.
 
 use super::{Channel, EntryKind, Micros};
 
 const DAY: Micros = 86_400_000_000;
 
-/// What a rule is about.
+/// The subject of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
-    /// Entries of a kind that is not the story of something that is kept as a whole.
+pub enum RetentionKind {
+    /// Entries of a kind that does not belong to an aggregate.
     Entry(EntryKind),
-    /// Cases that are resolved, each with its changes, facts and hand-overs.
+    /// Resolved cases, each with its changes, facts and handovers.
     Case,
-    /// Promises that are kept or withdrawn, each with its changes.
+    /// Kept or withdrawn promises, each with its changes.
     Promise,
-    /// Quotes that have ended, each with its changes.
+    /// Ended quotes, each with its changes.
     Quote,
 }
 
-impl Keeping {
+impl RetentionKind {
     pub const ALL: [Self; 10] = [
         Self::Entry(EntryKind::Interaction),
         Self::Entry(EntryKind::Purchase),
@@ -31,17 +31,17 @@ impl Keeping {
         Self::Quote,
     ];
 
-    /// What an entry of a kind is kept as.
+    /// The retention kind of an entry.
     pub fn of(kind: EntryKind) -> Self {
         match kind {
-            EntryKind::CaseChange | EntryKind::Fact | EntryKind::HandOver => Self::Case,
+            EntryKind::CaseChange | EntryKind::Fact | EntryKind::Handover => Self::Case,
             EntryKind::PromiseChange => Self::Promise,
             EntryKind::Quote => Self::Quote,
             kind => Self::Entry(kind),
         }
     }
 
-    /// The name in the file of rules.
+    /// The name in the rules file.
     pub fn code(self) -> &'static str {
         match self {
             Self::Entry(kind) => kind.code(),
@@ -51,22 +51,22 @@ impl Keeping {
         }
     }
 
-    /// What is called so.
+    /// The kind with that name.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.code() == code)
     }
 
-    /// Whether it is kept as a whole, whatever the channels of its changes.
+    /// Whether it is kept as a whole, whatever the channels of its entries.
     pub fn is_whole(self) -> bool {
         !matches!(self, Self::Entry(_))
     }
 }
 
-/// How long some of it is kept.
+/// A retention rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionRule {
-    pub kinds: Vec<Keeping>,
-    /// None: all, and what has no channel.
+    pub kinds: Vec<RetentionKind>,
+    /// Empty: all channels, and entries without a channel.
     pub channels: Vec<Channel>,
     pub keep_days: i64,
 }
@@ -76,7 +76,7 @@ impl RetentionRule {
         self.keep_days.saturating_mul(DAY)
     }
 
-    fn covers(&self, kind: Keeping, channel: Option<Channel>) -> bool {
+    fn covers(&self, kind: RetentionKind, channel: Option<Channel>) -> bool {
         let of_channel = self.channels.is_empty()
             || kind.is_whole()
             || channel.is_some_and(|channel| self.channels.contains(&channel));
@@ -84,7 +84,7 @@ impl RetentionRule {
     }
 }
 
-/// The rules in their order: the first that covers something counts. What none covers stays.
+/// The rules in their order: the first that matches applies. What no rule matches is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionRules(pub Vec<RetentionRule>);
 
@@ -93,16 +93,16 @@ impl RetentionRules {
         self.0.is_empty()
     }
 
-    /// The rule that counts, by its number from 0.
+    /// The rule that applies, with its index.
     pub fn rule_of(
         &self,
-        kind: Keeping,
+        kind: RetentionKind,
         channel: Option<Channel>,
     ) -> Option<(usize, &RetentionRule)> {
         self.0.iter().enumerate().find(|(_, rule)| rule.covers(kind, channel))
     }
 
-    /// What is not so old stays by every rule.
+    /// The shortest period of all rules: nothing newer is removed.
     pub fn shortest(&self) -> Option<Micros> {
         self.0.iter().map(RetentionRule::keep).min()
     }

@@ -1,38 +1,38 @@
-//! Looking for customers: what is looked for, and why a customer is an answer to it.
+//! Customer search: queries and matches.
 
 use std::collections::BTreeSet;
 
 use super::{Customer, IdentifierKind, Position};
 
-/// What to look for among customers: whoever any of the readings finds.
+/// A search query. It finds customers that match any of the readings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerQuery {
     pub readings: Vec<Reading>,
 }
 
-/// One way to understand what is looked for.
+/// One interpretation of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub clue: Clue,
-    /// Folded words that must be the customer's too, each whole, begun or misspelt.
+    /// Folded words that must match too: whole, by their beginning or misspelt.
     pub words: Vec<String>,
 }
 
-/// By what a reading finds customers.
+/// How a reading finds customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clue {
-    /// The words alone, of the name; of the locality and the street too where `places` says so.
+    /// By words of the name only; also of the locality and the street if `places` is set.
     Name { places: bool },
-    /// The key of an identifier.
+    /// By the key of an identifier.
     Identifier { kind: IdentifierKind, key: String },
-    /// A part of an e-mail address, in small letters, that begins where a word of it begins. One
-    /// that begins with '@' is a part of the domain.
+    /// By a part of an e-mail address in lower case that begins where a word of it begins. If it
+    /// begins with '@', it is a part of the domain.
     EmailPart(String),
-    /// The last digits of a phone number.
+    /// By the last digits of a phone number.
     PhoneEnd(String),
-    /// The key of an order.
+    /// By the key of an order.
     Order(String),
-    /// The keys of a postal code and a house; no house is every house.
+    /// By the keys of a postal code and a house number; None is any house.
     Postcode { postcode: String, house_number: Option<String> },
 }
 
@@ -44,7 +44,7 @@ pub struct FoundCustomer {
 }
 
 impl FoundCustomer {
-    /// Where a page ends that ends here.
+    /// The position of a page that ends here.
     pub fn position(&self) -> Position {
         Position { occurred_at: self.found.distance.into(), entry_id: self.customer.id }
     }
@@ -53,14 +53,14 @@ impl FoundCustomer {
 /// Why a customer was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    /// How far the customer is from what was looked for; 0 is the very thing.
+    /// The distance between the query and the customer; 0 is an exact match.
     pub distance: u32,
-    /// Of the part that matches worst.
+    /// The quality of the worst match among the parts.
     pub quality: MatchQuality,
     pub by: BTreeSet<MatchedBy>,
 }
 
-/// How a part of the query matches, the best first.
+/// The quality of a match, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchQuality {
     Exact,
@@ -69,7 +69,7 @@ pub enum MatchQuality {
     Misspelt,
 }
 
-/// What of a customer a part of the query matches.
+/// The field of a customer that a part of the query matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchedBy {
     Name,
@@ -87,7 +87,7 @@ impl Match {
         Self { distance, quality, by: BTreeSet::from([by]) }
     }
 
-    /// The match of all parts of a query, of which this is one and `other` the rest.
+    /// Combines the matches of two parts of a query.
     pub fn and(mut self, mut other: Self) -> Self {
         self.by.append(&mut other.by);
         Self {

@@ -1,8 +1,8 @@
-//! A rule that a field of a call breaks.
+//! Violations of rules.
 
 use std::fmt;
 
-/// A rule that a field of a call breaks.
+/// A rule that a field of a request violates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The path of the field, such as `entry.lines[2].quantity`.
@@ -12,7 +12,7 @@ pub struct Violation {
     pub reason: InvalidReason,
 }
 
-/// Which error reason of the contract a violation has.
+/// The error reason of a violation in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidReason {
     Field,
@@ -20,7 +20,7 @@ pub enum InvalidReason {
     BlockedIdentifier,
     RequestIdReused,
     SourceRefReused,
-    /// By a clock that is known to be off.
+    /// According to a clock that is known to be off.
     ClockSkew,
 }
 
@@ -29,7 +29,7 @@ impl Violation {
         Self { field: field.into(), rule: rule.into(), reason: InvalidReason::Field }
     }
 
-    /// Of a call that is part `prefix` of a larger one.
+    /// Prefixes the field, for a call that is part of a larger one.
     pub fn within(mut self, prefix: &str) -> Self {
         self.field.insert_str(0, prefix);
         self

@@ -1,25 +1,24 @@
-//! Watching a timeline.
+//! Watches of a timeline.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-/// How far a watch has come.
+/// The position of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumePoint {
-    /// The record that was named at first: the watch is of the customer whose record that is.
+    /// The record named at the start: the watch follows the customer that this record belongs to.
     pub customer_id: Uuid,
-    /// The revision of each record up to which all entries were sent. Of a record that is not here
-    /// none was.
+    /// The revision of each record up to which all entries were sent. Absent: none were sent.
     pub revisions: BTreeMap<Uuid, i64>,
 }
 
-/// Where a watch begins.
+/// The start of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchStart {
-    /// Behind what is recorded by now.
+    /// After what is recorded by now.
     Now(Uuid),
-    /// Behind a revision of a customer who is one record; behind 0 of any.
+    /// After a revision of a customer with a single record; 0 is allowed for any customer.
     Behind(Uuid, i64),
     /// Where an earlier watch ended.
     Resume(ResumePoint),

@@ -1,11 +1,11 @@
-//! Runs the calls of connections. Whatever is answered at once is answered by the task of its
-//! connection; only what takes time gets a task of its own.
+//! Runs the calls of connections. A call that completes at once is run by the task of its
+//! connection; only one that takes time gets its own task.
 
 use std::task::{Context, Waker};
 
 use hyper::rt::Executor;
 
-/// Polls a future once before it gives it a task.
+/// Polls a future once before spawning a task for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Inline;
 
@@ -15,7 +15,7 @@ where
 {
     fn execute(&self, future: F) {
         let mut future = Box::pin(future);
-        // Its task polls it again at once, so that no wake is lost.
+        // The task polls it again at once, so that no wake-up is lost.
         let mut context = Context::from_waker(Waker::noop());
         if future.as_mut().poll(&mut context).is_pending() {
             tokio::spawn(future);

@@ -1,5 +1,5 @@
-//! Health: whether the server takes calls (readiness), and that it runs at all (liveness). Both are
-//! asked for by gRPC (`grpc.health.v1`) and by HTTP ([`super::operator`]).
+//! Health: whether the server accepts calls (readiness), and whether it runs at all (liveness).
+//! Both are available over gRPC (`grpc.health.v1`) and HTTP ([`super::operator`]).
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
     store::Store,
 };
 
-/// How often the store is asked.
+/// How often the store is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// The name under which `grpc.health.v1` answers whether the server runs, whatever the store does.
-/// Whoever restarts a server goes by this one.
+/// The service name under which `grpc.health.v1` reports that the server runs, whatever the state
+/// of the store. For whoever decides whether to restart it.
 pub const LIVENESS: &str = "liveness";
-/// What is ready or not: the server as a whole, and each service.
+/// The services with a readiness: the server as a whole, and each service.
 pub const SERVICES: [&str; 6] = [
     "",
     customer_service_server::SERVICE_NAME,
@@ -34,19 +34,19 @@ pub const SERVICES: [&str; 6] = [
     privacy_service_server::SERVICE_NAME,
 ];
 
-/// Whether a server takes calls. Copies share it.
+/// Whether a server accepts calls. Copies share the state.
 #[derive(Clone, Debug)]
 pub struct Readiness(watch::Sender<State>);
 
-/// What is known of that.
+/// The state of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The store has not been asked yet.
+    /// The store has not been probed yet.
     Starting,
     Ready,
     /// The store does not work; the text says why.
     NotReady(String),
-    /// The server takes no more calls.
+    /// The server accepts no more calls.
     Stopping,
 }
 
@@ -61,12 +61,12 @@ impl Readiness {
         self.0.borrow().clone()
     }
 
-    /// Follows it.
+    /// A receiver of changes.
     pub fn changes(&self) -> watch::Receiver<State> {
         self.0.subscribe()
     }
 
-    /// Takes over what is known now, and says in the log what has changed.
+    /// Sets the state, and logs a change.
     fn set(&self, state: State) {
         let before = self.0.send_replace(state.clone());
         if before == state {
@@ -89,7 +89,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Probes the store, and goes on probing until [`Health::end`].
+    /// Probes the store, and continues until [`Health::end`].
     pub(super) async fn start(
         reporter: HealthReporter,
         store: &Store,
@@ -102,7 +102,7 @@ impl Health {
         Self { reporter, readiness, metrics: Arc::clone(store.metrics()), probing }
     }
 
-    /// Says that the server takes no more calls.
+    /// Reports that the server accepts no more calls.
     pub(super) async fn end(&self) {
         self.probing.abort();
         self.readiness.set(State::Stopping);
@@ -119,7 +119,7 @@ impl Drop for Health {
 
 async fn keep_probing(store: Store, readiness: Readiness, reporter: HealthReporter) {
     let mut every = interval(PROBE_EVERY);
-    // A probe that took long is followed by a pause all the same.
+    // A slow probe is followed by a pause as well.
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     every.tick().await;
     loop {

@@ -1,6 +1,6 @@
-//! What a server does without being called: it keeps suggestions up to date, compares its clock,
-//! breaks promises whose time has passed, finishes erasures, seals the audit log, applies the rules
-//! of retention, and logs what was refused.
+//! The server's background work: it keeps suggestions up to date, compares its clock, breaks
+//! overdue promises, finishes erasures, seals the audit log, applies the retention rules, and logs
+//! refused calls.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::store::Store;
 pub(super) struct Jobs(Vec<JoinHandle<()>>);
 
 impl Jobs {
-    /// Starts those that the settings ask for.
+    /// Starts the jobs that the settings ask for.
     pub(super) fn start(store: &Store, settings: &Settings) -> Self {
         let mut jobs = Self(Vec::new());
         jobs.add(refusals::summarise(Arc::clone(store.metrics())));
@@ -29,8 +29,8 @@ impl Jobs {
         if settings.finish_erasures {
             jobs.add(store.clone().keep_erasures_finished());
         }
-        if let Some(accesses) = settings.accesses.clone() {
-            jobs.add(store.clone().keep_accesses_sealed(accesses.seals));
+        if let Some(audit) = settings.audit.clone() {
+            jobs.add(store.clone().keep_audit_sealed(audit.seals));
         }
         if !settings.retention.is_empty() {
             jobs.add(store.clone().keep_retention(settings.retention.clone()));
@@ -38,13 +38,13 @@ impl Jobs {
         jobs
     }
 
-    /// Starts one more.
+    /// Starts another job.
     pub(super) fn add(&mut self, job: impl Future<Output = ()> + Send + 'static) {
         self.0.push(tokio::spawn(job));
     }
 
-    /// Ends all of them. A transaction that one is in the middle of goes on in a task of its own,
-    /// and closing the store waits for it.
+    /// Stops all of them. A transaction that is under way continues in its own task, and closing
+    /// the store waits for it.
     pub(super) fn end(&self) {
         self.0.iter().for_each(JoinHandle::abort);
     }

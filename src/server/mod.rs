@@ -1,5 +1,5 @@
-//! The server: connections and a shutdown come in, services and layers are put together here, in
-//! one place and in their order.
+//! The server: it takes connections and a shutdown signal, and composes services and layers in one
+//! place, in their order.
 
 mod executor;
 pub mod health;
@@ -52,56 +52,57 @@ use jobs::Jobs;
 
 pub use serving::Transport;
 
-/// The largest question of reflection, and of health, in bytes: a name.
+/// The largest request of reflection and health, in bytes: a name.
 const MAX_NAME_BYTES: usize = 4 << 10;
-/// The largest answer, in bytes.
+/// The largest response, in bytes.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
-/// How the server behaves.
+/// The settings of the server.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// For a call that names no deadline.
+    /// For a call without a deadline.
     pub default_deadline: Duration,
-    /// No call may take longer.
+    /// The longest deadline.
     pub max_deadline: Duration,
-    /// How many calls may be under way at once.
+    /// The most calls under way at once.
     pub max_calls: usize,
-    /// How many of them may be of one caller that shows who it is.
+    /// The most calls of one authenticated caller under way at once.
     pub max_calls_per_caller: usize,
-    /// How many calls one connection may have under way at once.
+    /// The most calls of one connection under way at once.
     pub max_concurrent_streams: u32,
-    /// How long calls under way may go on once the server shuts down.
+    /// How long calls under way may continue after a shutdown begins.
     pub shutdown_grace: Duration,
-    /// The bytes of requests and answers under way, and how long they may take.
+    /// Limits on the bytes of requests and responses under way, and on their duration.
     pub traffic: TrafficBounds,
     pub watches: WatchBounds,
     pub rules: Rules,
-    /// Keeps merge suggestions up, and merges by these rules. None: leaves that to others.
+    /// The rules for automatic merges; the server also maintains merge suggestions. None: other
+    /// servers do both.
     pub matching: Option<Vec<MergeRule>>,
-    /// Breaks promises when their time has passed. False: leaves that to others.
+    /// Whether to break overdue promises. If not, other servers do.
     pub promise_clock: bool,
-    /// Compares the clock with the database's. False: takes it as it is.
+    /// Whether to compare the clock with the database's.
     pub check_clock: bool,
-    /// Finishes erasures. False: leaves that to others.
+    /// Whether to finish erasures. If not, other servers do.
     pub finish_erasures: bool,
-    /// Removes what is older than these rules keep. Without rules it leaves that to others.
+    /// The retention rules to apply. Without rules, other servers do.
     pub retention: RetentionRules,
     pub callers: Callers,
     /// The origins whose pages may call.
     pub origins: Origins,
-    /// Keeps who called. None: does not, which is for measuring what it costs.
-    pub accesses: Option<Accesses>,
-    /// Where the server says whether it takes calls.
+    /// The audit log. None: no audit log, which is for measuring its cost.
+    pub audit: Option<AuditSettings>,
+    /// Reports whether the server accepts calls.
     pub readiness: Readiness,
 }
 
-/// How it is kept who called.
+/// The settings of the audit log.
 #[derive(Clone, Debug, Default)]
-pub struct Accesses {
-    /// A file that the seals are written to as well.
+pub struct AuditSettings {
+    /// A file that also gets the seals.
     pub seals: Option<PathBuf>,
 }
 
-/// A service within the bounds of messages. The services share no trait that has these methods.
+/// A service with limits on message sizes. The services share no trait that has these methods.
 macro_rules! bounded {
     ($service:expr) => {
         $service
@@ -111,8 +112,8 @@ macro_rules! bounded {
     };
 }
 
-/// Serves connections until `shutdown`, lets the calls under way finish within the grace, and
-/// closes the store.
+/// Serves connections until `shutdown`, lets the calls under way finish within the grace period,
+/// and closes the store.
 pub async fn run<T: Transport>(
     incoming: impl Stream<Item = io::Result<T>>,
     store: Store,
@@ -141,7 +142,7 @@ pub async fn run<T: Transport>(
     let watches = Watches::new(settings.watches, answers, stopping, Arc::clone(&metrics));
     let rules = Rules { skew: Some(store.skew().clone()), ..settings.rules.clone() };
     let api = Api::new(store.clone(), rules, watches);
-    let accesses = settings.accesses.as_ref().map(|_| store.clone());
+    let audit_store = settings.audit.as_ref().map(|_| store.clone());
     let bounds = Bounds {
         default_deadline: settings.default_deadline,
         max_deadline: settings.max_deadline,
@@ -159,10 +160,10 @@ pub async fn run<T: Transport>(
         .prepare();
     let (clock, callers, origins) = (settings.rules.clock, settings.callers, settings.origins);
     let cors = origins.cors();
-    let guard = GuardLayer::new(bounds, clock, callers, origins, traffic, accesses, metrics);
-    // From the outside in: what there is no room for is refused, an answer holds what it holds
-    // until it is written, a browser is told what its pages may do, its call becomes a gRPC call,
-    // then it is guarded.
+    let guard = GuardLayer::new(bounds, clock, callers, origins, traffic, audit_store, metrics);
+    // From the outside in: refuse calls over the limits, hold a response's memory until it is
+    // written, answer a browser's preflight requests, translate its calls to gRPC, then
+    // authenticate and authorise.
     let service = ServiceBuilder::new()
         .layer(guard.shedding(settings.max_concurrent_streams))
         .layer(MapResponseLayer::new(outgoing::send))
@@ -184,31 +185,31 @@ pub async fn run<T: Transport>(
             jobs.end();
             health.end().await;
             drop(stop);
-            // They end with a word of it, and the token to go on with elsewhere.
+            // Watches end with a message, and the token to continue elsewhere.
             stop_watches.send_replace(true);
-            // A stream that a client keeps open would hold the server for ever.
+            // A stream that a client keeps open would keep the server running for ever.
             if timeout(settings.shutdown_grace, &mut serving).await.is_err() {
-                tracing::warn!("calls were cut off at the end of the shutdown's grace");
+                tracing::warn!("calls were aborted at the end of the grace period");
             }
         }
     }
     jobs.end();
-    if let Some(Accesses { seals }) = settings.accesses
-        && timeout(settings.shutdown_grace, store.seal_last_accesses(seals)).await.is_err()
+    if let Some(AuditSettings { seals }) = settings.audit
+        && timeout(settings.shutdown_grace, store.seal_last_audit(seals)).await.is_err()
     {
-        tracing::warn!("who looked is not sealed: the next server does so");
+        tracing::warn!("the audit log is not sealed: the next server seals it");
     }
     if timeout(settings.shutdown_grace, store.close()).await.is_err() {
-        tracing::warn!("the database did not let go of its connections");
+        tracing::warn!("the database connections did not close in time");
     }
     Ok(())
 }
 
-/// Knows before the first call whether the clock can be trusted.
+/// Determines before the first call whether the clock can be trusted.
 async fn check_clock(store: &Store) {
     for checked in [store.warn_of_future().await, store.check_clock().await] {
         if let Err(error) = checked {
-            tracing::warn!(cause = error.cause(), "the clock is not compared");
+            tracing::warn!(cause = error.cause(), "cannot compare the clock");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What operators ask over HTTP/1.1, at an address of its own: whether the server runs
-//! (`/healthz`), whether it takes calls (`/readyz`), and its metrics (`/metrics`).
+//! The operators' HTTP/1.1 endpoint, at an address of its own: whether the server runs
+//! (`/healthz`), whether it accepts calls (`/readyz`), and its metrics (`/metrics`).
 
 use std::{collections::VecDeque, convert::Infallible, io, net::SocketAddr, time::Duration};
 
@@ -20,19 +20,19 @@ use tokio::{
 use super::health::{Readiness, State};
 use crate::{metrics, store::Store};
 
-/// How many requests may be under way. With one more the oldest is cut off, so that nobody can keep
-/// a probe out by holding connections.
+/// The most requests under way. One more ends the oldest, so that nobody can block probes by
+/// holding connections.
 const MAX_REQUESTS: usize = 32;
-/// How long a request and its answer may take together.
+/// The time limit for a request and its response together.
 const BOUND: Duration = Duration::from_secs(10);
 /// The head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 8 << 10;
-/// How long to wait after a connection could not be taken.
+/// The pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What the answers come from.
+/// The sources of the answers.
 #[derive(Clone, Debug)]
 pub struct Operator {
     pub store: Store,
@@ -73,7 +73,7 @@ async fn accept(listener: TcpListener, operator: Operator) {
                 under_way.push_back(serving.abort_handle());
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection for metrics could not be taken");
+                tracing::warn!(%error, "a connection for metrics could not be accepted");
                 sleep(PAUSE).await;
             }
         }
@@ -95,7 +95,7 @@ async fn serve(stream: TcpStream, operator: Operator) {
         .keep_alive(false)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer);
-    // Whoever sends no request, or does not read the answer, is told nothing.
+    // A client that sends no request, or does not read the response, gets no error.
     let _ = timeout(BOUND, connection).await;
 }
 

@@ -1,5 +1,5 @@
-//! Calls that were refused for want of room, or of a caller who is known, in the log: one line a
-//! second for all of them.
+//! Logs refused calls, for lack of capacity or of authentication: one line a second for all of
+//! them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const REASONS: [ErrorReason; 7] = [
     ErrorReason::UnknownCaller,
 ];
 
-/// Logs how many there were, by reason. Never ends.
+/// Logs their number by reason. Never ends.
 pub(super) async fn summarise(metrics: Arc<Metrics>) {
     let reasons = REASONS.map(|reason| reason.as_str_name().trim_start_matches("ERROR_REASON_"));
     let totals = || reasons.map(|reason| metrics.calls.refused(reason));

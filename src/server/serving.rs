@@ -1,5 +1,5 @@
-//! Serves HTTP/1.1 and HTTP/2 on connections, each in a task of its own. tonic's own server cannot
-//! say to one connection that it has to end.
+//! Serves HTTP/1.1 and HTTP/2 on connections, each in its own task. tonic's own server cannot end a
+//! single connection.
 
 use std::{convert::Infallible, future::pending, io, pin::pin, time::Duration};
 
@@ -22,32 +22,33 @@ use tower::{Service, ServiceExt as _};
 use super::executor::Inline;
 use crate::api::{caller::Peer, connection::ConnectionHandle};
 
-/// How long a connection may be open without a call: it takes a client a few round trips.
+/// How long a connection may be open without a call: a client needs a few round trips.
 const FIRST_CALL: Duration = Duration::from_secs(10);
-/// How long a connection that is told to end may take to do so.
+/// How long a connection may take to end after it is told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the headers of a call may take in HTTP/1.1.
 const HEADERS: Duration = Duration::from_secs(10);
-/// A connection that has been silent so long is asked whether it is still there.
+/// After this much silence, a connection is pinged.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// All headers of a call together, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
-/// A frame of HTTP/2, in bytes. It bounds how many frames the headers of a call may come in too.
+/// The largest frame of HTTP/2, in bytes. It also limits the number of frames in which the headers
+/// of a call arrive.
 const MAX_FRAME_BYTES: u32 = 16 << 10;
-/// How many calls of a connection may have been taken back before they were looked at, beside how
-/// many may be under way; with one more it is closed (CVE-2023-44487). All that are under way may
-/// meet their deadline this often while calls gather on the connection.
+/// The number of calls of a connection that may be reset before they are processed, in addition to
+/// those under way; with one more it is closed (CVE-2023-44487). All calls under way may exceed
+/// their deadline this often while calls gather on the connection.
 const PENDING_RESETS: usize = 4;
-/// How many calls of a connection may have been ended for faults of its client; with one more it is
-/// closed (CVE-2025-8671).
+/// The number of calls of a connection that may be ended for errors of its client; with one more it
+/// is closed (CVE-2025-8671).
 const MAX_ERROR_RESETS: usize = 128;
-/// How much of a call, and of a connection, may be on its way and unread, in bytes.
+/// How much of a call, and of a connection, may be sent but unread, in bytes.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-/// What calls come over, as bytes.
+/// The byte stream below HTTP.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// The other end, which every call of the connection carries.
+    /// The other end, which is attached to every call of the connection.
     fn peer(&self) -> Peer;
 }
 
@@ -57,7 +58,7 @@ impl Transport for DuplexStream {
     }
 }
 
-/// How HTTP is spoken.
+/// The HTTP settings.
 pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<Inline> {
     let streams = usize::try_from(max_concurrent_streams).unwrap_or(usize::MAX);
     let max_resets = streams.saturating_mul(PENDING_RESETS);
@@ -76,8 +77,7 @@ pub(super) fn http(max_concurrent_streams: u32) -> auto::Builder<Inline> {
     http
 }
 
-/// Serves the connections that come in until `stopped`, and then waits until they have ended, which
-/// each is told to do.
+/// Serves incoming connections until `stopped`, then tells each to end and waits for it.
 pub(super) async fn serve<T, S>(
     incoming: impl Stream<Item = io::Result<T>>,
     http: auto::Builder<Inline>,
@@ -93,7 +93,7 @@ pub(super) async fn serve<T, S>(
 {
     let (stopping, _) = watch::channel(false);
     {
-        // Nobody is accepted any more once this is dropped.
+        // No connection is accepted after this is dropped.
         let mut incoming = pin!(incoming);
         let mut stopped = pin!(stopped);
         loop {
@@ -115,8 +115,8 @@ pub(super) async fn serve<T, S>(
     stopping.closed().await;
 }
 
-/// Serves one connection until it ends. It is told to end where it makes no call, or the server
-/// stops, and is dropped where it is cut.
+/// Serves one connection until it ends. It is told to end if it makes no call or the server stops,
+/// and is dropped if its permit is revoked.
 async fn drive<T, S>(
     transport: T,
     http: auto::Builder<Inline>,
@@ -153,13 +153,13 @@ async fn drive<T, S>(
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        // Without time it is still said to the client that this is the end.
+        // Even without time left, the client is told that this is the end.
         _ = timeout(farewell, connection) => {}
         () = handle.until_cut(), if !farewell.is_zero() => {}
     }
 }
 
-/// Ends where a connection has made no call in time.
+/// Returns when a connection has made no call in time.
 async fn idle_too_long(connection: &ConnectionHandle) {
     sleep(FIRST_CALL).await;
     if connection.may_idle() {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::{
         api::{
-            connection::{Admission, ConnectionLimits, Permit},
+            connection::{Admission, ConnectionLimits, ConnectionPermit},
             shed::Credentials,
         },
         metrics::ConnectionMetrics,
@@ -199,8 +199,8 @@ mod tests {
     const GOAWAY: u8 = 7;
     const ACK: u8 = 1;
 
-    /// An in-memory connection that was let in.
-    struct Admitted(DuplexStream, Permit);
+    /// An in-memory connection with a permit.
+    struct Admitted(DuplexStream, ConnectionPermit);
 
     impl Transport for Admitted {
         fn peer(&self) -> Peer {
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// A client, and the connection that is served to it, where each call does what is given.
+    /// A client, and the connection that serves it with the given handler.
     fn served(
         admission: &Admission,
         called: impl Fn(&ConnectionHandle) + Clone + Send + 'static,
@@ -275,7 +275,7 @@ mod tests {
             kinds.push(head[3]);
             if (head[3], head[4]) == (PING, 0) {
                 head[4] = ACK;
-                // It may have closed meanwhile.
+                // It may have been closed meanwhile.
                 let _ = client.write_all(&[&head[..], &payload].concat()).await;
             }
         }
@@ -327,7 +327,7 @@ mod tests {
         let admission = admission(1);
         let (mut client, _, driving) = served(&admission, |_| {});
         client.write_all(PREFACE).await.unwrap();
-        // It speaks HTTP/2 by now.
+        // It uses HTTP/2 by now.
         client.read_exact(&mut [0; 9]).await.unwrap();
         let _newer = admission.admit(Ipv4Addr::LOCALHOST.into());
         driving.await.unwrap();

@@ -1,4 +1,4 @@
-//! A caller's socket. One that takes no byte for a while is given up: what waits to be sent to it
+//! A caller's socket. It fails if it accepts no byte for a while: otherwise what waits to be sent
 //! would stay in memory, and frames without flow control would pile up.
 
 use std::{
@@ -15,11 +15,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long a socket may take no byte of what is to be sent.
+/// How long a socket may accept no byte of what is to be sent.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A TCP socket whose writes fail once none of them has made progress for a while. It stands below
-/// TLS, so that bytes count that the other side's kernel has made room for.
+/// A TCP socket whose writes fail after a while without progress. It is below TLS, so that bytes
+/// count for which the other side's kernel has made room.
 #[derive(Debug)]
 pub struct Socket {
     tcp: TcpStream,
@@ -46,7 +46,7 @@ impl Socket {
         let timeout = self.write_timeout;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
         stalled.as_mut().poll(context).map(|()| {
-            tracing::info!("a connection took nothing that was sent to it and is cut");
+            tracing::info!("a connection accepted no data for too long and is closed");
             Err(io::ErrorKind::TimedOut.into())
         })
     }
@@ -106,7 +106,7 @@ mod tests {
 
     /// More than the kernels of both sides hold, in bytes.
     const MUCH: usize = 64 << 20;
-    /// Within it a test waits for what has to come.
+    /// The time within which a test waits for an event.
     const BOUND: Duration = Duration::from_secs(60);
 
     async fn pair(write_timeout: Duration) -> (TcpStream, Socket) {

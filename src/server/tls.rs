@@ -22,34 +22,34 @@ use crate::{
     model::Micros,
 };
 
-/// What is spoken above TLS, the preferred one first (RFC 7301); browsers may speak the second.
+/// The protocols above TLS, the preferred one first (RFC 7301); browsers may use the second.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The PEM files of a server.
 #[derive(Clone, Debug)]
 struct Files {
-    /// The server's certificate, and those between it and its authority.
+    /// The server's certificate, and the intermediate ones.
     certificate: PathBuf,
     key: PathBuf,
-    /// Whose certificates callers show; none: they are asked for none.
+    /// The authority of callers' certificates; none: no certificate is requested.
     client_authority: Option<PathBuf>,
-    /// Whether each of them must.
+    /// Whether a certificate is required.
     client_certificates: ClientCertificates,
 }
 
-/// What the files say, as it is now.
+/// The current configuration.
 pub type Current = watch::Receiver<Arc<ServerConfig>>;
 
 /// Files that are watched.
 pub struct Certificates {
     files: Files,
-    /// What was read last, whether it could be used or not.
+    /// What was read last, whether valid or not.
     read: Vec<Vec<u8>>,
     current: watch::Sender<Arc<ServerConfig>>,
 }
 
 impl Certificates {
-    /// Those of the configuration, where it has any.
+    /// The files of the configuration, if it has any.
     pub fn of(config: &Config) -> Result<Option<Self>, String> {
         let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
             return Ok(None);
@@ -69,8 +69,8 @@ impl Certificates {
         self.current.subscribe()
     }
 
-    /// Takes over files that have changed, for the connections that come from now on, and tells
-    /// whether any have. What cannot be used is told once, and what was there before goes on.
+    /// Loads files that have changed, for new connections, and returns whether any have. An error
+    /// is returned once, and the previous configuration stays.
     pub fn renew(&mut self) -> Result<bool, String> {
         let read = self.files.read()?;
         if read == self.read {
@@ -127,8 +127,8 @@ impl Files {
         })?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         if self.client_authority.is_some() {
-            // A session that is resumed has the certificate of the first one, which is not verified
-            // again: it may have ended since.
+            // A resumed session keeps the certificate of the first one, which is not verified
+            // again: it may have expired since.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
@@ -145,10 +145,10 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
     }
 }
 
-/// When a certificate ends. Nothing where it cannot be read.
+/// When a certificate expires. None if it cannot be read.
 pub fn end_of(certificate: &CertificateDer<'_>) -> Option<Micros> {
-    // The verifier reads a certificate's time before all else, and says which it is where another
-    // one is asked for. It trusts nobody here.
+    // The verifier checks a certificate's validity first, and its error contains the time. It
+    // trusts nobody here.
     let far = UnixTime::since_unix_epoch(Duration::from_secs(u64::from(u32::MAX) * 64));
     let certificate = EndEntityCert::try_from(certificate).ok()?;
     let verified =

@@ -1,4 +1,4 @@
-//! A second person's word on a merge that needs one.
+//! Approvals of merges by a second person.
 
 use uuid::Uuid;
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{Asked, Micros},
+    model::{Micros, RequestContext},
 };
 
-/// How long an approval counts: 7 days.
+/// How long an approval is valid: 7 days.
 const VALID: Micros = 7 * 24 * 3600 * 1_000_000;
 
 pub(super) const ADD: &str = "insert into merge_approvals \
@@ -26,7 +26,7 @@ pub(super) const FIND: &str = "select actor from merge_approvals \
     order by actor limit 1";
 pub(super) const REMOVE: &str = "delete from merge_approvals where one_id = $1 and other_id = $2";
 
-/// Uses up what others than `actor` have approved; says who.
+/// Consumes the approvals by others than `actor`, and returns who gave them.
 pub(super) async fn take(
     tx: &mut Tx,
     one: Uuid,
@@ -48,25 +48,30 @@ pub(super) async fn take(
 }
 
 impl Store {
-    /// Approves the merge of two customers, by whoever else; says until when it counts.
+    /// Approves the merge of two customers by somebody else, and returns when the approval expires.
     pub async fn approve_merge(
         &self,
         one: Uuid,
         other: Uuid,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<Micros, Error> {
         let store = self.clone();
         let write = move || {
-            let (store, asked) = (store.clone(), asked.clone());
-            async move { store.try_approve(one, other, &asked).await }
+            let (store, context) = (store.clone(), context.clone());
+            async move { store.try_approve(one, other, &context).await }
         };
         attempt(write).await.map_err(lost)
     }
 
-    async fn try_approve(&self, one: Uuid, other: Uuid, asked: &Asked) -> Result<Micros, Error> {
+    async fn try_approve(
+        &self,
+        one: Uuid,
+        other: Uuid,
+        context: &RequestContext,
+    ) -> Result<Micros, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[one, other]).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        if let Some(row) = earlier(&mut tx, context).await? {
             return Ok(row.recorded_at + VALID);
         }
         let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);
@@ -78,13 +83,13 @@ impl Store {
             sqlx::query(ADD)
                 .bind(first.min(second))
                 .bind(first.max(second))
-                .bind(&asked.actor)
-                .bind(&asked.reason)
+                .bind(&context.actor)
+                .bind(&context.reason)
                 .bind(now + VALID)
                 .execute(c)
                 .await?;
         });
-        Change::new(asked, now).write(&mut tx, one, None).await?;
+        Change::new(context, now).write(&mut tx, one, None).await?;
         tx.commit().await?;
         Ok(now + VALID)
     }

@@ -1,5 +1,4 @@
-//! How a write runs: in a task that no caller cancels, within a bound, and again where it lost a
-//! race.
+//! Runs a write transaction: in its own task, within a time limit, and again after a conflict.
 
 use std::{future::Future, time::Duration};
 
@@ -7,15 +6,15 @@ use tokio::time::timeout;
 
 use crate::{error::Error, incident};
 
-/// How long a transaction may take, with the wait for a connection. Each of its statements has a
-/// shorter bound.
+/// The time limit of a transaction, including the wait for a connection. Statements have shorter
+/// limits.
 const BOUND: Duration = Duration::from_secs(45);
-/// How often a transaction that lost a race against another server is run again.
+/// How often a transaction is tried that conflicts with other servers.
 pub const TRIES: usize = 8;
 
-/// Runs a transaction in a task of its own: a caller that goes away does not cost the connection,
-/// which is closed where a transaction is dropped half-way. [`Error::LostRace`] where it lost all
-/// races.
+/// Runs a transaction in its own task, so that a cancelled caller does not cost the connection,
+/// which is closed when a transaction is dropped midway. Returns [`Error::Conflict`] if every try
+/// conflicted.
 pub async fn attempt<T, F>(write: impl Fn() -> F + Send + 'static) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -24,20 +23,20 @@ where
     incident::spawned(async move {
         for _ in 0..TRIES {
             match timeout(BOUND, write()).await {
-                Ok(Err(Error::LostRace)) => {}
+                Ok(Err(Error::Conflict)) => {}
                 Ok(result) => return result,
                 Err(_) => return Err(Error::Unavailable("a write got no answer".to_owned())),
             }
         }
-        Err(Error::LostRace)
+        Err(Error::Conflict)
     })
     .await
 }
 
-/// What a caller is told whose write lost every race.
+/// The error for a write whose every try conflicted.
 pub fn lost(error: Error) -> Error {
     match error {
-        Error::LostRace => Error::Unavailable(format!("lost {TRIES} races")),
+        Error::Conflict => Error::Unavailable(format!("lost {TRIES} races")),
         other => other,
     }
 }

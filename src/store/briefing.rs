@@ -1,5 +1,6 @@
-//! What a briefing is made of, read in few statements: who the customer is, the newest entries, and
-//! what stands open. As of a moment, what was recorded by then is told again.
+//! Reads the input of a briefing in few statements: the customer, the newest entries, and the open
+//! cases, promises and quotes. As of an earlier moment, it is replayed from the entries recorded by
+//! then.
 
 use std::cmp::Reverse;
 
@@ -9,27 +10,27 @@ use super::{
     Store, case,
     db::on_db,
     dialect::{self, Twin},
-    glimpse::{glimpse, glimpses},
+    entry_summary::{entry_summaries, entry_summary},
     payload, promise, quote,
     timeline::PageRequest,
     writes::read_profile,
 };
 use crate::{
-    error::Error,
-    model::{
-        BriefedCustomer, Case, ComparedQuote, EntryFilter, Glimpse, Known, MAX_IDENTIFIERS, Micros,
-        Order, Profile, Promise, Proof, Quote, Sureness,
-    },
-    story::{
+    domain::{
         briefing::{COUNTED, MAX_PURCHASES, MAX_QUOTES, WINDOW},
         quote::conflicts,
     },
+    error::Error,
+    model::{
+        BriefedCustomer, BriefingInput, Case, ComparedQuote, Confidence, EntryFilter, EntrySummary,
+        MAX_IDENTIFIERS, Micros, Order, Profile, Promise, Quote, Verification,
+    },
 };
 
-/// What stands of a person: the records with their profiles, the canonical one first; the open
-/// cases, the last changed first; the promises that are not settled, the one due first first; the
-/// quotes that are valid, the one given last first; and how many identifiers there are of each
-/// proof. $1: any of the records, $2: the moment that quotes are valid at.
+/// The current state of a person: the records with their profiles, the canonical one first; the
+/// open cases, the last changed first; the unsettled promises, by due time; the valid quotes, the
+/// last given first; and the number of identifiers of each verification. $1: any of the records,
+/// $2: the moment at which quotes must be valid.
 pub(super) const STANDING: &str = "with p as materialized ( \
         select person_id as id from customers where id = $1), \
     r as materialized ( \
@@ -51,11 +52,11 @@ pub(super) const STANDING: &str = "with p as materialized ( \
         where customer_id in (select id from r) and ends_at > $2 \
         order by given_at desc, quote_id desc limit 10) q \
     union all \
-    select 'proof', null, count(*), proof from identifiers \
-        where customer_id in (select id from r) group by proof";
+    select 'verification', null, count(*), verification from identifiers \
+        where customer_id in (select id from r) group by verification";
 
-/// Of each of some records the last entry of each channel, the last complaint and the last
-/// feedback, as far as they are there. $1: ids.
+/// Of each record the last entry of each channel, the last complaint and the last feedback, if any.
+/// $1: ids.
 pub(super) const LAST_ENTRIES: Twin = Twin {
     sqlite: "select (select e.payload from entries e \
             where e.customer_id = c.id and e.channel = v.value \
@@ -65,7 +66,7 @@ pub(super) const LAST_ENTRIES: Twin = Twin {
             'letter')) v \
         union all \
         select (select e.payload from entries e \
-            where e.customer_id = c.id and e.mark = v.value and e.mark <> '' \
+            where e.customer_id = c.id and e.index_tag = v.value and e.index_tag <> '' \
             order by e.occurred_at desc, e.entry_id desc limit 1) \
         from (select unhex(value ->> 0) as id from json_each($1)) c \
             cross join json_each(json_array('complaint', 'feedback')) v",
@@ -76,19 +77,19 @@ pub(super) const LAST_ENTRIES: Twin = Twin {
             'chat', 'messaging', 'social', 'store', 'app', 'letter']) v (value) \
         union all \
         select (select e.payload from entries e \
-            where e.customer_id = c.id and e.mark = v.value and e.mark <> '' \
+            where e.customer_id = c.id and e.index_tag = v.value and e.index_tag <> '' \
             order by e.occurred_at desc, e.entry_id desc limit 1) \
         from unnest(cast($1 as uuid[])) c (id) \
             cross join unnest(array['complaint', 'feedback']) v (value)",
 };
 
-/// How many entries are looked through as of a moment, in pages of so many.
+/// How many entries are read to replay an earlier moment, in pages.
 const LOOKED_THROUGH: usize = 2000;
 const PAGE: usize = 200;
-/// An entry may have happened so long after it was recorded.
+/// How much later than recorded an entry may have occurred.
 const AHEAD: Micros = 3_600_000_000;
 
-/// What [`STANDING`] tells.
+/// The result of [`STANDING`].
 #[derive(Debug, Default)]
 struct Standing {
     /// The canonical one first.
@@ -102,20 +103,20 @@ struct Standing {
 }
 
 impl Store {
-    /// What is known of a customer: now, or as of a moment.
-    pub async fn known(
+    /// The input of a briefing, now or as of an earlier moment.
+    pub async fn briefing_input(
         &self,
         id: Uuid,
-        sureness: Sureness,
+        confidence: Confidence,
         as_of: Option<Micros>,
-    ) -> Result<Known, Error> {
+    ) -> Result<BriefingInput, Error> {
         match as_of {
-            None => self.known_now(id, sureness).await,
-            Some(as_of) => self.known_then(id, sureness, as_of).await,
+            None => self.read_current(id, confidence).await,
+            Some(as_of) => self.read_as_of(id, confidence, as_of).await,
         }
     }
 
-    async fn known_now(&self, id: Uuid, sureness: Sureness) -> Result<Known, Error> {
+    async fn read_current(&self, id: Uuid, confidence: Confidence) -> Result<BriefingInput, Error> {
         let request = PageRequest {
             filter: EntryFilter::default(),
             order: Order::NewestFirst,
@@ -123,7 +124,7 @@ impl Store {
             limit: WINDOW,
         };
         let page = self.list_timeline(id, &request).await?;
-        let entries = glimpses(&page.entries)?;
+        let entries = entry_summaries(&page.entries)?;
         let as_of = self.clock.now();
         let standing = self.standing(id, as_of).await?;
         let Standing { records, mut cases, promises, .. } = standing;
@@ -150,8 +151,17 @@ impl Store {
         };
         let (purchases, _) = self.purchases_of(&records, as_of, None, MAX_PURCHASES).await?;
         let quotes = self.compared(&records, standing.quotes).await?;
-        let known =
-            Known { customer, sureness, as_of, entries, older, cases, promises, purchases, quotes };
+        let known = BriefingInput {
+            customer,
+            confidence,
+            as_of,
+            entries,
+            older,
+            cases,
+            promises,
+            purchases,
+            quotes,
+        };
         Ok(known)
     }
 
@@ -173,7 +183,7 @@ impl Store {
                 _ => {
                     let number = usize::try_from(number).unwrap_or(0);
                     standing.identifiers += number;
-                    if content == Proof::Verified.code() {
+                    if content == Verification::Verified.code() {
                         standing.verified += number;
                     }
                 }
@@ -182,25 +192,25 @@ impl Store {
         Ok(standing)
     }
 
-    async fn last_entries(&self, records: &[Uuid]) -> Result<Vec<Glimpse>, Error> {
+    async fn last_entries(&self, records: &[Uuid]) -> Result<Vec<EntrySummary>, Error> {
         let rows: Vec<(Option<Vec<u8>>,)> = self.by_ids(LAST_ENTRIES, records).await?;
         let payloads = rows.into_iter().filter_map(|(payload,)| payload);
         let mut found = Vec::new();
         for payload in payloads {
-            found.push(glimpse(&payload::open(&payload)?)?);
+            found.push(entry_summary(&payload::open(&payload)?)?);
         }
-        found.sort_by_key(|it: &Glimpse| Reverse((it.occurred_at, it.entry_id)));
+        found.sort_by_key(|it: &EntrySummary| Reverse((it.occurred_at, it.entry_id)));
         found.dedup_by_key(|it| it.entry_id);
         Ok(found)
     }
 
-    /// The same from the entries that were recorded by then.
-    async fn known_then(
+    /// The input of a briefing from the entries recorded by a moment.
+    async fn read_as_of(
         &self,
         id: Uuid,
-        sureness: Sureness,
+        confidence: Confidence,
         as_of: Micros,
-    ) -> Result<Known, Error> {
+    ) -> Result<BriefingInput, Error> {
         let mut customer = self.get_customer(id).await?.ok_or(Error::CustomerNotFound)?;
         let unknown = Profile::default();
         for source in customer.sources.iter().filter(|source| source.given.at > as_of) {
@@ -215,8 +225,8 @@ impl Store {
         let cases = self.cases_then(&customer.records, as_of).await?;
         let (mut promises, mut given) = (Vec::new(), Vec::new());
         for record in &customer.records {
-            promises.extend(self.retell_promises(*record, as_of).await?);
-            given.extend(self.retell_quotes(*record, as_of).await?);
+            promises.extend(self.replay_promises(*record, as_of).await?);
+            given.extend(self.replay_quotes(*record, as_of).await?);
         }
         let mut quotes: Vec<ComparedQuote> = given
             .iter()
@@ -238,15 +248,27 @@ impl Store {
             profile: customer.profile,
             records: customer.records.len(),
             identifiers: held.len(),
-            verified_identifiers: held.iter().filter(|it| it.proof == Proof::Verified).count(),
+            verified_identifiers: held
+                .iter()
+                .filter(|it| it.verification == Verification::Verified)
+                .count(),
         };
         let older = Vec::new();
-        let known =
-            Known { customer, sureness, as_of, entries, older, cases, promises, purchases, quotes };
+        let known = BriefingInput {
+            customer,
+            confidence,
+            as_of,
+            entries,
+            older,
+            cases,
+            promises,
+            purchases,
+            quotes,
+        };
         Ok(known)
     }
 
-    async fn entries_then(&self, id: Uuid, as_of: Micros) -> Result<Vec<Glimpse>, Error> {
+    async fn entries_then(&self, id: Uuid, as_of: Micros) -> Result<Vec<EntrySummary>, Error> {
         let filter = EntryFilter {
             occurred_before: Some(as_of.saturating_add(AHEAD + 1)),
             ..EntryFilter::default()
@@ -256,7 +278,7 @@ impl Store {
         let mut entries = Vec::new();
         for _ in 0..LOOKED_THROUGH / PAGE {
             let page = self.list_timeline(id, &request).await?;
-            entries.extend(glimpses(&page.entries)?);
+            entries.extend(entry_summaries(&page.entries)?);
             request.after = page.next;
             if page.next.is_none() {
                 break;
@@ -266,7 +288,7 @@ impl Store {
         Ok(entries)
     }
 
-    /// The cases of some records as they were. One that has not changed since is as it stands.
+    /// The cases of some records at a moment. A case that has not changed since is taken as it is.
     async fn cases_then(&self, records: &[Uuid], as_of: Micros) -> Result<Vec<Case>, Error> {
         let behind = (i64::MAX, Uuid::max());
         let sql = dialect::CASES_OF_RECORDS;
@@ -279,7 +301,7 @@ impl Store {
             if case.changed_at <= as_of {
                 cases.push(case);
             } else if case.opened_at <= as_of {
-                cases.extend(self.retell_case(case.id, as_of).await?);
+                cases.extend(self.replay_case(case.id, as_of).await?);
             }
         }
         Ok(cases)

@@ -1,6 +1,6 @@
-//! Writes the rows of a batch: PostgreSQL takes a column as an array, so that one statement serves
-//! any number of rows, and all tables in one statement, so that a batch costs one round trip.
-//! SQLite is in the process and takes a list of rows for each table.
+//! Writes the rows of a batch. PostgreSQL takes each column as an array, so that one statement
+//! serves any number of rows, and all tables in one statement, so that a batch costs one round
+//! trip. SQLite runs in the process and takes a list of rows for each table.
 
 use std::{fmt::Write as _, mem};
 
@@ -15,18 +15,18 @@ use super::{
 };
 use crate::error::Error;
 
-/// How many rows one statement of SQLite inserts at most; each smaller number has a statement of
-/// its own, which stays prepared.
+/// How many rows one SQLite statement inserts at most; each smaller number has its own statement,
+/// which stays prepared.
 pub(super) const ROWS: usize = 64;
 
-/// A table and the columns that are inserted, in the order of the values.
+/// A table with the inserted columns, in the order of the values.
 #[derive(Debug)]
 pub struct Table {
     pub name: &'static str,
     pub columns: &'static [&'static str],
 }
 
-/// The values of one column, one for each row.
+/// The values of a column, one for each row.
 #[derive(Debug)]
 pub enum Column {
     Ids(Vec<Uuid>),
@@ -52,30 +52,30 @@ impl Column {
     }
 }
 
-/// Rows of one table.
+/// Rows of a table.
 #[derive(Debug)]
 struct Insert {
     table: &'static Table,
     columns: Vec<Column>,
-    /// Whether rows may be there already, which are then left as they are.
+    /// Whether rows may exist, which are then left unchanged.
     may_exist: bool,
 }
 
-/// What one transaction writes.
+/// The writes of a transaction.
 #[derive(Debug, Default)]
 pub struct Batch {
     inserts: Vec<Insert>,
-    /// Customers that are locked, with their new revision.
+    /// Locked customers with their new revisions.
     revisions: (Vec<Uuid>, Vec<i64>),
 }
 
 impl Batch {
-    /// Inserts rows; none of them may exist.
+    /// Inserts rows, none of which may exist.
     pub fn insert(&mut self, table: &'static Table, columns: Vec<Column>) {
         self.add(table, columns, false);
     }
 
-    /// Inserts those of the rows that do not exist.
+    /// Inserts the rows that do not exist.
     pub fn insert_missing(&mut self, table: &'static Table, columns: Vec<Column>) {
         self.add(table, columns, true);
     }
@@ -89,7 +89,7 @@ impl Batch {
         }
     }
 
-    /// Sets the revision of a customer that is locked.
+    /// Sets the revision of a locked customer.
     pub fn set_revision(&mut self, customer_id: Uuid, revision: i64) {
         self.revisions.0.push(customer_id);
         self.revisions.1.push(revision);
@@ -106,8 +106,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Writes in a transaction of its own, on PostgreSQL with one message. For keys that nobody
-    /// else makes: there the rows beside one whose key is taken are written.
+    /// Writes in a separate transaction, on PostgreSQL with one message. Only for keys that nobody
+    /// else creates: rows beside one whose key is taken are still written.
     pub async fn write_alone(self, db: &Db) -> Result<(), Error> {
         match db {
             Db::Postgres(pool) => {
@@ -123,8 +123,8 @@ impl Batch {
     }
 
     /// One statement for everything. Its parts do not see each other's rows and need not. A row
-    /// whose key another server took first is left out and missed in the count: a violation would
-    /// put its values into the log of PostgreSQL.
+    /// whose key another server took first is skipped and missing in the count: a violation would
+    /// write its values to the log of PostgreSQL.
     async fn write_postgres(self, connection: &mut PgConnection) -> Result<(), Error> {
         let mut text = format!("with revisions as ({})", SET_REVISIONS.postgres);
         let mut next = 3;
@@ -157,7 +157,7 @@ impl Batch {
             };
         }
         let inserted: i64 = query.fetch_one(connection).await?;
-        if usize::try_from(inserted) == Ok(rows) { Ok(()) } else { Err(Error::LostRace) }
+        if usize::try_from(inserted) == Ok(rows) { Ok(()) } else { Err(Error::Conflict) }
     }
 
     async fn write_sqlite(self, connection: &mut SqliteConnection) -> Result<(), Error> {
@@ -186,8 +186,8 @@ impl Batch {
     }
 }
 
-/// How many of the rows left the next statement inserts. The tables whose rows may exist get along
-/// with few statements, so that those of the others stay prepared.
+/// How many of the remaining rows the next statement inserts. Tables whose rows may exist use few
+/// different statements, so that those of the other tables stay prepared.
 fn sqlite_rows(left: usize, may_exist: bool) -> usize {
     match left {
         ROWS.. => ROWS,

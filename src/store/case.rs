@@ -1,5 +1,5 @@
-//! Cases: a change is checked against the case as it stands, told by an entry, and the case is what
-//! both add up to. All of it happens under the lock of the customer record it was opened with.
+//! Cases: a change is checked against the current case, recorded as an entry, and applied. All of
+//! it happens under the lock of the customer record that the case was opened with.
 
 use uuid::Uuid;
 
@@ -7,22 +7,22 @@ use super::{
     Store,
     attempt::{attempt, lost},
     change::{Change, earlier},
+    codec::{self, EntryChange, EntryMeta},
     db::{Tx, on_db, on_tx},
     dialect, erasure, payload, person,
     reask_rate::FactRow,
-    told::{self, Scene, Told},
-    writes::{CustomerRow, Held, held},
+    writes::{CustomerRecord, CustomerRow},
 };
 use crate::{
-    error::Error,
-    model::{Asked, Case, CaseChange, CaseWrite, Line, Micros},
-    story::{
+    domain::{
         case::{CaseFault, apply, is_known},
         order::order_key,
     },
+    error::Error,
+    model::{Case, CaseChange, CaseWrite, EventMeta, Micros, RequestContext},
 };
 
-/// The record a case was opened with: it never changes.
+/// The record that a case was opened with. It never changes.
 pub(super) const RECORD_OF: &str = "select customer_id from cases where case_id = $1";
 pub(super) const GET: &str = "select content from cases where case_id = $1";
 pub(super) const LOAD: &str = "select content from cases where customer_id = $1 and case_id = $2";
@@ -32,22 +32,22 @@ pub(super) const SET: &str = "insert into cases \
     on conflict (customer_id, case_id) do update set is_open = excluded.is_open, \
     queue = excluded.queue, owner = excluded.owner, changed_at = excluded.changed_at, \
     content = excluded.content";
-/// Entries of a case in its own record, in the order of their ids. $3: the id before.
+/// The entries of a case in its own record, by id. $3: the previous id.
 pub(super) const ENTRIES: &str = "select e.payload from case_entries c join entries e \
     on e.customer_id = c.customer_id and e.occurred_at = c.occurred_at \
     and e.entry_id = c.entry_id where c.customer_id = $1 and c.case_id = $2 \
     order by c.occurred_at, c.entry_id limit $3";
 
-/// Counts the open cases of a record that is locked.
+/// Counts the open cases of a locked record.
 pub(super) const COUNT_OPEN: &str = "update customers set open_cases = \
     (select count(*) from cases where customer_id = $1 and is_open) where id = $1";
 
 /// How many open cases a record may have.
 const MAX_OPEN: i64 = 200;
-/// How many entries a case is told again from.
+/// How many entries a case is replayed from.
 const MAX_RETOLD: i64 = 10_000;
 
-/// A case to be opened for a customer. The change of `write` is [`CaseChange::Opened`].
+/// A case to open for a customer. The change of `write` is [`CaseChange::Opened`].
 #[derive(Clone, Debug)]
 pub struct NewCase {
     pub customer_id: Uuid,
@@ -59,14 +59,14 @@ pub(super) fn read(content: &str) -> Result<Case, Error> {
         .map_err(|_| Error::Inconsistent { table: "cases", column: "content" })
 }
 
-/// The case after a change, or why it is refused.
+/// Applies a change to a case, or returns the error.
 pub(super) fn changed(
     before: Option<Case>,
     case_id: Uuid,
     change: &CaseChange,
-    line: &Line,
+    event: &EventMeta,
 ) -> Result<Case, Error> {
-    apply(before, case_id, change, line).map_err(refused)
+    apply(before, case_id, change, event).map_err(refused)
 }
 
 fn refused(fault: CaseFault) -> Error {
@@ -79,17 +79,17 @@ fn refused(fault: CaseFault) -> Error {
     }
 }
 
-/// Locks one record to change it; a restricted one is refused.
-pub(super) async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<Held, Error> {
+/// Locks a record for a change; a restricted one is refused.
+pub(super) async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<CustomerRecord, Error> {
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &[record]).await?;
-    match rows.into_iter().next().map(|row| held(row).1) {
-        Some(held) if held.restricted => Err(Error::CustomerRestricted),
-        Some(held) => Ok(held),
+    match rows.into_iter().next().map(|row| CustomerRecord::from_row(row).1) {
+        Some(current) if current.restricted => Err(Error::CustomerRestricted),
+        Some(current) => Ok(current),
         None => Err(erasure::missing(tx, &[record]).await?),
     }
 }
 
-/// The case, locked with its record.
+/// Loads a case, locked with its record.
 pub(super) async fn load(tx: &mut Tx, record: Uuid, case_id: Uuid) -> Result<Case, Error> {
     let content: Option<String> = on_tx!(tx, |c| {
         sqlx::query_scalar(LOAD).bind(record).bind(case_id).fetch_optional(c).await?
@@ -97,7 +97,7 @@ pub(super) async fn load(tx: &mut Tx, record: Uuid, case_id: Uuid) -> Result<Cas
     read(&content.ok_or(Error::CaseNotFound)?)
 }
 
-/// The orders and the entry that a change refers to must be the person's.
+/// The orders and the entry that a change refers to must belong to the person.
 async fn check_references(tx: &mut Tx, person: Uuid, change: &CaseChange) -> Result<(), Error> {
     let none = Vec::new();
     let (field, orders, told_in) = match change {
@@ -158,16 +158,20 @@ async fn set(tx: &mut Tx, case: &Case) -> Result<(), Error> {
 }
 
 impl Store {
-    /// Opens a case. The same request again gives the same case.
-    pub async fn open_case(&self, new: NewCase, asked: Asked) -> Result<Case, Error> {
+    /// Opens a case. Idempotent.
+    pub async fn open_case(&self, new: NewCase, context: RequestContext) -> Result<Case, Error> {
         let person = self.person_to_write(new.customer_id).await?;
-        self.write_case(person, new.write, asked).await
+        self.write_case(person, new.write, context).await
     }
 
-    /// Changes a case. The same request again changes nothing more.
-    pub async fn change_case(&self, write: CaseWrite, asked: Asked) -> Result<Case, Error> {
+    /// Changes a case. Idempotent.
+    pub async fn change_case(
+        &self,
+        write: CaseWrite,
+        context: RequestContext,
+    ) -> Result<Case, Error> {
         let record = self.record_of_case(write.case_id).await?;
-        self.write_case(record, write, asked).await
+        self.write_case(record, write, context).await
     }
 
     /// The record that a case was opened with.
@@ -176,7 +180,7 @@ impl Store {
             sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
         });
         let record = record.ok_or(Error::CaseNotFound)?;
-        self.refuse_restricted(record)?;
+        self.ensure_not_restricted(record)?;
         Ok(record)
     }
 
@@ -184,12 +188,12 @@ impl Store {
         &self,
         record: Uuid,
         write: CaseWrite,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<Case, Error> {
         let store = self.clone();
         let run = move || {
-            let (store, write, asked) = (store.clone(), write.clone(), asked.clone());
-            async move { store.try_write_case(record, &write, &asked).await }
+            let (store, write, context) = (store.clone(), write.clone(), context.clone());
+            async move { store.try_write_case(record, &write, &context).await }
         };
         let case_id = attempt(run).await.map_err(lost)?;
         self.get_case(case_id).await
@@ -199,11 +203,11 @@ impl Store {
         &self,
         record: Uuid,
         write: &CaseWrite,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
-        let held = lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        let current = lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::CaseNotFound);
         }
         let before = match write.change {
@@ -215,16 +219,16 @@ impl Store {
         {
             return Err(Error::StaleEtag);
         }
-        check_references(&mut tx, held.person_id, &write.change).await?;
+        check_references(&mut tx, current.person_id, &write.change).await?;
         let now = self.clock.now();
-        let mut change = Change::new(asked, now);
+        let mut change = Change::new(context, now);
         let known = before.as_ref().is_some_and(|case| is_known(case, &write.change));
         if !known {
             let entry_id = self.clock.new_id();
             let flags = write.flags.clone();
-            let scene = Scene { entry_id, at: now, channel: Some(write.channel), flags };
-            let entry = told::case_entry(&scene, write.case_id, &write.change, asked);
-            let revision = change.add(record, &held, entry);
+            let meta = EntryMeta { entry_id, at: now, channel: Some(write.channel), flags };
+            let entry = codec::case_entry(&meta, write.case_id, &write.change, context);
+            let revision = change.add(record, &current, entry);
             let told = matches!(write.change, CaseChange::FactTold { .. });
             if told || matches!(write.change, CaseChange::FactReasked { .. }) {
                 change.count_fact(FactRow {
@@ -236,20 +240,20 @@ impl Store {
                     reasked: !told,
                 });
             }
-            let line = Line {
+            let event = EventMeta {
                 entry_id,
                 record_id: record,
                 revision,
                 at: now,
                 channel: Some(write.channel),
-                actor: asked.actor.clone(),
-                reason: asked.reason.clone(),
+                actor: context.actor.clone(),
+                reason: context.reason.clone(),
             };
             let opens = matches!(write.change, CaseChange::Opened(_) | CaseChange::Reopened);
-            if opens && held.open_cases >= MAX_OPEN {
+            if opens && current.open_cases >= MAX_OPEN {
                 return Err(Error::CaseFull);
             }
-            let case = changed(before, write.case_id, &write.change, &line)?;
+            let case = changed(before, write.case_id, &write.change, &event)?;
             set(&mut tx, &case).await?;
             if opens || case.is_resolved() {
                 on_tx!(&mut tx, |c| {
@@ -262,19 +266,19 @@ impl Store {
         Ok(write.case_id)
     }
 
-    /// One case.
+    /// Returns a case.
     pub async fn get_case(&self, case_id: Uuid) -> Result<Case, Error> {
         let content: Option<String> = on_db!(&self.db, |c| {
             sqlx::query_scalar(GET).bind(case_id).fetch_optional(c).await?
         });
         let case = read(&content.ok_or(Error::CaseNotFound)?)?;
-        self.refuse_restricted(case.record_id)?;
+        self.ensure_not_restricted(case.record_id)?;
         Ok(case)
     }
 
-    /// A case as its entries that were recorded by some time add up, without the row that is kept
-    /// of it; nothing where there is none.
-    pub async fn retell_case(&self, case_id: Uuid, until: Micros) -> Result<Option<Case>, Error> {
+    /// Replays a case from its entries recorded by a time, without its stored row; None if it did
+    /// not exist.
+    pub async fn replay_case(&self, case_id: Uuid, until: Micros) -> Result<Option<Case>, Error> {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
             sqlx::query_scalar(RECORD_OF).bind(case_id).fetch_optional(c).await?
         });
@@ -286,17 +290,17 @@ impl Store {
         let mut told = Vec::new();
         for (bytes,) in rows {
             let entry = payload::open(&bytes)?;
-            if told::recorded_at(&entry)? > until {
+            if codec::recorded_at(&entry)? > until {
                 continue;
             }
-            if let Some((Told::Case(change), line)) = told::read(&entry)? {
-                told.push((line.revision, change, line));
+            if let Some((EntryChange::Case(change), event)) = codec::read(&entry)? {
+                told.push((event.revision, change, event));
             }
         }
         told.sort_by_key(|(revision, ..)| *revision);
         let mut case = None;
-        for (_, change, line) in told {
-            case = Some(changed(case, case_id, &change, &line)?);
+        for (_, change, event) in told {
+            case = Some(changed(case, case_id, &change, &event)?);
         }
         Ok(case)
     }

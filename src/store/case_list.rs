@@ -22,7 +22,7 @@ pub enum CasesOf {
 }
 
 impl Store {
-    /// Cases behind `after`, the last changed first, at most `limit`.
+    /// Cases after `after`, the last changed first, at most `limit`.
     pub async fn list_cases(
         &self,
         of: &CasesOf,
@@ -55,7 +55,7 @@ impl Store {
                     cases.push(case);
                 }
             }
-            // Those who are left out are few: the next page makes up for them.
+            // Restricted customers are few: the next page makes up for their cases.
             if rows.len() < limit || cases.len() >= limit {
                 cases.truncate(limit);
                 return Ok(cases);
@@ -63,9 +63,9 @@ impl Store {
         }
     }
 
-    /// The open cases of a person, by the canonical record, the last changed first, at most
-    /// `limit`; of nobody and of those who are restricted there are none. The statements are the
-    /// same for all three, so that they do not tell by their time who is there.
+    /// The open cases of a person, given by its canonical record, the last changed first, at most
+    /// `limit`. Nobody and restricted persons have none. The statements are the same in all three
+    /// cases, so that the time reveals nothing.
     pub async fn open_cases_of(
         &self,
         person_id: Option<Uuid>,

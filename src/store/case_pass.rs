@@ -1,4 +1,4 @@
-//! Case passes: issued, and redeemed. All of it happens under the lock of the record of the case.
+//! Case passes, issued and redeemed under the lock of the record of the case.
 
 use uuid::Uuid;
 
@@ -7,18 +7,18 @@ use super::{
     attempt::{attempt, lost},
     case,
     change::{Change, earlier, reused},
+    codec::{self, EntryMeta},
     db::{Tx, on_db, on_tx},
-    told::{self, Scene},
-    writes::Held,
+    writes::CustomerRecord,
 };
 use crate::{
+    domain::case_pass::{Code, MAX_TRIES, seed},
     error::Error,
-    model::{Asked, Case, CaseChange, Channel, Line, Micros, WriteName},
-    story::case_pass::{Code, MAX_TRIES, seed},
+    model::{Case, CaseChange, Channel, EventMeta, IdempotencyKey, Micros, RequestContext},
 };
 
 pub(super) const REMOVE: &str = "delete from case_passes where customer_id = $1 and case_id = $2";
-/// Writes nothing where a pass that lives has the locator.
+/// Writes nothing if a live pass has the locator.
 pub(super) const ADD: &str = "insert into case_passes \
     (locator, customer_id, case_id, hash, tries, issued_at, expires_at) \
     values ($1, $2, $3, $4, 0, $5, $6) \
@@ -28,31 +28,31 @@ pub(super) const ADD: &str = "insert into case_passes \
     where case_passes.expires_at <= excluded.issued_at";
 pub(super) const FIND: &str =
     "select customer_id from case_passes where locator = $1 and expires_at > $2";
-/// Writes nothing where the pass is locked.
+/// Writes nothing if the pass is locked.
 pub(super) const COUNT_TRY: &str = "update case_passes set tries = tries + 1 \
     where locator = $1 and customer_id = $2 and expires_at > $3 and tries < $4 \
     returning case_id, hash";
 pub(super) const GIVE_BACK: &str =
     "update case_passes set tries = tries - 1 where locator = $1 and customer_id = $2";
-/// What an earlier call left.
+/// The result of an earlier call.
 pub(super) const REDEEMED: &str =
-    "select body, entry_id from ledger where scope = $1 and name = $2";
+    "select body, entry_id from idempotency_keys where scope = $1 and name = $2";
 
-/// How many codes are drawn until one is free: with 1,000,000 passes that live none is so once in
+/// How many codes are drawn until a locator is free: with 1,000,000 live passes this fails once in
 /// 10^13 calls.
 const MAX_DRAWS: usize = 16;
 
-/// A pass to be issued.
+/// A pass to issue.
 #[derive(Clone, Debug)]
 pub struct NewPass {
     pub case_id: Uuid,
     pub channel: Channel,
     pub valid_for: Micros,
-    /// Makes a code of random bytes: [`Code::new`], or one that tests fill up sooner.
+    /// Makes a code from random bytes: [`Code::new`], or a narrower function for tests.
     pub draw: fn([u8; 32]) -> Code,
 }
 
-/// A pass that was issued.
+/// An issued pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedPass {
     /// The record of the case.
@@ -62,15 +62,18 @@ pub struct IssuedPass {
 }
 
 impl Store {
-    /// Issues a pass of a case, and ends the one before. The same request again gives the same
-    /// code: a pass is named by the id of the entry that tells of it, and its code follows from
-    /// that and the key of the store.
-    pub async fn issue_case_pass(&self, new: NewPass, asked: Asked) -> Result<IssuedPass, Error> {
+    /// Issues a pass for a case, and ends the previous one. Idempotent: a pass is identified by the
+    /// id of its entry, and its code is derived from that id and the key of the store.
+    pub async fn issue_case_pass(
+        &self,
+        new: NewPass,
+        context: RequestContext,
+    ) -> Result<IssuedPass, Error> {
         let record = self.record_of_case(new.case_id).await?;
         let store = self.clone();
         let run = move || {
-            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
-            async move { store.try_issue(record, &new, &asked).await }
+            let (store, new, context) = (store.clone(), new.clone(), context.clone());
+            async move { store.try_issue(record, &new, &context).await }
         };
         attempt(run).await.map_err(lost)
     }
@@ -79,11 +82,11 @@ impl Store {
         &self,
         record: Uuid,
         new: &NewPass,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<IssuedPass, Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        let current = case::lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, context).await? {
             let pass_id = row.entry_id.ok_or(Error::CasePassNotFound)?;
             let code = (new.draw)(seed(&self.page_key, pass_id));
             let expires_at = row.recorded_at + new.valid_for;
@@ -97,14 +100,20 @@ impl Store {
         });
         let (pass_id, code) = self.draw_code(&mut tx, record, new, now).await?;
         let change = CaseChange::PassIssued { expires_at };
-        let write =
-            self.tell_of_pass((record, &held), before, (pass_id, now), change, new.channel, asked)?;
+        let write = self.tell_of_pass(
+            (record, &current),
+            before,
+            (pass_id, now),
+            change,
+            new.channel,
+            context,
+        )?;
         write.write(&mut tx, record, Some(pass_id)).await?;
         tx.commit().await?;
         Ok(IssuedPass { record_id: record, code, expires_at })
     }
 
-    /// Draws codes until one has a locator that is free, and takes it.
+    /// Draws codes until one has a free locator, and takes it.
     async fn draw_code(
         &self,
         tx: &mut Tx,
@@ -115,8 +124,8 @@ impl Store {
         for _ in 0..MAX_DRAWS {
             let pass_id = self.clock.new_id();
             let code = (new.draw)(seed(&self.page_key, pass_id));
-            // Looked for first: an insert that meets a pass locks it, though it writes nothing, and
-            // calls that held what they had met would wait for each other.
+            // Checked first: an insert that conflicts with a pass locks it although it writes
+            // nothing, and calls that hold such locks would deadlock.
             let taken: Option<Uuid> = on_tx!(&mut *tx, |c| {
                 sqlx::query_scalar(FIND).bind(code.locator()).bind(now).fetch_optional(c).await?
             });
@@ -140,44 +149,43 @@ impl Store {
         Err(Error::NoCasePassLeft)
     }
 
-    /// The entry of what happens to a pass.
+    /// The entry about a pass.
     fn tell_of_pass<'a>(
         &self,
-        (record, held): (Uuid, &Held),
+        (record, current): (Uuid, &CustomerRecord),
         case: Case,
         (entry_id, now): (Uuid, Micros),
         change: CaseChange,
         channel: Channel,
-        asked: &'a Asked,
+        context: &'a RequestContext,
     ) -> Result<Change<'a>, Error> {
         let case_id = case.id;
         let channel = Some(channel);
-        let scene = Scene { entry_id, at: now, channel, flags: Vec::new() };
-        let mut write = Change::new(asked, now);
-        let entry = told::case_entry(&scene, case_id, &change, asked);
-        let line = Line {
+        let meta = EntryMeta { entry_id, at: now, channel, flags: Vec::new() };
+        let mut write = Change::new(context, now);
+        let entry = codec::case_entry(&meta, case_id, &change, context);
+        let line = EventMeta {
             entry_id,
             record_id: record,
-            revision: write.add(record, held, entry),
+            revision: write.add(record, current, entry),
             at: now,
             channel,
-            actor: asked.actor.clone(),
-            reason: asked.reason.clone(),
+            actor: context.actor.clone(),
+            reason: context.reason.clone(),
         };
-        // The case stays as it is: there is no row to write, but the change may be refused.
+        // The case does not change, so no row is written, but the change may be refused.
         case::changed(Some(case), case_id, &change, &line)?;
         Ok(write)
     }
 
-    /// The case of a code, with the canonical id of its customer. The same request again gives it
-    /// again.
+    /// Redeems a code: returns its case, with the canonical id of the customer. Idempotent.
     pub async fn redeem_case_pass(
         &self,
         code: Code,
         channel: Channel,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<(Case, Uuid), Error> {
-        let case_id = match self.redeemed_before(&asked).await? {
+        let case_id = match self.redeemed_before(&context).await? {
             Some(case_id) => case_id,
             None => {
                 // Most guesses end here, without a transaction.
@@ -192,8 +200,8 @@ impl Store {
                 let record = found.ok_or(Error::CasePassNotFound)?;
                 let store = self.clone();
                 let run = move || {
-                    let (store, code, asked) = (store.clone(), code.clone(), asked.clone());
-                    async move { store.try_redeem(record, &code, channel, &asked).await }
+                    let (store, code, context) = (store.clone(), code.clone(), context.clone());
+                    async move { store.try_redeem(record, &code, channel, &context).await }
                 };
                 attempt(run).await.map_err(lost)?
             }
@@ -203,14 +211,14 @@ impl Store {
         Ok((case, customer_id))
     }
 
-    async fn redeemed_before(&self, asked: &Asked) -> Result<Option<Uuid>, Error> {
-        let (scope, name) = WriteName::Request(asked.request_id).parts();
+    async fn redeemed_before(&self, context: &RequestContext) -> Result<Option<Uuid>, Error> {
+        let (scope, name) = IdempotencyKey::Request(context.request_id).parts();
         let row: Option<(Vec<u8>, Option<Uuid>)> = on_db!(&self.db, |c| {
             sqlx::query_as(REDEEMED).bind(scope).bind(name).fetch_optional(c).await?
         });
         match row {
             None => Ok(None),
-            Some((body, case_id)) if body == asked.body => Ok(case_id),
+            Some((body, case_id)) if body == context.body => Ok(case_id),
             Some(_) => Err(reused()),
         }
     }
@@ -220,15 +228,15 @@ impl Store {
         record: Uuid,
         code: &Code,
         channel: Channel,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        let current = case::lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::CaseNotFound);
         }
         let now = self.clock.now();
-        // Counted before it is compared, so that no two guesses are the same try.
+        // Counted before it is compared, so that concurrent guesses are counted separately.
         let counted: Option<(Uuid, Vec<u8>)> = on_tx!(&mut tx, |c| {
             let query = sqlx::query_as(COUNT_TRY).bind(code.locator()).bind(record);
             query.bind(now).bind(i64::from(MAX_TRIES)).fetch_optional(c).await?
@@ -253,7 +261,7 @@ impl Store {
         let case = case::load(&mut tx, record, case_id).await?;
         let told = (self.clock.new_id(), now);
         let change = CaseChange::PassRedeemed;
-        let write = self.tell_of_pass((record, &held), case, told, change, channel, asked)?;
+        let write = self.tell_of_pass((record, &current), case, told, change, channel, context)?;
         write.write(&mut tx, record, Some(case_id)).await?;
         tx.commit().await?;
         Ok(case_id)

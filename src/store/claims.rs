@@ -1,4 +1,4 @@
-//! Identifiers as claims: who says that a value names whom, how sure it is, since and until when.
+//! Identifiers as claims of records, with their verification and validity.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,30 +11,33 @@ use super::{
     db::{Db, Tx, on, on_db, on_tx},
     dialect, person,
     record::Candidates,
-    writes::{Item, Known, Writes},
+    writes::{Snapshot, WriteItem, Writes},
 };
 use crate::{
+    domain::identifier_resolution::{Named, candidates, named},
     error::Error,
-    model::{Candidate, Claim, Identifier, KeptIdentifier, Micros, Position, Proof, Target},
-    story::attribution::{Named, candidates, named},
+    model::{Candidate, Claim, Identifier, KeptIdentifier, Micros, Position, Target, Verification},
 };
 
-pub(super) const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at \
+pub(super) const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.verification, \
+    i.last_seen_at \
     from identifiers i join customers c on c.id = i.customer_id where i.key = $1 \
     order by i.slot limit 50";
 /// The claim of a record to a key, or the last one that has ended.
-pub(super) const LAST: &str = "select claim_id, customer_id, key, proof, source, raw_value, \
+pub(super) const LAST: &str = "select claim_id, customer_id, key, verification, source, raw_value, \
     mixed_script, valid_from, last_seen_at, valid_to, \
     min(valid_from) over () as first_seen_at from ( \
-        select claim_id, customer_id, key, proof, source, raw_value, mixed_script, valid_from, \
+        select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
+            valid_from, \
         last_seen_at, cast(null as bigint) as valid_to from identifiers \
         where key = $1 and customer_id = $2 \
         union all \
-        select claim_id, customer_id, key, proof, source, raw_value, mixed_script, valid_from, \
+        select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
+            valid_from, \
         last_seen_at, valid_to from ended_identifiers where key = $1 and customer_id = $2) a \
     order by valid_to is null desc, valid_from desc, claim_id desc limit 1";
 pub(super) const SET_VERIFIED: &str =
-    "update identifiers set proof = 'verified' where key = $1 and customer_id = $2";
+    "update identifiers set verification = 'verified' where key = $1 and customer_id = $2";
 pub(super) const SET_REFUSED: &str = "insert into refused_claims \
     (customer_id, key, verified, seen_at) values ($1, $2, $3, $4) \
     on conflict (customer_id, key) do update set verified = excluded.verified";
@@ -46,7 +49,7 @@ static IDENTIFIERS: Table = Table {
         "slot",
         "customer_id",
         "claim_id",
-        "proof",
+        "verification",
         "source",
         "mixed_script",
         "valid_from",
@@ -56,15 +59,15 @@ static IDENTIFIERS: Table = Table {
 };
 static MATCH_QUEUE: Table = Table { name: "match_queue", columns: &["customer_id", "revision"] };
 
-/// Who claims the identifiers of a batch.
+/// The claims of the identifiers of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub claims: HashMap<String, Vec<Claim>>,
-    /// The state of the identity of each record that claims one.
+    /// The identity revision of each record that claims one.
     pub identity_revisions: HashMap<Uuid, i64>,
 }
 
-/// The claims of identifiers as they are now; nobody is locked.
+/// Loads the current claims of identifiers, without locks.
 pub(super) async fn load(tx: &mut Tx, keys: BTreeSet<String>) -> Result<Read, Error> {
     type Row = (String, Uuid, Uuid, i64, String, Micros, i64);
     let mut read = Read::default();
@@ -73,27 +76,27 @@ pub(super) async fn load(tx: &mut Tx, keys: BTreeSet<String>) -> Result<Read, Er
     }
     let keys: Vec<String> = keys.into_iter().collect();
     let rows: Vec<Row> = tx.by_texts(dialect::CLAIMS_BY_KEY, &keys).await?;
-    for (key, customer_id, person_id, slot, proof, last_seen_at, identity_revision) in rows {
-        let proof = read_proof(&proof)?;
-        let claim = Claim { customer_id, person_id, slot, proof, last_seen_at };
+    for (key, customer_id, person_id, slot, verification, last_seen_at, identity_revision) in rows {
+        let verification = read_verification(&verification)?;
+        let claim = Claim { customer_id, person_id, slot, verification, last_seen_at };
         read.claims.entry(key).or_default().push(claim);
         read.identity_revisions.insert(customer_id, identity_revision);
     }
     Ok(read)
 }
 
-/// The accounts, customer numbers and external ids of the people that records belong to.
+/// Loads the accounts, customer numbers and external ids of the persons of records.
 pub(super) async fn load_strong(
     tx: &mut Tx,
     records: &BTreeSet<Uuid>,
-    known: &mut Known,
+    snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     let mut person_of = HashMap::new();
     for record in records {
-        let Some(held) = known.customers.get(record) else { continue };
-        person_of.insert(*record, held.person_id);
-        for other in known.records.get(&held.person_id).into_iter().flatten() {
-            person_of.insert(*other, held.person_id);
+        let Some(current) = snapshot.customers.get(record) else { continue };
+        person_of.insert(*record, current.person_id);
+        for other in snapshot.records.get(&current.person_id).into_iter().flatten() {
+            person_of.insert(*other, current.person_id);
         }
     }
     if person_of.is_empty() {
@@ -103,24 +106,24 @@ pub(super) async fn load_strong(
     let rows: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
     for (customer_id, key, _) in rows {
         if let Some(person) = person_of.get(&customer_id) {
-            known.strong.entry(*person).or_default().insert(key);
+            snapshot.strong.entry(*person).or_default().insert(key);
         }
     }
     Ok(())
 }
 
-/// What was said before of identifiers that somebody else has, where an item may say it again.
+/// Loads earlier refused claims that an item may repeat.
 pub(super) async fn load_refused(
     tx: &mut Tx,
-    items: impl Iterator<Item = &Item>,
+    items: impl Iterator<Item = &WriteItem>,
     candidates: &[Candidates],
-    known: &mut Known,
+    snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     let mut pairs = BTreeSet::new();
     for (item, found) in items.zip(candidates) {
         let Target::Identifiers(identifiers) = &item.target else { continue };
         let keys: Vec<String> = identifiers.iter().map(Identifier::key).collect();
-        let claims = keys.iter().filter_map(|key| known.claims.get(key));
+        let claims = keys.iter().filter_map(|key| snapshot.claims.get(key));
         let persons: BTreeSet<Uuid> = claims
             .filter_map(|claims| match named(claims) {
                 Named::One { person_id, .. } => Some(person_id),
@@ -136,12 +139,13 @@ pub(super) async fn load_refused(
     if !pairs.is_empty() {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let rows: Vec<(Uuid, String, bool)> = tx.by_pairs(dialect::REFUSED_BY_KEY, &pairs).await?;
-        known.refused = rows.into_iter().map(|(id, key, verified)| ((id, key), verified)).collect();
+        snapshot.refused =
+            rows.into_iter().map(|(id, key, verified)| ((id, key), verified)).collect();
     }
     Ok(())
 }
 
-/// Writes what a batch says of identifiers, and notes whose identity has changed.
+/// Writes the claims of a batch, and queues records whose identity has changed.
 pub(super) async fn write(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -172,7 +176,7 @@ pub(super) async fn write(
         Column::Integers(slots),
         Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
         Column::Ids(rows.iter().map(|row| row.claim_id).collect()),
-        Column::Texts(rows.iter().map(|row| row.proof.code().to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| row.verification.code().to_owned()).collect()),
         Column::Texts(rows.iter().map(|row| row.source.clone()).collect()),
         Column::Booleans(rows.iter().map(|row| row.identifier.mixed_script).collect()),
         Column::Integers(vec![now; rows.len()]),
@@ -184,28 +188,28 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Notes records whose identity has changed, with the revision of the change, to be compared with
-/// others.
+/// Queues records whose identity has changed for matching, with the revision of the change.
 pub(super) fn add_to_match_queue(batch: &mut Batch, changed: &BTreeMap<Uuid, i64>) {
     let (ids, revisions) = changed.iter().map(|(id, revision)| (*id, *revision)).unzip();
     batch.insert(&MATCH_QUEUE, vec![Column::Ids(ids), Column::Integers(revisions)]);
 }
 
-/// A stored proof.
-pub(super) fn read_proof(code: &str) -> Result<Proof, Error> {
-    Proof::from_code(code).ok_or(Error::Inconsistent { table: "identifiers", column: "proof" })
+/// Parses a stored verification.
+pub(super) fn read_verification(code: &str) -> Result<Verification, Error> {
+    Verification::from_code(code)
+        .ok_or(Error::Inconsistent { table: "identifiers", column: "verification" })
 }
 
 type ClaimColumns =
     (Uuid, Uuid, String, String, String, String, bool, Micros, Micros, Option<Micros>, Micros);
 
-/// A claim out of its row.
+/// A claim from its row.
 fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
     let (
         claim_id,
         customer_id,
         key,
-        proof,
+        verification,
         source,
         raw,
         mixed_script,
@@ -217,14 +221,14 @@ fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
     let unreadable = Error::Inconsistent { table: "identifiers", column: "key" };
     let (kind, namespace, value) = Identifier::parts_of(&key).ok_or(unreadable)?;
     let (namespace, value) = (namespace.to_owned(), value.to_owned());
-    let proof = read_proof(&proof)?;
-    let verified = proof == Proof::Verified;
+    let verification = read_verification(&verification)?;
+    let verified = verification == Verification::Verified;
     let identifier = Identifier { kind, namespace, value, raw, mixed_script, verified };
     Ok(KeptIdentifier {
         claim_id,
         customer_id,
         identifier,
-        proof,
+        verification,
         source,
         first_seen_at,
         last_seen_at,
@@ -242,7 +246,7 @@ pub enum NamedBy {
 }
 
 impl Store {
-    /// Whom an identifier names by itself; nothing where nobody has it.
+    /// The person whom an identifier names by itself; None if there is none.
     pub async fn find_owner(&self, identifier: &Identifier) -> Result<Option<Uuid>, Error> {
         match self.named_by(identifier).await? {
             NamedBy::Nobody => Ok(None),
@@ -251,21 +255,22 @@ impl Store {
         }
     }
 
-    /// Whom an identifier names by itself, and how surely; or whom it may mean.
+    /// The person whom an identifier names by itself, with its verification; or the candidates.
     pub async fn named_by(&self, identifier: &Identifier) -> Result<NamedBy, Error> {
         type Row = (Uuid, Uuid, i64, String, Micros);
         let key = identifier.key();
         let rows: Vec<Row> =
             on_db!(&self.db, |c| sqlx::query_as(FIND).bind(&key).fetch_all(c).await?);
         let mut claims = Vec::with_capacity(rows.len());
-        for (customer_id, person_id, slot, proof, last_seen_at) in rows {
-            let proof = read_proof(&proof)?;
-            claims.push(Claim { customer_id, person_id, slot, proof, last_seen_at });
+        for (customer_id, person_id, slot, verification, last_seen_at) in rows {
+            let verification = read_verification(&verification)?;
+            claims.push(Claim { customer_id, person_id, slot, verification, last_seen_at });
         }
         Ok(match named(&claims) {
             Named::Nobody => NamedBy::Nobody,
             Named::One { person_id, .. } => {
-                let is_verified = claims.iter().any(|claim| claim.proof == Proof::Verified);
+                let is_verified =
+                    claims.iter().any(|claim| claim.verification == Verification::Verified);
                 NamedBy::One { person_id, is_verified }
             }
             Named::Several => {
@@ -277,7 +282,7 @@ impl Store {
         })
     }
 
-    /// The identifiers of a person, the oldest claim first and after `after`; at most `limit`.
+    /// The identifiers of a person, the oldest claim first, after `after` and at most `limit`.
     pub async fn list_identifiers(
         &self,
         customer_id: Uuid,
@@ -289,7 +294,7 @@ impl Store {
         self.claims_of(&records, include_ended, after, limit).await
     }
 
-    /// The same of some records.
+    /// The identifiers of some records.
     pub(super) async fn claims_of(
         &self,
         records: &[Uuid],
@@ -316,7 +321,7 @@ impl Store {
         rows.into_iter().map(kept).collect()
     }
 
-    /// How a record has an identifier, or had it last.
+    /// The current claim of a record to an identifier, or its last one.
     pub(super) async fn last_claim(
         &self,
         record: Uuid,

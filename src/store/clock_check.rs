@@ -1,6 +1,6 @@
-//! Whether this machine's clock can be trusted. PostgreSQL has a clock of its own to compare with.
-//! For SQLite the newest time that was written is all there is: a clock that is behind it has gone
-//! back, or was ahead then.
+//! Checks whether this machine's clock can be trusted. PostgreSQL has its own clock to compare
+//! with. For SQLite there is only the newest time that was written: a clock that is behind it has
+//! gone back, or was ahead then.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -15,25 +15,25 @@ use crate::{clock::skew::TOLERANCE, error::Error, model::Micros};
 
 pub(super) const NOW: &str =
     "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
-/// The newest time of the last seals. A clock that has gone back leaves older ones behind it.
+/// The newest time of the last seals. A clock that went back leaves older times after it.
 pub(super) const NEWEST_SEAL: &str = "select max(sealed_at) from \
     (select sealed_at from audit_seals order by number desc limit 10000) s";
 
 /// How often the clock is compared.
 const EVERY: Duration = Duration::from_secs(10);
-/// Of calls that name a time that has not come the log has one line in so many comparisons.
+/// Calls with future times are logged once in so many comparisons.
 const TELL_EARLY: u64 = 6;
 
 impl Store {
-    /// Compares the clock again and again, for as long as it is not dropped.
+    /// Compares the clock periodically. Never returns.
     pub async fn keep_clock_checked(self) {
         let mut every = interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for round in 0_u64.. {
             every.tick().await;
-            // While the database does not answer, what was known stays.
+            // While the database does not answer, the last known skew stays.
             if let Err(error) = self.check_clock().await {
-                tracing::debug!(cause = error.cause(), "the clock is not compared");
+                tracing::debug!(cause = error.cause(), "cannot compare the clock");
             }
             if (round + 1).is_multiple_of(TELL_EARLY) {
                 self.tell_early();
@@ -50,7 +50,8 @@ impl Store {
                 let before = self.clock.now();
                 let query = sqlx::query_scalar(NOW);
                 let there: Micros = on!(pool.acquire().await?, |c| query.fetch_one(c).await?);
-                // Wherever between the two it was read, it counts for this clock.
+                // The other clock was read at some moment between the two; the most favourable one
+                // is assumed.
                 (there - self.clock.now()).max(0) + (there - before).min(0)
             }
             Db::Sqlite { .. } => self.newest_time().await?.saturating_sub(self.clock.now()).max(0),
@@ -59,7 +60,7 @@ impl Store {
         Ok(())
     }
 
-    /// Says at a start that the database has times that have not come.
+    /// Warns at the start about future times in the database.
     pub async fn warn_of_future(&self) -> Result<(), Error> {
         let ahead = self.newest_time().await?.saturating_sub(self.clock.now());
         if ahead > TOLERANCE {
@@ -72,7 +73,7 @@ impl Store {
         Ok(())
     }
 
-    /// The newest time that is known to have been written.
+    /// The newest time known to have been written.
     async fn newest_time(&self) -> Result<Micros, Error> {
         let beat: Option<Micros> =
             on_db!(&self.db, |c| sqlx::query_scalar(health::READ).fetch_optional(c).await?);
@@ -82,7 +83,7 @@ impl Store {
         Ok(self.newest.fetch_max(found, Ordering::Relaxed).max(found))
     }
 
-    /// Says when the clock is off from now on, and when it is no longer.
+    /// Logs when the clock becomes wrong, and when it is right again.
     fn tell_skew(&self, before: Micros, behind: Micros) {
         let (was_off, is_off) = (before.abs() > TOLERANCE, behind.abs() > TOLERANCE);
         let way = if behind > 0 { "behind" } else { "ahead" };
@@ -97,7 +98,7 @@ impl Store {
         }
     }
 
-    /// Says that calls named times that have not come, where nothing is known against the clock.
+    /// Logs that calls had future times although the clock seems right.
     #[doc(hidden)]
     pub fn tell_early(&self) {
         let calls = self.skew.take_early();

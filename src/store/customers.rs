@@ -1,4 +1,4 @@
-//! Customers: their row and their profile.
+//! Rows and profiles of customers.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,15 @@ use super::{
     claims, customer_search,
     db::{Tx, on_tx},
     person, record,
-    writes::{LedgerRow, Writes, read_profile, write_profile},
+    writes::{IdempotencyRow, Writes, read_profile, write_profile},
 };
 use crate::{
+    domain::address,
     error::Error,
-    model::{Asked, Customer, KeptProfile, Micros, Origin, Profile, ProfileField, WriteName},
-    story::address,
+    model::{
+        Customer, IdempotencyKey, KeptProfile, Micros, Origin, Profile, ProfileField,
+        RequestContext,
+    },
 };
 
 pub(super) const SET_PROFILE: &str =
@@ -36,7 +39,7 @@ static CUSTOMERS: Table = Table {
     ],
 };
 
-/// A change to a customer's profile.
+/// A requested change of a profile.
 #[derive(Clone, Debug)]
 pub struct ProfileChange {
     pub customer_id: Uuid,
@@ -44,15 +47,14 @@ pub struct ProfileChange {
     /// The fields to take over from `profile`.
     pub fields: Vec<ProfileField>,
     pub origin: Origin,
-    /// The etag that the customer must have.
+    /// The expected etag of the customer.
     pub expected_etag: Option<String>,
-    pub asked: Asked,
+    pub context: RequestContext,
 }
 
 impl Store {
-    /// Changes a profile: of merged records the canonical one's, which is chosen for the whole
-    /// person from then on. The same request again gives the same state of affairs and no new
-    /// change.
+    /// Changes a profile: for merged records that of the canonical one, and the values are chosen
+    /// for the whole person. Idempotent.
     pub async fn update_customer(&self, change: ProfileChange) -> Result<Customer, Error> {
         let id = change.customer_id;
         let store = self.clone();
@@ -68,45 +70,45 @@ impl Store {
     async fn try_change_profile(&self, change: &ProfileChange) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[change.customer_id]).await?;
-        if earlier(&mut tx, &change.asked).await?.is_some() {
+        if earlier(&mut tx, &change.context).await?.is_some() {
             return Ok(());
         }
         let id = locked.person_of(change.customer_id)?;
-        let held = &locked.held[&id];
+        let current = &locked.records[&id];
         if change.expected_etag.as_ref().is_some_and(|etag| *etag != locked.etag(id)) {
             return Err(Error::StaleEtag);
         }
         let now = self.clock.now();
-        let chosen_at = held.is_merged().then_some(now);
-        let mut profile = read_profile(&held.profile)?;
+        let chosen_at = current.is_merged().then_some(now);
+        let mut profile = read_profile(&current.profile)?;
         for field in &change.fields {
             profile.set(&change.profile, *field, &change.origin, now, chosen_at);
         }
 
-        let revision = held.revision + 1;
+        let revision = current.revision + 1;
         let mut writes = Writes::default();
         writes.touched.insert(id, revision);
         writes.profiles.insert(id, profile);
         let mut batch = Batch::default();
         write(&mut tx, &mut batch, &writes, now).await?;
         claims::add_to_match_queue(&mut batch, &BTreeMap::from([(id, revision)]));
-        let row = LedgerRow {
-            body: change.asked.body.to_vec(),
+        let row = IdempotencyRow {
+            body: change.context.body.to_vec(),
             customer_id: id,
             entry_id: None,
             revision,
             recorded_at: now,
             customer_created: false,
         };
-        let name = WriteName::Request(change.asked.request_id).parts();
-        record::add_to_ledger(&mut batch, vec![(name, row)]);
+        let name = IdempotencyKey::Request(change.context.request_id).parts();
+        record::add_idempotency_keys(&mut batch, vec![(name, row)]);
         batch.write(&mut tx).await?;
         tx.commit().await
     }
 }
 
-/// Adds the customers of a batch: new ones, revisions, profiles and the words of names. What a
-/// profile had before is changed at once.
+/// Writes the customers of a batch: new ones, revisions, profiles and name words. Name rows of
+/// changed profiles are updated at once.
 pub(super) async fn write(
     tx: &mut Tx,
     batch: &mut Batch,

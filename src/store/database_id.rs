@@ -1,4 +1,4 @@
-//! The id of a database, which its audit log shares where that has a file of its own.
+//! The id of a database, which its audit log shares if it is a separate file.
 
 use uuid::Uuid;
 
@@ -15,8 +15,8 @@ pub(super) const GET_OF_AUDIT: &str = "select value from audit_settings where na
 pub(super) const ADD_OF_AUDIT: &str =
     "insert into audit_settings (name, value) values ($1, $2) on conflict (name) do nothing";
 
-/// Gives a database an id where it has none, as one that an older version made: that of its audit
-/// log, or else `new`. The audit log of another database is refused.
+/// Assigns an id to a database that has none, for example one of an older version: that of its
+/// audit log, or else `new`. The audit log of another database is refused.
 pub async fn agree(
     db: &Db,
     audit: &Db,
@@ -29,7 +29,7 @@ pub async fn agree(
     };
     let of_audit = get(audit, GET_OF_AUDIT).await?;
     let id = of_database.or(of_audit).unwrap_or(new);
-    // The audit log first: a process that ends in between is gone on from.
+    // The audit log first, so that an interrupted run can be continued.
     let of_audit = add(audit, ADD_OF_AUDIT, GET_OF_AUDIT, id).await?;
     let of_database = add(db, ADD, GET, of_audit).await?;
     let is_one = of_database == of_audit;
@@ -38,7 +38,7 @@ pub async fn agree(
         .ok_or_else(|| OpenError::OtherAudit { audit: files.audit.clone() })
 }
 
-/// Whether the audit log is of another database. Nothing is changed.
+/// Whether the audit log belongs to another database. Changes nothing.
 pub async fn differ(db: &Db, audit: &Db) -> Result<bool, Error> {
     let (of_database, of_audit) = (get(db, GET).await?, get(audit, GET_OF_AUDIT).await?);
     Ok(of_database.zip(of_audit).is_some_and(|(database, audit)| database != audit))
@@ -51,7 +51,7 @@ async fn get(db: &Db, sql: &'static str) -> Result<Option<Uuid>, Error> {
     value.map(|bytes| Uuid::from_slice(&bytes).map_err(unreadable)).transpose()
 }
 
-/// Adds an id where there is none, and gives the one that there is then.
+/// Adds an id if there is none, and returns the current one.
 async fn add(db: &Db, sql: &'static str, get_sql: &'static str, id: Uuid) -> Result<Uuid, Error> {
     if let Some(there) = get(db, get_sql).await? {
         return Ok(there);

@@ -1,14 +1,14 @@
-//! The texts that differ between the two databases, side by side. SQLite has no arrays and takes a
-//! list as JSON, in which an id is hexadecimal; PostgreSQL locks the rows it is going to write.
+//! The statements that differ between the two databases. SQLite has no arrays and takes a list as
+//! JSON, with hexadecimal ids; PostgreSQL locks the rows that it is going to write.
 
-/// One statement for each database.
+/// A statement for each database.
 #[derive(Clone, Copy, Debug)]
 pub struct Twin {
     pub sqlite: &'static str,
     pub postgres: &'static str,
 }
 
-/// Which database it is.
+/// The kind of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Sqlite,
@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In the order of their numbers.
+    /// Both, in the order of the discriminants.
     pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
 
     /// `sqlite` or `postgres`.
@@ -37,25 +37,25 @@ impl Twin {
     }
 }
 
-/// Who claims identifiers, with the person and the state of the identity of each. $1: keys.
+/// The claims of identifiers, with the person and the identity revision of each record. $1: keys.
 pub const CLAIMS_BY_KEY: Twin = Twin {
-    sqlite: "select i.key, i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at, \
+    sqlite: "select i.key, i.customer_id, c.person_id, i.slot, i.verification, i.last_seen_at, \
         c.identity_revision \
         from identifiers i join customers c on c.id = i.customer_id \
         where i.key in (select value ->> 0 from json_each($1))",
-    postgres: "select i.key, i.customer_id, c.person_id, i.slot, i.proof, i.last_seen_at, \
+    postgres: "select i.key, i.customer_id, c.person_id, i.slot, i.verification, i.last_seen_at, \
         c.identity_revision \
         from identifiers i join customers c on c.id = i.customer_id where i.key = any($1)",
 };
 
-/// The person of each of some records. $1: ids.
+/// The person of each record. $1: ids.
 pub const PERSONS_BY_ID: Twin = Twin {
     sqlite: "select id, person_id from customers \
         where id in (select unhex(value ->> 0) from json_each($1))",
     postgres: "select id, person_id from customers where id = any($1)",
 };
 
-/// The records of some people, less the canonical ones. $1: canonical ids.
+/// The records of persons, except for the canonical ones. $1: canonical ids.
 pub const RECORDS_BY_PERSON: Twin = Twin {
     sqlite: "select person_id, id from customers where person_id <> id \
         and person_id in (select unhex(value ->> 0) from json_each($1))",
@@ -63,8 +63,8 @@ pub const RECORDS_BY_PERSON: Twin = Twin {
         where person_id <> id and person_id = any($1)",
 };
 
-/// Locks customers, in the order of their ids so that two writers never wait for each other. SQLite
-/// needs no lock of a row: `begin immediate` has locked the database. $1: ids.
+/// Locks customers in the order of their ids, so that two writers never deadlock. SQLite needs no
+/// row locks: `begin immediate` has locked the database. $1: ids.
 pub const LOCK_CUSTOMERS: Twin = Twin {
     sqlite: "select id, revision, created_at, profile, person_id, records, identity_revision, \
         open_cases, restricted, held from customers \
@@ -73,27 +73,27 @@ pub const LOCK_CUSTOMERS: Twin = Twin {
         open_cases, restricted, held from customers where id = any($1) order by id for update",
 };
 
-/// The same without a lock. $1: ids.
+/// Reads customers without a lock. $1: ids.
 pub const READ_CUSTOMERS: Twin = Twin {
     sqlite: LOCK_CUSTOMERS.sqlite,
     postgres: "select id, revision, created_at, profile, person_id, records, identity_revision, \
         open_cases, restricted, held from customers where id = any($1) order by id",
 };
 
-/// The accounts, customer numbers and external ids of some customers. $1: ids.
+/// The accounts, customer numbers and external ids of customers. $1: ids.
 pub const STRONG_KEYS: Twin = Twin {
-    sqlite: "select customer_id, key, proof from identifiers \
+    sqlite: "select customer_id, key, verification from identifiers \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \
         and (key >= 'account:' and key < 'account;' \
             or key >= 'customer_number:' and key < 'customer_number;' \
             or key >= 'external:' and key < 'external;')",
-    postgres: "select customer_id, key, proof from identifiers where customer_id = any($1) \
+    postgres: "select customer_id, key, verification from identifiers where customer_id = any($1) \
         and (key >= 'account:' and key < 'account;' \
             or key >= 'customer_number:' and key < 'customer_number;' \
             or key >= 'external:' and key < 'external;')",
 };
 
-/// What was said of identifiers that others have. $1, $2: ids and keys.
+/// Refused claims. $1, $2: ids and keys.
 pub const REFUSED_BY_KEY: Twin = Twin {
     sqlite: "select customer_id, key, verified from refused_claims \
         where (customer_id, key) in (select unhex(value ->> 0), value ->> 1 from json_each($1))",
@@ -103,38 +103,39 @@ pub const REFUSED_BY_KEY: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
-/// The claims of some records, those that have ended too where $4, the oldest first. A record may
-/// have been seen with a value in an earlier claim. $1: ids, $2, $3: behind this time and claim,
-/// $5: how many.
+/// The claims of records, the oldest first, including ended ones if $4. A record may have been seen
+/// with a value in an earlier claim. $1: ids, $2, $3: the position, $5: the limit.
 pub const LIST_CLAIMS: Twin = Twin {
-    sqlite: "select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+    sqlite: "select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
         valid_from, last_seen_at, valid_to, first_seen_at from ( \
             select a.*, min(valid_from) over (partition by customer_id, key) as first_seen_at \
-            from (select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+            from (select claim_id, customer_id, key, verification, source, raw_value, \
+                mixed_script, \
                 valid_from, last_seen_at, null as valid_to from identifiers \
                 where customer_id in (select unhex(value ->> 0) from json_each($1)) \
                 union all \
-                select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
                 valid_from, last_seen_at, valid_to from ended_identifiers \
                 where customer_id in (select unhex(value ->> 0) from json_each($1))) a) b \
         where (valid_from, claim_id) > ($2, $3) and ($4 or valid_to is null) \
         order by valid_from, claim_id limit $5",
-    postgres: "select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+    postgres: "select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
         valid_from, last_seen_at, valid_to, first_seen_at from ( \
             select a.*, min(valid_from) over (partition by customer_id, key) as first_seen_at \
-            from (select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+            from (select claim_id, customer_id, key, verification, source, raw_value, \
+                mixed_script, \
                 valid_from, last_seen_at, cast(null as bigint) as valid_to from identifiers \
                 where customer_id = any($1) \
                 union all \
-                select claim_id, customer_id, key, proof, source, raw_value, mixed_script, \
+                select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
                 valid_from, last_seen_at, valid_to from ended_identifiers \
                 where customer_id = any($1)) a) b \
         where (valid_from, claim_id) > ($2, $3) and ($4 or valid_to is null) \
         order by valid_from, claim_id limit $5",
 };
 
-/// Cases of some records, the last changed first. $1 ids, $2 open only, $3 and $4 behind, $5 how
-/// many.
+/// Cases of records, the last changed first. $1 ids, $2 open only, $3 and $4 the position, $5 the
+/// limit.
 pub const CASES_OF_RECORDS: Twin = Twin {
     sqlite: "select content from cases \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -145,7 +146,7 @@ pub const CASES_OF_RECORDS: Twin = Twin {
         order by changed_at desc, case_id desc limit $5",
 };
 
-/// The open cases of some records, of each the 20 that changed last. $1: ids.
+/// The open cases of records, of each the 20 last changed. $1: ids.
 pub const OPEN_CASES: Twin = Twin {
     sqlite: "select q.customer_id, q.content from (select customer_id, content, \
         row_number() over (partition by customer_id order by changed_at desc, case_id desc) as n \
@@ -156,7 +157,7 @@ pub const OPEN_CASES: Twin = Twin {
         from cases where is_open and customer_id = any($1)) q where q.n <= 20",
 };
 
-/// The cases of some records that exist. $1, $2: ids of records and of cases.
+/// Which cases of records exist. $1, $2: ids of records and of cases.
 pub const CASES_BY_ID: Twin = Twin {
     sqlite: "select customer_id, case_id from cases \
         where (customer_id, case_id) in \
@@ -167,8 +168,8 @@ pub const CASES_BY_ID: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
-/// Promises of some records, the one due first first. $1 ids, $2 unsettled only, $3 and $4 behind,
-/// $5 how many.
+/// Promises of records, by due time. $1 ids, $2 unsettled only, $3 and $4 the position, $5 the
+/// limit.
 pub const PROMISES_OF_RECORDS: Twin = Twin {
     sqlite: "select content from promises \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -179,8 +180,8 @@ pub const PROMISES_OF_RECORDS: Twin = Twin {
         order by due_at, promise_id limit $5",
 };
 
-/// Quotes of some records, the one given last first. $1 ids, $2 those that end after this, $3 and
-/// $4 behind, $5 how many.
+/// Quotes of records, the last given first. $1 ids, $2 only those that end after this, $3 and $4
+/// the position, $5 the limit.
 pub const QUOTES_OF_RECORDS: Twin = Twin {
     sqlite: "select content from quotes \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -191,8 +192,8 @@ pub const QUOTES_OF_RECORDS: Twin = Twin {
         order by given_at desc, quote_id desc limit $5",
 };
 
-/// Quotes of some records and skus that end after $2. $1 (SQLite): pairs of both; $1, $3
-/// (PostgreSQL): ids and skus.
+/// Quotes of records and skus that end after $2. $1 (SQLite): pairs of both; $1, $3 (PostgreSQL):
+/// ids and skus.
 pub const QUOTES_OF_SKUS: Twin = Twin {
     sqlite: "select content from quotes where (customer_id, sku_key) in \
         (select unhex(value ->> 0), value ->> 1 from json_each($1)) \
@@ -202,8 +203,7 @@ pub const QUOTES_OF_SKUS: Twin = Twin {
         and sku_key <> '' and ends_at > $2 order by given_at desc, quote_id desc limit 1000",
 };
 
-/// How many facts of some records were told and asked again, by channel. $1 ids, $2 from, $3
-/// before.
+/// The numbers of facts and re-asks of records, by channel. $1 ids, $2 from, $3 before.
 pub const REASKS_OF_RECORDS: Twin = Twin {
     sqlite: "select channel, count(*) filter (where not reasked), \
         count(*) filter (where reasked) from told_facts \
@@ -214,7 +214,7 @@ pub const REASKS_OF_RECORDS: Twin = Twin {
         and told_at >= $2 and told_at < $3 group by channel order by channel",
 };
 
-/// The merges in force that joined some records, the oldest first. $1: ids.
+/// The merges in force between records, the oldest first. $1: ids.
 pub const MERGES_IN_FORCE: Twin = Twin {
     sqlite: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
         evidence, choices, approved_by from merges m \
@@ -225,17 +225,17 @@ pub const MERGES_IN_FORCE: Twin = Twin {
         and not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id",
 };
 
-/// The marks of some records never to be merged with others. $1: ids.
+/// The merge exclusions of records. $1: ids.
 pub const MARKS_OF: Twin = Twin {
-    sqlite: "select one_id, other_id from kept_apart \
+    sqlite: "select one_id, other_id from merge_exclusions \
         where one_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select one_id, other_id from kept_apart \
+        union select one_id, other_id from merge_exclusions \
         where other_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select one_id, other_id from kept_apart where one_id = any($1) \
-        union select one_id, other_id from kept_apart where other_id = any($1)",
+    postgres: "select one_id, other_id from merge_exclusions where one_id = any($1) \
+        union select one_id, other_id from merge_exclusions where other_id = any($1)",
 };
 
-/// The order numbers of some customers, at most so many. $1: ids.
+/// The order numbers of customers, up to a limit. $1: ids.
 pub const ORDERS_OF: Twin = Twin {
     sqlite: "select customer_id, order_key from purchases \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -244,17 +244,17 @@ pub const ORDERS_OF: Twin = Twin {
         order by customer_id, order_key limit 10000",
 };
 
-/// What earlier writes were called. $1, $2: scopes and names.
+/// Earlier writes by idempotency key. $1, $2: scopes and names.
 pub const LEDGER_BY_NAME: Twin = Twin {
     sqlite: "select scope, name, body, customer_id, entry_id, revision, recorded_at, \
-        customer_created from ledger \
+        customer_created from idempotency_keys \
         where (scope, name) in (select value ->> 0, value ->> 1 from json_each($1))",
     postgres: "select scope, name, body, customer_id, entry_id, revision, recorded_at, \
-        customer_created from ledger \
+        customer_created from idempotency_keys \
         where (scope, name) in (select * from unnest(cast($1 as text[]), cast($2 as text[])))",
 };
 
-/// The orders of some customers that exist. $1, $2: ids and order keys.
+/// Which orders of customers exist. $1, $2: ids and order keys.
 pub const PURCHASES_BY_KEY: Twin = Twin {
     sqlite: "select customer_id, order_key from purchases \
         where (customer_id, order_key) in \
@@ -265,7 +265,7 @@ pub const PURCHASES_BY_KEY: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
-/// What some records tell of orders. $1, $2: ids and order keys.
+/// The order histories of records. $1, $2: ids and order keys.
 pub const ORDERS_BY_KEY: Twin = Twin {
     sqlite: "select customer_id, order_key, content from orders \
         where (customer_id, order_key) in \
@@ -276,7 +276,7 @@ pub const ORDERS_BY_KEY: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
-/// Takes away what some records tell of orders, to write it anew. $1, $2: ids and order keys.
+/// Removes the order histories of records, to write them anew. $1, $2: ids and order keys.
 pub const REMOVE_ORDERS: Twin = Twin {
     sqlite: "delete from orders where (customer_id, order_key) in \
             (select unhex(value ->> 0), value ->> 1 from json_each($1)) returning customer_id",
@@ -286,8 +286,8 @@ pub const REMOVE_ORDERS: Twin = Twin {
         returning customer_id",
 };
 
-/// The orders of some records that have a serial or tracking number. $1 ids, $2 the kind of the
-/// number, $3 its key, $4 how many.
+/// The orders of records that have a serial or tracking number. $1 ids, $2 the kind of the number,
+/// $3 its key, $4 the limit.
 pub const PURCHASES_OF_RECORDS: Twin = Twin {
     sqlite: "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
         and customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -296,7 +296,7 @@ pub const PURCHASES_OF_RECORDS: Twin = Twin {
         and customer_id = any($1) order by customer_id, order_key limit $4",
 };
 
-/// The entries of some customers that exist. $1, $2: ids of customers and of entries.
+/// Which entries of customers exist. $1, $2: ids of customers and of entries.
 pub const ENTRIES_BY_ID: Twin = Twin {
     sqlite: "select customer_id, entry_id from entries \
         where (customer_id, entry_id) in \
@@ -307,7 +307,7 @@ pub const ENTRIES_BY_ID: Twin = Twin {
             from unnest(cast($1 as text[]), cast($2 as text[])) as t (a, b))",
 };
 
-/// How many identifiers some customers have. $1: ids.
+/// The numbers of identifiers of customers. $1: ids.
 pub const COUNT_IDENTIFIERS: Twin = Twin {
     sqlite: "select customer_id, count(*) from identifiers \
         where customer_id in (select unhex(value ->> 0) from json_each($1)) group by customer_id",
@@ -315,7 +315,7 @@ pub const COUNT_IDENTIFIERS: Twin = Twin {
         where customer_id = any($1) group by customer_id",
 };
 
-/// Sets the revisions of customers that are locked. $1 (SQLite): pairs of id and revision; $1, $2
+/// Sets the revisions of locked customers. $1 (SQLite): pairs of id and revision; $1, $2
 /// (PostgreSQL): ids and revisions.
 pub const SET_REVISIONS: Twin = Twin {
     sqlite: "update customers set revision = j.value ->> 1 from json_each($1) as j \
@@ -325,8 +325,8 @@ pub const SET_REVISIONS: Twin = Twin {
         where customers.id = t.id",
 };
 
-/// Notes that identifiers were seen. $1, $2 (SQLite): pairs of key and customer, and the time;
-/// $1, $2, $3 (PostgreSQL): keys, customers, and the time.
+/// Updates when identifiers were last seen. $1, $2 (SQLite): pairs of key and customer, and the
+/// time; $1, $2, $3 (PostgreSQL): keys, customers, and the time.
 pub const SET_LAST_SEEN: Twin = Twin {
     sqlite: "update identifiers set last_seen_at = $2 where (key, customer_id) in \
         (select value ->> 0, unhex(value ->> 1) from json_each($1))",
@@ -344,7 +344,7 @@ pub const SET_PERSON: Twin = Twin {
         identity_revision = identity_revision + 1 where id = any($1)",
 };
 
-/// Notes that something was taken from the identity of records. $1: ids.
+/// Increments the identity revision of records. $1: ids.
 pub const CHANGED_IDENTITY: Twin = Twin {
     sqlite: "update customers set identity_revision = identity_revision + 1 \
         where id in (select unhex(value ->> 0) from json_each($1))",
@@ -352,16 +352,16 @@ pub const CHANGED_IDENTITY: Twin = Twin {
         where id = any($1)",
 };
 
-/// An id, in the place of {}, as 16 bytes.
+/// An id, in place of {}, as 16 bytes.
 pub const UUID_BYTES: Twin = Twin { sqlite: "{}", postgres: "uuid_send({})" };
 
-/// How a search compares the words of an entry with a query.
+/// How a search matches the words of an entry.
 pub const WORDS_MATCH: Twin = Twin {
     sqlite: "w.entry_words match $1",
     postgres: "array_to_tsvector(string_to_array(w.words, ' ')) @@ cast($1 as tsquery)",
 };
 
-/// All of the above that are whole statements, with a name, for the test that prepares them.
+/// All complete statements above by name, for the test that prepares them.
 pub const STATEMENTS: [(&str, Twin); 29] = [
     ("claims_by_key", CLAIMS_BY_KEY),
     ("persons_by_id", PERSONS_BY_ID),

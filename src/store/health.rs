@@ -1,5 +1,5 @@
-//! Whether the store works: a write and a read on each of its databases, within a bound. `select 1`
-//! would touch no file of SQLite, and no disk of PostgreSQL.
+//! Checks whether the store works: a write and a read on each of its databases, within a time
+//! limit. `select 1` would touch neither the SQLite file nor the disk of PostgreSQL.
 
 use std::{
     fmt,
@@ -22,24 +22,24 @@ pub(super) const BEAT: &str = "insert into heartbeats (id, at, padding) values (
     on conflict (id) do update set at = excluded.at, padding = excluded.padding";
 pub(super) const READ: &str = "select at from heartbeats where id = 1";
 
-/// How long a write and a read may take. What takes longer goes on by itself, and no other probe of
-/// the database begins before it has ended.
+/// The time limit of a write and a read. A slower probe continues in the background, and no other
+/// probe of the database starts before it has ended.
 const BOUND: Duration = Duration::from_secs(5);
-/// A commit this recent is as good as a heartbeat.
+/// A commit this recent counts as a heartbeat.
 const RECENT: Duration = Duration::from_secs(2);
-/// How much a heartbeat writes after a write has failed. A row that replaces itself within its page
-/// needs no room, and would succeed on a full disk.
+/// The size of a heartbeat after a failed write. A row that replaces itself within its page needs
+/// no space, and would succeed on a full disk.
 const PADDING_BYTES: usize = 64 << 10;
 
-/// One line: `ok`, or the first thing that is wrong.
+/// One line: `ok`, or the first problem.
 pub(super) const QUICK_CHECK: &str = "pragma quick_check(1)";
-/// How long a look through the whole file may take. The server is not ready meanwhile.
+/// The time limit for checking the whole file. The server is not ready meanwhile.
 const CHECK_BOUND: Duration = Duration::from_secs(600);
-/// A file that is damaged is looked through again after this many times as long as that took: who
-/// can still be answered is not to wait for it.
+/// A damaged file is checked again after this many times the duration of the check, so that calls
+/// that can still be answered need not wait for it.
 const CHECK_PAUSE: u32 = 4;
 
-/// What the use of a database tells of it, and the probes that are under way.
+/// The observed health of a database, and the probes in progress.
 #[derive(Debug, Default)]
 pub struct Vitals {
     last: Mutex<Last>,
@@ -51,15 +51,15 @@ pub struct Vitals {
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
     committed: Option<Instant>,
-    /// Since when no write has succeeded, where the last one failed.
+    /// Since when no write has succeeded, if the last one failed.
     failed: Option<Instant>,
 }
 
-/// That the database has said that its file is damaged.
+/// The database has reported that its file is damaged.
 #[derive(Clone, Debug)]
 struct Damage {
     cause: String,
-    /// When the file is looked through.
+    /// When the file is checked.
     check_at: Instant,
 }
 
@@ -69,14 +69,14 @@ impl Vitals {
         *self.last() = Last { committed: Some(Instant::now()), failed: None };
     }
 
-    /// A write failed. Where it is the call's own fault, the database works.
+    /// A write failed. If the call is at fault, the database works.
     pub fn failed(&self, error: &Error) {
         if matches!(error, Error::Unavailable(_) | Error::Damaged(_) | Error::Internal(_)) {
             self.last().failed.get_or_insert_with(Instant::now);
         }
     }
 
-    /// The database has said that its file is damaged.
+    /// The database has reported that its file is damaged.
     pub fn damaged(&self, cause: &str) {
         let new = || Damage { cause: cause.to_owned(), check_at: Instant::now() };
         lock(&self.damage).get_or_insert_with(new);
@@ -91,12 +91,12 @@ impl Vitals {
     }
 }
 
-/// Nothing that is done under these locks can panic.
+/// No code that runs under these locks can panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why the store is not ready: what is wrong with each of its databases.
+/// Why the store is not ready: the problem of each of its databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotReady(Vec<Cause>);
 
@@ -117,8 +117,7 @@ impl fmt::Display for NotReady {
 }
 
 impl Store {
-    /// Writes to and reads from each database. Of a database that is busy a commit of others says
-    /// as much.
+    /// Writes to and reads from each database. For a busy database, a recent commit suffices.
     pub async fn ready(&self) -> Result<(), NotReady> {
         let database = probe("database", &self.db, self.clock);
         let found = match &self.audit {
@@ -141,7 +140,7 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
     let probed = timeout(BOUND, async {
         let turn = Arc::clone(&vitals.turn).lock_owned().await;
         let (db, vitals) = (db.clone(), Arc::clone(vitals));
-        // A caller that has given up must not stop it half-way, which would cost the connection.
+        // A caller that has given up must not interrupt it, which would cost the connection.
         let probe = async move {
             let _turn = turn;
             // Whatever was committed a moment ago.
@@ -155,7 +154,7 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
     let what = match probed.await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error.cause(),
-        // It waits behind others, who get on.
+        // It waits behind other writers, which make progress.
         Err(_) if vitals.has_committed_since(begun) => return Ok(()),
         Err(_) => format!("no write and read within {} s", BOUND.as_secs()),
     };
@@ -180,14 +179,14 @@ async fn beat(db: &Db, now: Micros, padding: Vec<u8>) -> Result<(), Error> {
 }
 
 async fn read(db: &Db) -> Result<(), Error> {
-    // Where others have committed all the time there may be no row yet.
+    // If others have committed all the time, there may be no row yet.
     let _: Option<i64> = on_db!(db, |c| sqlx::query_scalar(READ).fetch_optional(c).await?);
     Ok(())
 }
 
-/// Looks through a file of SQLite that was said to be damaged: a heartbeat meets few of its pages.
-/// PostgreSQL goes on with what is whole, for all of its servers, and has no such look; its damage
-/// is in the metrics and the log.
+/// Checks an SQLite file that was reported as damaged, since a heartbeat touches few of its pages.
+/// PostgreSQL continues with what is intact, for all of its servers, and has no such check; its
+/// damage shows in the metrics and the log.
 async fn check(db: &Db, vitals: &Vitals) -> Result<(), Error> {
     let Db::Sqlite { read, .. } = db else { return Ok(()) };
     let Some(damage) = lock(&vitals.damage).clone() else { return Ok(()) };

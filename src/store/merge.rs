@@ -1,4 +1,4 @@
-//! Merging: links between records. Nothing moves, so that taking a link away takes the merge back.
+//! Merges: links between records. Nothing moves, so that removing a link reverses the merge.
 
 use uuid::Uuid;
 
@@ -7,12 +7,15 @@ use super::{
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
-    dialect, kept_apart, person,
+    dialect, merge_exclusion, person,
 };
 use crate::{
+    domain::identifier_resolution,
     error::{Error, Violation},
-    model::{Asked, Customer, IdentityChange, MAX_RECORDS, Merge, Micros, NewMerge, Proof},
-    story::attribution,
+    model::{
+        Customer, IdentityChange, MAX_RECORDS, Merge, Micros, NewMerge, RequestContext,
+        Verification,
+    },
 };
 
 pub(super) const ADD: &str = "insert into merges (id, into_id, from_id, asked_into_id, \
@@ -25,7 +28,7 @@ pub(super) const SET_RECORDS: &str = "update customers set records = $2 where id
 pub(super) type MergeRow =
     (Uuid, Uuid, Uuid, Uuid, Uuid, Micros, String, String, String, String, String);
 
-/// A merge out of its row.
+/// A merge from its row.
 pub(super) fn merge(row: MergeRow) -> Result<Merge, Error> {
     let (
         id,
@@ -57,12 +60,16 @@ pub(super) fn merge(row: MergeRow) -> Result<Merge, Error> {
 }
 
 impl Store {
-    /// Makes two people one. The same request again gives the same merge.
-    pub async fn merge(&self, new: NewMerge, asked: Asked) -> Result<(Merge, Customer), Error> {
+    /// Merges two people. Idempotent.
+    pub async fn merge(
+        &self,
+        new: NewMerge,
+        context: RequestContext,
+    ) -> Result<(Merge, Customer), Error> {
         let store = self.clone();
         let write = move || {
-            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
-            async move { store.try_merge(&new, &asked).await }
+            let (store, new, context) = (store.clone(), new.clone(), context.clone());
+            async move { store.try_merge(&new, &context).await }
         };
         let id = attempt(write).await.map_err(lost)?;
         self.notify_matcher();
@@ -71,10 +78,10 @@ impl Store {
         Ok((merge, customer))
     }
 
-    async fn try_merge(&self, new: &NewMerge, asked: &Asked) -> Result<Uuid, Error> {
+    async fn try_merge(&self, new: &NewMerge, context: &RequestContext) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[new.into_id, new.from_id]).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::MergeNotFound);
         }
         let into = locked.person_of(new.into_id)?;
@@ -82,7 +89,7 @@ impl Store {
         if into == from {
             return Err(Error::AlreadyMerged);
         }
-        locked.refuse_held()?;
+        locked.ensure_not_on_hold()?;
         let expected = [(&new.into_etag, into), (&new.from_etag, from)];
         if expected
             .iter()
@@ -96,47 +103,47 @@ impl Store {
         if records > MAX_RECORDS {
             return Err(Error::TooManyRecords);
         }
-        let ids: Vec<Uuid> = locked.held.keys().copied().collect();
+        let ids: Vec<Uuid> = locked.records.keys().copied().collect();
         check_choices(new, &ids)?;
         let marks = tx.by_ids(dialect::MARKS_OF, &into_records).await?;
-        if !kept_apart::between(marks, &from_records).is_empty() {
-            return Err(Error::KeptApart);
+        if !merge_exclusion::between(marks, &from_records).is_empty() {
+            return Err(Error::MergeExcluded);
         }
         let mut approved_by = String::new();
         let strong: Vec<(Uuid, String, String)> = tx.by_ids(dialect::STRONG_KEYS, &ids).await?;
         if have_other_verified(&strong, &into_records, &from_records) {
             let now = self.clock.now();
-            approved_by = approval::take(&mut tx, into, from, &asked.actor, now)
+            approved_by = approval::take(&mut tx, into, from, &context.actor, now)
                 .await?
                 .ok_or(Error::NeedsApproval)?;
         }
 
         let id = self.clock.new_id();
         let now = self.clock.now();
-        add(&mut tx, id, (into, from), new, asked, &approved_by, now).await?;
+        add(&mut tx, id, (into, from), new, context, &approved_by, now).await?;
         tx.set_person(&from_records, into).await?;
         tx.set_person(&into_records, into).await?;
         set_records(&mut tx, into, records).await?;
-        let mut change = Change::new(asked, now);
-        change.touch(into, &locked.held[&into]);
+        let mut change = Change::new(context, now);
+        change.touch(into, &locked.records[&into]);
         let evidence = new.evidence.clone();
         let merged = IdentityChange::Merged { into_id: into, merge_id: id, evidence };
-        change.tell(from, &locked.held[&from], id, &merged);
-        // What was suggested of the two is of one person now, and what was of either, of both.
-        change.compare(from, &locked.held[&from]);
+        change.tell(from, &locked.records[&from], id, &merged);
+        // Suggestions between the two are now of one person, and those of either are of both.
+        change.compare(from, &locked.records[&from]);
         change.write(&mut tx, into, Some(id)).await?;
         tx.commit().await?;
         Ok(id)
     }
 
-    /// One merge, in force or not.
+    /// Returns a merge, in force or not.
     pub async fn get_merge(&self, id: Uuid) -> Result<Option<Merge>, Error> {
         let row: Option<MergeRow> =
             on_db!(&self.db, |c| sqlx::query_as(GET).bind(id).fetch_optional(c).await?);
         row.map(merge).transpose()
     }
 
-    /// The merges in force that joined these records, the oldest first.
+    /// The merges in force between these records, the oldest first.
     pub(super) async fn merges_of(&self, records: &[Uuid]) -> Result<Vec<Merge>, Error> {
         let rows: Vec<MergeRow> = self.by_ids(dialect::MERGES_IN_FORCE, records).await?;
         rows.into_iter().map(merge).collect()
@@ -148,11 +155,11 @@ async fn add(
     id: Uuid,
     (into, from): (Uuid, Uuid),
     new: &NewMerge,
-    asked: &Asked,
+    context: &RequestContext,
     approved_by: &str,
     now: Micros,
 ) -> Result<(), Error> {
-    // Texts and ids: there is nothing in them that JSON cannot hold.
+    // Texts and ids can always be encoded as JSON.
     let evidence = serde_json::to_string(&new.evidence).unwrap_or_default();
     let choices = serde_json::to_string(&new.choices).unwrap_or_default();
     on_tx!(tx, |c| {
@@ -163,8 +170,8 @@ async fn add(
             .bind(new.into_id)
             .bind(new.from_id)
             .bind(now)
-            .bind(&asked.actor)
-            .bind(&asked.reason)
+            .bind(&context.actor)
+            .bind(&context.reason)
             .bind(evidence)
             .bind(choices)
             .bind(approved_by)
@@ -174,7 +181,7 @@ async fn add(
     Ok(())
 }
 
-/// Sets how many records a person is, on the canonical one.
+/// Sets the number of records of a person, on the canonical one.
 pub(super) async fn set_records(tx: &mut Tx, person: Uuid, records: usize) -> Result<(), Error> {
     let records = i64::try_from(records).unwrap_or(i64::MAX);
     on_tx!(tx, |c| {
@@ -183,7 +190,7 @@ pub(super) async fn set_records(tx: &mut Tx, person: Uuid, records: usize) -> Re
     Ok(())
 }
 
-/// Whether the values that are chosen are of one of the records.
+/// Checks that the chosen values are of records of the two.
 pub(super) fn check_choices(new: &NewMerge, records: &[Uuid]) -> Result<(), Error> {
     let mut violations = Vec::new();
     for (index, (_, record)) in new.choices.iter().enumerate() {
@@ -195,16 +202,16 @@ pub(super) fn check_choices(new: &NewMerge, records: &[Uuid]) -> Result<(), Erro
     if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
 }
 
-/// Whether two people have different verified accounts or customer numbers of one system, and none
-/// in common. `rows` are their strong keys: record, key and proof.
+/// Whether two people have different verified accounts or customer numbers in one system, and share
+/// none. `rows` are their strong keys: record, key and verification.
 pub(super) fn have_other_verified(
     rows: &[(Uuid, String, String)],
     one: &[Uuid],
     other: &[Uuid],
 ) -> bool {
     let keys = |records: &[Uuid]| -> Vec<&str> {
-        let verified = rows.iter().filter(|row| row.2 == Proof::Verified.code());
+        let verified = rows.iter().filter(|row| row.2 == Verification::Verified.code());
         verified.filter(|row| records.contains(&row.0)).map(|row| row.1.as_str()).collect()
     };
-    attribution::have_other_numbers(&keys(one), &keys(other))
+    identifier_resolution::have_other_numbers(&keys(one), &keys(other))
 }

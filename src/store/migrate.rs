@@ -1,9 +1,9 @@
-//! The tables, brought up to date at start. The lists have the same numbers; on SQLite the audit
-//! log has a file of its own.
+//! Migrates the tables at the start. The lists have the same numbers; on SQLite the audit log is a
+//! separate file.
 //!
-//! Servers of two versions may share a database while one takes the place of the other. So a
-//! release first adds (expand), and only a later one takes away what the one before still uses, or
-//! relies on what only newer ones write (contract), which raises [`OLDEST_PROGRAM`].
+//! Servers of two versions may share a database during an upgrade. So a release first adds
+//! (expand), and only a later one removes what the previous one still uses, or relies on what only
+//! newer ones write (contract), which raises [`OLDEST_PROGRAM`].
 
 use std::time::Duration;
 
@@ -63,24 +63,24 @@ const POSTGRES: [Text; 15] = [
     (17, "entry_seals", include_str!("../../migrations/postgres/0017_entry_seals.sql")),
 ];
 
-/// The newest migration that a program has to know to work on these tables. Older programs do not
-/// start then; those that run already go on, and have to be stopped before: after 17 what they
-/// record has no salt, and is taken for an entry that somebody put in.
+/// The newest migration that a program must know to work on these tables. Older programs refuse to
+/// start; running ones continue, and have to be stopped before: after 17, the entries that they
+/// record have no salt, and look as if somebody had inserted them.
 const OLDEST_PROGRAM: i64 = 17;
-/// The setting of the database that says so: the largest number that any program has written.
+/// The setting of the database with the largest such number of any program.
 const OLDEST_PROGRAM_KEY: &str = "oldest_program";
-/// Raises a number in 8 bytes, which are compared as they are: none of them is negative.
+/// Raises a number in 8 bytes, compared as bytes: none is negative.
 pub(super) const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value where settings.value < excluded.value";
 
-/// How long all migrations may take together, and the wait for another server that runs them.
+/// The time limit of all migrations, including the wait for another server that runs them.
 const BOUND: Duration = Duration::from_secs(3600);
 
-/// Of SQLite alone.
+/// For SQLite only.
 const HAS_TABLE: &str =
     "select exists (select 1 from sqlite_master where type = 'table' and name = $1)";
 
-/// Runs what has not run yet. Several servers may do so at the same time.
+/// Runs pending migrations. Several servers may do so at the same time.
 pub async fn migrate(db: &Db, audit: &Db) -> Result<(), OpenError> {
     migrate_tables(db, audit).await?;
     let (needs, knows) = (oldest_program(db).await?, newest());
@@ -117,7 +117,7 @@ async fn raise(db: &Db, oldest: i64) -> Result<(), Error> {
     tx.commit().await
 }
 
-/// Whoever opens the database closes it where this fails, with the connection that it failed on.
+/// If this fails, the caller closes the database, with the connection that failed.
 async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), OpenError> {
     if let Db::Postgres(pool) = db {
         let mut connection = pool.acquire().await?.bounded_by(BOUND);
@@ -125,13 +125,13 @@ async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), OpenError> {
         return migrated.map_err(OpenError::of_migration);
     }
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
-        // Begun anew all the same: a lost disk is no reason to answer nobody.
+        // The log is begun anew all the same: a lost disk is no reason to refuse service.
         tracing::warn!(
             "the audit log so far is not there: the file beside the database whose name ends in \
              -audit is new. If a backup has it, stop, put it back, and start again"
         );
     }
-    // In this order: tables of the database say that the other file was there.
+    // In this order: tables of the database imply that the other file existed.
     migrate_sqlite(audit, &SQLITE_AUDIT).await?;
     migrate_sqlite(db, &SQLITE).await
 }
@@ -142,13 +142,13 @@ async fn has_table(db: &Db, name: &str) -> Result<bool, Error> {
     Ok(on!(write.acquire().await?, |c| query.fetch_one(c).await?))
 }
 
-/// The migrator takes no lock on SQLite: one transaction around all of it does. Who comes second
-/// waits and finds nothing left to do.
+/// The migrator takes no lock on SQLite, so one transaction surrounds it. The second process waits
+/// and finds nothing left to do.
 async fn migrate_sqlite(db: &Db, texts: &[Text]) -> Result<(), OpenError> {
     let Db::Sqlite { write, .. } = db else { return Ok(()) };
     let mut connection = write.acquire().await?.bounded_by(BOUND);
     let migrated = on!(connection, |c| {
-        // The migrator has transactions of its own within this one, so that sqlx is to know of it.
+        // The migrator has its own transactions within this one, so that sqlx must know of it.
         let mut tx = c.begin_with("begin immediate").await?;
         let migrated = migrator(texts).run_direct(None, &mut *tx, false).await;
         if migrated.is_ok() {
@@ -167,7 +167,7 @@ pub fn known(kind: Kind) -> Migrator {
     }
 }
 
-/// Those of SQLite's file of the audit log.
+/// The migrations of SQLite's audit log file.
 pub fn known_of_audit() -> Migrator {
     migrator(&SQLITE_AUDIT)
 }
@@ -177,7 +177,7 @@ fn migrator(texts: &[Text]) -> Migrator {
         Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
-    // Those of a newer version, which says itself what they need.
+    // Migrations of a newer version, which states itself what they require.
     migrator.set_ignore_missing(true);
     migrator
 }

@@ -1,5 +1,5 @@
-//! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan`
-//! decides what it does; a read is one statement of the file that is called like its noun.
+//! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan` decides
+//! what it does; a read is a statement of the file named after its subject.
 
 mod approval;
 mod attempt;
@@ -13,23 +13,24 @@ mod case_pass;
 mod change;
 mod claims;
 mod clock_check;
+mod codec;
 mod customer_search;
 mod customers;
 mod database_id;
 mod db;
 mod dialect;
 mod entry_seals;
+mod entry_summary;
 mod erasure;
 mod export;
 mod files;
-mod glimpse;
 mod health;
 pub mod inspect;
-mod kept_apart;
 mod link;
 mod live;
 mod matching;
 mod merge;
+mod merge_exclusion;
 mod migrate;
 mod observe;
 mod open;
@@ -53,7 +54,6 @@ mod signals;
 mod statements;
 mod suggestion;
 mod timeline;
-mod told;
 mod unmerge;
 mod writes;
 
@@ -83,10 +83,10 @@ pub use matching::{Step, Suggested, TopSuggestion};
 pub use opening::{OpenError, Opening};
 pub use payload::Frames;
 pub use preview::Preview;
-pub use purchase::order_news;
+pub use purchase::order_event;
 pub use reask_rate::ReasksOf;
 pub use restriction::NewRestriction;
-pub use retention::{Gone, Sweep, Swept};
+pub use retention::{RemovalReport, Sweep, SweepProgress};
 pub use statements::Statement;
 pub use suggestion::{Suggestion, Suggestions};
 pub use timeline::{PAGE_BYTES, Page, PageRequest};
@@ -100,54 +100,54 @@ use open::Opened;
 use recorder::Recorder;
 use restricted::Restricted;
 use signals::Signals;
-use writes::{Done, Item, NamedEntry};
+use writes::{NamedEntry, Outcome, WriteItem};
 
 use crate::{
     clock::{Clock, skew::ClockSkew},
     error::Error,
     metrics::Metrics,
     model::{
-        Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile, Record,
-        Recorded, Target,
+        Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile,
+        RecordEntry, RecordedEntry, Target,
     },
 };
 
-/// The database.
+/// The store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// Of the database, in all of its copies.
+    /// The id of the database, shared by all of its copies.
     id: Uuid,
     db: Db,
-    /// Where it is kept who looked.
+    /// The database of the audit log.
     audit: Db,
     metrics: Arc<Metrics>,
-    looked_at: Arc<observe::LastLook>,
-    /// The file of SQLite.
+    looked_at: Arc<observe::LastObserved>,
+    /// The SQLite file.
     file: Option<PathBuf>,
     clock: Clock,
     skew: ClockSkew,
-    /// The newest time that was found in the database.
+    /// The newest time found in the database.
     newest: Arc<AtomicI64>,
     recorder: Arc<Recorder>,
     auditor: Arc<Auditor>,
     page_key: Arc<[u8]>,
-    /// A search over all history may take long: half of the connections stay free of them.
+    /// Searches across all timelines may be slow: half of the connections stay free of them.
     searches: Arc<Semaphore>,
     signals: Signals,
     restricted: Arc<Restricted>,
-    /// Find what other processes write.
+    /// Tasks that detect writes of other processes.
     pollers: [AbortHandle; 2],
     tombstones: Tombstones,
-    /// Where erasures are kept outside of the database.
+    /// The erasure ledger.
     erasure_file: Option<Arc<ErasureFile>>,
-    /// Says that the files of SQLite are open, until they are closed.
+    /// Marks the SQLite files as open, until they are closed.
     lock: Arc<Mutex<Option<StoreLock>>>,
 }
 
-/// The customer that a set of identifiers names.
+/// The customer that identifiers name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identified {
-    /// Nothing where there are only candidates.
+    /// None if there are only candidates.
     pub customer: Option<Customer>,
     pub created: bool,
     /// The identifiers that belong to other customers.
@@ -155,7 +155,7 @@ pub struct Identified {
     pub candidates: Vec<Candidate>,
 }
 
-/// Whether an import's customer was new.
+/// Whether the customer of an import was new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     pub customer_id: Uuid,
@@ -164,13 +164,13 @@ pub struct Imported {
 }
 
 impl Store {
-    /// Opens the database of a URL (`sqlite:FILE`, `postgres://...`) and brings its tables up to
-    /// date. `connections` is the size of the pool.
+    /// Opens the database of a URL (`sqlite:FILE`, `postgres://...`) and migrates its tables.
+    /// `connections` is the size of the pool.
     pub async fn open(url: &str, connections: u32, clock: Clock) -> Result<Self, OpenError> {
         Self::open_with(url, connections, clock, &Opening::default()).await
     }
 
-    /// Opens a database where more is to be said of it.
+    /// Opens a database with more options.
     pub async fn open_with(
         url: &str,
         connections: u32,
@@ -224,7 +224,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The key that page tokens are signed with.
+    /// The key that signs page tokens.
     pub fn page_key(&self) -> &[u8] {
         &self.page_key
     }
@@ -234,17 +234,17 @@ impl Store {
         self.db.kind().name()
     }
 
-    /// What is known of the clock.
+    /// The known skew of the clock.
     pub fn skew(&self) -> &ClockSkew {
         &self.skew
     }
 
-    /// What is counted and measured here, and in the server over it.
+    /// The metrics of this store and of the server on it.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// Waits for what is under way and closes the connections.
+    /// Waits for running writes and closes the connections.
     pub async fn close(&self) {
         self.pollers.iter().for_each(AbortHandle::abort);
         self.recorder.close().await;
@@ -259,11 +259,11 @@ impl Store {
         self.id
     }
 
-    /// Records entries, all or none; one answer for each. Coalesced with concurrent calls.
-    pub async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, Error> {
+    /// Records entries, all or none; one result for each. Coalesced with concurrent calls.
+    pub async fn record(&self, records: Vec<RecordEntry>) -> Result<Vec<RecordedEntry>, Error> {
         let choices: Vec<CaseChoice> = records.iter().map(|record| record.case).collect();
         let done = self.recorder.record(records.into_iter().map(item).collect()).await?;
-        let recorded: Result<Vec<Recorded>, Error> = done.into_iter().map(recorded).collect();
+        let recorded: Result<Vec<RecordedEntry>, Error> = done.into_iter().map(recorded).collect();
         let mut recorded = recorded?;
         for (one, choice) in recorded.iter_mut().zip(choices) {
             match choice {
@@ -279,18 +279,19 @@ impl Store {
         Ok(recorded)
     }
 
-    /// Records entries in one transaction, each by itself: one that is refused leaves the others.
-    /// For imports: up to some 1,000 in a call. An error of the whole means that none was recorded.
+    /// Records entries in one transaction, but each by itself: a refused one does not affect the
+    /// others. For imports, up to about 1,000 per call. An error of the call means that none was
+    /// recorded.
     pub async fn record_each(
         &self,
-        records: Vec<Record>,
-    ) -> Result<Vec<Result<Recorded, Error>>, Error> {
+        records: Vec<RecordEntry>,
+    ) -> Result<Vec<Result<RecordedEntry, Error>>, Error> {
         let commands = records.into_iter().map(|record| vec![item(record)]).collect();
         let answers = self.write_all(commands).await?;
         Ok(answers.into_iter().map(|answer| answer.and_then(one).and_then(recorded)).collect())
     }
 
-    /// The customer that the identifiers name, made if new; or whom they may mean.
+    /// The customer that the identifiers name, created if new; or the candidates.
     pub async fn identify(
         &self,
         identifiers: Vec<Identifier>,
@@ -300,7 +301,7 @@ impl Store {
         let named = (identifiers.clone(), profile.clone());
         let item = customer_item(identifiers, profile, origin, None);
         let done = one(self.recorder.record(vec![item]).await?)?;
-        let Done { whom, conflicts, mut candidates, .. } = done;
+        let Outcome { whom, conflicts, mut candidates, .. } = done;
         candidates.retain(|candidate| !self.is_restricted(candidate.customer_id));
         self.rank_candidates(&named.1, &named.0, &mut candidates).await?;
         let created = whom.is_some_and(|whom| whom.created);
@@ -314,7 +315,8 @@ impl Store {
         Ok(Identified { customer, created, conflicts, candidates })
     }
 
-    /// The same for many, in one transaction, each by itself. For imports: up to some 1,000.
+    /// Identifies many customers in one transaction, but each by itself. For imports, up to about
+    /// 1,000.
     pub async fn identify_each(
         &self,
         customers: Vec<(Vec<Identifier>, Profile, Origin)>,
@@ -322,7 +324,7 @@ impl Store {
         let commands = customers
             .into_iter()
             .map(|(identifiers, profile, origin)| {
-                // A row of a file may be as old as can be.
+                // A row of a file may be arbitrarily old.
                 vec![customer_item(identifiers, profile, origin, Some(Micros::MIN))]
             })
             .collect();
@@ -335,7 +337,7 @@ impl Store {
         Ok(answers.collect())
     }
 
-    async fn write_all(&self, commands: Vec<Vec<Item>>) -> Result<Vec<record::Answer>, Error> {
+    async fn write_all(&self, commands: Vec<Vec<WriteItem>>) -> Result<Vec<record::Answer>, Error> {
         let (signals, tombstones) = (&self.signals, &self.tombstones);
         let answers =
             recorder::record_all(&self.db, self.clock, commands, signals, tombstones).await;
@@ -346,11 +348,11 @@ impl Store {
     }
 }
 
-fn item(record: Record) -> Item {
-    let Record { target, profile, origin, entry, case, names, body, time_violations } = record;
+fn item(record: RecordEntry) -> WriteItem {
+    let RecordEntry { target, profile, origin, entry, case, names, body, time_violations } = record;
     let as_of = Some(entry.occurred_at);
     let entry = Some(NamedEntry { entry, case, names, body, time_violations });
-    Item { target, profile, origin, entry, as_of }
+    WriteItem { target, profile, origin, entry, as_of }
 }
 
 fn customer_item(
@@ -358,19 +360,19 @@ fn customer_item(
     profile: Profile,
     origin: Origin,
     as_of: Option<Micros>,
-) -> Item {
-    Item { target: Target::Identifiers(identifiers), profile, origin, entry: None, as_of }
+) -> WriteItem {
+    WriteItem { target: Target::Identifiers(identifiers), profile, origin, entry: None, as_of }
 }
 
-fn one(mut done: Vec<Done>) -> Result<Done, Error> {
+fn one(mut done: Vec<Outcome>) -> Result<Outcome, Error> {
     done.pop().ok_or_else(|| Error::Internal("an item without an answer".to_owned()))
 }
 
-fn recorded(done: Done) -> Result<Recorded, Error> {
+fn recorded(done: Outcome) -> Result<RecordedEntry, Error> {
     let missing = || Error::Internal("an entry without an answer".to_owned());
     let entry = done.entry.ok_or_else(missing)?;
     let whom = done.whom.ok_or_else(missing)?;
-    Ok(Recorded {
+    Ok(RecordedEntry {
         record_id: whom.record_id,
         customer_id: whom.person_id,
         entry_id: entry.entry_id,

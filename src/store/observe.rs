@@ -1,4 +1,4 @@
-//! What the metrics say of the state of the store: looked at when somebody asks for them.
+//! Metrics of the state of the store, read when they are scraped.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,24 +17,23 @@ use super::{
 };
 use crate::{error::Error, metrics::Queue};
 
-/// Restricted customers are left out: their promises break once the restriction is lifted.
+/// Restricted customers are excluded: their promises break once the restriction is lifted.
 pub(super) const OVERDUE: &str = "select count(*) from (select 1 from promises p \
     join customers c on c.id = p.customer_id \
     where p.state = 'open' and p.due_at <= $1 and not c.restricted limit 1000) overdue";
 pub(super) const UNFINISHED: &str = "select count(*) from \
     (select 1 from erasures where not is_finished limit 1000) unfinished";
 
-/// How long the database has to answer. Metrics come without what it has not told by then.
+/// The time limit for the database. Metrics are exported without what it has not answered by then.
 const BOUND: Duration = Duration::from_secs(1);
-/// How long what was seen is good enough: however often somebody asks, the database has no more
-/// work.
+/// How long a reading is reused, so that frequent scrapes do not load the database.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// When the state was looked at last.
-pub(super) type LastLook = Mutex<Option<Instant>>;
+/// When the state was last read.
+pub(super) type LastObserved = Mutex<Option<Instant>>;
 
 impl Store {
-    /// Brings the metrics that tell of a state up to date.
+    /// Updates the metrics of the state.
     pub async fn observe(&self) {
         let metrics = &self.metrics.store;
         metrics.waiting(Queue::Recorder, self.recorder.waiting());
@@ -68,7 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// The database of PostgreSQL is elsewhere; what is here is the ledger of erasures.
+    /// The PostgreSQL database is elsewhere; only the erasure ledger is on this machine.
     async fn observe_disks(&self) {
         let database = self.file.clone().map(|file| ("database", file));
         let ledger = self.erasure_file.as_ref().map(|it| ("erasure_ledger", it.path().to_owned()));
@@ -82,7 +81,7 @@ impl Store {
                     .collect::<Vec<_>>()
             }),
         );
-        // A disk that does not answer says nothing of itself.
+        // A disk that does not answer has no metrics.
         let Ok(Ok(measured)) = measured.await else { return };
         for (name, (free, size)) in measured {
             self.metrics.store.disk(name, free, size);
@@ -90,8 +89,7 @@ impl Store {
     }
 }
 
-/// How much room there is in the folder of a file for whoever is not root, and how much in all, in
-/// bytes.
+/// The free space for other users than root in the folder of a file, and the total, in bytes.
 fn room(file: &Path) -> Option<(u64, u64)> {
     let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let found = rustix::fs::statvfs(folder).ok()?;

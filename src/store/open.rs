@@ -1,5 +1,4 @@
-//! How a database is opened: what stands there is looked at first, then the tables are brought up
-//! to date.
+//! Opens a database: checks its files first, then migrates the tables.
 
 use std::{fs::OpenOptions, io, path::PathBuf};
 
@@ -16,20 +15,20 @@ use super::{
 };
 use crate::{clock::Clock, error::Error, metrics::Metrics};
 
-/// Whether the database has tables of ours.
+/// Whether the database has tables of this program.
 pub(super) const HAS_TABLES: Twin = Twin {
     sqlite: "select exists \
         (select 1 from sqlite_master where type = 'table' and name = 'customers')",
     postgres: "select to_regclass('customers') is not null",
 };
 
-/// A database with its tables up to date.
+/// A database with migrated tables.
 pub struct Opened {
     pub db: Db,
-    /// Where the audit log is kept.
+    /// The database of the audit log.
     pub audit: Db,
     pub id: Uuid,
-    /// Held while the files of SQLite are open.
+    /// Held while the SQLite files are open.
     pub lock: Option<StoreLock>,
 }
 
@@ -42,7 +41,7 @@ pub async fn open(
     metrics: &Metrics,
 ) -> Result<Opened, OpenError> {
     let files = Files::of(url);
-    // Before an own connection leaves some.
+    // Before opening a connection leaves some.
     let traces = files.as_ref().map_or_else(|| opening.traces(), |files| files.traces(opening));
     let connecting = Connecting { url, clock, opening, metrics, files, traces };
     let lock = match &connecting.files {
@@ -58,21 +57,20 @@ struct Connecting<'a> {
     clock: Clock,
     opening: &'a Opening,
     metrics: &'a Metrics,
-    /// Of SQLite.
+    /// For SQLite.
     files: Option<Files>,
     /// What is left of an earlier database.
     traces: Vec<PathBuf>,
 }
 
 impl Connecting<'_> {
-    /// Looks at the files, makes those that are missing, and takes the lock that is to be held
-    /// while they are open.
+    /// Checks the files, creates missing ones, and takes the lock that is held while they are open.
     async fn prepare(&self, files: &Files) -> Result<StoreLock, OpenError> {
         let no_lock = |error: io::Error| files.no_lock(&error);
         loop {
             let mut lock = match files.lock().await? {
                 Held::Alone(lock) => lock,
-                // Whoever has them open has looked at them.
+                // Whoever has them open has checked them.
                 Held::Shared(lock) => return files.ensure_there().map(|()| lock),
             };
             let under_way = lock.under_way().map_err(no_lock)?;
@@ -91,10 +89,10 @@ impl Connecting<'_> {
         }
     }
 
-    /// Makes the files that are missing. `is_new` is whether there is no database yet.
+    /// Creates missing files. `is_new` is whether there is no database yet.
     async fn create(&self, files: &Files, is_new: bool) -> Result<(), OpenError> {
         for file in [&files.database, &files.audit] {
-            // To SQLite an empty file is a new database.
+            // SQLite treats an empty file as a new database.
             let made = OpenOptions::new().create(true).truncate(false).write(true).open(file);
             made.map_err(|error| OpenError::of_file(file, &error))?;
         }
@@ -129,7 +127,7 @@ impl Connecting<'_> {
         Ok(Opened { db: db.clone(), audit, id: id?, lock: None })
     }
 
-    /// Brings the tables up to date, and gives the id of the database.
+    /// Migrates the tables, and returns the id of the database.
     async fn fill(&self, db: &Db, audit: &Db) -> Result<Uuid, OpenError> {
         migrate::migrate(db, audit).await?;
         for db in [db, audit] {

@@ -1,4 +1,4 @@
-//! What a database is opened with, and why it was not.
+//! Options for opening a database, and errors of opening it.
 
 use std::{
     io,
@@ -11,19 +11,19 @@ use sqlx::migrate::MigrateError;
 use super::files::{folder, has_content};
 use crate::error::Error;
 
-/// What an opening may do, and what it has to know.
+/// Options for opening a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Creates the database even where something is left of an earlier one.
+    /// Create the database even if something is left of an earlier one.
     pub create: bool,
     /// Files outside of the database that have content once it was used.
     pub kept_outside: Vec<PathBuf>,
-    /// How long a check may take of files that a process did not close. Zero: there is none.
+    /// The time limit for checking files that a process did not close. Zero: no check.
     pub check_limit: Duration,
 }
 
 impl Opening {
-    /// The files outside of the database that say that it was used.
+    /// The files outside of the database that show that it was used.
     pub fn traces(&self) -> Vec<PathBuf> {
         self.kept_outside.iter().filter(|path| has_content(path)).cloned().collect()
     }
@@ -35,7 +35,7 @@ impl Default for Opening {
     }
 }
 
-/// Why a database was not opened. Each is a matter of whoever runs it.
+/// Why a database cannot be opened. Each reason needs an operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("there is no folder {}", .folder.display())]
@@ -44,7 +44,7 @@ pub enum OpenError {
     NotPermitted { file: PathBuf },
     #[error("{} cannot be used: {cause}", .file.display())]
     File { file: PathBuf, cause: String },
-    /// An empty database would be taken for one without customers.
+    /// An empty database would look like one without customers.
     #[error("{} is missing or empty, but there was a database: {}", .file.display(), list(.traces))]
     Lost { file: PathBuf, traces: Vec<PathBuf> },
     #[error("another process has the database open, but {} is missing or empty", .file.display())]
@@ -91,7 +91,7 @@ pub enum OpenError {
     MayNotCreate,
     #[error("PostgreSQL is a standby here, and takes no writes")]
     Standby,
-    /// A crash would lose what was acknowledged.
+    /// A crash would lose acknowledged data.
     #[error("PostgreSQL runs with {setting} off: a crash loses what was acknowledged")]
     Unsafe { setting: &'static str },
     #[error("{}", .0.cause())]
@@ -99,7 +99,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// What the system says of a file.
+    /// The error of a file.
     pub fn of_file(file: &Path, error: &io::Error) -> Self {
         let file = file.to_owned();
         match error.kind() {
@@ -111,7 +111,7 @@ impl OpenError {
         }
     }
 
-    /// Why the tables were not brought up to date.
+    /// The error of a migration.
     pub fn of_migration(error: MigrateError) -> Self {
         match error {
             MigrateError::VersionMismatch(number) => Self::ChangedMigration { number },
@@ -125,7 +125,7 @@ impl OpenError {
         }
     }
 
-    /// What SQLite says of a file.
+    /// SQLite's error for a file.
     pub fn of_sqlite(file: &Path, error: &sqlx::Error) -> Self {
         let file = file.to_owned();
         let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
@@ -139,7 +139,7 @@ impl OpenError {
     }
 }
 
-/// Whether PostgreSQL says that a role lacks a privilege.
+/// Whether PostgreSQL reports a missing privilege.
 fn is_privilege_missing(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42501")
 }

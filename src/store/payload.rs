@@ -1,30 +1,30 @@
-//! An entry as it is stored: the bytes of a field 1 of `ListTimelineResponse`. A page is what the
-//! rows hold, one behind the other, and is sent without being taken apart.
+//! Stored entries: the bytes of a field 1 of `ListTimelineResponse`. A page is the concatenation of
+//! the rows, and is sent without decoding.
 
 use prost::Message as _;
 use uuid::Uuid;
 
 use crate::{
     error::Error,
-    model::{Asked, Identifier, IdentityChange, Micros, Position},
+    model::{Identifier, IdentityChange, Micros, Position, RequestContext},
     pb,
 };
 
-/// The tag of field 1 with a length: how each entry of a page begins.
+/// The tag of field 1: each entry of a page begins with it.
 const FRAME_TAG: u8 = 0x0a;
 
-/// What the store sets in an entry when it is recorded.
+/// The fields of an entry that the store sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     pub entry_id: Uuid,
     pub customer_id: Uuid,
     pub revision: i64,
     pub recorded_at: Micros,
-    /// The case that the entry belongs to.
+    /// The case of the entry.
     pub case_id: Option<Uuid>,
 }
 
-/// The bytes to store. `content` is the encoded entry less the fields of the stamp; they come
+/// The bytes to store. `content` is the encoded entry without the fields of the stamp; these come
 /// first, since an encoded message is the sequence of its fields.
 pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
     let stamped = pb::Entry {
@@ -39,54 +39,58 @@ pub fn seal(stamp: Stamp, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 6);
     bytes.push(FRAME_TAG);
     prost::encoding::encode_varint(length as u64, &mut bytes);
-    // A Vec grows as needed: encoding into it cannot fail.
+    // A Vec grows as needed, so that encoding cannot fail.
     let _ = stamped.encode(&mut bytes);
     bytes.extend_from_slice(content);
     bytes
 }
 
-/// The content of an entry that tells of a change of who the customer is.
-pub fn identity_change(asked: &Asked, occurred_at: Micros, change: &IdentityChange) -> Vec<u8> {
+/// The content of an entry about a change of identity.
+pub fn identity_change(
+    context: &RequestContext,
+    occurred_at: Micros,
+    change: &IdentityChange,
+) -> Vec<u8> {
     use pb::identity_change::Change;
-    let mut told = pb::IdentityChange {
-        actor: asked.actor.clone(),
-        reason: asked.reason.clone(),
+    let mut content = pb::IdentityChange {
+        actor: context.actor.clone(),
+        reason: context.reason.clone(),
         ..pb::IdentityChange::default()
     };
-    let mut sort = |change: Change| told.change = change.into();
+    let mut set_kind = |change: Change| content.change = change.into();
     match change {
-        IdentityChange::Linked(identifier, proof) => {
-            sort(Change::Linked);
-            told.identifier = Some(named(identifier));
-            told.proof = pb::IdentifierProof::from(*proof).into();
+        IdentityChange::Linked(identifier, verification) => {
+            set_kind(Change::Linked);
+            content.identifier = Some(named(identifier));
+            content.verification = pb::IdentifierVerification::from(*verification).into();
         }
         IdentityChange::Unlinked(identifier) => {
-            sort(Change::Unlinked);
-            told.identifier = Some(named(identifier));
+            set_kind(Change::Unlinked);
+            content.identifier = Some(named(identifier));
         }
         IdentityChange::Merged { into_id, merge_id, evidence } => {
-            sort(Change::Merged);
-            told.other_customer_id = into_id.to_string();
-            told.merge_id = merge_id.to_string();
-            told.evidence.clone_from(evidence);
+            set_kind(Change::Merged);
+            content.other_customer_id = into_id.to_string();
+            content.merge_id = merge_id.to_string();
+            content.evidence.clone_from(evidence);
         }
         IdentityChange::Unmerged { other_id, merge_id } => {
-            sort(Change::Unmerged);
-            told.other_customer_id = other_id.to_string();
-            told.merge_id = merge_id.to_string();
+            set_kind(Change::Unmerged);
+            content.other_customer_id = other_id.to_string();
+            content.merge_id = merge_id.to_string();
         }
-        IdentityChange::KeptApart { other_id } => {
-            sort(Change::KeptApart);
-            told.other_customer_id = other_id.to_string();
+        IdentityChange::MergeExcluded { other_id } => {
+            set_kind(Change::MergeExcluded);
+            content.other_customer_id = other_id.to_string();
         }
-        IdentityChange::KeptApartLifted { other_id } => {
-            sort(Change::KeptApartLifted);
-            told.other_customer_id = other_id.to_string();
+        IdentityChange::MergeExclusionLifted { other_id } => {
+            set_kind(Change::MergeExclusionLifted);
+            content.other_customer_id = other_id.to_string();
         }
     }
     let entry = pb::Entry {
         occurred_at: Some(pb::timestamp(occurred_at)),
-        content: Some(pb::entry::Content::IdentityChange(told)),
+        content: Some(pb::entry::Content::IdentityChange(content)),
         ..pb::Entry::default()
     };
     entry.encode_to_vec()
@@ -101,7 +105,7 @@ fn named(identifier: &Identifier) -> pb::Identifier {
     }
 }
 
-/// The entries of a page, encoded, in their order.
+/// The encoded entries of a page, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames {
     bytes: Vec<u8>,
@@ -110,7 +114,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Finds the entries in what the rows hold.
+    /// Splits concatenated rows into entries.
     pub fn split(bytes: Vec<u8>) -> Result<Self, Error> {
         let mut ends = Vec::new();
         let mut at = 0;
@@ -140,7 +144,7 @@ impl Frames {
         self.ends.is_empty()
     }
 
-    /// Leaves the first `count` entries.
+    /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: usize) {
         if let Some(last) = count.checked_sub(1) {
             if let Some(end) = self.ends.get(last) {
@@ -152,8 +156,8 @@ impl Frames {
         self.ends.truncate(count);
     }
 
-    /// The same without the entries of some records. Where nobody is left out it costs a look at
-    /// each entry: ask for it only where somebody is.
+    /// Removes the entries of some records. It decodes the record of each entry, so use it only if
+    /// there may be any.
     pub fn without(self, is_left_out: impl Fn(Uuid) -> bool) -> Result<Self, Error> {
         let mut left = Self::default();
         let mut begin = 0;
@@ -170,7 +174,7 @@ impl Frames {
         Ok(left)
     }
 
-    /// The same with entries changed: those of which `change` says that it has changed them.
+    /// Changes entries: `change` returns whether it has changed an entry.
     pub fn changed(self, change: impl Fn(&mut pb::Entry) -> bool) -> Result<Self, Error> {
         let mut changed = Self::default();
         let mut begin = 0;
@@ -194,19 +198,19 @@ impl Frames {
         &self.bytes
     }
 
-    /// The same, taken apart no more.
+    /// The encoded entries, without their boundaries.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// Whose the entries are, one after the other.
+    /// The records of the entries, in order.
     pub fn customer_ids(&self) -> Result<Vec<String>, Error> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         let ranges = begins.zip(&self.ends);
         ranges.map(|(begin, end)| Ok(open(&self.bytes[begin..*end])?.customer_id)).collect()
     }
 
-    /// Where the last entry stands in the timeline.
+    /// The position of the last entry in the timeline.
     pub fn last_position(&self) -> Result<Option<Position>, Error> {
         let Some(index) = self.ends.len().checked_sub(1) else { return Ok(None) };
         let begin = if index == 0 { 0 } else { self.ends[index - 1] };
@@ -219,39 +223,39 @@ impl Frames {
     }
 }
 
-/// The entry in what one row holds.
+/// Decodes the entry of a row.
 pub fn open(payload: &[u8]) -> Result<pb::Entry, Error> {
     let mut page = pb::ListTimelineResponse::decode(payload).map_err(|_| UNREADABLE)?;
     page.entries.pop().ok_or(UNREADABLE)
 }
 
-/// The entries in what the rows of a page hold.
+/// Decodes the entries of a page.
 pub fn open_all(payloads: &[u8]) -> Result<Vec<pb::Entry>, Error> {
     let page = pb::ListTimelineResponse::decode(payloads).map_err(|_| UNREADABLE)?;
     Ok(page.entries)
 }
 
-/// The revision of the entry in what one row holds.
+/// The revision of the entry of a row.
 pub fn revision(payload: &[u8]) -> Result<i64, Error> {
     let page = StampedPage::decode(payload).map_err(|_| UNREADABLE)?;
     page.entries.last().map(|entry| entry.revision).ok_or(UNREADABLE)
 }
 
-/// Whether the entry in what one row holds belongs to a case.
+/// Whether the entry of a row belongs to a case.
 pub fn is_of_case(payload: &[u8], case_id: Uuid) -> Result<bool, Error> {
     let page = StampedPage::decode(payload).map_err(|_| UNREADABLE)?;
     let entry = page.entries.last().ok_or(UNREADABLE)?;
     Ok(entry.case_id == case_id.to_string())
 }
 
-/// What of a `ListTimelineResponse` is asked for without the rest, which is passed over.
+/// The parts of a `ListTimelineResponse` that are decoded; the rest is skipped.
 #[derive(Clone, PartialEq, prost::Message)]
 struct StampedPage {
     #[prost(message, repeated, tag = "1")]
     entries: Vec<Stamped>,
 }
 
-/// The same of an `Entry`.
+/// The parts of an `Entry` that are decoded; the rest is skipped.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Stamped {
     #[prost(string, tag = "2")]

@@ -1,4 +1,4 @@
-//! People: the customer records that are one person, and what is shown of them.
+//! Persons: customer records that are one person, and their combined view.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,15 +9,15 @@ use super::{
     db::{Db, Tx, json, on},
     dialect::{self, Twin},
     erasure,
-    writes::{CustomerRow, Held, held, read_profile},
+    writes::{CustomerRecord, CustomerRow, read_profile},
 };
 use crate::{
+    domain::profile_resolution::{RecordProfile, resolve_profile},
     error::Error,
     model::{Customer, KeptIdentifier, MAX_IDENTIFIERS, Merge},
-    story::golden::{RecordProfile, golden},
 };
 
-/// The records of people that have several, each with the canonical one first.
+/// The records of persons with several, each with the canonical one first.
 pub(super) async fn records(
     tx: &mut Tx,
     persons: BTreeSet<Uuid>,
@@ -31,50 +31,52 @@ pub(super) async fn records(
     Ok(records)
 }
 
-/// All records of some people, locked.
+/// All records of some persons, locked.
 #[derive(Debug)]
-pub(super) struct Locked {
-    pub held: BTreeMap<Uuid, Held>,
+pub(super) struct LockedRecords {
+    pub records: BTreeMap<Uuid, CustomerRecord>,
 }
 
-impl Locked {
-    /// The canonical record of the person that a locked record belongs to.
+impl LockedRecords {
+    /// The canonical record of the person of a locked record.
     pub fn person_of(&self, record: Uuid) -> Result<Uuid, Error> {
-        self.held.get(&record).map(|held| held.person_id).ok_or(Error::CustomerNotFound)
+        self.records.get(&record).map(|it| it.person_id).ok_or(Error::CustomerNotFound)
     }
 
     /// The records of a person.
     pub fn records_of(&self, person: Uuid) -> Vec<Uuid> {
-        let of_person = self.held.iter().filter(|(_, held)| held.person_id == person);
+        let of_person = self.records.iter().filter(|(_, it)| it.person_id == person);
         of_person.map(|(id, _)| *id).collect()
     }
 
-    /// Refuses what takes something away, or makes other people of them, where one is under legal
-    /// hold.
-    pub fn refuse_held(&self) -> Result<(), Error> {
-        let is_held = self.held.values().any(|held| held.on_hold);
-        if is_held { Err(Error::CustomerHeld) } else { Ok(()) }
+    /// Refuses removals and changes of identity if one of them is under legal hold.
+    pub fn ensure_not_on_hold(&self) -> Result<(), Error> {
+        let is_held = self.records.values().any(|it| it.on_hold);
+        if is_held { Err(Error::CustomerOnHold) } else { Ok(()) }
     }
 
-    /// What an etag of the person must be.
+    /// The current etag of the person.
     pub fn etag(&self, person: Uuid) -> String {
-        let of_person = self.held.values().filter(|held| held.person_id == person);
-        let sum: i64 = of_person.map(|held| held.revision).sum();
-        let root = &self.held[&person];
+        let of_person = self.records.values().filter(|it| it.person_id == person);
+        let sum: i64 = of_person.map(|it| it.revision).sum();
+        let root = &self.records[&person];
         if root.is_merged() { format!("{}.{sum}", root.revision) } else { sum.to_string() }
     }
 }
 
-/// Locks the people of some records to change them; those who are restricted are refused.
-pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
+/// Locks the persons of some records for a change; restricted ones are refused.
+pub(super) async fn lock(tx: &mut Tx, asked: &[Uuid]) -> Result<LockedRecords, Error> {
     let locked = lock_even_restricted(tx, asked).await?;
-    let is_restricted = locked.held.values().any(|held| held.restricted);
+    let is_restricted = locked.records.values().any(|it| it.restricted);
     if is_restricted { Err(Error::CustomerRestricted) } else { Ok(locked) }
 }
 
-/// Locks every record of the people that these records belong to, in the order of the ids. Who they
-/// are is read before; where it has changed by then, the transaction is to be run again.
-pub(super) async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<Locked, Error> {
+/// Locks all records of the persons of these records, in the order of their ids. The persons are
+/// resolved before; if that has changed, the transaction has to be run again.
+pub(super) async fn lock_even_restricted(
+    tx: &mut Tx,
+    asked: &[Uuid],
+) -> Result<LockedRecords, Error> {
     let rows: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::PERSONS_BY_ID, asked).await?;
     let person_of: HashMap<Uuid, Uuid> = rows.into_iter().collect();
     let missing: Vec<Uuid> =
@@ -85,30 +87,31 @@ pub(super) async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<
     let persons: BTreeSet<Uuid> = person_of.values().copied().collect();
     let ids: Vec<Uuid> = records(tx, persons.clone()).await?.into_values().flatten().collect();
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
-    let locked = Locked { held: rows.into_iter().map(held).collect() };
-    // One that was taken apart from its person meanwhile is of a person that was not locked.
-    let all = asked.iter().all(|id| locked.held.contains_key(id));
+    let locked =
+        LockedRecords { records: rows.into_iter().map(CustomerRecord::from_row).collect() };
+    // A record that was unmerged meanwhile belongs to a person that was not locked.
+    let all = asked.iter().all(|id| locked.records.contains_key(id));
     let whole = persons.iter().all(|person| {
         let records = i64::try_from(locked.records_of(*person).len()).unwrap_or(i64::MAX);
-        locked.held.get(person).is_some_and(|held| held.records == records)
+        locked.records.get(person).is_some_and(|it| it.records == records)
     });
-    let same = locked.held.values().all(|held| persons.contains(&held.person_id));
-    if all && whole && same { Ok(locked) } else { Err(Error::LostRace) }
+    let same = locked.records.values().all(|record| persons.contains(&record.person_id));
+    if all && whole && same { Ok(locked) } else { Err(Error::Conflict) }
 }
 
-/// A list of ids as SQLite takes it.
+/// A list of ids for SQLite.
 pub(super) fn id_list(ids: &[Uuid]) -> String {
     json(ids.iter().map(|id| [id.simple().to_string()]))
 }
 
 impl Store {
-    /// The records of the person that a record belongs to, the canonical one first.
+    /// The records of the person of a record, the canonical one first.
     pub(super) async fn records_of(&self, customer_id: Uuid) -> Result<Vec<Uuid>, Error> {
-        self.refuse_restricted(customer_id)?;
+        self.ensure_not_restricted(customer_id)?;
         self.records_even_restricted(customer_id).await
     }
 
-    /// The same of whomever: for what a restriction leaves possible.
+    /// The records of a person, restricted or not, for calls that a restriction permits.
     pub(super) async fn records_even_restricted(
         &self,
         customer_id: Uuid,
@@ -120,19 +123,20 @@ impl Store {
         Ok(std::iter::once(person).chain(others).collect())
     }
 
-    /// The person that a record belongs to, with the identifiers.
+    /// The person of a record, with identifiers.
     pub async fn get_customer(&self, id: Uuid) -> Result<Option<Customer>, Error> {
-        self.refuse_restricted(id)?;
-        // A merge between two of the reads shows as records of another person: then once more.
+        self.ensure_not_restricted(id)?;
+        // A merge between two of the reads shows as records of another person: then it is read
+        // again.
         for _ in 0..8 {
             let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &[id]).await?;
             let Some(row) = rows.into_iter().next() else { return Ok(None) };
-            let (_, first) = held(row);
+            let (_, first) = CustomerRecord::from_row(row);
             let person = first.person_id;
             let records = if first.is_merged() {
                 let ids = self.records_of(person).await?;
                 let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &ids).await?;
-                rows.into_iter().map(held).collect()
+                rows.into_iter().map(CustomerRecord::from_row).collect()
             } else {
                 BTreeMap::from([(id, first)])
             };
@@ -142,7 +146,7 @@ impl Store {
             } else {
                 Vec::new()
             };
-            // An unmerge between the reads leaves a person without the record that was asked for.
+            // An unmerge between the reads leaves a person without the requested record.
             if records.contains_key(&id) && is_whole(person, &records, &merges) {
                 return self.shown(person, &records, merges).await.map(Some);
             }
@@ -150,15 +154,15 @@ impl Store {
         Err(Error::Unavailable("a customer kept changing".to_owned()))
     }
 
-    /// Some people by their canonical ids, in two statements but for those of several records.
+    /// Persons by their canonical ids, in two statements, except for merged ones.
     pub(super) async fn list_customers(
         &self,
         ids: &[Uuid],
     ) -> Result<HashMap<Uuid, Customer>, Error> {
         let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, ids).await?;
         let (merged, alone): (Vec<_>, Vec<_>) =
-            rows.into_iter().map(held).partition(|(_, held)| held.is_merged());
-        let alone: BTreeMap<Uuid, Held> = alone.into_iter().collect();
+            rows.into_iter().map(CustomerRecord::from_row).partition(|(_, it)| it.is_merged());
+        let alone: BTreeMap<Uuid, CustomerRecord> = alone.into_iter().collect();
         let records: Vec<Uuid> = alone.keys().copied().collect();
         let limit = records.len() * MAX_IDENTIFIERS;
         let mut identifiers: HashMap<Uuid, Vec<KeptIdentifier>> = HashMap::new();
@@ -166,9 +170,9 @@ impl Store {
             identifiers.entry(kept.customer_id).or_default().push(kept);
         }
         let mut customers = HashMap::new();
-        for (id, held) in alone {
+        for (id, record) in alone {
             let identifiers = identifiers.remove(&id).unwrap_or_default();
-            let records = BTreeMap::from([(id, held)]);
+            let records = BTreeMap::from([(id, record)]);
             customers.insert(id, shown(id, &records, identifiers, Vec::new())?);
         }
         for (id, _) in merged {
@@ -177,11 +181,11 @@ impl Store {
         Ok(customers)
     }
 
-    /// What is shown of a person that is these records.
+    /// The view of a person with these records.
     pub(super) async fn shown(
         &self,
         person: Uuid,
-        records: &BTreeMap<Uuid, Held>,
+        records: &BTreeMap<Uuid, CustomerRecord>,
         merges: Vec<Merge>,
     ) -> Result<Customer, Error> {
         let ids: Vec<Uuid> = records.keys().copied().collect();
@@ -189,7 +193,7 @@ impl Store {
         shown(person, records, identifiers, merges)
     }
 
-    /// The rows of some ids, by one statement.
+    /// The rows of some ids, in one statement.
     pub(super) async fn by_ids<T: super::db::Row>(
         &self,
         sql: Twin,
@@ -208,28 +212,28 @@ impl Store {
     }
 }
 
-/// The golden record of some records, with their identifiers and the merges that joined them.
+/// Builds the view of a person from its records, identifiers and merges.
 fn shown(
     person: Uuid,
-    records: &BTreeMap<Uuid, Held>,
+    records: &BTreeMap<Uuid, CustomerRecord>,
     mut identifiers: Vec<KeptIdentifier>,
     merges: Vec<Merge>,
 ) -> Result<Customer, Error> {
     let mut profiles = Vec::with_capacity(records.len());
-    for (id, held) in records {
-        let kept = read_profile(&held.profile)?;
-        profiles.push(RecordProfile { customer_id: *id, created_at: held.created_at, kept });
+    for (id, record) in records {
+        let kept = read_profile(&record.profile)?;
+        profiles.push(RecordProfile { customer_id: *id, created_at: record.created_at, kept });
     }
-    let (profile, sources) = golden(&profiles, &merges);
+    let (profile, sources) = resolve_profile(&profiles, &merges);
     let mut ids: Vec<Uuid> = records.keys().copied().collect();
     ids.sort_by_key(|id| (*id != person, records[id].created_at, *id));
-    // Those of one moment in the order of what they are.
+    // Identifiers of the same moment are sorted by key.
     identifiers.sort_by_key(|kept| (kept.valid_from, kept.identifier.key()));
     Ok(Customer {
         id: person,
-        revision: records.values().map(|held| held.revision).sum(),
-        root_revision: records.get(&person).map_or(0, |held| held.revision),
-        created_at: records.values().map(|held| held.created_at).min().unwrap_or(0),
+        revision: records.values().map(|it| it.revision).sum(),
+        root_revision: records.get(&person).map_or(0, |it| it.revision),
+        created_at: records.values().map(|it| it.created_at).min().unwrap_or(0),
         profile,
         sources,
         identifiers,
@@ -238,11 +242,11 @@ fn shown(
     })
 }
 
-/// Whether what was read in several statements is of one moment, as far as it shows who belongs
-/// together: all are records of the person, as many as there are, and joined by as many merges.
-fn is_whole(person: Uuid, records: &BTreeMap<Uuid, Held>, merges: &[Merge]) -> bool {
-    records.values().all(|held| held.person_id == person)
-        && records.get(&person).is_some_and(|held| {
-            usize::try_from(held.records) == Ok(records.len()) && merges.len() + 1 == records.len()
+/// Whether several reads are consistent as to who belongs together: all records are of the person,
+/// their number is right, and so is the number of merges.
+fn is_whole(person: Uuid, records: &BTreeMap<Uuid, CustomerRecord>, merges: &[Merge]) -> bool {
+    records.values().all(|it| it.person_id == person)
+        && records.get(&person).is_some_and(|it| {
+            usize::try_from(it.records) == Ok(records.len()) && merges.len() + 1 == records.len()
         })
 }

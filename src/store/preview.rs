@@ -1,15 +1,16 @@
-//! What a merge would be, without making it.
+//! Previews merges without making them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{
-    Store, dialect, kept_apart,
+    Store, dialect,
     merge::{check_choices, have_other_verified},
+    merge_exclusion,
     payload::Frames,
     timeline::PageRequest,
-    writes::{CustomerRow, Held, held},
+    writes::{CustomerRecord, CustomerRow},
 };
 use crate::{
     error::Error,
@@ -18,23 +19,23 @@ use crate::{
     },
 };
 
-/// How many entries of the joined timeline are shown.
+/// How many entries of the merged timeline are returned.
 const ENTRIES: usize = 20;
-/// How many order numbers of both are shown.
+/// How many common order numbers are returned.
 const ORDERS: usize = 20;
 
-/// What a merge would be.
+/// The preview of a merge.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// As the customer would be; the revision and with it the etag mean nothing.
+    /// The customer after the merge; revision and etag are meaningless.
     pub customer: Customer,
-    /// The newest entries of the joined timeline.
+    /// The newest entries of the merged timeline.
     pub entries: Frames,
     pub conflicts: Vec<MergeConflict>,
 }
 
 impl Store {
-    /// What a merge would be. Nothing is locked: what is shown may have changed since.
+    /// Previews a merge. Nothing is locked, so that the state may have changed since.
     pub async fn preview_merge(&self, new: &NewMerge) -> Result<Preview, Error> {
         let (one, other) = self.two(new).await?;
         let mut conflicts = differences(&one, &other);
@@ -47,8 +48,8 @@ impl Store {
             conflicts.push(MergeConflict::NeedsApproval);
         }
         let marks = self.by_ids(dialect::MARKS_OF, &one.records).await?;
-        if !kept_apart::between(marks, &other.records).is_empty() {
-            conflicts.push(MergeConflict::KeptApart);
+        if !merge_exclusion::between(marks, &other.records).is_empty() {
+            conflicts.push(MergeConflict::MergeExcluded);
         }
         if all.len() > MAX_RECORDS {
             conflicts.push(MergeConflict::TooManyRecords);
@@ -62,9 +63,10 @@ impl Store {
         conflicts.extend(same.map(MergeConflict::SameOrderNumber));
 
         let rows: Vec<CustomerRow> = self.by_ids(dialect::READ_CUSTOMERS, &all).await?;
-        let records: BTreeMap<Uuid, Held> = rows.into_iter().map(held).collect();
-        if records.values().any(|held| held.on_hold) {
-            return Err(Error::CustomerHeld);
+        let records: BTreeMap<Uuid, CustomerRecord> =
+            rows.into_iter().map(CustomerRecord::from_row).collect();
+        if records.values().any(|it| it.on_hold) {
+            return Err(Error::CustomerOnHold);
         }
         let merges = [
             one.merges,
@@ -83,7 +85,7 @@ impl Store {
         Ok(Preview { customer, entries: page.entries, conflicts })
     }
 
-    /// The two people of a merge, which are not one and are in the state that is expected.
+    /// The two people of a merge, which are not merged and have the expected etags.
     async fn two(&self, new: &NewMerge) -> Result<(Customer, Customer), Error> {
         let one = self.get_customer(new.into_id).await?.ok_or(Error::CustomerNotFound)?;
         let other = self.get_customer(new.from_id).await?.ok_or(Error::CustomerNotFound)?;
@@ -98,7 +100,7 @@ impl Store {
     }
 }
 
-/// The fields that both know, and not the same.
+/// The fields that both have with different values.
 fn differences(one: &Customer, other: &Customer) -> Vec<MergeConflict> {
     let differs = |field: &ProfileField| {
         !one.profile.lacks(*field)
@@ -108,7 +110,7 @@ fn differences(one: &Customer, other: &Customer) -> Vec<MergeConflict> {
     ProfileField::ALL.into_iter().filter(differs).map(MergeConflict::FieldDiffers).collect()
 }
 
-/// The merge as it would be: chosen now, and after all others.
+/// The hypothetical merge: made now, after all others.
 fn hypothetical(new: &NewMerge, (into_id, from_id): (Uuid, Uuid), now: i64) -> Merge {
     Merge {
         id: Uuid::nil(),

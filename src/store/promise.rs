@@ -1,4 +1,4 @@
-//! Promises: made, settled, and broken by the clock.
+//! Promises: made, settled, and broken when they fall due.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,19 +9,19 @@ use super::{
     attempt::{attempt, lost},
     case,
     change::{Change, earlier},
+    codec::{self, EntryChange, EntryMeta},
     db::{Tx, on_db, on_tx},
     dialect, payload,
-    told::{self, Scene, Told},
-    writes::Held,
+    writes::CustomerRecord,
 };
 use crate::{
+    domain::promise::apply,
     error::Error,
     metrics::Job,
     model::{
-        Asked, Channel, Line, Micros, NewPromise, Position, Promise, PromiseChange, PromiseState,
-        PromisedTo,
+        Channel, EventMeta, Micros, NewPromise, Position, Promise, PromiseChange, PromiseState,
+        PromisedTo, RequestContext,
     },
-    story::promise::apply,
 };
 
 pub(super) const RECORD_OF: &str = "select customer_id from promises where promise_id = $1";
@@ -32,21 +32,21 @@ pub(super) const SET: &str = "insert into promises \
     (customer_id, promise_id, state, due_at, content) values ($1, $2, $3, $4, $5) \
     on conflict (customer_id, promise_id) do update set state = excluded.state, \
     content = excluded.content";
-/// Open promises whose time has passed, behind one. $1 now, $2 and $3 the one before.
+/// Overdue open promises after one. $1 now, $2 and $3 the previous one.
 pub(super) const DUE: &str = "select customer_id, promise_id, due_at from promises \
     where state = 'open' and due_at <= $1 and (due_at, promise_id) > ($2, $3) \
     order by due_at, promise_id limit $4";
 pub(super) const NEXT_DUE: &str = "select due_at from promises \
     where state = 'open' and due_at > $1 order by due_at, promise_id limit 1";
 pub(super) const ENTRIES: &str = "select e.payload from entries e \
-    where e.customer_id = $1 and e.mark = 'promise' and e.mark <> '' \
+    where e.customer_id = $1 and e.index_tag = 'promise' and e.index_tag <> '' \
     order by e.occurred_at, e.entry_id limit $2";
 
 /// How many are broken before the clock is read again.
 const BATCH: i64 = 200;
-/// Promises that other processes make are looked for so often.
+/// The interval at which promises of other processes are checked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How many entries promises are told again from.
+/// How many entries promises are replayed from.
 const MAX_RETOLD: i64 = 10_000;
 
 pub(super) fn read(content: &str) -> Result<Promise, Error> {
@@ -77,24 +77,28 @@ async fn set(tx: &mut Tx, promise: &Promise) -> Result<(), Error> {
     Ok(())
 }
 
-/// What happens to a promise.
-struct Happening<'a> {
+/// A change of a promise to record.
+struct PromiseEvent<'a> {
     promise_id: Uuid,
     change: &'a PromiseChange,
-    /// Nothing for the clock.
+    /// None if the clock causes it.
     channel: Option<Channel>,
     at: Micros,
     flags: &'a [i32],
 }
 
 impl Store {
-    /// Makes a promise. The same request again gives the same promise.
-    pub async fn make_promise(&self, new: NewPromise, asked: Asked) -> Result<Promise, Error> {
+    /// Makes a promise. Idempotent.
+    pub async fn make_promise(
+        &self,
+        new: NewPromise,
+        context: RequestContext,
+    ) -> Result<Promise, Error> {
         let (record, case_id) = self.promised_to(new.to).await?;
         let store = self.clone();
         let run = move || {
-            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
-            async move { store.try_make_promise(record, case_id, &new, &asked).await }
+            let (store, new, context) = (store.clone(), new.clone(), context.clone());
+            async move { store.try_make_promise(record, case_id, &new, &context).await }
         };
         let id = attempt(run).await.map_err(lost)?;
         self.signals.due.notify_one();
@@ -114,30 +118,30 @@ impl Store {
         record: Uuid,
         case_id: Option<Uuid>,
         new: &NewPromise,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        let current = case::lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::PromiseNotFound);
         }
         let promise_id = self.clock.new_id();
         let change = PromiseChange::Made(new.making.clone());
         let channel = Some(new.channel);
         let at = self.clock.now();
-        let happening = Happening { promise_id, change: &change, channel, at, flags: &new.flags };
-        self.happen(&mut tx, (record, &held), case_id, None, happening, asked).await?;
+        let event = PromiseEvent { promise_id, change: &change, channel, at, flags: &new.flags };
+        self.append(&mut tx, (record, &current), case_id, None, event, context).await?;
         tx.commit().await?;
         Ok(promise_id)
     }
 
-    /// Keeps or withdraws a promise. The same request again changes nothing more.
+    /// Marks a promise as kept or withdrawn. Idempotent.
     pub async fn settle_promise(
         &self,
         promise_id: Uuid,
         change: PromiseChange,
         channel: Channel,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<Promise, Error> {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
             sqlx::query_scalar(RECORD_OF).bind(promise_id).fetch_optional(c).await?
@@ -145,8 +149,8 @@ impl Store {
         let record = record.ok_or(Error::PromiseNotFound)?;
         let store = self.clone();
         let run = move || {
-            let (store, change, asked) = (store.clone(), change.clone(), asked.clone());
-            async move { store.try_settle(record, promise_id, &change, channel, &asked).await }
+            let (store, change, context) = (store.clone(), change.clone(), context.clone());
+            async move { store.try_settle(record, promise_id, &change, channel, &context).await }
         };
         attempt(run).await.map_err(lost)?;
         self.get_promise(promise_id).await
@@ -158,58 +162,58 @@ impl Store {
         promise_id: Uuid,
         change: &PromiseChange,
         channel: Channel,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if earlier(&mut tx, asked).await?.is_some() {
+        let current = case::lock_record(&mut tx, record).await?;
+        if earlier(&mut tx, context).await?.is_some() {
             return Ok(());
         }
         let promise = load(&mut tx, record, promise_id).await?;
         let (channel, at) = (Some(channel), self.clock.now());
-        let happening = Happening { promise_id, change, channel, at, flags: &[] };
+        let event = PromiseEvent { promise_id, change, channel, at, flags: &[] };
         let case_id = promise.case_id;
-        self.happen(&mut tx, (record, &held), case_id, Some(promise), happening, asked).await?;
+        self.append(&mut tx, (record, &current), case_id, Some(promise), event, context).await?;
         tx.commit().await
     }
 
-    /// Tells of a change of a promise, and keeps what it adds up to.
-    async fn happen(
+    /// Records a change of a promise, and stores the new state.
+    async fn append(
         &self,
         tx: &mut Tx,
-        (record, held): (Uuid, &Held),
+        (record, current): (Uuid, &CustomerRecord),
         case_id: Option<Uuid>,
         before: Option<Promise>,
-        happening: Happening<'_>,
-        asked: &Asked,
+        event: PromiseEvent<'_>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let Happening { promise_id, change, channel, at, flags } = happening;
+        let PromiseEvent { promise_id, change, channel, at, flags } = event;
         let entry_id = self.clock.new_id();
-        let mut line = Line {
+        let mut event = EventMeta {
             entry_id,
             record_id: record,
             revision: 0,
             at,
             channel,
-            actor: asked.actor.clone(),
-            reason: asked.reason.clone(),
+            actor: context.actor.clone(),
+            reason: context.reason.clone(),
         };
-        let scene = Scene { entry_id, at, channel, flags: flags.to_vec() };
+        let meta = EntryMeta { entry_id, at, channel, flags: flags.to_vec() };
         let making = match (change, &before) {
             (PromiseChange::Made(making), _) => making.clone(),
             (_, Some(promise)) => promise.made.clone(),
             (_, None) => return Err(Error::PromiseNotFound),
         };
         let named = (promise_id, case_id);
-        let mut write = Change::new(asked, self.clock.now());
-        let entry = told::promise_entry(&scene, named, change, &making, asked);
-        line.revision = write.add(record, held, entry);
-        let promise = apply(before, named, change, &line).map_err(|_| Error::PromiseSettled)?;
+        let mut write = Change::new(context, self.clock.now());
+        let entry = codec::promise_entry(&meta, named, change, &making, context);
+        event.revision = write.add(record, current, entry);
+        let promise = apply(before, named, change, &event).map_err(|_| Error::PromiseSettled)?;
         set(tx, &promise).await?;
         write.write(tx, record, Some(promise_id)).await
     }
 
-    /// Breaks promises as they fall due, for ever.
+    /// Breaks promises as they fall due. Never returns.
     pub async fn keep_promises_timed(self) {
         loop {
             let broken = self.break_due_promises().await;
@@ -220,20 +224,19 @@ impl Store {
                     Duration::from_micros(micros).min(LOOK_EVERY)
                 }),
                 Err(error) => {
-                    tracing::warn!(%error, detail = ?error, "promises not looked at");
+                    tracing::warn!(%error, detail = ?error, "cannot check promises");
                     LOOK_EVERY
                 }
             };
             let made = self.signals.due.notified();
-            // An end of the time is no error: one is due, or other processes may have made some.
+            // A timeout is not an error: one is due, or other processes may have made some.
             let _ = tokio::time::timeout(wait, made).await;
         }
     }
 
-    /// Breaks every open promise whose time has passed, each in a transaction of its own and as of
-    /// the moment it was due. Gives when the next one is due. Several servers may do so at once.
-    /// One that cannot be broken is passed over, so that it holds up no other, and tried again the
-    /// next time.
+    /// Breaks every overdue open promise, each in its own transaction and with its due time.
+    /// Returns when the next one is due. Several servers may do so at once. A promise that cannot
+    /// be broken is skipped, so that it does not block others, and retried the next time.
     pub async fn break_due_promises(&self) -> Result<Option<Micros>, Error> {
         let mut after = (Micros::MIN, Uuid::nil());
         loop {
@@ -249,7 +252,7 @@ impl Store {
             };
             after = (*due_at, *last);
             for (record, promise_id, _) in due {
-                // It breaks, as of the moment it was due, once the restriction is lifted.
+                // It breaks, with its due time, once the restriction is lifted.
                 if self.is_restricted(record) {
                     continue;
                 }
@@ -267,13 +270,13 @@ impl Store {
 
     async fn try_break(&self, record: Uuid, promise_id: Uuid) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
+        let current = case::lock_record(&mut tx, record).await?;
         let promise = load(&mut tx, record, promise_id).await?;
-        // Another server, or whoever settled it, came first.
+        // Another server or a settlement came first.
         if promise.state != PromiseState::Open || promise.made.due_at > self.clock.now() {
             return Ok(());
         }
-        let asked = Asked {
+        let context = RequestContext {
             request_id: Uuid::nil(),
             body: [0; 16],
             actor: String::new(),
@@ -281,13 +284,13 @@ impl Store {
             time_violations: Vec::new(),
         };
         let (change, at) = (PromiseChange::Broken, promise.made.due_at);
-        let happening = Happening { promise_id, change: &change, channel: None, at, flags: &[] };
+        let event = PromiseEvent { promise_id, change: &change, channel: None, at, flags: &[] };
         let case_id = promise.case_id;
-        self.happen(&mut tx, (record, &held), case_id, Some(promise), happening, &asked).await?;
+        self.append(&mut tx, (record, &current), case_id, Some(promise), event, &context).await?;
         tx.commit().await
     }
 
-    /// One promise.
+    /// Returns a promise.
     pub async fn get_promise(&self, promise_id: Uuid) -> Result<Promise, Error> {
         let content: Option<String> = on_db!(&self.db, |c| {
             sqlx::query_scalar(GET).bind(promise_id).fetch_optional(c).await?
@@ -295,7 +298,7 @@ impl Store {
         read(&content.ok_or(Error::PromiseNotFound)?)
     }
 
-    /// Promises of a customer behind `after`, the one due first first, at most `limit`.
+    /// Promises of a customer after `after`, by due time, at most `limit`.
     pub async fn list_promises(
         &self,
         customer_id: Uuid,
@@ -312,9 +315,9 @@ impl Store {
         rows.iter().map(|(content,)| read(content)).collect()
     }
 
-    /// The promises of a record as its entries that were recorded by some time add up, without the
-    /// rows that are kept of them.
-    pub async fn retell_promises(
+    /// Replays the promises of a record from its entries recorded by a time, without their stored
+    /// rows.
+    pub async fn replay_promises(
         &self,
         record: Uuid,
         until: Micros,
@@ -322,22 +325,22 @@ impl Store {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
             sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
         });
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for (bytes,) in rows {
             let entry = payload::open(&bytes)?;
-            if told::recorded_at(&entry)? > until {
+            if codec::recorded_at(&entry)? > until {
                 continue;
             }
-            if let Some((Told::Promise { id, change }, line)) = told::read(&entry)? {
-                told.push((line.revision, (id, entry.case_id.parse().ok()), change, line));
+            if let Some((EntryChange::Promise { id, change }, event)) = codec::read(&entry)? {
+                events.push((event.revision, (id, entry.case_id.parse().ok()), change, event));
             }
         }
-        told.sort_by_key(|(revision, ..)| *revision);
+        events.sort_by_key(|(revision, ..)| *revision);
         let mut promises = BTreeMap::new();
-        for (_, named, change, line) in told {
+        for (_, named, change, event) in events {
             let before = promises.remove(&named.0);
             let promise =
-                apply(before, named, &change, &line).map_err(|_| Error::PromiseSettled)?;
+                apply(before, named, &change, &event).map_err(|_| Error::PromiseSettled)?;
             promises.insert(named.0, promise);
         }
         Ok(promises.into_values().collect())

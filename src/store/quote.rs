@@ -1,4 +1,4 @@
-//! Quotes: given, withdrawn, and compared with what else the customer was told.
+//! Quotes: given, withdrawn, and compared with other quotes of the customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,18 @@ use super::{
     attempt::{attempt, lost},
     case,
     change::{Change, earlier},
+    codec::{self, EntryChange, EntryMeta},
     db::{Db, Tx, json, on, on_db, on_tx},
     dialect, payload, person,
-    told::{self, Scene, Told},
-    writes::Held,
+    writes::CustomerRecord,
 };
 use crate::{
+    domain::quote::{MAX_VALID, apply, conflicts, sku_key},
     error::Error,
-    model::{Asked, Channel, ComparedQuote, Line, Micros, NewQuote, Position, Quote, QuoteChange},
-    story::quote::{MAX_VALID, apply, conflicts, sku_key},
+    model::{
+        Channel, ComparedQuote, EventMeta, Micros, NewQuote, Position, Quote, QuoteChange,
+        RequestContext,
+    },
 };
 
 pub(super) const RECORD_OF: &str = "select customer_id from quotes where quote_id = $1";
@@ -30,10 +33,10 @@ pub(super) const SET: &str = "insert into quotes \
 pub(super) const COUNT_VALID: &str = "select count(*) from (select 1 from quotes \
     where customer_id = $1 and ends_at > $2 limit $3) q";
 pub(super) const ENTRIES: &str = "select e.payload from entries e \
-    where e.customer_id = $1 and e.mark = 'quote' and e.mark <> '' \
+    where e.customer_id = $1 and e.index_tag = 'quote' and e.index_tag <> '' \
     order by e.occurred_at, e.entry_id limit $2";
 
-/// How many entries quotes are told again from.
+/// How many entries quotes are replayed from.
 const MAX_RETOLD: i64 = 10_000;
 
 pub(super) fn read(content: &str) -> Result<Quote, Error> {
@@ -58,8 +61,8 @@ async fn set(tx: &mut Tx, quote: &Quote) -> Result<(), Error> {
     Ok(())
 }
 
-/// What happens to a quote.
-struct Happening<'a> {
+/// A change of a quote to record.
+struct QuoteEvent<'a> {
     quote_id: Uuid,
     case_id: Option<Uuid>,
     before: Option<Quote>,
@@ -69,13 +72,17 @@ struct Happening<'a> {
 }
 
 impl Store {
-    /// Gives a quote. The same request again gives the same quote.
-    pub async fn give_quote(&self, new: NewQuote, asked: Asked) -> Result<ComparedQuote, Error> {
+    /// Gives a quote. Idempotent.
+    pub async fn give_quote(
+        &self,
+        new: NewQuote,
+        context: RequestContext,
+    ) -> Result<ComparedQuote, Error> {
         let (record, case_id) = self.promised_to(new.to).await?;
         let store = self.clone();
         let run = move || {
-            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
-            async move { store.try_give_quote(record, case_id, &new, &asked).await }
+            let (store, new, context) = (store.clone(), new.clone(), context.clone());
+            async move { store.try_give_quote(record, case_id, &new, &context).await }
         };
         let id = attempt(run).await.map_err(lost)?;
         self.get_quote(id).await
@@ -86,11 +93,11 @@ impl Store {
         record: Uuid,
         case_id: Option<Uuid>,
         new: &NewQuote,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        let current = case::lock_record(&mut tx, record).await?;
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::QuoteNotFound);
         }
         let most = i64::try_from(MAX_VALID).unwrap_or(i64::MAX);
@@ -104,19 +111,18 @@ impl Store {
         let quote_id = self.clock.new_id();
         let change = QuoteChange::Given(new.terms.clone());
         let (channel, flags) = (new.channel, new.flags.as_slice());
-        let happening =
-            Happening { quote_id, case_id, before: None, change: &change, channel, flags };
-        self.quote_changes(&mut tx, (record, &held), happening, asked).await?;
+        let event = QuoteEvent { quote_id, case_id, before: None, change: &change, channel, flags };
+        self.quote_changes(&mut tx, (record, &current), event, context).await?;
         tx.commit().await?;
         Ok(quote_id)
     }
 
-    /// Takes a quote back. The same request again changes nothing more.
+    /// Withdraws a quote. Idempotent.
     pub async fn withdraw_quote(
         &self,
         quote_id: Uuid,
         channel: Channel,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<ComparedQuote, Error> {
         let record: Option<Uuid> = on_db!(&self.db, |c| {
             sqlx::query_scalar(RECORD_OF).bind(quote_id).fetch_optional(c).await?
@@ -124,8 +130,8 @@ impl Store {
         let record = record.ok_or(Error::QuoteNotFound)?;
         let store = self.clone();
         let run = move || {
-            let (store, asked) = (store.clone(), asked.clone());
-            async move { store.try_withdraw(record, quote_id, channel, &asked).await }
+            let (store, context) = (store.clone(), context.clone());
+            async move { store.try_withdraw(record, quote_id, channel, &context).await }
         };
         attempt(run).await.map_err(lost)?;
         self.get_quote(quote_id).await
@@ -136,11 +142,11 @@ impl Store {
         record: Uuid,
         quote_id: Uuid,
         channel: Channel,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let held = case::lock_record(&mut tx, record).await?;
-        if earlier(&mut tx, asked).await?.is_some() {
+        let current = case::lock_record(&mut tx, record).await?;
+        if earlier(&mut tx, context).await?.is_some() {
             return Ok(());
         }
         let content: Option<String> = on_tx!(&mut tx, |c| {
@@ -149,45 +155,45 @@ impl Store {
         let quote = read(&content.ok_or(Error::QuoteNotFound)?)?;
         let (case_id, before) = (quote.case_id, Some(quote));
         let change = &QuoteChange::Withdrawn;
-        let happening = Happening { quote_id, case_id, before, change, channel, flags: &[] };
-        self.quote_changes(&mut tx, (record, &held), happening, asked).await?;
+        let event = QuoteEvent { quote_id, case_id, before, change, channel, flags: &[] };
+        self.quote_changes(&mut tx, (record, &current), event, context).await?;
         tx.commit().await
     }
 
-    /// Tells of a change of a quote, and keeps what it adds up to.
+    /// Records a change of a quote, and stores the new state.
     async fn quote_changes(
         &self,
         tx: &mut Tx,
-        (record, held): (Uuid, &Held),
-        happening: Happening<'_>,
-        asked: &Asked,
+        (record, current): (Uuid, &CustomerRecord),
+        event: QuoteEvent<'_>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let Happening { quote_id, case_id, before, change, channel, flags } = happening;
+        let QuoteEvent { quote_id, case_id, before, change, channel, flags } = event;
         let (entry_id, at, channel) = (self.clock.new_id(), self.clock.now(), Some(channel));
-        let scene = Scene { entry_id, at, channel, flags: flags.to_vec() };
+        let meta = EntryMeta { entry_id, at, channel, flags: flags.to_vec() };
         let named = (quote_id, case_id);
         let terms = match (change, &before) {
             (QuoteChange::Given(terms), _) => terms,
             (QuoteChange::Withdrawn, Some(quote)) => &quote.terms,
             (QuoteChange::Withdrawn, None) => return Err(Error::QuoteNotFound),
         };
-        let entry = told::quote_entry(&scene, named, change, terms, asked);
-        let mut write = Change::new(asked, at);
-        let line = Line {
+        let entry = codec::quote_entry(&meta, named, change, terms, context);
+        let mut write = Change::new(context, at);
+        let event = EventMeta {
             entry_id,
             record_id: record,
-            revision: write.add(record, held, entry),
+            revision: write.add(record, current, entry),
             at,
             channel,
-            actor: asked.actor.clone(),
-            reason: asked.reason.clone(),
+            actor: context.actor.clone(),
+            reason: context.reason.clone(),
         };
-        let quote = apply(before, named, change, &line).map_err(|_| Error::QuoteWithdrawn)?;
+        let quote = apply(before, named, change, &event).map_err(|_| Error::QuoteWithdrawn)?;
         set(tx, &quote).await?;
         write.write(tx, record, Some(quote_id)).await
     }
 
-    /// One quote, compared with the others of its customer.
+    /// Returns a quote, compared with the others of its customer.
     pub async fn get_quote(&self, quote_id: Uuid) -> Result<ComparedQuote, Error> {
         let content: Option<String> = on_db!(&self.db, |c| {
             sqlx::query_scalar(GET).bind(quote_id).fetch_optional(c).await?
@@ -198,8 +204,8 @@ impl Store {
         compared.ok_or(Error::QuoteNotFound)
     }
 
-    /// Quotes of a customer behind `after`, the one given last first, at most `limit`, each
-    /// compared with all of the customer's. `valid_at`: only those that are valid then or later.
+    /// Quotes of a customer after `after`, the last given first, at most `limit`, each compared
+    /// with all others of the customer. `valid_at`: only those valid then or later.
     pub async fn list_quotes(
         &self,
         customer_id: Uuid,
@@ -228,7 +234,7 @@ impl Store {
         self.compared(&records, quotes).await
     }
 
-    /// Compares quotes with those of some records that may contradict them.
+    /// Compares quotes with the quotes of some records that may contradict them.
     pub(super) async fn compared(
         &self,
         records: &[Uuid],
@@ -250,7 +256,7 @@ impl Store {
         Ok(compared.collect())
     }
 
-    /// The quotes of some skus that ended after a time.
+    /// The quotes of some skus that end after a time.
     async fn quotes_of_skus(
         &self,
         records: &[Uuid],
@@ -276,27 +282,27 @@ impl Store {
         rows.iter().map(|(content,)| read(content)).collect()
     }
 
-    /// The quotes of a record as its entries that were recorded by some time add up, without the
-    /// rows that are kept of them.
-    pub async fn retell_quotes(&self, record: Uuid, until: Micros) -> Result<Vec<Quote>, Error> {
+    /// Replays the quotes of a record from its entries recorded by a time, without their stored
+    /// rows.
+    pub async fn replay_quotes(&self, record: Uuid, until: Micros) -> Result<Vec<Quote>, Error> {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
             sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
         });
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for (bytes,) in rows {
             let entry = payload::open(&bytes)?;
-            if told::recorded_at(&entry)? > until {
+            if codec::recorded_at(&entry)? > until {
                 continue;
             }
-            if let Some((Told::Quote { id, change }, line)) = told::read(&entry)? {
-                told.push((line.revision, (id, entry.case_id.parse().ok()), change, line));
+            if let Some((EntryChange::Quote { id, change }, event)) = codec::read(&entry)? {
+                events.push((event.revision, (id, entry.case_id.parse().ok()), change, event));
             }
         }
-        told.sort_by_key(|(revision, ..)| *revision);
+        events.sort_by_key(|(revision, ..)| *revision);
         let mut quotes = BTreeMap::new();
-        for (_, named, change, line) in told {
+        for (_, named, change, event) in events {
             let before = quotes.remove(&named.0);
-            let quote = apply(before, named, &change, &line).map_err(|_| Error::QuoteWithdrawn)?;
+            let quote = apply(before, named, &change, &event).map_err(|_| Error::QuoteWithdrawn)?;
             quotes.insert(named.0, quote);
         }
         Ok(quotes.into_values().collect())

@@ -1,5 +1,4 @@
-//! How often customers were asked for what they had told: counts of the facts that were told and
-//! asked again, which are written with the entries that tell of them.
+//! The re-ask rate: counts of facts and re-asks, written with their entries.
 
 use std::sync::Arc;
 
@@ -36,7 +35,7 @@ pub(super) const OF_ALL: &str = "select channel, count(*) filter (where not reas
     count(*) filter (where reasked) from told_facts where told_at >= $1 and told_at < $2 \
     group by channel order by channel";
 
-/// Of whose facts.
+/// Whose facts are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReasksOf {
     Case(Uuid),
@@ -44,7 +43,7 @@ pub enum ReasksOf {
     Everybody,
 }
 
-/// A fact that was told or asked again.
+/// A fact or a re-ask.
 #[derive(Debug)]
 pub(super) struct FactRow {
     pub customer_id: Uuid,
@@ -67,10 +66,10 @@ pub(super) fn add(batch: &mut Batch, rows: &[FactRow]) {
     batch.insert(&TOLD_FACTS, columns);
 }
 
-/// So many microseconds are a quarter of an hour.
+/// A quarter of an hour in microseconds.
 const QUARTER: Micros = 15 * 60 * 1_000_000;
 
-/// Adds facts of nobody: when each was told, its channel's code, and whether it was asked again.
+/// Adds anonymous facts: time, channel code, and whether it is a re-ask.
 pub(super) fn add_nobodys(batch: &mut Batch, clock: Clock, rows: Vec<(Micros, String, bool)>) {
     let nobody = vec![Uuid::nil(); rows.len()];
     let begins = rows.iter().map(|(told_at, ..)| told_at - told_at.rem_euclid(QUARTER));
@@ -88,7 +87,7 @@ pub(super) fn add_nobodys(batch: &mut Batch, clock: Clock, rows: Vec<(Micros, St
 type Row = (String, i64, i64);
 
 impl Store {
-    /// How much was told and asked again from a time on and before another, by channel.
+    /// The numbers of facts and re-asks in a period, by channel.
     pub async fn count_reasks(
         &self,
         of: ReasksOf,
@@ -138,7 +137,7 @@ impl Store {
         })
     }
 
-    /// Reads all of a period: as a search over all history, it may take long.
+    /// Reads all rows of a period, which may be slow like a search across all timelines.
     async fn count_all_reasks(&self, from: Micros, before: Micros) -> Result<Vec<Row>, Error> {
         let permit = Arc::clone(&self.searches).acquire_owned().await;
         let store = self.clone();

@@ -1,4 +1,4 @@
-//! One transaction that records a batch: read and lock, decide, write.
+//! A transaction that records a batch: read and lock, decide, write.
 
 mod cases;
 mod entries;
@@ -19,17 +19,19 @@ use super::{
     plan::Plan,
     purchase,
     signals::Signals,
-    writes::{CustomerRow, Done, EntryRow, Item, Known, LedgerRow, Writes, held},
+    writes::{
+        CustomerRecord, CustomerRow, EntryRow, IdempotencyRow, Outcome, Snapshot, WriteItem, Writes,
+    },
 };
 use crate::{
     clock::Clock,
+    domain::identifier_resolution::{Named, named},
     error::Error,
-    model::{Claim, Identifier, Target, WriteName},
-    story::attribution::{Named, named},
+    model::{Claim, IdempotencyKey, Identifier, Target},
 };
 
-static LEDGER: Table = Table {
-    name: "ledger",
+static IDEMPOTENCY_KEYS: Table = Table {
+    name: "idempotency_keys",
     columns: &[
         "scope",
         "name",
@@ -51,21 +53,21 @@ static ORDER_ENTRIES: Table = Table {
 static CASE_ENTRIES: Table =
     Table { name: "case_entries", columns: &["customer_id", "case_id", "occurred_at", "entry_id"] };
 
-/// The answer to one command: one line for each of its items, or why none was written.
-pub type Answer = Result<Vec<Done>, Error>;
+/// The result of a command: one outcome for each of its items, or why none was written.
+pub type Answer = Result<Vec<Outcome>, Error>;
 
-/// Records the commands in one transaction. A command that is refused leaves the others.
-/// `signals` tell of what was written.
+/// Records commands in one transaction. A refused command does not affect the others. `signals` are
+/// notified of what was written.
 pub async fn record(
     db: &Db,
     clock: Clock,
-    commands: &[Vec<Item>],
+    commands: &[Vec<WriteItem>],
     signals: &Signals,
     tombstones: &Tombstones,
 ) -> Result<Vec<Answer>, Error> {
     let mut tx = db.begin().await?;
-    let known = load(&mut tx, commands, tombstones).await?;
-    let mut plan = Plan::new(known, clock);
+    let snapshot = load(&mut tx, commands, tombstones).await?;
+    let mut plan = Plan::new(snapshot, clock);
     let answers = commands.iter().map(|items| plan.apply(items)).collect();
     let now = plan.recorded_at();
     let is_compared = !plan.writes.changed.is_empty();
@@ -80,107 +82,107 @@ pub async fn record(
 }
 
 /// Reads what the commands depend on. The customers are locked first; what is read of them after
-/// that stays true until the commit. Who claims what is read before, to know whom to lock: what is
-/// taken from a customer meanwhile shows in the identity's revision, and the batch is run again.
-/// Names and claims that another server adds meanwhile are found by their unique keys.
+/// that stays true until the commit. Claims are read before, to know whom to lock: if a customer
+/// loses one meanwhile, its identity revision changes, and the batch is run again. Keys and claims
+/// that another server adds meanwhile are detected by their unique indexes.
 async fn load(
     tx: &mut Tx,
-    commands: &[Vec<Item>],
+    commands: &[Vec<WriteItem>],
     tombstones: &Tombstones,
-) -> Result<Known, Error> {
+) -> Result<Snapshot, Error> {
     let items = || commands.iter().flatten();
-    let mut known = Known::default();
+    let mut snapshot = Snapshot::default();
 
     let keys: BTreeSet<String> = items().flat_map(|item| keys_of(&item.target)).collect();
     let read = claims::load(tx, keys).await?;
-    known.claims = read.claims;
-    let candidates = candidates(items(), &known.claims);
+    snapshot.claims = read.claims;
+    let candidates = candidates(items(), &snapshot.claims);
     let mut ids: BTreeSet<Uuid> =
         candidates.iter().flat_map(|found| &found.records).copied().collect();
-    lock(tx, &ids, &mut known).await?;
-    if known.customers.iter().any(|(id, held)| {
-        read.identity_revisions.get(id).is_some_and(|read| *read != held.identity_revision)
+    lock(tx, &ids, &mut snapshot).await?;
+    if snapshot.customers.iter().any(|(id, customer)| {
+        read.identity_revisions.get(id).is_some_and(|read| *read != customer.identity_revision)
     }) {
-        return Err(Error::LostRace);
+        return Err(Error::Conflict);
     }
-    load_missing(tx, items().zip(&candidates), &mut known).await?;
+    load_missing(tx, items().zip(&candidates), &mut snapshot).await?;
 
     let linking = candidates.iter().filter(|found| found.links);
     let counted: BTreeSet<Uuid> = linking.flat_map(|found| &found.records).copied().collect();
     if !counted.is_empty() {
         let ids: Vec<Uuid> = counted.into_iter().collect();
         let rows: Vec<(Uuid, i64)> = tx.by_ids(dialect::COUNT_IDENTIFIERS, &ids).await?;
-        known.identifier_counts =
+        snapshot.identifier_counts =
             rows.into_iter().map(|(id, n)| (id, usize::try_from(n).unwrap_or(0))).collect();
     }
-    load_records(tx, &mut known).await?;
+    load_records(tx, &mut snapshot).await?;
     ids.clear();
     for found in candidates.iter().filter(|found| found.compared) {
         ids.extend(&found.records);
     }
-    claims::load_strong(tx, &ids, &mut known).await?;
-    claims::load_refused(tx, items(), &candidates, &mut known).await?;
-    load_ledger(tx, items(), tombstones, &mut known).await?;
-    load_references(tx, items(), &candidates, &mut known).await?;
-    cases::load(tx, items(), &candidates, &mut known).await?;
+    claims::load_strong(tx, &ids, &mut snapshot).await?;
+    claims::load_refused(tx, items(), &candidates, &mut snapshot).await?;
+    load_earlier_writes(tx, items(), tombstones, &mut snapshot).await?;
+    load_references(tx, items(), &candidates, &mut snapshot).await?;
+    cases::load(tx, items(), &candidates, &mut snapshot).await?;
     let records = candidates.iter().map(|found| &found.records);
-    known.orders = purchase::load(tx, items().zip(records)).await?;
-    Ok(known)
+    snapshot.orders = purchase::load(tx, items().zip(records)).await?;
+    Ok(snapshot)
 }
 
-async fn lock(tx: &mut Tx, ids: &BTreeSet<Uuid>, known: &mut Known) -> Result<(), Error> {
+async fn lock(tx: &mut Tx, ids: &BTreeSet<Uuid>, snapshot: &mut Snapshot) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = ids.iter().copied().collect();
     let rows: Vec<CustomerRow> = tx.by_ids(dialect::LOCK_CUSTOMERS, &ids).await?;
-    known.customers = rows.into_iter().map(held).collect();
+    snapshot.customers = rows.into_iter().map(CustomerRecord::from_row).collect();
     Ok(())
 }
 
-/// The other records of people who have several.
-async fn load_records(tx: &mut Tx, known: &mut Known) -> Result<(), Error> {
-    let merged = known.customers.values().filter(|held| held.is_merged());
-    let persons: BTreeSet<Uuid> = merged.map(|held| held.person_id).collect();
+/// The other records of merged persons.
+async fn load_records(tx: &mut Tx, snapshot: &mut Snapshot) -> Result<(), Error> {
+    let merged = snapshot.customers.values().filter(|it| it.is_merged());
+    let persons: BTreeSet<Uuid> = merged.map(|it| it.person_id).collect();
     if !persons.is_empty() {
-        known.records = person::records(tx, persons).await?;
+        snapshot.records = person::records(tx, persons).await?;
     }
     Ok(())
 }
 
-/// Which records that items name by id were erased. One that an identifier named before the locks
-/// were had, and that is gone under them, was erased meanwhile: the identifier names somebody else.
+/// Which records that items name by id were erased. A record that an identifier named before the
+/// locks, and that is gone under them, was erased meanwhile: the identifier must be resolved again.
 async fn load_missing<'a>(
     tx: &mut Tx,
-    items: impl Iterator<Item = (&'a Item, &'a Candidates)>,
-    known: &mut Known,
+    items: impl Iterator<Item = (&'a WriteItem, &'a Candidates)>,
+    snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     let mut missing = Vec::new();
     for (item, found) in items {
-        let gone = found.records.iter().filter(|id| !known.customers.contains_key(*id));
+        let gone = found.records.iter().filter(|id| !snapshot.customers.contains_key(*id));
         match item.target {
             Target::Customer(_) => missing.extend(gone),
-            Target::Identifiers(_) if gone.count() > 0 => return Err(Error::LostRace),
+            Target::Identifiers(_) if gone.count() > 0 => return Err(Error::Conflict),
             Target::Identifiers(_) => {}
         }
     }
     if !missing.is_empty() {
-        known.erased_customers = erasure::among(tx, &missing).await?;
+        snapshot.erased_customers = erasure::among(tx, &missing).await?;
     }
     Ok(())
 }
 
-async fn load_ledger<'a>(
+async fn load_earlier_writes<'a>(
     tx: &mut Tx,
-    items: impl Iterator<Item = &'a Item>,
+    items: impl Iterator<Item = &'a WriteItem>,
     tombstones: &Tombstones,
-    known: &mut Known,
+    snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     let mut names: Vec<(String, String)> = Vec::new();
     let mut keys = BTreeSet::new();
     for item in items {
         let of_entry = item.entry.iter().flat_map(|named| &named.names);
-        names.extend(of_entry.map(WriteName::parts));
+        names.extend(of_entry.map(IdempotencyKey::parts));
         if item.as_of.is_some() {
             keys.extend(keys_of(&item.target));
         }
@@ -188,28 +190,34 @@ async fn load_ledger<'a>(
     if names.is_empty() && keys.is_empty() {
         return Ok(());
     }
-    (known.ledger, known.erased) = tombstones.find(tx, &names, &keys).await?;
-    let repeated = known.ledger.values().map(|row| row.customer_id);
-    let unknown = repeated.filter(|id| !known.customers.contains_key(id));
+    (snapshot.idempotency_keys, snapshot.erased) = tombstones.find(tx, &names, &keys).await?;
+    let repeated = snapshot.idempotency_keys.values().map(|row| row.customer_id);
+    let unknown = repeated.filter(|id| !snapshot.customers.contains_key(id));
     let unknown: BTreeSet<Uuid> = unknown.collect();
     if !unknown.is_empty() {
         let ids: Vec<Uuid> = unknown.into_iter().collect();
-        known.persons = tx.by_ids(dialect::PERSONS_BY_ID, &ids).await?.into_iter().collect();
+        snapshot.persons = tx.by_ids(dialect::PERSONS_BY_ID, &ids).await?.into_iter().collect();
     }
     Ok(())
 }
 
-/// The earlier writes of these names.
+/// The earlier writes with these idempotency keys.
 pub(super) async fn find_writes(
     tx: &mut Tx,
     names: &[(String, String)],
-) -> Result<HashMap<(String, String), LedgerRow>, Error> {
+) -> Result<HashMap<(String, String), IdempotencyRow>, Error> {
     type Row = (String, String, Vec<u8>, Uuid, Option<Uuid>, i64, i64, bool);
     let rows: Vec<Row> = tx.by_pairs(dialect::LEDGER_BY_NAME, names).await?;
     let rows = rows.into_iter().map(
         |(scope, name, body, customer_id, entry_id, revision, recorded_at, customer_created)| {
-            let row =
-                LedgerRow { body, customer_id, entry_id, revision, recorded_at, customer_created };
+            let row = IdempotencyRow {
+                body,
+                customer_id,
+                entry_id,
+                revision,
+                recorded_at,
+                customer_created,
+            };
             ((scope, name), row)
         },
     );
@@ -219,9 +227,9 @@ pub(super) async fn find_writes(
 /// The orders and entries that the items refer to.
 async fn load_references(
     tx: &mut Tx,
-    items: impl Iterator<Item = &Item>,
+    items: impl Iterator<Item = &WriteItem>,
     candidates: &[Candidates],
-    known: &mut Known,
+    snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     let mut orders = BTreeSet::new();
     let mut replies = BTreeSet::new();
@@ -233,7 +241,7 @@ async fn load_references(
         {
             continue;
         }
-        for id in found.all_records(known) {
+        for id in found.all_records(snapshot) {
             let id = id.simple().to_string();
             for order in named.entry.orders.iter().chain(&named.entry.purchase) {
                 orders.insert((id.clone(), order.clone()));
@@ -245,41 +253,41 @@ async fn load_references(
     }
     if !orders.is_empty() {
         let pairs: Vec<_> = orders.into_iter().collect();
-        known.purchases =
+        snapshot.purchases =
             tx.by_pairs(dialect::PURCHASES_BY_KEY, &pairs).await?.into_iter().collect();
     }
     if !replies.is_empty() {
         let pairs: Vec<_> = replies.into_iter().collect();
-        known.entries = tx.by_pairs(dialect::ENTRIES_BY_ID, &pairs).await?.into_iter().collect();
+        snapshot.entries = tx.by_pairs(dialect::ENTRIES_BY_ID, &pairs).await?.into_iter().collect();
     }
     Ok(())
 }
 
-/// Whom an item may turn out to be about.
+/// The customers that an item may concern.
 pub(super) struct Candidates {
     pub records: BTreeSet<Uuid>,
-    /// Whether the item may bring identifiers that the customer does not have.
+    /// Whether the item may add identifiers that the customer does not have.
     pub links: bool,
-    /// Whether its identifiers may be of several people, who are to be compared.
+    /// Whether its identifiers may be of several people, who have to be compared.
     pub compared: bool,
 }
 
 impl Candidates {
-    /// The records of the people whom the item may be about.
-    pub fn all_records(&self, known: &Known) -> BTreeSet<Uuid> {
-        let person_of = |id: &Uuid| known.customers.get(id).map(|held| held.person_id);
+    /// The records of the people whom the item may concern.
+    pub fn all_records(&self, snapshot: &Snapshot) -> BTreeSet<Uuid> {
+        let person_of = |id: &Uuid| snapshot.customers.get(id).map(|it| it.person_id);
         let persons: BTreeSet<Uuid> = self.records.iter().filter_map(person_of).collect();
-        let others = persons.iter().filter_map(|person| known.records.get(person)).flatten();
+        let others = persons.iter().filter_map(|person| snapshot.records.get(person)).flatten();
         self.records.iter().chain(others).copied().collect()
     }
 }
 
-/// Goes through the items as the plan will: one may be about a customer only since an earlier one
-/// has given the customer a new identifier. Whether the earlier one succeeds is not known yet, so
-/// every customer that the item may be about counts. Of an identifier that several people have
-/// those count whom another identifier of the item names.
+/// Goes through the items like the plan: one may concern a customer only because an earlier one
+/// adds an identifier to it. Whether the earlier one succeeds is not known yet, so every possible
+/// customer counts. Of an identifier that several people have, those count whom another identifier
+/// of the item names.
 fn candidates<'a>(
-    items: impl Iterator<Item = &'a Item>,
+    items: impl Iterator<Item = &'a WriteItem>,
     claims: &HashMap<String, Vec<Claim>>,
 ) -> Vec<Candidates> {
     let mut possible: HashMap<String, BTreeSet<Uuid>> = HashMap::new();
@@ -329,7 +337,7 @@ async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     let mut batch = Batch::default();
     customers::write(tx, &mut batch, &writes, now).await?;
     claims::write(tx, &mut batch, &mut writes, now).await?;
-    add_to_ledger(&mut batch, writes.ledger);
+    add_idempotency_keys(&mut batch, writes.idempotency_keys);
     add_orders(&mut batch, &writes.entries);
     purchase::write(tx, &mut batch, writes.orders).await?;
     add_to_cases(&mut batch, &writes.entries);
@@ -337,11 +345,13 @@ async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     batch.write(tx).await
 }
 
-/// Adds the names of writes, in their order, so that two servers that add the same ones never wait
-/// for each other.
-pub(super) fn add_to_ledger(batch: &mut Batch, mut ledger: Vec<((String, String), LedgerRow)>) {
-    ledger.sort_by(|one, other| one.0.cmp(&other.0));
-    let (names, rows): (Vec<_>, Vec<_>) = ledger.into_iter().unzip();
+/// Adds idempotency keys, sorted, so that two servers that add the same ones never deadlock.
+pub(super) fn add_idempotency_keys(
+    batch: &mut Batch,
+    mut keys: Vec<((String, String), IdempotencyRow)>,
+) {
+    keys.sort_by(|one, other| one.0.cmp(&other.0));
+    let (names, rows): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
     let (scopes, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
     let columns = vec![
         Column::Texts(scopes),
@@ -353,7 +363,7 @@ pub(super) fn add_to_ledger(batch: &mut Batch, mut ledger: Vec<((String, String)
         Column::Booleans(rows.iter().map(|row| row.customer_created).collect()),
         Column::Bytes(rows.into_iter().map(|row| row.body).collect()),
     ];
-    batch.insert(&LEDGER, columns);
+    batch.insert(&IDEMPOTENCY_KEYS, columns);
 }
 
 fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
@@ -382,7 +392,7 @@ fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
     batch.insert(&ORDER_ENTRIES, columns);
 }
 
-/// Adds the entries of cases to them.
+/// Adds entries to their cases.
 pub(super) fn add_to_cases(batch: &mut Batch, rows: &[EntryRow]) {
     let rows: Vec<_> = rows.iter().filter_map(|row| Some((row, row.entry.case_id?))).collect();
     let columns = vec![

@@ -1,9 +1,9 @@
-//! Coalesces concurrent writes: whatever waits is recorded in one transaction, and each caller has
-//! its answer after the commit. A single caller waits for nobody, and many share the wait for the
+//! Coalesces concurrent writes: waiting commands are recorded in one transaction, and each caller
+//! continues after the commit. A single caller waits for nobody, and many share the wait for the
 //! disk.
 //!
-//! The transactions run in tasks of their own: a caller that goes away does not stop its write
-//! half-way, which would cost the connection.
+//! The transactions run in their own tasks: a cancelled caller does not interrupt its write, which
+//! would cost the connection.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::{
     erasure::Tombstones,
     record::{self, Answer},
     signals::Signals,
-    writes::{Done, Item},
+    writes::{Outcome, WriteItem},
 };
 use crate::{
     clock::Clock,
@@ -26,16 +26,16 @@ use crate::{
     metrics::{Metrics, Queue},
 };
 
-/// How many commands may wait; one more is refused as overload.
+/// How many commands may wait; further ones are refused as overload.
 const QUEUE: usize = 4096;
-/// How many items one transaction holds, but for a single command that is larger.
+/// How many items a transaction holds, unless a single command is larger.
 const BATCH: usize = 512;
 struct Command {
-    items: Vec<Item>,
+    items: Vec<WriteItem>,
     answer: oneshot::Sender<Answer>,
 }
 
-/// The way into the writers' tasks.
+/// The handle of the writer tasks.
 #[derive(Debug)]
 pub struct Recorder {
     queue: mpsc::Sender<Command>,
@@ -43,7 +43,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// `signals` tell others of what was written.
+    /// `signals` are notified of what was written.
     pub fn start(
         db: &Db,
         clock: Clock,
@@ -53,7 +53,7 @@ impl Recorder {
     ) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let commands = Arc::new(Mutex::new(commands));
-        // While one transaction waits for the disk the next one is on its way. SQLite has one
+        // While one transaction waits for the disk, the next one is prepared. SQLite has one
         // writer.
         let writers = match db {
             Db::Sqlite { .. } => 1,
@@ -69,8 +69,8 @@ impl Recorder {
         Self { queue, writers: Mutex::new(writers) }
     }
 
-    /// Records the items of one command, all or none.
-    pub async fn record(&self, items: Vec<Item>) -> Result<Vec<Done>, Error> {
+    /// Records the items of a command, all or none.
+    pub async fn record(&self, items: Vec<WriteItem>) -> Result<Vec<Outcome>, Error> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Command { items, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Overloaded,
@@ -84,12 +84,12 @@ impl Recorder {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Stops the writers. A transaction under way goes on in its task, and the pools wait for it;
-    /// commands that still wait are refused.
+    /// Stops the writers. A running transaction continues in its task, and the pools wait for it;
+    /// waiting commands are refused.
     pub async fn close(&self) {
         for writer in self.writers.lock().await.drain(..) {
             writer.abort();
-            // It answers that it was cancelled.
+            // It returns that it was cancelled.
             let _ = writer.await;
         }
     }
@@ -108,7 +108,7 @@ async fn work(
     metrics: Arc<Metrics>,
 ) {
     while let Some(batch) = next_batch(&commands).await {
-        // Nobody waits any more for a command whose caller has given up before it began.
+        // A command whose caller has given up before it began is dropped.
         let waited_for = batch.into_iter().filter(|command| !command.answer.is_closed());
         let (items, answers): (Vec<_>, Vec<_>) =
             waited_for.map(|command| (command.items, command.answer)).unzip();
@@ -118,7 +118,7 @@ async fn work(
         metrics.store.batch(Queue::Recorder, items.len());
         let results = record_all(&db, clock, items, &signals, &tombstones).await;
         for (answer, result) in answers.into_iter().zip(results) {
-            // A caller that has gone away needs no answer.
+            // A caller that is gone needs no answer.
             let _ = answer.send(result);
         }
     }
@@ -138,12 +138,12 @@ async fn next_batch(commands: &Mutex<mpsc::Receiver<Command>>) -> Option<Vec<Com
     Some(batch)
 }
 
-/// Records commands in one transaction. Where the database refuses it, or it loses every race, each
+/// Records commands in one transaction. If the database refuses it, or every try conflicts, each
 /// command is tried by itself, so that one does not fail the others.
 pub async fn record_all(
     db: &Db,
     clock: Clock,
-    commands: Vec<Vec<Item>>,
+    commands: Vec<Vec<WriteItem>>,
     signals: &Signals,
     tombstones: &Tombstones,
 ) -> Vec<Answer> {
@@ -169,7 +169,7 @@ pub async fn record_all(
 async fn in_task(
     db: &Db,
     clock: Clock,
-    commands: Arc<Vec<Vec<Item>>>,
+    commands: Arc<Vec<Vec<WriteItem>>>,
     signals: &Signals,
     tombstones: &Tombstones,
 ) -> Result<Vec<Answer>, Error> {

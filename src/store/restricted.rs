@@ -1,5 +1,6 @@
-//! Who is restricted, in the memory of each server: almost nobody, so that a read learns it without
-//! a statement. What this process changes stands at once; what others change is found by a poll.
+//! Restricted records, in the memory of each server: there are almost none, so that reads check
+//! them without a statement. Changes by this process apply at once; those of others are found by
+//! polling.
 
 use std::{
     collections::HashSet,
@@ -19,26 +20,26 @@ use super::{
 };
 use crate::error::Error;
 
-/// The records that are restricted, behind one.
+/// The restricted records after one.
 pub(super) const LIST: &str =
     "select id from customers where restricted and id > $1 order by id limit 1000";
 
 const PAGE: usize = 1000;
-/// How often they are read again.
+/// The polling interval.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// The records whose use is restricted.
+/// The records whose processing is restricted.
 #[derive(Debug, Default)]
 pub(super) struct Restricted {
     /// Whether there are any.
     any: AtomicBool,
-    known: RwLock<Known>,
+    known: RwLock<RestrictedRecords>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct RestrictedRecords {
     records: HashSet<Uuid>,
-    /// Grows with what this process changes: a reading that began before is older than that.
+    /// Counts the changes by this process: a poll that began before a change is outdated.
     changes: u64,
 }
 
@@ -51,7 +52,7 @@ impl Restricted {
         self.any.load(Ordering::Acquire)
     }
 
-    /// Notes what this process has just committed.
+    /// Applies a change that this process has just committed.
     pub fn set(&self, records: &[Uuid], restricted: bool) {
         self.write(|known| {
             known.changes += 1;
@@ -65,7 +66,7 @@ impl Restricted {
         });
     }
 
-    /// Reads all of them.
+    /// Reads all restricted records.
     pub async fn load(&self, db: &Db) -> Result<(), Error> {
         let begun_at = self.read(|known| known.changes);
         let mut records = HashSet::new();
@@ -87,34 +88,34 @@ impl Restricted {
         Ok(())
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+    fn read<T>(&self, look: impl FnOnce(&RestrictedRecords) -> T) -> T {
         look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, change: impl FnOnce(&mut Known)) {
-        // Nothing that is done under the lock can panic half-way.
+    fn write(&self, change: impl FnOnce(&mut RestrictedRecords)) {
+        // No code that runs under the lock can panic midway.
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);
         self.any.store(!known.records.is_empty(), Ordering::Release);
     }
 }
 
-/// Reads them again and again.
+/// Polls the restricted records. Never returns.
 pub(super) async fn poll(db: Db, restricted: Arc<Restricted>) {
     let mut every = interval(EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        // What cannot be read now is as it was; nor can anybody be read.
+        // If they cannot be read, the last state stays; customers cannot be read either.
         if let Err(error) = restricted.load(&db).await {
-            tracing::debug!(%error, "restrictions not read");
+            tracing::debug!(%error, "cannot read restrictions");
         }
     }
 }
 
 impl Store {
-    /// The same store, to whom nobody is restricted: for reads of those who answer for what is
-    /// kept. Writes are refused all the same.
+    /// A view of this store without restrictions, for reads of privacy officers. Writes are still
+    /// refused.
     pub fn even_restricted(&self) -> Self {
         Self { restricted: Arc::default(), ..self.clone() }
     }
@@ -123,8 +124,8 @@ impl Store {
         self.restricted.has(record)
     }
 
-    /// Refuses to show a record, or anything of it.
-    pub(super) fn refuse_restricted(&self, record: Uuid) -> Result<(), Error> {
+    /// Refuses to read a restricted record.
+    pub(super) fn ensure_not_restricted(&self, record: Uuid) -> Result<(), Error> {
         if self.is_restricted(record) { Err(Error::CustomerRestricted) } else { Ok(()) }
     }
 }

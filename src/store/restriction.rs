@@ -1,5 +1,5 @@
-//! Restrictions: placed and lifted under the locks of all records of a person. While one holds the
-//! records stay the same ones, since nobody merges or unmerges them.
+//! Restrictions, placed and lifted under the locks of all records of a person. The set of records
+//! cannot change meanwhile, since merges and unmerges are refused.
 
 use uuid::Uuid;
 
@@ -8,11 +8,11 @@ use super::{
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_db, on_tx},
-    person::{self, Locked},
+    person::{self, LockedRecords},
 };
 use crate::{
     error::Error,
-    model::{Asked, Micros, Restriction, RestrictionKind, Said},
+    model::{Micros, RequestContext, Restriction, RestrictionKind, Said},
 };
 
 pub(super) const ADD: &str = "insert into restrictions (customer_id, id, kind, placed_at, actor, \
@@ -31,41 +31,49 @@ pub(super) const GET: &str = "select kind, placed_at, actor, ticket, reason, lif
 pub struct NewRestriction {
     pub customer_id: Uuid,
     pub kind: RestrictionKind,
-    /// Where it is documented.
+    /// The ticket that documents it.
     pub ticket: String,
     /// False: it is lifted.
     pub holds: bool,
 }
 
 impl Store {
-    /// Places or lifts a restriction. The same request again changes nothing more.
-    pub async fn restrict(&self, new: NewRestriction, asked: Asked) -> Result<Restriction, Error> {
+    /// Places or lifts a restriction. Idempotent.
+    pub async fn restrict(
+        &self,
+        new: NewRestriction,
+        context: RequestContext,
+    ) -> Result<Restriction, Error> {
         let customer_id = new.customer_id;
         let store = self.clone();
         let run = move || {
-            let (store, new, asked) = (store.clone(), new.clone(), asked.clone());
-            async move { store.try_restrict(&new, &asked).await }
+            let (store, new, context) = (store.clone(), new.clone(), context.clone());
+            async move { store.try_restrict(&new, &context).await }
         };
         let id = attempt(run).await.map_err(lost)?;
         let person = self.records_even_restricted(customer_id).await?[0];
         self.get_restriction(customer_id, id, person).await
     }
 
-    async fn try_restrict(&self, new: &NewRestriction, asked: &Asked) -> Result<Uuid, Error> {
+    async fn try_restrict(
+        &self,
+        new: &NewRestriction,
+        context: &RequestContext,
+    ) -> Result<Uuid, Error> {
         let mut tx = self.db.begin().await?;
         let locked = person::lock_even_restricted(&mut tx, &[new.customer_id]).await?;
-        if let Some(row) = earlier(&mut tx, asked).await? {
+        if let Some(row) = earlier(&mut tx, context).await? {
             return row.entry_id.ok_or(Error::NotRestricted);
         }
         let now = self.clock.now();
         let said = Said {
             at: now,
-            actor: asked.actor.clone(),
+            actor: context.actor.clone(),
             ticket: new.ticket.clone(),
-            reason: asked.reason.clone(),
+            reason: context.reason.clone(),
         };
         let person = locked.person_of(new.customer_id)?;
-        let records: Vec<Uuid> = locked.held.keys().copied().collect();
+        let records: Vec<Uuid> = locked.records.keys().copied().collect();
         let id = match (new.holds, holds(&locked, new.kind)) {
             (true, true) => return Err(Error::AlreadyRestricted),
             (false, false) => return Err(Error::NotRestricted),
@@ -76,18 +84,19 @@ impl Store {
             }
             (false, true) => lift(&mut tx, &records, new.kind, &said).await?,
         };
-        let mut change = Change::new(asked, now);
-        for (record, held) in &locked.held {
+        let mut change = Change::new(context, now);
+        for (record, current) in &locked.records {
             set(&mut tx, *record, new.kind, new.holds).await?;
-            // Whoever watches one of them looks again, in other processes too.
-            change.touch(*record, held);
+            // Watches of the records check again, in other processes too.
+            change.touch(*record, current);
         }
         change.write(&mut tx, person, Some(id)).await?;
         tx.commit().await?;
         if new.kind == RestrictionKind::Use {
             self.restricted.set(&records, new.holds);
         }
-        let revisions = locked.held.iter().map(|(record, held)| (*record, held.revision + 1));
+        let revisions =
+            locked.records.iter().map(|(record, current)| (*record, current.revision + 1));
         self.signals.live.wake(revisions);
         self.signals.due.notify_one();
         Ok(id)
@@ -119,11 +128,11 @@ impl Store {
     }
 }
 
-/// Whether a restriction holds for the one person who is locked.
-fn holds(locked: &Locked, kind: RestrictionKind) -> bool {
-    locked.held.values().any(|held| match kind {
-        RestrictionKind::Use => held.restricted,
-        RestrictionKind::Erasure => held.on_hold,
+/// Whether a restriction is in force for the locked person.
+fn holds(locked: &LockedRecords, kind: RestrictionKind) -> bool {
+    locked.records.values().any(|it| match kind {
+        RestrictionKind::Use => it.restricted,
+        RestrictionKind::Erasure => it.on_hold,
     })
 }
 

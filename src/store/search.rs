@@ -1,5 +1,5 @@
-//! Finding entries by their words. The words are folded and stemmed here and not by the database,
-//! so that both find the same; the database only compares them.
+//! Text search. Words are folded and stemmed here and not by the database, so that both databases
+//! find the same; they only compare the words.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn customer_word(customer_id: Uuid) -> String {
     format!("ø{}", customer_id.simple())
 }
 
-/// The text of a search. $1 what to match, $8 the order or the case.
+/// The statement of a search. $1 the match expression, $8 the order or the case.
 pub(super) fn search_text(words_match: &str, by: By) -> String {
     let about = by.index().map_or_else(String::new, |(table, column)| {
         format!(
@@ -55,7 +55,7 @@ pub(super) fn search_text(words_match: &str, by: By) -> String {
 }
 
 impl Store {
-    /// Entries that hold, for each list of alternatives, one of them; the newest first.
+    /// Entries that contain, for each list of alternatives, one of them; the newest first.
     pub async fn search_timeline(
         &self,
         customer_id: Option<Uuid>,
@@ -80,7 +80,7 @@ impl Store {
         .await
     }
 
-    /// Within some records, or within all where there are none.
+    /// Searches some records, or all if none are given.
     async fn search(
         &self,
         records: &[Uuid],
@@ -127,8 +127,8 @@ impl Store {
     }
 }
 
-/// The query in the database's language. The words hold letters and digits of ASCII only, which
-/// neither language gives a meaning; FTS5 would take AND and OR for operators, but words are lower
+/// The query in the language of the database. Words consist of ASCII letters and digits, which have
+/// no special meaning in either language; FTS5 takes AND and OR for operators, but words are lower
 /// case.
 fn expression(words: &[Vec<String>], records: &[Uuid], or: &str, and: &str) -> String {
     let records: Vec<String> = records.iter().copied().map(customer_word).collect();

@@ -1,4 +1,4 @@
-//! What all servers of one database share.
+//! Settings that all servers of a database share.
 
 use super::{
     Store,
@@ -15,7 +15,7 @@ pub(super) const SET: &str = "insert into settings (name, value) values ($1, $2)
 const PAGE_KEY: &str = "page_token_key";
 
 impl Store {
-    /// The key that page tokens are signed with: made once for a database.
+    /// The key that signs page tokens, created once per database.
     pub(super) async fn load_page_key(&self) -> Result<Vec<u8>, Error> {
         let mut tx = self.db.begin().await?;
         let new = self.clock.new_key().to_vec();

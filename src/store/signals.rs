@@ -1,4 +1,4 @@
-//! What others in this process are told once a write is committed.
+//! Notifications within this process after a commit.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use tokio::sync::Notify;
 
 use super::live::Hub;
 
-/// The ends that a writer has.
+/// The notifications of writers.
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
-    /// Told when a write has left work for whoever compares customers.
+    /// Notified when a write has queued work for matching.
     pub queued: Arc<Notify>,
-    /// Told when a promise was made, which may be the next one due.
+    /// Notified when a promise was made, which may be the next one due.
     pub due: Arc<Notify>,
-    /// Told when a customer was erased, which is to be finished.
+    /// Notified when a customer was erased, for the second step.
     pub erased: Arc<Notify>,
-    /// Told which records have changed.
+    /// Notified of changed records.
     pub live: Arc<Hub>,
 }

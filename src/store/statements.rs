@@ -1,29 +1,29 @@
-//! Every statement of the store by name: what the tests prepare on both databases, and what a
-//! release leaves behind for the next one.
+//! All statements of the store by name: the tests prepare them on both databases, and a release
+//! keeps a copy for the next one.
 
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{
     Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
-    customers, database_id, db::on_db, dialect, entry_seals, erasure, export, files, health,
-    kept_apart, link, live, matching, merge, migrate, observe, open, promise, purchase, quote,
+    customers, database_id, db::on_db, dialect, entry_seals, erasure, export, files, health, link,
+    live, matching, merge, merge_exclusion, migrate, observe, open, promise, purchase, quote,
     reask_rate, restricted, restriction, retention, search, settings, suggestion, timeline,
     unmerge,
 };
 use crate::error::Error;
 
-/// A statement as it is sent to the database at hand.
+/// A statement for the current database.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Such as `cases.get`. Statements of one purpose that differ in a clause share a name.
+    /// Such as `cases.get`. Statements for one purpose that differ in a clause share a name.
     pub name: String,
     pub text: String,
-    /// Whether it is of the audit log, which on SQLite is in a file of its own.
+    /// Whether it is for the audit log, which is a separate file on SQLite.
     pub is_audit: bool,
 }
 
-/// Those of the audit log where it has a file of its own.
+/// The statements for an audit log in a separate file.
 const OF_FILES: [(&str, &str); 3] = [
     ("write_count.count", files::COUNT),
     ("audit_settings.get", database_id::GET_OF_AUDIT),
@@ -46,7 +46,7 @@ impl Store {
         of_audit.chain(others).map(statement).collect()
     }
 
-    /// Prepares a statement: an error means that the tables do not have what it asks for.
+    /// Prepares a statement: an error means that the tables do not fit.
     #[doc(hidden)]
     pub async fn prepare(&self, statement: &Statement) -> Result<(), Error> {
         let db = if statement.is_audit { &self.audit } else { &self.db };
@@ -66,9 +66,9 @@ impl Store {
             ("claims.last", claims::LAST.to_owned()),
             ("claims.set_verified", claims::SET_VERIFIED.to_owned()),
             ("claims.set_refused", claims::SET_REFUSED.to_owned()),
-            ("kept_apart.add", kept_apart::ADD.to_owned()),
-            ("kept_apart.remove", kept_apart::REMOVE.to_owned()),
-            ("links.set_proof", link::SET_PROOF.to_owned()),
+            ("merge_exclusions.add", merge_exclusion::ADD.to_owned()),
+            ("merge_exclusions.remove", merge_exclusion::REMOVE.to_owned()),
+            ("links.set_verification", link::SET_VERIFICATION.to_owned()),
             ("links.set_claimed", link::SET_CLAIMED.to_owned()),
             ("links.set_shared", link::SET_SHARED.to_owned()),
             ("links.add_ended", link::ADD_ENDED.to_owned()),

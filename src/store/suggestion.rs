@@ -1,4 +1,4 @@
-//! Merge suggestions as they are shown and dismissed. How they come about: `matching`.
+//! Lists and dismisses merge suggestions. `matching` creates them.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use super::{
     person,
 };
 use crate::{
+    domain::matching::Reason,
     error::Error,
-    model::{Asked, Micros, Position},
-    story::matching::Reason,
+    model::{Micros, Position, RequestContext},
 };
 
 pub(super) const LIST: &str = "select one_id, other_id, id, rank from suggestions \
@@ -26,14 +26,13 @@ pub(super) const ADD: &str = "insert into dismissals \
     (one_id, other_id, dismissed_at, actor, reason) values ($1, $2, $3, $4, $5) \
     on conflict (one_id, other_id) do nothing";
 
-/// How many pages a list looks at for one of its own: those that are noted as listed and are not
-/// by now are few.
+/// How many pages of rows a list reads for one of its own: few rows have an outdated listed flag.
 const PAGES: usize = 8;
 
-/// Two people who may be one.
+/// A pair of people who may be one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestion {
-    /// The canonical id of the one, the smaller of the two.
+    /// The canonical id of one person, the smaller of the two.
     pub one_id: Uuid,
     pub other_id: Uuid,
     /// 0 to 1.
@@ -47,8 +46,8 @@ pub struct Suggestion {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestions {
     pub suggestions: Vec<Suggestion>,
-    /// Where the next page begins; nothing on the last one. A page may hold less than was asked for
-    /// and have a next one.
+    /// The position of the next page; None on the last one. A page may hold less than requested and
+    /// still have a next one.
     pub next: Option<Position>,
 }
 
@@ -56,8 +55,8 @@ pub struct Suggestions {
 type Row = (Uuid, Uuid, Uuid, i64);
 
 impl Store {
-    /// Suggestions of at least a probability, of one person with others or of all; behind `after`,
-    /// at most `limit`.
+    /// Suggestions with at least a probability, of one person or of all; after `after`, at most
+    /// `limit`.
     pub async fn list_suggestions(
         &self,
         customer: Option<Uuid>,
@@ -117,7 +116,7 @@ impl Store {
         after: Position,
         limit: usize,
     ) -> Result<Suggestions, Error> {
-        self.refuse_restricted(customer)?;
+        self.ensure_not_restricted(customer)?;
         let standing = Standing::read(&self.db, [customer].into_iter()).await?;
         if standing.people((customer, customer)).is_none() {
             return Err(Error::CustomerNotFound);
@@ -149,7 +148,7 @@ impl Store {
             rows.into_iter().map(|(id, reasons, found_at)| (id, (reasons, found_at))).collect();
         let mut suggestions = Vec::with_capacity(shown.len());
         for ((one_id, other_id), (_, _, id, rank)) in shown {
-            // One that is gone meanwhile is left out.
+            // A suggestion that was removed meanwhile is skipped.
             let Some((reasons, found_at)) = reasons.remove(&id) else { continue };
             let (probability, reasons) = (probability(rank), read_reasons(&reasons)?);
             suggestions.push(Suggestion { one_id, other_id, probability, reasons, found_at });
@@ -157,58 +156,63 @@ impl Store {
         Ok(Suggestions { suggestions, next })
     }
 
-    /// Says that two people are not one, for good. The same request again changes nothing more.
+    /// Dismisses a suggestion for good. Idempotent.
     pub async fn dismiss_suggestion(
         &self,
         one: Uuid,
         other: Uuid,
-        asked: Asked,
+        context: RequestContext,
     ) -> Result<(), Error> {
         let store = self.clone();
         let write = move || {
-            let (store, asked) = (store.clone(), asked.clone());
-            async move { store.try_dismiss(one, other, &asked).await }
+            let (store, context) = (store.clone(), context.clone());
+            async move { store.try_dismiss(one, other, &context).await }
         };
         attempt(write).await.map_err(lost)?;
         self.notify_matcher();
         Ok(())
     }
 
-    async fn try_dismiss(&self, one: Uuid, other: Uuid, asked: &Asked) -> Result<(), Error> {
-        // Before the transaction, which has a connection of its own.
+    async fn try_dismiss(
+        &self,
+        one: Uuid,
+        other: Uuid,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        // Before the transaction, which has its own connection.
         let standing = Standing::read(&self.db, [one, other].into_iter()).await?;
         let people = standing.people((one, other));
         let pairs = people.map_or_else(Vec::new, |people| standing.between(people));
 
         let mut tx = self.db.begin().await?;
         let locked = person::lock(&mut tx, &[one, other]).await?;
-        if earlier(&mut tx, asked).await?.is_some() {
+        if earlier(&mut tx, context).await?.is_some() {
             return Ok(());
         }
         let (first, second) = (locked.person_of(one)?, locked.person_of(other)?);
         if people != Some((first.min(second), first.max(second))) {
-            return Err(Error::LostRace);
+            return Err(Error::Conflict);
         }
         if pairs.is_empty() {
             return Err(Error::SuggestionNotFound);
         }
         let now = self.clock.now();
-        // All that was suggested of the two, and the records it was said of.
+        // All suggestions between the two, and the records that the call named.
         for (one, other) in pairs.into_iter().chain([(one.min(other), one.max(other))]) {
             on_tx!(&mut tx, |c| {
                 sqlx::query(ADD)
                     .bind(one)
                     .bind(other)
                     .bind(now)
-                    .bind(&asked.actor)
-                    .bind(&asked.reason)
+                    .bind(&context.actor)
+                    .bind(&context.reason)
                     .execute(c)
                     .await?;
             });
         }
-        // Lists look for themselves; this is to spare them the search.
+        // Lists check for themselves; this only saves them work.
         tx.apply(ADD_WORK, vec![Column::Ids(vec![one])]).await?;
-        Change::new(asked, now).write(&mut tx, one, None).await?;
+        Change::new(context, now).write(&mut tx, one, None).await?;
         tx.commit().await
     }
 }

@@ -1,7 +1,6 @@
-//! Reading a timeline: one statement and one row for a page. The database puts the payloads of the
-//! page one behind the other, which costs less than a row for each on its way here. Almost every
-//! person is one record or two, whose ordered ranges this statement merges; of more records they
-//! are read by the one in `merged`.
+//! Reads timelines: one statement and one row for a page. The database concatenates the payloads of
+//! the page, which is cheaper than transferring a row for each. Almost every person has one or two
+//! records, whose ordered ranges this statement merges; for more records, see `merged`.
 
 mod merged;
 
@@ -25,8 +24,7 @@ use crate::{
     pb,
 };
 
-/// A page holds at most so many bytes of entries, so that an answer stays below the usual limit of
-/// a client, 4 MiB.
+/// The largest page in bytes, so that a response stays below the usual limit of clients, 4 MiB.
 pub const PAGE_BYTES: usize = 3 << 20;
 
 pub(super) const GET_ENTRY: &str =
@@ -36,29 +34,29 @@ pub(super) const GET_ENTRY: &str =
 #[derive(Clone, Debug)]
 pub struct Page {
     pub entries: Frames,
-    /// Where the next page begins; nothing on the last one.
+    /// The position of the next page; None on the last one.
     pub next: Option<Position>,
     /// The canonical id of the customer.
     pub customer_id: Uuid,
-    /// The customer's revision when the page was read; of merged records the sum.
+    /// The revision of the customer when the page was read; the sum for merged records.
     pub revision: i64,
 }
 
-/// What a page is asked for.
+/// A request for a page.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
     pub filter: EntryFilter,
     pub order: Order,
-    /// Where the page before ended.
+    /// The position at which the previous page ended.
     pub after: Option<Position>,
-    /// At most so many entries, at least one.
+    /// The maximum number of entries, at least one.
     pub limit: usize,
 }
 
-/// What leads to the entries of a list.
+/// The index that leads to the entries of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    /// Nothing but the time.
+    /// The time.
     Time,
     /// The order that they are about.
     Order,
@@ -77,7 +75,7 @@ impl By {
         }
     }
 
-    /// The table of what leads to them, and its column.
+    /// The table of the index, and its column.
     pub fn index(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Time => None,
@@ -87,10 +85,9 @@ impl By {
     }
 }
 
-/// What chooses the entries of a list: the position it begins behind ($2, $3), the time it ends at
-/// ($4), and with a filter the kinds ($6) and channels
-/// ($7), lists such as `,phone,web,` or nothing. `key` is the table that the index in use belongs
-/// to.
+/// The conditions for the entries of a list: the position it starts after ($2, $3), the time it
+/// ends at ($4), and with a filter the kinds ($6) and channels ($7), as lists such as `,phone,web,`
+/// or null. `key` is the table of the index in use.
 pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
     let (behind, bound) = match order {
         Order::NewestFirst => ("<", ">="),
@@ -108,7 +105,7 @@ pub(super) fn range_text(key: &str, order: Order, filtered: bool) -> String {
     )
 }
 
-/// The order of a list of entries, and how many of them. `table` is empty or ends with a dot.
+/// The order and the limit of a list of entries. `table` is empty or ends with a dot.
 pub(super) fn sorted_text(table: &str, order: Order) -> String {
     let direction = match order {
         Order::NewestFirst => "desc",
@@ -117,9 +114,8 @@ pub(super) fn sorted_text(table: &str, order: Order) -> String {
     format!(" order by {table}occurred_at {direction}, {table}entry_id {direction} limit $5")
 }
 
-/// One row with all the entries of a page, or with nothing where they are too large together. The
-/// subquery is sorted, and both databases feed the aggregate in that order; the tests of paging
-/// hold them to it.
+/// One row with all entries of a page, or with null if they are too large together. The subquery is
+/// sorted, and both databases feed the aggregate in that order; the tests of paging verify it.
 pub(super) fn page_text(columns: &str, rows: &str) -> String {
     format!(
         "select {columns}case when sum(length(p.payload)) <= {PAGE_BYTES} \
@@ -127,9 +123,8 @@ pub(super) fn page_text(columns: &str, rows: &str) -> String {
     )
 }
 
-/// The text of a page of the timeline of a person of one record or two. Of more it reads no entry,
-/// but tells the canonical record and the others. $1 customer, $8 the order or
-/// the case.
+/// The statement of a page for a person with one or two records. For more it reads no entry, but
+/// returns the canonical record and the others. $1 customer, $8 the order or the case.
 fn timeline_text(kind: Kind, order: Order, filtered: bool, by: By) -> String {
     let records = [
         "(select id from person where records <= 2)",
@@ -152,7 +147,7 @@ fn timeline_text(kind: Kind, order: Order, filtered: bool, by: By) -> String {
     )
 }
 
-/// Every text of a timeline page, by [`text_index`], of each database.
+/// All statements of timeline pages, by [`text_index`], for each database.
 pub(super) static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
     Kind::BOTH.map(|kind| {
         let mut texts = Vec::new();
@@ -172,7 +167,7 @@ fn text_index(order: Order, filtered: bool, by: By) -> usize {
     by * 2 + usize::from(filtered)
 }
 
-/// The part of the time line that a request is about: behind a position, up to a time.
+/// The time range of a request: after a position, up to a time.
 pub(super) fn bounds(request: &PageRequest) -> (Position, Micros) {
     let filter = &request.filter;
     match request.order {
@@ -194,7 +189,7 @@ pub(super) fn bounds(request: &PageRequest) -> (Position, Micros) {
     }
 }
 
-/// What a page's statement is given, whichever it is.
+/// The parameters of a page's statement.
 struct Binds {
     behind: Position,
     bound: Micros,
@@ -211,14 +206,14 @@ impl Binds {
     }
 }
 
-/// A list of codes as the statements compare it.
+/// A list of codes in the form that the statements compare.
 pub(super) fn code_list(codes: impl Iterator<Item = &'static str>) -> String {
     let list: String = codes.map(|code| format!("{code},")).collect();
     if list.is_empty() { list } else { format!(",{list}") }
 }
 
-/// The entries of a page and where the next one begins, out of what was read for it: one row more
-/// than the page may hold.
+/// The entries of a page and the position of the next one, from one row more than the page may
+/// hold.
 pub(super) fn cut(bytes: Vec<u8>, limit: usize) -> Result<(Frames, Option<Position>), Error> {
     let mut entries = Frames::split(bytes)?;
     let more = entries.len() > limit;
@@ -235,7 +230,7 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page, Error> {
         type Row = (Option<Uuid>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
-        self.refuse_restricted(customer_id)?;
+        self.ensure_not_restricted(customer_id)?;
         let filter = &request.filter;
         let by = By::of(filter);
         let filtered = by != By::Time || !filter.kinds.is_empty() || !filter.channels.is_empty();
@@ -280,7 +275,7 @@ impl Store {
         }
     }
 
-    /// The case that an entry of a record belongs to.
+    /// The case of an entry of a record.
     pub(super) async fn case_of_entry(
         &self,
         record: Uuid,
@@ -290,13 +285,13 @@ impl Store {
         Ok(entry.and_then(|entry| entry.case_id.parse().ok()))
     }
 
-    /// One entry of a customer, whichever of the records it is in.
+    /// An entry of a customer, in whichever record it is.
     pub async fn get_entry(
         &self,
         customer_id: Uuid,
         entry_id: Uuid,
     ) -> Result<Option<pb::Entry>, Error> {
-        self.refuse_restricted(customer_id)?;
+        self.ensure_not_restricted(customer_id)?;
         if let Some(entry) = self.entry_of(customer_id, entry_id).await? {
             return Ok(Some(entry));
         }

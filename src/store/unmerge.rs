@@ -1,4 +1,4 @@
-//! Taking a merge back: the link goes, and with it whatever it joined.
+//! Reverses merges: removes the link, and with it what it joined.
 
 use std::collections::BTreeSet;
 
@@ -9,34 +9,34 @@ use super::{
     attempt::{attempt, lost},
     change::{Change, earlier},
     db::{Tx, on_tx},
-    dialect, kept_apart,
+    dialect,
     merge::{self, MergeRow, set_records},
-    person,
+    merge_exclusion, person,
 };
 use crate::{
     error::Error,
-    model::{Asked, Customer, IdentityChange, Merge, Micros},
+    model::{Customer, IdentityChange, Merge, Micros, RequestContext},
 };
 
 pub(super) const ADD: &str =
     "insert into unmerges (merge_id, unmerged_at, actor, reason) values ($1, $2, $3, $4)";
 
 impl Store {
-    /// Takes a merge back. Gives the person that keeps the canonical record, and the one that is
-    /// apart since. The same request again changes nothing more.
+    /// Reverses a merge. Returns the person that keeps the canonical record, and the one that is
+    /// split off. Idempotent.
     pub async fn unmerge(
         &self,
         merge_id: Uuid,
-        keep_apart: bool,
-        asked: Asked,
+        exclude_merge: bool,
+        context: RequestContext,
     ) -> Result<(Customer, Customer), Error> {
         let merge = self.get_merge(merge_id).await?.ok_or(Error::MergeNotFound)?;
         let (into, from) = (merge.into_id, merge.from_id);
-        self.refuse_restricted(into)?;
+        self.ensure_not_restricted(into)?;
         let store = self.clone();
         let write = move || {
-            let (store, merge, asked) = (store.clone(), merge.clone(), asked.clone());
-            async move { store.try_unmerge(&merge, keep_apart, &asked).await }
+            let (store, merge, context) = (store.clone(), merge.clone(), context.clone());
+            async move { store.try_unmerge(&merge, exclude_merge, &context).await }
         };
         attempt(write).await.map_err(lost)?;
         self.notify_matcher();
@@ -48,17 +48,17 @@ impl Store {
     async fn try_unmerge(
         &self,
         merge: &Merge,
-        keep_apart: bool,
-        asked: &Asked,
+        exclude_merge: bool,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let (into, from) = (merge.into_id, merge.from_id);
         let locked = person::lock(&mut tx, &[into, from]).await?;
-        if earlier(&mut tx, asked).await?.is_some() {
+        if earlier(&mut tx, context).await?.is_some() {
             return Ok(());
         }
-        locked.refuse_held()?;
-        let all: Vec<Uuid> = locked.held.keys().copied().collect();
+        locked.ensure_not_on_hold()?;
+        let all: Vec<Uuid> = locked.records.keys().copied().collect();
         let rows: Vec<MergeRow> = tx.by_ids(dialect::MERGES_IN_FORCE, &all).await?;
         let in_force: Vec<Merge> = rows.into_iter().map(merge::merge).collect::<Result<_, _>>()?;
         if !in_force.iter().any(|other| other.id == merge.id) {
@@ -72,7 +72,7 @@ impl Store {
 
         let now = self.clock.now();
         let root = locked.person_of(into)?;
-        add(&mut tx, merge.id, asked, now).await?;
+        add(&mut tx, merge.id, context, now).await?;
         let apart: Vec<Uuid> = apart.into_iter().collect();
         let rest: Vec<Uuid> = all.iter().filter(|id| !apart.contains(id)).copied().collect();
         tx.set_person(&apart, from).await?;
@@ -80,28 +80,28 @@ impl Store {
         set_records(&mut tx, from, apart.len()).await?;
         set_records(&mut tx, root, rest.len()).await?;
 
-        let mut change = Change::new(asked, now);
-        change.touch(root, &locked.held[&root]);
+        let mut change = Change::new(context, now);
+        change.touch(root, &locked.records[&root]);
         let merge_id = merge.id;
         for (record, other_id) in [(into, from), (from, into)] {
             let unmerged = IdentityChange::Unmerged { other_id, merge_id };
-            change.tell(record, &locked.held[&record], self.clock.new_id(), &unmerged);
-            if keep_apart {
-                let kept_apart = IdentityChange::KeptApart { other_id };
-                change.tell(record, &locked.held[&record], self.clock.new_id(), &kept_apart);
+            change.tell(record, &locked.records[&record], self.clock.new_id(), &unmerged);
+            if exclude_merge {
+                let excluded = IdentityChange::MergeExcluded { other_id };
+                change.tell(record, &locked.records[&record], self.clock.new_id(), &excluded);
             }
         }
-        if keep_apart {
-            kept_apart::add(&mut tx, into, from, asked, now).await?;
+        if exclude_merge {
+            merge_exclusion::add(&mut tx, into, from, context, now).await?;
         }
-        // Apart, they may be suggested again.
-        change.compare(from, &locked.held[&from]);
+        // Unmerged, they may be suggested again.
+        change.compare(from, &locked.records[&from]);
         change.write(&mut tx, into, None).await?;
         tx.commit().await
     }
 }
 
-/// A record with all that were joined to it, directly or not.
+/// A record with all records merged into it, directly or not.
 fn subtree(root: Uuid, merges: &[Merge]) -> BTreeSet<Uuid> {
     let mut found = BTreeSet::from([root]);
     loop {
@@ -115,10 +115,10 @@ fn subtree(root: Uuid, merges: &[Merge]) -> BTreeSet<Uuid> {
     }
 }
 
-/// The merges made by way of this one: asked for a record of the part that would go, while they tie
-/// the part that stays. The reason for them would go with it.
+/// The merges that depend on this one: requested for a record of the part that would be split off,
+/// while they link the part that stays. The reason for them would be lost.
 fn dependants(merge_id: Uuid, apart: &BTreeSet<Uuid>, merges: &[Merge]) -> Vec<Uuid> {
-    let by_way = |asked: Uuid, tied: Uuid| apart.contains(&asked) && !apart.contains(&tied);
+    let by_way = |context: Uuid, tied: Uuid| apart.contains(&context) && !apart.contains(&tied);
     let others = merges.iter().filter(|merge| merge.id != merge_id);
     let dependants = others.filter(|merge| {
         by_way(merge.asked_from_id, merge.from_id) || by_way(merge.asked_into_id, merge.into_id)
@@ -126,13 +126,18 @@ fn dependants(merge_id: Uuid, apart: &BTreeSet<Uuid>, merges: &[Merge]) -> Vec<U
     dependants.map(|merge| merge.id).collect()
 }
 
-async fn add(tx: &mut Tx, merge_id: Uuid, asked: &Asked, now: Micros) -> Result<(), Error> {
+async fn add(
+    tx: &mut Tx,
+    merge_id: Uuid,
+    context: &RequestContext,
+    now: Micros,
+) -> Result<(), Error> {
     on_tx!(tx, |c| {
         sqlx::query(ADD)
             .bind(merge_id)
             .bind(now)
-            .bind(&asked.actor)
-            .bind(&asked.reason)
+            .bind(&context.actor)
+            .bind(&context.reason)
             .execute(c)
             .await?;
     });

@@ -1,4 +1,4 @@
-//! What a transaction is asked for, what it finds, and the rows it writes.
+//! The input of a write transaction, its snapshot, and the rows that it writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,34 +11,35 @@ use super::{
 use crate::{
     error::Error,
     model::{
-        BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, Identifier, KeptProfile, Micros,
-        NewEntry, OrderPart, Origin, ProbableCase, Profile, Proof, Target, Violation, WriteName,
+        BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, IdempotencyKey, Identifier,
+        KeptProfile, Micros, NewEntry, OrderHistory, Origin, ProbableCase, Profile, Target,
+        Verification, Violation,
     },
 };
 
-/// A customer record whose row is locked.
+/// A customer record, from its row. A transaction that changes it holds the lock of the row.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct CustomerRecord {
     pub revision: i64,
     pub created_at: Micros,
-    /// As it is stored: JSON.
+    /// The stored JSON.
     pub profile: String,
     /// The canonical record of the person.
     pub person_id: Uuid,
-    /// How many records the person is; 0 of a record that is not the canonical one.
+    /// How many records the person has; 0 for a record that is not the canonical one.
     pub records: i64,
-    /// Grows with each change of what names the record.
+    /// Grows with each change of the record's identity.
     pub identity_revision: i64,
-    /// How many of the cases that were opened with the record are not resolved.
+    /// How many unresolved cases were opened with the record.
     pub open_cases: i64,
-    /// Whether nobody may read or change it.
+    /// Whether processing is restricted.
     pub restricted: bool,
-    /// Whether nothing of it may be taken away.
+    /// Whether it is under legal hold.
     pub on_hold: bool,
 }
 
-impl Held {
-    /// A record that is not there yet.
+impl CustomerRecord {
+    /// A new record.
     pub fn new(id: Uuid, now: Micros) -> Self {
         Self {
             revision: 0,
@@ -53,89 +54,89 @@ impl Held {
         }
     }
 
-    /// Whether the person is other records too.
+    /// The id and the record of a row.
+    pub fn from_row(row: CustomerRow) -> (Uuid, Self) {
+        let (
+            id,
+            revision,
+            created_at,
+            profile,
+            person_id,
+            records,
+            identity_revision,
+            open_cases,
+            restricted,
+            on_hold,
+        ) = row;
+        let record = Self {
+            revision,
+            created_at,
+            profile,
+            person_id,
+            records,
+            identity_revision,
+            open_cases,
+            restricted,
+            on_hold,
+        };
+        (id, record)
+    }
+
+    /// Whether the person has other records too.
     pub fn is_merged(&self) -> bool {
         self.records != 1
     }
 }
 
-/// The columns of a customer's row, as every statement that reads one has them.
+/// The columns of a customer's row, as all statements select them.
 pub type CustomerRow = (Uuid, i64, Micros, String, Uuid, i64, i64, i64, bool, bool);
 
-/// A customer out of its row.
-pub fn held(row: CustomerRow) -> (Uuid, Held) {
-    let (
-        id,
-        revision,
-        created_at,
-        profile,
-        person_id,
-        records,
-        identity_revision,
-        open_cases,
-        restricted,
-        on_hold,
-    ) = row;
-    let held = Held {
-        revision,
-        created_at,
-        profile,
-        person_id,
-        records,
-        identity_revision,
-        open_cases,
-        restricted,
-        on_hold,
-    };
-    (id, held)
-}
-
-/// One thing to write: an entry, or the customer alone.
+/// An item to write: an entry, or only a customer.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct WriteItem {
     pub target: Target,
-    /// Fills what is empty of the customer's profile.
+    /// Fills empty fields of the customer's profile.
     pub profile: Profile,
     pub origin: Origin,
     pub entry: Option<NamedEntry>,
-    /// When what the item says was so; nothing where that is now. What was so before a customer was
-    /// erased does not make the customer anew.
+    /// When the data of the item was current; None: now. Data from before an erasure does not
+    /// create the customer again.
     pub as_of: Option<Micros>,
 }
 
-/// An entry with what makes a retry of it harmless.
+/// An entry with its idempotency keys.
 #[derive(Clone, Debug)]
 pub struct NamedEntry {
     pub entry: NewEntry,
     pub case: CaseChoice,
-    pub names: Vec<WriteName>,
+    pub names: Vec<IdempotencyKey>,
     pub body: BodyHash,
     pub time_violations: Vec<Violation>,
 }
 
-/// What became of an item.
+/// The result of an item.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Done {
-    pub whom: Option<Whom>,
+pub struct Outcome {
+    pub whom: Option<ResolvedCustomer>,
     pub conflicts: Vec<Conflict>,
-    /// Whom it may be about, where `whom` is not known.
+    /// The candidates, if `whom` is unknown.
     pub candidates: Vec<Candidate>,
-    /// Nothing for an item without an entry.
-    pub entry: Option<EntryDone>,
+    /// None for an item without an entry.
+    pub entry: Option<EntryOutcome>,
 }
 
-/// The record that an item is about.
+/// The customer of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whom {
+pub struct ResolvedCustomer {
     pub record_id: Uuid,
     /// The canonical record of the person.
     pub person_id: Uuid,
     pub created: bool,
 }
 
-/// Where an entry stands.
+/// The result of recording an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryDone {
+pub struct EntryOutcome {
     pub entry_id: Uuid,
     pub revision: i64,
     pub recorded_at: Micros,
@@ -144,41 +145,41 @@ pub struct EntryDone {
     pub probable_cases: Vec<ProbableCase>,
 }
 
-/// What is there, as far as the batch is concerned. Grows with what the batch writes, so that a
-/// later item sees an earlier one.
+/// What a batch has read. It is updated with what the batch writes, so that later items see earlier
+/// ones.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct Snapshot {
     /// The claims of each identifier key.
     pub claims: HashMap<String, Vec<Claim>>,
     /// The customers, all of them locked.
-    pub customers: HashMap<Uuid, Held>,
-    /// The records of each person that has several.
+    pub customers: HashMap<Uuid, CustomerRecord>,
+    /// The records of each merged person.
     pub records: HashMap<Uuid, Vec<Uuid>>,
-    /// What was said before of identifiers that others have, by record and key.
+    /// Known refused claims, by record and key.
     pub refused: HashMap<(Uuid, String), bool>,
-    /// The accounts, customer numbers and external ids of people, as far as they matter.
+    /// The accounts, customer numbers and external ids of persons, as far as needed.
     pub strong: HashMap<Uuid, BTreeSet<String>>,
-    /// The person of each record that an earlier write was about.
+    /// The person of each record of an earlier write.
     pub persons: HashMap<Uuid, Uuid>,
     pub identifier_counts: HashMap<Uuid, usize>,
-    pub ledger: HashMap<(String, String), LedgerRow>,
-    /// What is named and was erased.
+    pub idempotency_keys: HashMap<(String, String), IdempotencyRow>,
+    /// Which names of the batch were erased.
     pub erased: Erased,
-    /// Records that are named by id and were erased.
+    /// Erased records that are named by id.
     pub erased_customers: BTreeSet<Uuid>,
     pub purchases: HashSet<(Uuid, String)>,
-    /// What records tell of orders, as far as the batch may add to it.
-    pub orders: HashMap<OrderOf, OrderPart>,
+    /// The order histories that the batch may extend.
+    pub orders: HashMap<OrderOf, OrderHistory>,
     pub entries: HashSet<(Uuid, Uuid)>,
-    /// The cases that items name, with the record of each.
+    /// The cases that items name, with their records.
     pub cases: HashSet<(Uuid, Uuid)>,
-    /// The open cases of each record that changed last.
+    /// The last changed open cases of each record.
     pub open_cases: HashMap<Uuid, Vec<Case>>,
 }
 
-/// An earlier write.
+/// An earlier write, by its idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LedgerRow {
+pub struct IdempotencyRow {
     pub body: Vec<u8>,
     pub customer_id: Uuid,
     pub entry_id: Option<Uuid>,
@@ -192,52 +193,52 @@ pub struct LedgerRow {
 pub struct Writes {
     /// New customers with their last revision.
     pub created: BTreeMap<Uuid, i64>,
-    /// Customers that were there, with their last revision.
+    /// Existing customers, with their last revision.
     pub touched: BTreeMap<Uuid, i64>,
-    /// The profiles that are new or other than before.
+    /// New and changed profiles.
     pub profiles: BTreeMap<Uuid, KeptProfile>,
-    /// By key and slot, so that two servers that add the same ones never wait for each other.
+    /// By key and slot, so that two servers that add the same ones never deadlock.
     pub claims: BTreeMap<(String, i64), ClaimRow>,
-    /// Claims that are verified since, by key and record.
+    /// Claims that become verified, by key and record.
     pub verified: BTreeSet<(String, Uuid)>,
     /// Claims that were seen again, by key and record.
     pub seen: BTreeSet<(String, Uuid)>,
-    /// What was said of identifiers that others have: by record and key, and whether verified.
+    /// Refused claims by record and key, and whether the caller had the right to verify.
     pub refused: BTreeMap<(Uuid, String), bool>,
     /// Records whose identity has changed, with the revision of the change.
     pub changed: BTreeMap<Uuid, i64>,
-    pub ledger: Vec<((String, String), LedgerRow)>,
+    pub idempotency_keys: Vec<((String, String), IdempotencyRow)>,
     pub entries: Vec<EntryRow>,
     pub orders: OrderWrites,
 }
 
-/// A row of `identifiers`, less its key and slot.
+/// A row of `identifiers` without its key and slot.
 #[derive(Clone, Debug)]
 pub struct ClaimRow {
     pub customer_id: Uuid,
     pub claim_id: Uuid,
     pub identifier: Identifier,
-    pub proof: Proof,
+    pub verification: Verification,
     pub source: String,
 }
 
-/// A row of `entries` with what hangs on it.
+/// A row of `entries` with its related rows.
 #[derive(Clone, Debug)]
 pub struct EntryRow {
     pub customer_id: Uuid,
-    /// The record's revision that the entry is.
+    /// The revision of the record with this entry.
     pub revision: i64,
     pub entry: NewEntry,
     pub payload: Vec<u8>,
 }
 
-/// A profile as it is stored.
+/// Encodes a profile.
 pub fn write_profile(profile: &KeptProfile) -> String {
-    // Texts and lists of texts: there is nothing in it that JSON cannot hold.
+    // Texts and lists of texts can always be encoded as JSON.
     serde_json::to_string(profile).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// A stored profile.
+/// Decodes a profile.
 pub fn read_profile(json: &str) -> Result<KeptProfile, Error> {
     serde_json::from_str(json)
         .map_err(|_| Error::Inconsistent { table: "customers", column: "profile" })

@@ -1,5 +1,6 @@
-//! Traces by OTLP over gRPC, as the variables of OpenTelemetry say: they go to the address in
-//! `OTEL_EXPORTER_OTLP_ENDPOINT`, and nowhere without it. What is in them is in the log too.
+//! Traces by OTLP over gRPC, configured by the variables of OpenTelemetry. They are exported to
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`, or not at all if it is not set. They contain nothing that the log
+//! does not.
 
 use std::time::Duration;
 
@@ -12,15 +13,15 @@ use opentelemetry_sdk::{
 
 use crate::config;
 
-/// How long the end waits for what has not gone out yet.
+/// How long shutdown waits for the export of buffered traces.
 const STOPPING: Duration = Duration::from_secs(5);
 
-/// Sends spans. What waits is sent when it is dropped.
+/// Exports spans. Buffered spans are exported when it is dropped.
 #[derive(Debug)]
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Nothing where no address is set. Within a runtime of tokio.
+    /// None if no endpoint is set. Must run within a tokio runtime.
     pub fn start() -> Option<Self> {
         if !config::has_traces_endpoint() {
             return None;
@@ -28,7 +29,7 @@ impl Traces {
         let exporter = match SpanExporter::builder().with_tonic().build() {
             Ok(exporter) => exporter,
             Err(error) => {
-                // There is no log yet.
+                // Logging has not started yet.
                 eprintln!("traces do not go out: {error}");
                 return None;
             }
@@ -49,7 +50,7 @@ impl Traces {
 impl Drop for Traces {
     fn drop(&mut self) {
         if let Err(error) = self.0.shutdown_with_timeout(STOPPING) {
-            tracing::warn!(%error, "the last traces did not go out");
+            tracing::warn!(%error, "the last traces were not exported");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Calls at a rate that does not mind the answers, from one core.
+//! Sends calls at a fixed rate, whatever the answers, from one core.
 
 use std::{cell::RefCell, collections::BTreeMap, net::SocketAddr, rc::Rc, thread, time::Duration};
 
@@ -25,15 +25,15 @@ pub const SERVER_CORE: usize = 0;
 pub const LOAD_CORE: usize = 1;
 /// How often calls are sent.
 const TICK: Duration = Duration::from_millis(1);
-/// What a call may take: the server's own deadline, and then no answer is counted.
+/// The deadline of a write: the server's own; afterwards no answer is counted.
 const DEADLINE: &str = "5S";
 const PATIENCE: Duration = Duration::from_secs(6);
-/// Of the reads of agents, which go on beside the writes.
+/// The deadline of the agents' reads, which go on alongside the writes.
 const READ_DEADLINE: &str = "3S";
 const READ_PATIENCE: Duration = Duration::from_secs(3);
 const READS_PER_SECOND: usize = 100;
 const READ_CONNECTIONS: usize = 10;
-/// So many customers are written to.
+/// The number of customers that are written to.
 const CUSTOMERS: usize = 997;
 const WINDOW: u32 = 1 << 20;
 const RECORD: &str = "http://server/throughline.v1.TimelineService/RecordEntry";
@@ -42,32 +42,32 @@ const BRIEFING: &str = "http://server/throughline.v1.TimelineService/GetBriefing
 /// How calls are made.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// So many writes are under way at any time.
+    /// A constant number of writes under way.
     Closed { under_way: usize },
-    /// So many writes a second, whatever becomes of them.
+    /// A constant rate of writes, whatever the answers.
     Open { per_second: usize },
 }
 
-/// What is done, and for how long.
+/// What to do, and for how long.
 #[derive(Clone, Debug)]
 pub struct Blast {
     pub address: SocketAddr,
-    /// The source of its entries: a word that no other blast has.
+    /// The source of the entries: unique to this blast.
     pub tag: String,
     pub connections: usize,
     pub pace: Pace,
     pub time: Duration,
-    /// Whose briefing agents read.
+    /// The customer whose briefing the agents read.
     pub customer_id: String,
 }
 
-/// What came of it.
+/// The results of a blast.
 #[derive(Debug, Default)]
 pub struct Came {
     pub asked: usize,
-    /// Writes, by the code of their answers; None where none came in time.
+    /// Writes by the code of their answer; None if none arrived in time.
     pub writes: BTreeMap<Option<i32>, usize>,
-    /// Reads within their deadline, and all.
+    /// Reads within their deadline, and all reads.
     pub reads: (usize, usize),
 }
 
@@ -82,19 +82,19 @@ pub fn cores() -> CpuSet {
     sched_getaffinity(None).unwrap()
 }
 
-/// Keeps this thread, and what it starts, to some cores.
+/// Pins this thread, and its children, to some cores.
 pub fn keep_to_all(cores: &CpuSet) {
     sched_setaffinity(None, cores).unwrap();
 }
 
-/// Keeps this thread, and what it starts, to a core.
+/// Pins this thread, and its children, to one core.
 pub fn keep_to(core: usize) {
     let mut cores = CpuSet::new();
     cores.set(core);
     keep_to_all(&cores);
 }
 
-/// Works in a thread of its own, on the core of the load.
+/// Runs in its own thread, on the core of the load.
 fn in_a_thread<T: Send + 'static, W: Future<Output = T>>(
     work: impl FnOnce() -> W + Send + 'static,
 ) -> oneshot::Receiver<T> {
@@ -108,7 +108,7 @@ fn in_a_thread<T: Send + 'static, W: Future<Output = T>>(
 }
 
 impl Blast {
-    /// Writes and reads, in a thread each: reads do not wait for the writes of the load itself.
+    /// Writes and reads in separate threads: reads do not wait for the writes of the load itself.
     pub async fn run(self) -> Came {
         let blast = self.clone();
         let reads = in_a_thread(|| read(blast));
@@ -199,14 +199,14 @@ async fn connect(address: SocketAddr, count: usize) -> Vec<SendRequest<Bytes>> {
     connections
 }
 
-/// One write, counted by the code of its answer.
+/// Makes one write, and counts it by the code of its answer.
 async fn write(client: SendRequest<Bytes>, frame: Bytes, came: Rc<RefCell<Came>>) {
     let answer = timeout(PATIENCE, call(client, RECORD, DEADLINE, frame)).await;
     let code = answer.ok().and_then(Result::ok).flatten();
     *came.borrow_mut().writes.entry(code).or_default() += 1;
 }
 
-/// The reads of agents: how many were answered within their deadline, and how many there were.
+/// The agents' reads: the number within their deadline, and the total.
 async fn read(blast: Blast) -> (usize, usize) {
     let connections = connect(blast.address, READ_CONNECTIONS).await;
     let customer = Some(get_briefing_request::Customer::CustomerId(blast.customer_id));

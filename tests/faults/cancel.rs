@@ -1,4 +1,4 @@
-//! Callers who take back their calls at any moment.
+//! Callers that cancel their calls at any moment.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 const BOUND: Duration = Duration::from_secs(1800);
-/// How long a transaction that nobody waits for may take to end.
+/// How long an abandoned transaction may take to end.
 const LEFT: Duration = Duration::from_secs(20);
 /// Transactions that are neither committed nor rolled back.
 const OPEN: &str = "select cast(pid as text) from pg_stat_activity \
@@ -47,7 +47,7 @@ pub async fn taken_back(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-/// The control: a transaction that is left open is found.
+/// The control: an open transaction is found.
 async fn is_found(world: &World) -> bool {
     let mut left = Connection::open(world).await;
     left.execute("set application_name to 'throughline'").await;
@@ -60,8 +60,8 @@ async fn left_open(world: &World) -> Vec<(String,)> {
     Connection::open(world).await.rows(OPEN, None).await
 }
 
-/// Waits until no transaction is open that nobody works on. The load goes on, so that one may be at
-/// any moment; one that is left is so at all of them.
+/// Waits until no abandoned transaction is open. The load goes on, so that some are open at any
+/// moment; an abandoned one is open at every moment.
 async fn none_open(world: &World) {
     let none = until(async || left_open(world).await.is_empty());
     within(LEFT, "no transaction is left open", none).await;

@@ -1,5 +1,5 @@
-//! Whether anything was lost, doubled or bent: what was acknowledged against what is kept, past the
-//! product, and against what the server shows.
+//! Checks that nothing was lost, duplicated or corrupted: compares what was acknowledged with the
+//! database, read directly, and with what the server shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,16 +17,16 @@ use crate::{
     world::World,
 };
 
-/// So many of one kind of problem are told.
+/// The most problems of one kind that are reported.
 const TOLD: usize = 3;
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct Verdict {
     pub acknowledged: usize,
     pub lost: usize,
     pub doubled: usize,
-    /// Everything that is not as it must be, those two among them.
+    /// Everything that is wrong, including those two.
     pub problems: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl Verdict {
     }
 }
 
-/// Checks a load that is over against a world whose server runs and has nothing else to do.
+/// Checks a finished load against a world whose server is otherwise idle.
 pub async fn check(world: &World, load: &Finished) -> Verdict {
     let stored = Stored::read(world, &load.tag).await;
     let persons: BTreeSet<Uuid> = stored.customers.values().map(|(person, _)| *person).collect();
@@ -75,13 +75,13 @@ fn compare(load: &Finished, stored: &Stored, shown: &BTreeMap<Uuid, Shown>) -> V
     verdict
 }
 
-/// What was acknowledged is there once, where the answer said; what was refused is not there.
+/// What was acknowledged is there once, as the answer said; what was refused is not.
 fn acknowledged(verdict: &mut Verdict, load: &Finished, stored: &Stored) {
     let mut marks: BTreeMap<String, usize> = BTreeMap::new();
     let mut merged = BTreeSet::new();
     for it in &stored.entries {
         let Some(mark) = mark(it, &load.tag) else { continue };
-        // A merge is told of with both records.
+        // A merge has an entry in both records.
         let is_merge = matches!(&it.entry.content, Some(Content::IdentityChange(_)));
         if !is_merge || !merged.insert((it.record, mark.clone())) || !marks.contains_key(&mark) {
             *marks.entry(mark).or_default() += 1;
@@ -122,7 +122,7 @@ fn mark(it: &StoredEntry, tag: &str) -> Option<String> {
     mark.strip_prefix(tag)?.starts_with('-').then(|| mark.clone())
 }
 
-/// Each revision of a record is there once, none is beyond the record's, and all entries have one.
+/// Each revision of a record exists once, none exceeds the record's, and all entries have one.
 fn revisions(verdict: &mut Verdict, stored: &Stored) {
     let of_entries: BTreeSet<_> =
         stored.entries.iter().map(|it| (it.record, it.entry.revision, it.id)).collect();
@@ -140,7 +140,7 @@ fn revisions(verdict: &mut Verdict, stored: &Stored) {
     verdict.find("revisions twice or beyond the record's", wrong);
 }
 
-/// What is shown of a person is what the entries of the person add up to.
+/// The state that is shown for a person is the one that its entries produce.
 fn histories(verdict: &mut Verdict, entries: &[&StoredEntry], shown: &Shown) {
     let mut stored_ids: Vec<_> = entries.iter().map(|it| it.id.to_string()).collect();
     let mut shown_ids: Vec<_> = shown.entries.iter().map(|it| it.id.clone()).collect();
@@ -208,14 +208,14 @@ fn histories(verdict: &mut Verdict, entries: &[&StoredEntry], shown: &Shown) {
     verdict.find("quotes that are not their history", differences(&of_row, &quotes));
 }
 
-/// The keys whose values are not the same.
+/// The keys whose values differ.
 fn differences<T: PartialEq>(one: &BTreeMap<&str, T>, other: &BTreeMap<&str, T>) -> Vec<String> {
     let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     let differ = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));
     differ.map(|key| (*key).to_owned()).collect()
 }
 
-/// A watch has given each entry once, those of a record in their order.
+/// A watch has delivered each entry once, and those of a record in order.
 fn watches(verdict: &mut Verdict, watched: &Watched, stored: &Stored) {
     let record = Uuid::parse_str(&watched.record).expect("an id");
     let person = stored.customers.get(&record).map(|(person, _)| *person);

@@ -16,7 +16,7 @@ use tonic::{
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
-/// Where the server is, while there is one.
+/// The address of the server, while it runs.
 pub type Addresses = watch::Sender<Option<SocketAddr>>;
 
 const CONNECT: Duration = Duration::from_secs(2);
@@ -53,10 +53,10 @@ impl Client {
     }
 }
 
-/// What came back of a call that is not OK.
+/// The error of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// None: no answer of the server, but a connection that is cut or a time that has passed.
+    /// None if the connection was lost or the time has passed, without an answer of the server.
     pub code: Option<Code>,
     pub reason: String,
     pub message: String,
@@ -64,7 +64,7 @@ pub struct Refusal {
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        // What the client makes up itself has a cause.
+        // Errors made by the client itself have a source.
         let is_answer = std::error::Error::source(&status).is_none();
         let details = status.get_error_details();
         let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();
@@ -74,7 +74,7 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
-    /// Whether the server will say the same however often it is asked.
+    /// Whether a retry will get the same answer.
     pub fn is_final(&self) -> bool {
         let Some(code) = self.code else { return false };
         !matches!(
@@ -87,7 +87,7 @@ impl Refusal {
         )
     }
 
-    /// Whether no call may ever be answered so.
+    /// Whether no call may ever get this answer.
     pub fn is_wrong(&self) -> bool {
         matches!(
             self.code,
@@ -95,7 +95,7 @@ impl Refusal {
         )
     }
 
-    /// The code and the reason, as a table has them.
+    /// The code and the reason, for a table.
     pub fn name(&self) -> String {
         match (self.code, self.reason.as_str()) {
             (None, _) => "no answer".to_owned(),

@@ -11,11 +11,11 @@ use crate::{
 };
 
 const HOUR: i64 = 3600;
-/// Where the clock of the server stands beside the true one, one after the other.
+/// The offsets of the server's clock, one after the other.
 const JUMPS: [i64; 5] = [-24 * HOUR, 0, 30 * HOUR, -2 * HOUR, 0];
-/// So many calls are answered in one way or the other before the next jump.
+/// The number of calls that are answered before the next jump.
 const ANSWERED: usize = 60;
-/// What a call is answered that is right by a clock that is right.
+/// The answer to a call that would be valid by a correct clock.
 const SKEWED: &str = "Unavailable CLOCK_SKEW";
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -32,7 +32,7 @@ pub async fn jumps(form: Form) -> Vec<Outcome> {
                 let count = refused.len();
                 outcome.problems.push(format!("{count} entries refused for good: {}", refused[0]));
             }
-            // The control: without it the clock was right all the time.
+            // The control: otherwise the clock was always right.
             if !load.codes().contains_key(SKEWED) {
                 outcome.problems.push("no call was refused for the clock".to_owned());
             }

@@ -1,4 +1,4 @@
-//! The databases under test: a file of SQLite, or a cluster of PostgreSQL that can be killed.
+//! The databases under test: an SQLite file, or a PostgreSQL cluster that can be killed.
 
 use std::{
     fs::{self, File},
@@ -23,10 +23,10 @@ use crate::{
     wait::{until, within},
 };
 
-/// How long a cluster may take to recover and to take connections.
+/// How long a cluster may take to recover and to accept connections.
 const START: Duration = Duration::from_secs(60);
 
-/// What every cluster is told: it is small, and the fault alone decides what is durable.
+/// The settings of every cluster: it is small, and only the fault decides what is durable.
 const SETTINGS: [&str; 8] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
@@ -38,28 +38,28 @@ const SETTINGS: [&str; 8] = [
     "wal_keep_size=64MB",
 ];
 
-/// The files of a new cluster, once some were made.
+/// The files of a new cluster, once some were created.
 static FIRST: Mutex<Option<TempFolder>> = Mutex::new(None);
 
-/// Removes what clusters have in common.
+/// Removes what clusters share.
 pub fn clear() {
     *FIRST.lock().unwrap() = None;
 }
 
-/// A cluster of PostgreSQL of its own, on a port of its own.
+/// A separate PostgreSQL cluster, on its own port.
 pub struct Cluster {
     programs: PathBuf,
     pub folder: PathBuf,
     pub port: u16,
     owner: Option<(u32, u32)>,
-    /// What happens within its processes.
+    /// The shim in its processes.
     pub shim: Shim,
     postmaster: Option<Child>,
 }
 
 impl Cluster {
-    /// Makes a cluster in a new folder below `within`, with its shim in `apart`. The error says
-    /// what it takes.
+    /// Creates a cluster in a new folder below `within`, with its shim in `apart`. The error says
+    /// what is missing.
     pub fn new(within: &Path, apart: &Path, name: &str) -> Result<Self, String> {
         let programs = find_programs().map_or_else(install_programs, Ok);
         let programs = programs.map_err(|reason| format!("no PostgreSQL: {reason}"))?;
@@ -73,7 +73,7 @@ impl Cluster {
         Ok(Self { programs, folder, port, owner, shim, postmaster: None })
     }
 
-    /// Makes its files, with one empty database: a copy of those that were made first.
+    /// Creates its files, with one empty database: a copy of those that were created first.
     pub fn init(&self) {
         let mut first = FIRST.lock().unwrap();
         let first = first.get_or_insert_with(|| {
@@ -91,7 +91,7 @@ impl Cluster {
         run(copy.arg("-a").arg(first.path().join("data")).arg(self.data()));
     }
 
-    /// Takes over the files of another one that is running, to follow it.
+    /// Copies the files of a running cluster, to follow it.
     pub fn follow(&self, primary: &Self) {
         let mut copy = self.command("pg_basebackup");
         copy.args([
@@ -117,7 +117,7 @@ impl Cluster {
         format!("postgres://throughline@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// A program of PostgreSQL, or another one, as its user.
+    /// A command of PostgreSQL, or another one, as its user.
     fn command(&self, program: &str) -> Command {
         let own = self.programs.join(program);
         let mut command = Command::new(if own.is_file() { own } else { program.into() });
@@ -128,13 +128,13 @@ impl Cluster {
         command
     }
 
-    /// Starts it, and waits until it takes connections.
+    /// Starts it, and waits until it accepts connections.
     pub async fn start(&mut self) {
         self.spawn();
         self.ready().await;
     }
 
-    /// Starts it and does not wait.
+    /// Starts it without waiting.
     pub fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut command = self.command("postgres");
@@ -144,12 +144,12 @@ impl Cluster {
         }
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.shim.preload(&mut command);
-        // Ctrl-C is for the tests, which end what they started.
+        // Ctrl-C is for the tests, which stop what they started.
         command.process_group(0);
         self.postmaster = Some(command.spawn().unwrap());
     }
 
-    /// Waits until it takes connections.
+    /// Waits until it accepts connections.
     pub async fn ready(&self) {
         let answers = async || match PgConnection::connect(&self.url()).await {
             Ok(mut connection) => connection.execute("select 1").await.is_ok(),
@@ -158,7 +158,7 @@ impl Cluster {
         within(START, "PostgreSQL takes connections", until(answers)).await;
     }
 
-    /// Ends the postmaster and, where it is said, what it started; nobody is asked.
+    /// Kills the postmaster and, depending on `what`, its children.
     pub async fn kill(&mut self, what: Kill) {
         let mut postmaster = self.postmaster.take().expect("it runs");
         let backends = children(postmaster.id());
@@ -167,20 +167,21 @@ impl Cluster {
             backends.iter().for_each(|&backend| signal(backend, Signal::KILL));
         }
         postmaster.wait().unwrap();
-        // Those that are left see that the postmaster is gone, and hold the memory until then.
+        // The remaining processes notice that the postmaster is gone, and hold the memory until
+        // then.
         let gone = async || backends.iter().all(|&backend| !is_running(backend));
         within(START, "backends without a postmaster end", until(gone)).await;
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
     }
 
-    /// Stops it as an operator does: what is under way is rolled back.
+    /// Stops it as an operator does: open transactions are rolled back.
     pub fn stop(&mut self) {
         let Some(mut postmaster) = self.postmaster.take() else { return };
         signal(postmaster.id(), Signal::INT);
         postmaster.wait().unwrap();
     }
 
-    /// Stops the clock of all its processes, or lets it run again.
+    /// Stops all its processes, or continues them.
     pub fn freeze(&self, frozen: bool) {
         let postmaster = self.postmaster.as_ref().expect("it runs").id();
         let to = if frozen { Signal::STOP } else { Signal::CONT };
@@ -193,14 +194,14 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let Some(mut postmaster) = self.postmaster.take() else { return };
         self.postmaster = None;
-        // It may have been stopped by a test that failed.
+        // It may have been stopped by a failed test.
         signal(postmaster.id(), Signal::CONT);
         signal(postmaster.id(), Signal::QUIT);
         let _ = postmaster.wait();
     }
 }
 
-/// Who is killed.
+/// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
     All,
@@ -212,8 +213,8 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A port below those that outgoing connections take: one that reconnects to a port where nobody
-/// listens may meet itself there.
+/// A port below the ephemeral range: a client that reconnects to a port without a listener could
+/// connect to itself.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
@@ -225,7 +226,7 @@ fn free_port() -> u16 {
     }
 }
 
-/// The processes that a process has started and that are left.
+/// The remaining children of a process.
 fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|it| {
         let process = it.ok()?.file_name().to_str()?.parse().ok()?;

@@ -1,4 +1,5 @@
-//! Whether the checker finds what is wrong: histories that were changed behind the server's back.
+//! Whether the checker finds what is wrong: histories that were tampered with behind the server's
+//! back.
 
 use std::time::Duration;
 
@@ -11,22 +12,22 @@ use crate::{
     world::Kind,
 };
 
-/// An entry that was acknowledged is not there.
+/// Removes an acknowledged entry.
 const LOSE: &str = "delete from entries where entry_id = \
     (select entry_id from entries where kind = 'note' order by entry_id limit 1)";
-/// One stands in the place of another one.
+/// Replaces an entry by another one.
 const DOUBLE: &str = "update entries set payload = \
     (select payload from entries where kind = 'note' order by entry_id limit 1) \
     where entry_id = (select entry_id from entries where kind = 'note' \
     order by entry_id desc limit 1)";
-/// The state is not what the history says.
+/// Makes the state differ from the history.
 const FORGET: &str = "delete from promises where promise_id = \
     (select promise_id from promises order by promise_id limit 1)";
 const RENUMBER: &str = "update entry_revisions set revision = revision + 1000 where revision = 1";
-/// Somebody looked, and it is not told.
+/// Removes an entry of the audit log.
 const CONCEAL: &str = "delete from audit_log where number = 1";
 
-/// Each thing that is done, and what has to be found.
+/// Each kind of tampering, and what must be found.
 const TAMPERING: [(&str, &str); 4] = [
     (LOSE, "acknowledged and lost"),
     (DOUBLE, "done twice"),
@@ -67,7 +68,7 @@ pub async fn tampered(_: Form) -> Vec<Outcome> {
         watched.entries.pop();
         let twice = watched.entries[0].clone();
         watched.entries.push(twice);
-        // What was audited is sealed when the server stops.
+        // The audit log is sealed when the server stops.
         world.stop().await;
         assert_eq!(Connection::open_audit(&world).await.execute(CONCEAL).await, 1);
         world.start().await;

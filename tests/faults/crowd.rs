@@ -1,4 +1,4 @@
-//! Many who are there and idle, beside those who work: the desktops of a call centre.
+//! Many idle connections alongside active callers: the desktops of a call centre.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
     slow::record, wait::within, world::Kind,
 };
 
-/// How often each of those who work asks.
+/// How often each active caller calls.
 const PACE: Duration = Duration::from_secs(5);
-/// The 99th percentile may be so many times what it was without those who idle.
+/// The allowed increase of the 99th percentile because of idle connections.
 const SLOWER: u32 = 2;
-/// So many connect at the same time.
+/// The number of concurrent connection attempts.
 const AT_ONCE: usize = 32;
 const CONNECT: Duration = Duration::from_secs(120);
 const BOUND: Duration = Duration::from_secs(300);
@@ -27,7 +27,7 @@ const WINDOW: u32 = 1 << 16;
 const DEADLINE: &str = "4S";
 const BRIEFING: &str = "TimelineService/GetBriefing";
 
-/// Idle connections of known callers, and callers who work.
+/// Idle connections of authenticated callers, and active callers.
 pub async fn desktops(form: Form) -> Vec<Outcome> {
     more_files();
     let mut outcome = Outcome::new("desktops that idle", Kind::Sqlite.name());
@@ -64,7 +64,7 @@ pub async fn desktops(form: Form) -> Vec<Outcome> {
     vec![outcome]
 }
 
-/// So many connections, each of which has made a call.
+/// Opens connections, each of which makes a call.
 async fn come(address: SocketAddr, count: usize, briefing: &pb::GetBriefingRequest) -> Vec<Raw> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut coming = JoinSet::new();
@@ -81,7 +81,7 @@ async fn come(address: SocketAddr, count: usize, briefing: &pb::GetBriefingReque
     within(CONNECT, "all have come", coming.join_all()).await
 }
 
-/// Everybody asks so many times, each at a moment of its own.
+/// Everybody makes this many calls, each at its own moment.
 async fn work(
     connections: Vec<Raw>,
     briefing: &pb::GetBriefingRequest,

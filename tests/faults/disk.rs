@@ -17,18 +17,18 @@ use crate::{
     world::{Kind, World},
 };
 
-/// How long a load may take to come to a call that fails.
+/// How long a load may take to reach a call that fails.
 const POINT: Duration = Duration::from_secs(60);
-/// A fault goes on until so many calls were refused.
+/// A fault lasts until this many calls were refused.
 const REFUSED: usize = 20;
-/// Nothing is acknowledged for so long while the fault lasts, which is the control: without it the
-/// fault was not there.
+/// Nothing is acknowledged for this long during the fault. This is the control: otherwise the fault
+/// was not effective.
 const NOTHING: Duration = Duration::from_secs(1);
 
 /// All files of SQLite.
 const FILES: &str = "*/t.db*";
 const AUDIT_FILES: &str = "*/t.db-audit*";
-/// Where PostgreSQL keeps the rows.
+/// The files of PostgreSQL's tables.
 const TABLES: &str = "*/base/*";
 
 const ONCE_SQLITE: &[(Calls, &str, i32)] = &[
@@ -41,9 +41,9 @@ const ONCE_SQLITE: &[(Calls, &str, i32)] = &[
     (Sync, AUDIT_WAL, EIO),
 ];
 
-/// SQLite takes a read that fails for damage of the file system, and says so.
+/// SQLite reports a failed read as damage of the file system.
 const READ_SQLITE: &[(Calls, &str, i32)] = &[(Read, WAL, EIO)];
-/// PostgreSQL ends all its backends where its log cannot be written, and begins again.
+/// PostgreSQL restarts all its backends if its log cannot be written.
 const ONCE_POSTGRES: &[(Calls, &str, i32)] =
     &[(Write, POSTGRES_WAL, ENOSPC), (Sync, POSTGRES_WAL, EIO), (Write, TABLES, EIO)];
 
@@ -98,11 +98,11 @@ async fn fail_once(
     Ok(())
 }
 
-/// What fails for a while, all at the same time.
+/// The calls that fail at the same time for a while.
 struct While {
     name: &'static str,
     rules: &'static [(Calls, &'static str, i32)],
-    /// What health names as the cause.
+    /// The cause that health reports.
     cause: &'static str,
     /// Whether nothing can be written meanwhile.
     is_whole: bool,
@@ -197,7 +197,7 @@ async fn fail(
     Ok(())
 }
 
-/// What is within the processes that write the files of the database.
+/// The shim of the processes that write the database files.
 fn shim(world: &World) -> &Shim {
     world.cluster.as_ref().map_or(&world.shim, |cluster| &cluster.shim)
 }

@@ -1,4 +1,4 @@
-//! A disk of its own, of which the power can be cut.
+//! A separate disk whose power can be cut.
 
 use std::{
     fs::{self, File},
@@ -16,21 +16,21 @@ use crate::{
 };
 
 const IMAGE_BYTES: u64 = 1 << 30;
-/// How long a file system may be in use by processes that were killed.
+/// How long killed processes may keep a file system in use.
 const LEFT: Duration = Duration::from_secs(20);
 
 /// `EXT4_IOC_SHUTDOWN`: the file system stops, as if the machine had.
 const SHUTDOWN: rustix::ioctl::Opcode = opcode::read::<u32>(b'X', 125);
-/// What is not on the disk by then is gone, its journal too.
+/// What is not on the disk is lost, including the journal.
 const NO_LOG_FLUSH: u32 = 2;
 
-/// An ext4 in a file, mounted.
+/// A mounted ext4 in a file.
 pub struct Disk {
     folder: TempFolder,
 }
 
 impl Disk {
-    /// Makes one, or says what it takes.
+    /// Creates one, or says what is missing.
     pub fn new() -> Result<Self, String> {
         let disk = Self { folder: TempFolder::new() };
         let failed = |error: io::Error| error.to_string();
@@ -45,7 +45,7 @@ impl Disk {
         self.folder.path().join("image")
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("disk")
     }
@@ -59,7 +59,7 @@ impl Disk {
         run(Command::new("mount").args(["-o", "loop"]).arg(self.image()).arg(self.path()))
     }
 
-    /// Puts on the disk what was written without care.
+    /// Syncs what was written without sync.
     pub fn sync(&self) {
         run(Command::new("sync").arg("-f").arg(self.path())).unwrap();
     }
@@ -72,7 +72,7 @@ impl Disk {
         unsafe { ioctl(&root, Setter::<SHUTDOWN, u32>::new(NO_LOG_FLUSH)) }.unwrap();
     }
 
-    /// Has the power back, once nobody has a file of it open any more.
+    /// Restores the power, once no process has a file of it open.
     pub async fn back(&self) {
         let unmount = async || run(Command::new("umount").arg(self.path())).is_ok();
         within(LEFT, "the disk is unmounted", until(unmount)).await;
@@ -82,7 +82,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // What still has a file open keeps it until it ends.
+        // A process that still has a file open keeps it until it ends.
         let _ = run(Command::new("umount").arg("--lazy").arg(self.path()));
     }
 }

@@ -1,4 +1,4 @@
-//! A primary that is lost, and a standby that takes its place.
+//! A primary that is lost, and a standby that replaces it.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::{
 
 /// How long it may take until writes are acknowledged again.
 const FAILOVER: Duration = Duration::from_secs(10);
-/// How long a standby may take to follow, or a load to come so far.
+/// How long a standby may take to follow, or a load to progress.
 const BOUND: Duration = Duration::from_secs(60);
-/// So many operations are acknowledged before the primary is lost.
+/// How many operations are acknowledged before the primary is lost.
 const BEFORE: usize = 60;
 
 const SYNCHRONOUS: &str = "alter system set synchronous_standby_names = 'standby'";
@@ -31,7 +31,7 @@ const RECEIVER: &str = "select pid from pg_stat_wal_receiver where status = 'str
 const FOLLOWERS: &str = "select pid from pg_stat_replication where state = 'streaming'";
 const SYNCHRONOUS_FOLLOWERS: &str = "select pid from pg_stat_replication where sync_state = 'sync'";
 
-/// Loses the primary, again and again: each that was a standby gets one of its own.
+/// Loses the primary repeatedly: each promoted standby gets a standby of its own.
 pub async fn promoted(form: Form) -> Vec<Outcome> {
     let mut outcome = Outcome::new("primary lost, standby promoted", Kind::Postgres.name());
     if let Some(mut world) = outcome.world(Kind::Postgres).await {
@@ -61,7 +61,7 @@ async fn fail_over(
         outcome.tried += 1;
         outcome.recovered(load.more(1, FAILOVER).await?);
         if round < rounds {
-            // The one that was lost comes back as a standby, on the port that it had.
+            // The lost primary returns as a standby, on its old port.
             *standby = follow(world, Some(standby.port), round).await;
             be_synchronous(world.cluster()).await;
         }
@@ -69,7 +69,7 @@ async fn fail_over(
     Ok(())
 }
 
-/// The control: a standby that had not received all loses what was acknowledged, and that is found.
+/// The control: a standby that lags behind loses acknowledged writes, and this is found.
 pub async fn behind(_: Form) -> Vec<Outcome> {
     let mut outcome = Outcome::new("control: standby that is behind", Kind::Postgres.name());
     let Some(mut world) = outcome.world(Kind::Postgres).await else { return vec![outcome] };
@@ -94,7 +94,7 @@ pub async fn behind(_: Form) -> Vec<Outcome> {
     vec![outcome.must_fail(|it| it.lost > 0)]
 }
 
-/// A standby of the primary of a world, on a port of its own or on one that is free again.
+/// A standby of a world's primary, on its own port or on one that is free again.
 async fn follow(world: &World, port: Option<u16>, round: usize) -> Cluster {
     let primary = world.cluster.as_ref().expect("it is PostgreSQL");
     let name = format!("standby-{round}");
@@ -107,14 +107,15 @@ async fn follow(world: &World, port: Option<u16>, round: usize) -> Cluster {
     standby
 }
 
-/// From now on nothing is acknowledged that the standby has not got.
+/// From now on, nothing is acknowledged that the standby does not have.
 async fn be_synchronous(primary: &Cluster) {
     execute(primary, SYNCHRONOUS).await;
     execute(primary, RELOAD).await;
     wait_for(primary, SYNCHRONOUS_FOLLOWERS).await;
 }
 
-/// The standby becomes the primary of the world, which is left where the standby was.
+/// Promotes the standby to the primary of the world; the old primary takes the place of the
+/// standby.
 async fn promote(world: &mut World, standby: &mut Cluster) {
     std::mem::swap(world.cluster(), standby);
     world.url = world.cluster().url();
@@ -126,7 +127,7 @@ async fn execute(cluster: &Cluster, sql: &'static str) {
     connection.execute(sql).await.unwrap();
 }
 
-/// Waits until a statement gives the id of a process, and gives it.
+/// Waits until a statement returns a process id.
 async fn wait_for(cluster: &Cluster, sql: &'static str) -> u32 {
     let mut connection = PgConnection::connect(&cluster.url()).await.unwrap();
     let mut process = None;

@@ -1,4 +1,4 @@
-//! A database that does not answer: it is stopped, or the way to it leads nowhere.
+//! A database that does not answer: it is stopped, or the network drops everything.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use crate::{
 /// How long it may take until calls are refused.
 const POINT: Duration = Duration::from_secs(60);
 const REFUSED: usize = 20;
-/// What is acknowledged afterwards; some answers may have been on their way before.
+/// How many operations are acknowledged afterwards; some answers may have been under way before.
 const MORE: usize = 40;
-/// Nothing is acknowledged for so long while the fault lasts: the control.
+/// Nothing is acknowledged for this long during the fault: the control.
 const NOTHING: Duration = Duration::from_secs(1);
-/// Of the calls of the load.
+/// The deadline of the load's calls.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What the server may take beyond a deadline to say that it has passed.
+/// How far the server may exceed a deadline to say that it has passed.
 const BEYOND: Duration = Duration::from_secs(1);
-/// Where the caller sets none.
+/// The deadline if the caller sets none.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(4);
-/// What health names as the cause: whichever bound comes first.
+/// The cause that health reports: whichever limit is reached first.
 const CAUSES: &[&str] = &[
     "database: no write and read within",
     "database: a statement got no answer",
@@ -45,9 +45,9 @@ enum Silence {
     Stopped,
     /// Nothing passes, in either direction.
     Held,
-    /// The connections that there are lead nowhere, for ever.
+    /// Existing connections drop everything, for ever.
     Swallowed,
-    /// First the one and then the other, as where another host takes over.
+    /// The former and then the latter, as when another host takes over.
     Vanished,
 }
 
@@ -122,7 +122,7 @@ async fn fall_silent(
     Ok(())
 }
 
-/// Whether calls end in time and with the right code while the database is silent.
+/// Checks that calls end in time and with the right code while the database is silent.
 async fn refusals(world: &World, outcome: &mut Outcome) {
     let address = world.server().address;
     let mut raw = Raw::connect(address, WINDOW).await.expect("a connection");

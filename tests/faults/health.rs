@@ -1,4 +1,4 @@
-//! What the server says of itself.
+//! What the server reports about itself.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::{
     world::World,
 };
 
-/// How soon it is known that the store works, or does not.
+/// How soon it must notice that the store works, or does not.
 const KNOWN: Duration = Duration::from_secs(20);
-/// Of one question.
+/// The deadline of a request.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Waits until the server says that it is ready again.
@@ -19,7 +19,7 @@ pub async fn ready(world: &World) {
     says(world, true).await;
 }
 
-/// Waits until the server says that it is not ready, and why: in the log, with one of some words.
+/// Waits until the server reports that it is not ready: in the log, with one of these causes.
 pub async fn not_ready(world: &World, causes: &[&str]) -> Result<(), String> {
     says(world, false).await;
     let cause = world.server().last_line(" not ready").unwrap_or_default();
@@ -29,7 +29,7 @@ pub async fn not_ready(world: &World, causes: &[&str]) -> Result<(), String> {
     }
 }
 
-/// In either case the server runs, and says so.
+/// In either case the server is alive, and says so.
 async fn says(world: &World, is_ready: bool) {
     let mut client = world.client().health;
     let wanted = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };

@@ -1,4 +1,4 @@
-//! Connections that are there and say nothing.
+//! Idle connections.
 
 use std::{
     net::SocketAddr,
@@ -27,31 +27,31 @@ use crate::{
     world::{Kind, World},
 };
 
-/// More than the server once took in all.
+/// More than the server used to accept in total.
 const MANY: usize = 1100;
-/// How long somebody new may take to connect and to be answered.
+/// How long a newcomer may take to connect and get an answer.
 const WELCOME: Duration = Duration::from_secs(4);
-/// An idler who is cut comes again, so much later at the soonest.
+/// The earliest reconnect of an idle client whose connection was closed.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How long it may take until all idlers have connected, or tried to.
+/// How long it may take until all idle clients have tried to connect.
 const ALL: Duration = Duration::from_secs(60);
-/// So many of them come, one after the other.
+/// The number of newcomers, one after the other.
 const NEW: usize = 10;
 const WINDOW: u32 = 1 << 16;
-/// Of a house that is small.
+/// The limit of a small server.
 const PLACES: usize = 4;
 const PATH: &str = "CaseService/ListCases";
 
 /// How connections are idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Idle {
-    /// They greet and answer PINGs, without TLS.
+    /// They complete the preface and answer PINGs, without TLS.
     Plain,
-    /// Not a byte of a handshake comes.
+    /// No byte of a handshake arrives.
     HalfOpen,
-    /// The handshake is done, and nothing follows.
+    /// The handshake is complete, and nothing follows.
     Silent,
-    /// They greet, and show no token.
+    /// They complete the preface, without a token.
     Greeted,
 }
 
@@ -83,7 +83,8 @@ pub async fn flood(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-/// The control: where known callers hold every place, somebody new is not welcome: that is found.
+/// The control: if authenticated callers hold every connection, a newcomer is not served, and this
+/// is found.
 pub async fn full_house(_: Form) -> Vec<Outcome> {
     let mut outcome = Outcome::new("control: no place is left", Kind::Sqlite.name());
     let Some(mut world) = outcome.world(Kind::Sqlite).await else { return vec![outcome] };
@@ -128,7 +129,7 @@ async fn flooded(
     idlers.shutdown().await;
 }
 
-/// Several who are new come, one after the other: how long the slowest took.
+/// Newcomers connect one after the other: returns the slowest time.
 async fn are_welcome(address: SocketAddr, key: Option<&Key>, outcome: &mut Outcome) -> Duration {
     let (mut slowest, mut failed) = (Duration::ZERO, Vec::new());
     for _ in 0..NEW {
@@ -143,7 +144,8 @@ async fn are_welcome(address: SocketAddr, key: Option<&Key>, outcome: &mut Outco
     slowest
 }
 
-/// Connects and does nothing, again where it is cut. Each that has tried is counted once.
+/// Connects and does nothing, and reconnects when closed. Each client that has tried is counted
+/// once.
 async fn be_idle(address: SocketAddr, key: Option<Key>, idle: Idle, there: &AtomicUsize) {
     let mut pace = interval(AGAIN);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -191,7 +193,7 @@ async fn be_idle(address: SocketAddr, key: Option<Key>, idle: Idle, there: &Atom
     }
 }
 
-/// Waits until the other side closes the connection, or says anything.
+/// Waits until the other side closes the connection, or sends anything.
 async fn closed(socket: &TcpStream) {
     let mut bytes = [0; 1];
     loop {
@@ -207,13 +209,13 @@ async fn closed(socket: &TcpStream) {
     }
 }
 
-/// A call that costs little.
+/// A cheap call.
 fn call() -> pb::ListCasesRequest {
     let of = Some(Of::Queue("nobody's".to_owned()));
     pb::ListCasesRequest { of, ..Default::default() }
 }
 
-/// Somebody new comes, with a token where one is asked for, and makes one call.
+/// A newcomer connects, with a token if one is required, and makes one call.
 async fn welcome(address: SocketAddr, key: Option<&Key>) -> Result<Ended, String> {
     let come = async {
         let mut raw = match key {
@@ -235,7 +237,7 @@ async fn welcome(address: SocketAddr, key: Option<&Key>) -> Result<Ended, String
     }
 }
 
-/// As many files as this user may have open, here and in the servers that are started.
+/// Raises the limit of open files, for this process and the servers that it starts.
 pub fn more_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

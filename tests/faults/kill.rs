@@ -1,4 +1,4 @@
-//! Processes that are killed while everybody writes: the server, and PostgreSQL.
+//! Processes that are killed under load: the server, and PostgreSQL.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
     world::{Kind, World},
 };
 
-/// How long a load may take to come to a point.
+/// How long a load may take to reach a point.
 const POINT: Duration = Duration::from_secs(60);
-/// Between two kills so many operations are acknowledged at most.
+/// The most operations that are acknowledged between two kills.
 const BETWEEN: usize = 60;
-/// After so many kills of one world the history is checked.
+/// The history is checked after this many kills of a world.
 const CHECKED: usize = 50;
 
 /// Kills the server at any time.
@@ -57,8 +57,8 @@ async fn kill_often(world: &mut World, kills: usize, form: Form, outcome: &mut O
     end(world, load, killed, outcome).await;
 }
 
-/// Compares what was acknowledged with what there is, and stops the server. Where something went
-/// wrong before, that is all that is told.
+/// Compares what was acknowledged with the database, and stops the server. If something went wrong
+/// before, only that is reported.
 pub async fn end(world: &mut World, load: Load, done: Result<(), String>, outcome: &mut Outcome) {
     outcome.count(&load.codes());
     if let Err(problem) = done {
@@ -76,10 +76,10 @@ pub async fn end(world: &mut World, load: Load, done: Result<(), String>, outcom
     }
 }
 
-/// When a point is come to.
+/// The moment of a kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
-    /// While everybody writes.
+    /// Under load.
     Load,
     /// While the server stops.
     Stop,
@@ -114,7 +114,7 @@ const OF_POSTGRES: &[Point] = &[
     ("half-way in a seal", Calls::Write, SEALS, Action::Tear, When::Stop),
 ];
 
-/// Kills the server at points that matter: what it writes, syncs and sends.
+/// Kills the server at critical points: writes, syncs and sends.
 pub async fn server_at_points(form: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for (kind, points) in Kind::BOTH.into_iter().zip([OF_SQLITE, OF_POSTGRES]) {
@@ -131,7 +131,7 @@ pub async fn server_at_points(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-/// Kills it while it makes its tables.
+/// Kills it during its first migration.
 async fn kill_in_first_start(world: &mut World, round: u64, outcome: &mut Outcome) {
     let mut random = Random::of(round);
     let (calls, file, after) = match world.kind {
@@ -175,7 +175,7 @@ async fn kill_at_points(
     load.more(1, form.recovery()).await.map(|time| outcome.recovered(time))
 }
 
-/// Kills PostgreSQL, whole or its postmaster alone, and one backend at the points of its log. The
+/// Kills PostgreSQL, all of it or only its postmaster, and one backend at points of its log. The
 /// server is not restarted.
 pub async fn postgres(form: Form) -> Vec<Outcome> {
     let kind = Kind::Postgres;
@@ -223,7 +223,7 @@ async fn restart(world: &mut World, what: Kill) {
     world.cluster().start().await;
 }
 
-/// Ends one backend at its log: the postmaster ends the others, and plays the log back.
+/// Ends one backend while it writes the log: the postmaster ends the others, and replays the log.
 async fn at_point(world: &mut World, calls: Calls, action: Action, random: &mut Random) {
     let cluster = world.cluster();
     cluster.shim.arm(&[Rule::once(calls, POSTGRES_WAL, action, random.below(20))]);

@@ -1,4 +1,4 @@
-//! Writers that name each operation, send it again until it is answered, and remember what was
+//! Writers that name each operation, retry it until it is answered, and remember what was
 //! acknowledged.
 
 mod operation;
@@ -33,15 +33,15 @@ use crate::{
     world::World,
 };
 
-/// Next to no pause: an interval has one.
+/// Nearly no pause: an interval must have one.
 const AT_ONCE: Duration = Duration::from_nanos(1);
-/// How the two are counted that have no answer because the client goes.
+/// The name under which calls without an answer because of cancellation are counted.
 pub const TAKEN_BACK: &str = "taken back";
 pub const LATE: &str = "not ended at its deadline";
-/// How long what is under way may take at the end, when nothing is wrong any more.
+/// How long calls under way may take at the end, when the fault is over.
 const FINISH: Duration = Duration::from_secs(60);
 
-/// How much goes on at the same time, and with whom.
+/// The size of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub writers: usize,
@@ -49,15 +49,15 @@ pub struct Size {
     pub customers: usize,
     /// Of each call.
     pub deadline: Duration,
-    /// How often each operation is drawn: as often as it stands here.
+    /// The operations to draw from; one that is listed twice is drawn twice as often.
     pub operations: &'static [Operation],
-    /// In how many milliseconds promises are due.
+    /// The delays until promises are due, in milliseconds.
     pub due: &'static [i64],
-    /// Between two operations of one writer, at least.
+    /// The minimum interval between two operations of a writer.
     pub pace: Duration,
-    /// Whether DATA_LOSS may be an answer, after which the operation is tried again.
+    /// Whether DATA_LOSS is an allowed answer, after which the operation is retried.
     pub is_damaged: bool,
-    /// Whether half of the calls are taken back while they are under way, and made again.
+    /// Whether half of the calls are cancelled while under way, and retried.
     pub takes_back: bool,
 }
 
@@ -82,20 +82,20 @@ impl Default for Size {
     }
 }
 
-/// What a load has done so far.
+/// The progress of a load.
 #[derive(Debug, Default)]
 pub struct Book {
-    /// What was answered with OK, by the text that each operation leaves in the history.
+    /// Operations that were acknowledged, by the text that each leaves in the history.
     pub acknowledged: BTreeMap<String, Option<Place>>,
-    /// What was refused for good, and how.
+    /// Operations that were refused permanently, and how.
     pub refused: BTreeMap<String, String>,
-    /// How often which answer came.
+    /// The number of answers of each kind.
     pub codes: BTreeMap<String, usize>,
-    /// Answers that nobody may ever get.
+    /// Answers that are never allowed.
     pub wrong: Vec<String>,
-    /// How many retries met what the first try had done.
+    /// The number of retries that found the effect of the first try.
     pub met: usize,
-    /// The record of each customer, once it is known.
+    /// The record of each customer, once known.
     customers: Vec<Option<String>>,
     cases: Vec<String>,
     promises: Vec<String>,
@@ -111,7 +111,7 @@ impl Book {
     }
 }
 
-/// Where an entry was recorded, as the answer says.
+/// Where an entry was recorded, according to the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub record: Uuid,
@@ -129,16 +129,16 @@ struct Shared {
     is_over: watch::Sender<bool>,
 }
 
-/// A load that goes on.
+/// A running load.
 pub struct Load {
     shared: Arc<Shared>,
     writers: JoinSet<()>,
     watchers: JoinSet<Option<Watched>>,
-    /// Whether the watches end as soon as they have seen all.
+    /// Whether the watches end as soon as they have seen everything.
     is_seen: watch::Sender<bool>,
 }
 
-/// A load that is over.
+/// A finished load.
 pub struct Finished {
     pub tag: String,
     pub book: Book,
@@ -146,7 +146,7 @@ pub struct Finished {
 }
 
 impl Load {
-    /// Begins a load whose names are its own.
+    /// Starts a load with unique names.
     pub fn start(addresses: &Addresses, size: Size) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -171,7 +171,8 @@ impl Load {
         Self { shared, writers, watchers, is_seen }
     }
 
-    /// Waits until so many more were acknowledged, and tells how long the first of them took.
+    /// Waits until this many more operations were acknowledged, and returns how long the first
+    /// took.
     pub async fn more(&self, count: usize, bound: Duration) -> Result<Duration, String> {
         let begun = Instant::now();
         let mut acknowledged = self.shared.acknowledged.subscribe();
@@ -188,29 +189,29 @@ impl Load {
         }
     }
 
-    /// How many calls have ended in one way or the other.
+    /// The number of calls that have ended.
     pub fn answered(&self) -> usize {
         self.shared.book.lock().unwrap().codes.values().sum()
     }
 
-    /// Entries that were refused for good, which are true and well-formed.
+    /// Valid entries that were permanently refused.
     pub fn refused_records(&self) -> Vec<String> {
         let book = self.shared.book.lock().unwrap();
         book.refused.values().filter(|how| how.starts_with("Record")).cloned().collect()
     }
 
-    /// How many calls were not answered with OK.
+    /// The number of calls that were not answered with OK.
     pub fn refused(&self) -> usize {
         let codes = &self.shared.book.lock().unwrap().codes;
         codes.iter().filter(|(code, _)| *code != "OK").map(|(_, count)| count).sum()
     }
 
-    /// How often which answer has come.
+    /// The number of answers of each kind.
     pub fn codes(&self) -> BTreeMap<String, usize> {
         self.shared.book.lock().unwrap().codes.clone()
     }
 
-    /// Lets every operation come to its end, and the watches see it.
+    /// Lets every operation complete, and the watches see it.
     pub async fn finish(mut self, world: &World) -> Finished {
         self.shared.is_over.send_replace(true);
         within(FINISH, "every operation is answered", async {
@@ -219,7 +220,7 @@ impl Load {
             }
         })
         .await;
-        // What the clock does is history too, and the last that comes.
+        // Broken promises are history too, and the last that arrives.
         let soon = Clock::System.now() + operation::SOON * 1_000_000;
         let mut database = Connection::open(world).await;
         let settled = until(async || database.due(soon).await == 0);
@@ -253,7 +254,7 @@ async fn write(shared: Arc<Shared>, number: usize) {
     }
 }
 
-/// Watches one customer, once there is one.
+/// Watches one customer, once it exists.
 async fn see(
     shared: Arc<Shared>,
     customer: usize,

@@ -1,12 +1,11 @@
-//! Faults as they come: processes that are killed, power that is cut, disks that fail, a database
-//! that is gone, callers that do not read. A load goes on meanwhile, and remembers what was
-//! acknowledged; afterwards nothing may be lost and nothing done twice, and it goes on without a
-//! restart once the cause is gone.
+//! Realistic faults: killed processes, power cuts, failing disks, an unavailable database, callers
+//! that do not read. A load runs meanwhile and remembers what was acknowledged; afterwards nothing
+//! may be lost or done twice, and service resumes without a restart once the cause is gone.
 //!
-//! `cargo test --test faults` runs the short form, which `cargo test` includes;
-//! `FAULTS=long cargo test --release --test faults` the long one. Words behind `--` choose faults
-//! by their names, `--list` tells them, and `--json` prints what came of them for programs. What
-//! needs root, or PostgreSQL, is skipped with a word where that is missing.
+//! `cargo test --test faults` runs the short form, which `cargo test` includes; `FAULTS=long cargo
+//! test --release --test faults` the long one. Words after `--` select faults by name, `--list`
+//! lists them, and `--json` prints the results for programs. What needs root, or PostgreSQL, is
+//! skipped with a message if that is missing.
 
 mod blast;
 mod cancel;
@@ -64,7 +63,7 @@ use futures_util::FutureExt as _;
 
 use report::Outcome;
 
-/// How much is done.
+/// The size of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Short,
@@ -80,8 +79,8 @@ impl Form {
         }
     }
 
-    /// How long after the end of a fault something is to be acknowledged. The short form runs
-    /// beside whatever else a machine does, and is about whether, not about when.
+    /// How soon after the end of a fault an operation must be acknowledged. The short form runs
+    /// alongside other work, and tests whether, not when.
     pub fn recovery(self) -> Duration {
         Duration::from_secs(self.pick(20, 5))
     }
@@ -146,7 +145,8 @@ fn main() -> ExitCode {
     summary(&outcomes, begun)
 }
 
-/// Whom the arguments name, as those of the usual test harness do. None: nothing is to be run.
+/// The faults selected by the arguments, in the form of the usual test harness. None: nothing is to
+/// be run.
 fn chosen() -> Option<Vec<&'static Fault>> {
     let (mut words, mut skipped, mut is_exact) = (Vec::new(), Vec::new(), false);
     let mut arguments = env::args().skip(1);
@@ -184,7 +184,7 @@ fn panicked(name: &str, panic: &(dyn Any + Send)) -> Outcome {
     outcome
 }
 
-/// All rows again, and whether the tests have passed.
+/// Prints all rows again, and returns whether the tests have passed.
 fn summary(outcomes: &[Outcome], begun: Instant) -> ExitCode {
     if outcomes.is_empty() {
         return ExitCode::SUCCESS;

@@ -1,4 +1,4 @@
-//! Somebody who works while others attack: one call after the other, each with a time.
+//! A well-behaved caller during an attack: one call after the other, each timed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -22,16 +22,16 @@ use crate::{
 
 type Header = MetadataValue<Ascii>;
 
-/// Of each call.
+/// The deadline of each call.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// A caller who goes on until the value is dropped.
+/// A caller that continues until the value is dropped.
 pub struct Neighbour {
     calls: Arc<Mutex<Calls>>,
     running: JoinHandle<()>,
 }
 
-/// What came of some calls in a row.
+/// The results of consecutive calls.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     pub times: Vec<Duration>,
@@ -39,14 +39,14 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// The time that so many percent of the calls keep to.
+    /// The time that this percentage of the calls does not exceed.
     pub fn percentile(&self, percent: usize) -> Duration {
         let mut times = self.times.clone();
         times.sort();
         times.get(times.len() * percent / 100).copied().unwrap_or_default()
     }
 
-    /// Takes over what came later.
+    /// Adds later calls.
     pub fn extend(&mut self, more: Self) {
         self.times.extend(more.times);
         self.failed.extend(more.failed);
@@ -65,7 +65,7 @@ impl Calls {
 }
 
 impl Neighbour {
-    /// Begins to ask for the briefing of a customer, as a caller of its own.
+    /// Starts requesting the briefing of a customer, as a separate caller.
     pub fn start(client: Client, authorization: &str, customer_id: String) -> Self {
         let calls = Arc::new(Mutex::new(Calls::default()));
         let authorization = authorization.parse().expect("a header");
@@ -73,7 +73,7 @@ impl Neighbour {
         Self { calls, running }
     }
 
-    /// Waits for the next so many calls, and gives them.
+    /// Waits for the next calls, and returns them.
     pub async fn next(&self, count: usize, bound: Duration) -> Calls {
         *self.calls.lock().unwrap() = Calls::default();
         let done = until(async || self.calls.lock().unwrap().count() >= count);

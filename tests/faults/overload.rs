@@ -1,4 +1,4 @@
-//! More calls than the server can do: what it does must not become less.
+//! More calls than the server can handle: its throughput must not decrease.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::{
 };
 
 const CONNECTIONS: usize = 500;
-/// What finds out how much the server can do.
+/// The load that determines the peak throughput.
 const PEAK: Pace = Pace::Closed { under_way: 128 };
 const PEAK_CONNECTIONS: usize = 8;
 const WARM: Duration = Duration::from_secs(3);
 const PEAK_TIME: Duration = Duration::from_secs(6);
 const TIME: Duration = Duration::from_secs(10);
 
-/// So many times the peak, and the share of it that is to be done at least.
+/// The multiples of the peak, and the minimum share of the peak that must be handled.
 const STEPS: [(usize, f64); 5] = [(1, 0.0), (2, 0.8), (5, 0.8), (10, 0.8), (20, 0.5)];
-/// The share of reads that is to be within its deadline at ten times the peak.
+/// The share of reads that must be within their deadline at ten times the peak.
 const READS: f64 = 0.99;
-/// The share of the peak that is to be done right after.
+/// The share of the peak that must be handled right afterwards.
 const AFTER: f64 = 0.8;
-/// More memory than this is not flat.
+/// The memory limit.
 const MEMORY_KIB: u64 = 256 << 10;
 
-/// Goes beyond the peak, step by step. Only in the long form: it measures, and a build for tests
-/// has another peak.
+/// Exceeds the peak, step by step. Only in the long form: it is a benchmark, and a debug build has
+/// another peak.
 pub async fn beyond(form: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     if form == Form::Short {
@@ -64,8 +64,8 @@ pub async fn beyond(form: Form) -> Vec<Outcome> {
             let pace = Pace::Open { per_second: before as usize * times };
             let came = blast(&format!("times-{times}"), CONNECTIONS, pace, TIME).run().await;
             let held = world.server().memory();
-            // A database that has grown is slower: what is done is compared with what could be
-            // done just before and just after.
+            // A larger database is slower: the throughput is compared with peaks just before and
+            // just after.
             let after = peak(&format!("after-{times}")).await;
             let mut outcome =
                 row(&came, format!("{times} times the peak"), &world, [before, after]);
@@ -92,7 +92,7 @@ pub async fn beyond(form: Form) -> Vec<Outcome> {
     outcomes
 }
 
-/// What came of a step, beside the peaks before and after it.
+/// The row of a step, next to the peaks before and after it.
 fn row(came: &Came, name: String, world: &World, peaks: [f64; 2]) -> Outcome {
     let mut outcome = Outcome::new(name, world.kind.name());
     outcome.tried = came.asked;
@@ -101,7 +101,7 @@ fn row(came: &Came, name: String, world: &World, peaks: [f64; 2]) -> Outcome {
         let name = code.map_or("no answer".to_owned(), |it| format!("{:?}", tonic::Code::from(it)));
         outcome.codes.insert(name, *count);
     }
-    // The control: the load asks for nothing that is to be refused for good.
+    // The control: the load makes no invalid calls.
     if came.writes.contains_key(&Some(tonic::Code::InvalidArgument as i32)) {
         outcome.problems.push("the load itself is wrong".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Power that is cut while everybody writes: what was not synced is gone.
+//! Power cuts under load: what was not synced is lost.
 
 use std::{fs, time::Duration};
 
@@ -15,15 +15,15 @@ use crate::{
     world::{Kind, World},
 };
 
-/// Between two cuts so many operations are acknowledged at most.
+/// The most operations that are acknowledged between two cuts.
 const BETWEEN: usize = 80;
-/// So many are acknowledged of which nothing was synced.
+/// The number of operations that are acknowledged but not synced.
 const UNSYNCED: usize = 100;
 const BOUND: Duration = Duration::from_secs(60);
-/// After so many cuts of one world the history is checked.
+/// The history is checked after this many cuts of a world.
 const CHECKED: usize = 20;
 
-/// A world on a disk of its own. The error says what it takes.
+/// A world on a separate disk. The error says what is missing.
 async fn world_on_disk(kind: Kind) -> Result<(Disk, World), String> {
     let disk = Disk::new().map_err(|reason| format!("no loop mount (root?): {reason}"))?;
     let folder = disk.path().join("data");
@@ -76,7 +76,7 @@ async fn cut_often(disk: &Disk, world: &mut World, cuts: usize, form: Form, outc
     end(world, load, cut, outcome).await;
 }
 
-/// Cuts the power and has it back; the server is not started.
+/// Cuts and restores the power; the server is not started.
 async fn once(disk: &Disk, world: &mut World) {
     disk.cut();
     world.kill();
@@ -89,8 +89,8 @@ async fn once(disk: &Disk, world: &mut World) {
     }
 }
 
-/// The control: where the disk only says that it has synced, what was acknowledged is lost, and
-/// that is found.
+/// The control: if the disk falsely reports a sync, acknowledged writes are lost, and this is
+/// found.
 pub async fn unsynced(_: Form) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for kind in Kind::BOTH {
@@ -113,7 +113,7 @@ async fn cut_unsynced(disk: &Disk, mut world: World, mut outcome: Outcome) -> Ou
     shim.arm(&[Rule::all(Calls::Sync, "*", Action::Skip)]);
     let load = Load::start(world.addresses(), Size::default());
     load.more(UNSYNCED, BOUND).await.unwrap();
-    // Nobody writes when the power goes: nothing is sent again.
+    // Nobody writes when the power is cut: nothing is sent again.
     let load = load.finish(&world).await;
     once(disk, &mut world).await;
     outcome.tried = 1;

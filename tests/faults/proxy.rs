@@ -1,4 +1,4 @@
-//! A way to the database that can lead nowhere.
+//! A proxy to the database that can drop everything.
 
 use std::sync::{
     Arc,
@@ -17,11 +17,11 @@ use tokio::{
 
 const BUFFER_BYTES: usize = 16 << 10;
 
-/// What passes. Nobody is told of what does not: that is what a firewall does that has forgotten a
-/// connection, and a host that has vanished.
+/// What passes. Nobody is notified of what does not, like a firewall that has forgotten a
+/// connection, or a host that has vanished.
 #[derive(Clone, Copy, Debug, Default)]
 struct Passage {
-    /// Nothing passes, and what was sent meanwhile comes later.
+    /// Nothing passes now; what was sent meanwhile is delivered later.
     is_held: bool,
     /// Connections of an older generation never pass anything again.
     generation: usize,
@@ -46,17 +46,17 @@ impl Proxy {
         Self { port, passage, swallowed, _serving: serving }
     }
 
-    /// Nothing passes, or everything again.
+    /// Holds everything back, or lets it pass again.
     pub fn hold(&self, is_held: bool) {
         self.passage.send_modify(|it| it.is_held = is_held);
     }
 
-    /// The connections that there are lead nowhere from now on; new ones pass.
+    /// Existing connections drop everything from now on; new ones work.
     pub fn swallow(&self) {
         self.passage.send_modify(|it| it.generation += 1);
     }
 
-    /// How often something was sent that never came.
+    /// How often data was dropped.
     pub fn swallowed(&self) -> usize {
         self.swallowed.load(Ordering::Relaxed)
     }
@@ -83,7 +83,7 @@ async fn serve(
     }
 }
 
-/// Passes on what comes until there is no more, or until nothing passes for good.
+/// Forwards data until there is no more, or until everything is dropped.
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -96,7 +96,7 @@ async fn pass(
         let Ok(count) = from.read(&mut buffer).await else { return };
         let goes_on = passage.wait_for(|it| !it.is_held || it.generation > generation).await;
         if goes_on.is_ok_and(|it| it.generation > generation) {
-            // It stays open, and is silent.
+            // The connection stays open, and is silent.
             swallowed.fetch_add(1, Ordering::Relaxed);
             return std::future::pending().await;
         }

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A connection of HTTP/2 that ends with the value.
+/// An HTTP/2 connection that ends when the value is dropped.
 pub struct Raw {
     client: SendRequest<Bytes>,
     running: JoinHandle<()>,
@@ -29,7 +29,7 @@ pub struct Raw {
 
 /// How a call has ended, and when.
 pub struct Ended {
-    /// None: without a status of gRPC.
+    /// None: without a gRPC status.
     pub code: Option<Code>,
     pub message: String,
     pub took: Duration,
@@ -46,7 +46,7 @@ impl fmt::Display for Ended {
 }
 
 impl Raw {
-    /// With so many bytes of window for each answer, and for the connection the usual ones.
+    /// With this window for each response, and the default one for the connection.
     pub async fn connect(address: SocketAddr, window: u32) -> Result<Self, String> {
         let connect = async {
             let socket = TcpStream::connect(address).await.map_err(|it| it.to_string())?;
@@ -55,7 +55,7 @@ impl Raw {
         timeout(CONNECT, connect).await.map_err(|it| it.to_string())?
     }
 
-    /// Over a connection that is there.
+    /// Over an existing connection.
     pub async fn over(
         socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         window: u32,
@@ -67,7 +67,7 @@ impl Raw {
         Ok(Self { client, running, authorization: None })
     }
 
-    /// Shows who calls, from now on.
+    /// Authenticates the following calls.
     pub fn show(mut self, authorization: &str) -> Self {
         self.authorization = Some(authorization.to_owned());
         self
@@ -78,7 +78,7 @@ impl Raw {
         let _ = (&mut self.running).await;
     }
 
-    /// Begins a call and sends what there is of its message; where that is all, it says so.
+    /// Begins a call and sends a part of its message, or all of it.
     pub async fn begin(
         &mut self,
         path: &str,
@@ -101,7 +101,7 @@ impl Raw {
         Ok((answer, stream))
     }
 
-    /// Makes a call, and takes its answer.
+    /// Makes a call, and reads its response.
     pub async fn call(
         &mut self,
         path: &str,
@@ -137,7 +137,7 @@ impl Raw {
     }
 }
 
-/// A message behind its prefix.
+/// A message with its gRPC prefix.
 pub fn frame(message: &impl Message) -> Bytes {
     let mut frame = BytesMut::new();
     frame.put_u8(0);

@@ -1,4 +1,4 @@
-//! What a fault has shown, as rows of one table of 80 columns.
+//! The results of faults, as rows of a table of 80 columns.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -9,23 +9,23 @@ use crate::{
     world::{Kind, World},
 };
 
-/// What came of one fault on one database.
+/// The result of one fault on one database.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub fault: String,
     pub database: &'static str,
-    /// How often the fault was there.
+    /// How often the fault occurred.
     pub tried: usize,
     pub acknowledged: usize,
     pub lost: usize,
     pub doubled: usize,
     /// The longest time from the end of the cause to the next acknowledgement.
     pub recovery: Option<Duration>,
-    /// Answers other than OK, and how often each came.
+    /// The number of answers other than OK, by kind.
     pub codes: BTreeMap<String, usize>,
-    /// What else is to be told.
+    /// A remark.
     pub note: String,
-    /// What the machine lacks, where nothing was tried.
+    /// What the machine lacks, if nothing was tried.
     pub skipped: Option<String>,
     /// Why it failed.
     pub problems: Vec<String>,
@@ -36,18 +36,19 @@ impl Outcome {
         Self { fault: fault.into(), database, ..Default::default() }
     }
 
-    /// A world for the fault, or none, which is told.
+    /// A world for the fault, or none, which is reported.
     pub async fn world(&mut self, kind: Kind) -> Option<World> {
         World::new(kind).await.map_err(|reason| self.skip(reason)).ok()
     }
 
-    /// Says why nothing was tried: a few words for the row, and what follows a colon beside it.
+    /// Says why nothing was tried: a few words for the row, and what follows a colon for the
+    /// details.
     pub fn skip(&mut self, reason: String) {
         self.skipped = reason.split(": ").next().map(str::to_owned);
         self.note = reason;
     }
 
-    /// Takes over what a check has found.
+    /// Adds the result of a check.
     pub fn take(&mut self, verdict: Verdict) {
         self.acknowledged += verdict.acknowledged;
         self.lost += verdict.lost;
@@ -55,19 +56,19 @@ impl Outcome {
         self.problems.extend(verdict.problems);
     }
 
-    /// Takes over the answers of a load.
+    /// Adds the answers of a load.
     pub fn count(&mut self, codes: &BTreeMap<String, usize>) {
         for (code, count) in codes.iter().filter(|(code, _)| *code != "OK") {
             *self.codes.entry(code.clone()).or_default() += count;
         }
     }
 
-    /// Takes note of how long it took until something was acknowledged again.
+    /// Adds the time until something was acknowledged again.
     pub fn recovered(&mut self, after: Duration) {
         self.recovery = self.recovery.max(Some(after));
     }
 
-    /// A control has to find what is wrong: without that it fails.
+    /// A control must find what is wrong: otherwise it fails.
     pub fn must_fail(mut self, found: impl Fn(&Self) -> bool) -> Self {
         let is_found = self.skipped.is_some() || found(&self);
         self.problems.clear();
@@ -77,21 +78,21 @@ impl Outcome {
         self
     }
 
-    /// A fault that was not there has shown nothing.
+    /// Fails if the fault never occurred.
     pub fn must_have_tried(&mut self) {
         if self.tried == 0 && self.skipped.is_none() && self.problems.is_empty() {
             self.problems.push("nothing was tried".to_owned());
         }
     }
 
-    /// What the row has no room for, a line each.
+    /// What the row has no room for, one line each.
     pub fn details(&self) -> Vec<String> {
         let codes = self.codes.iter().map(|(code, count)| format!("{code} {count}"));
         let note = (!self.note.is_empty()).then(|| self.note.clone());
         codes.chain(note).collect()
     }
 
-    /// All of it, for programs.
+    /// The whole result, for programs.
     pub fn json(&self) -> Value {
         json!({
             "fault": self.fault,

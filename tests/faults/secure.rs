@@ -1,4 +1,4 @@
-//! A world that asks for TLS and a token, and those who come to it.
+//! A world with TLS and tokens, and its clients.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,15 +21,15 @@ const CONNECT: Duration = Duration::from_secs(10);
 const CALLERS: &str = "--callers-file=callers.toml";
 const TOKEN_DIGITS: usize = 64;
 
-/// What it takes to come in.
+/// What a client needs.
 #[derive(Clone)]
 pub struct Key {
     connector: TlsConnector,
-    /// What a call shows.
+    /// The `authorization` of calls.
     pub authorization: String,
 }
 
-/// A world with a certificate of an authority of its own, and one caller.
+/// A world with a certificate of its own authority, and one caller.
 pub async fn world(kind: Kind) -> Result<(World, Key), String> {
     let mut world = World::new(kind).await?;
     let authority = Authority::new();
@@ -45,7 +45,7 @@ pub async fn world(kind: Kind) -> Result<(World, Key), String> {
     Ok((world, key))
 }
 
-/// One more caller of a world that has not been started: what its calls show.
+/// Adds a caller to a world that has not been started: returns its `authorization`.
 pub fn caller(world: &mut World, name: &str) -> String {
     let add = ["caller", "add", name, "--role", "agent", "--purpose", "service"];
     let everything = ["--unverified", "everything", CALLERS];
@@ -67,7 +67,7 @@ fn connector(authority: &Authority) -> TlsConnector {
 }
 
 impl Key {
-    /// A connection whose handshake is done, and that has said nothing yet.
+    /// A connection whose handshake is complete, and that has sent nothing yet.
     pub async fn connect(&self, address: SocketAddr) -> Result<TlsStream<TcpStream>, String> {
         let connect = async {
             let socket = TcpStream::connect(address).await.map_err(|it| it.to_string())?;

@@ -1,4 +1,4 @@
-//! The real server in a process of its own.
+//! The real server in a separate process.
 
 use std::{
     collections::VecDeque,
@@ -21,15 +21,15 @@ use crate::{
     wait::{until, within},
 };
 
-/// How long a start may take: it may have a log to play back.
+/// How long a start may take: it may have a log to replay.
 const START: Duration = Duration::from_secs(60);
-/// How long a server that is asked to stop may take.
+/// How long a shutdown may take.
 const STOP: Duration = Duration::from_secs(60);
-/// So many of its last log lines are kept.
+/// How many of its last log lines are kept.
 const LOG_LINES: usize = 2000;
 
-/// The program, with no setting from outside. `FAULTS_PROGRAM` names another one, such as that of a
-/// release before.
+/// The program, without settings from the environment. `FAULTS_PROGRAM` names another one, such as
+/// that of an earlier release.
 pub fn throughline(folder: &Path, arguments: &[&str]) -> Command {
     let own = env!("CARGO_BIN_EXE_throughline");
     let mut command = Command::new(env::var_os("FAULTS_PROGRAM").unwrap_or_else(|| own.into()));
@@ -48,14 +48,14 @@ pub struct Server {
     log: Arc<Mutex<Log>>,
 }
 
-/// What a server has written.
+/// The log of a server.
 #[derive(Default)]
 struct Log {
     last: VecDeque<String>,
 }
 
 impl Server {
-    /// Starts it, and waits until it serves. The error is the log of one that ended before.
+    /// Starts it, and waits until it serves. The error is its log if it ended before.
     pub async fn start(mut command: Command, shim: &Shim) -> Result<Self, String> {
         shim.preload(&mut command);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -81,13 +81,13 @@ impl Server {
         signal(self.id(), it);
     }
 
-    /// Ends it without asking.
+    /// Kills it.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits for it.
+    /// Shuts it down, and waits for it.
     pub async fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         within(STOP, "the server stops", self.ended()).await
@@ -104,12 +104,12 @@ impl Server {
         status.expect("it has ended")
     }
 
-    /// Its memory in KiB, with the pages of files that it has mapped.
+    /// Its memory in KiB, including mapped files.
     pub fn memory(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// Its memory in KiB that no file is behind.
+    /// Its anonymous memory in KiB.
     pub fn own_memory(&self) -> u64 {
         self.status("RssAnon:")
     }
@@ -120,18 +120,18 @@ impl Server {
         line.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or_default()
     }
 
-    /// How many files and sockets it has open.
+    /// The number of its open files and sockets.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
     }
 
-    /// The last line of the log that has some words.
+    /// The last line of the log that contains the words.
     pub fn last_line(&self, words: &str) -> Option<String> {
         let log = self.log.lock().unwrap();
         log.last.iter().rev().find(|line| line.contains(words)).cloned()
     }
 
-    /// Its last errors, as the log has them.
+    /// The last errors of its log.
     pub fn errors(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
         let errors = log.last.iter().filter(|line| line.contains(" ERROR "));
@@ -141,7 +141,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended already, but for a test that fails. One that is stopped ends too.
+        // It has already ended, unless a test failed. A stopped process ends too.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -153,7 +153,7 @@ impl Log {
     }
 }
 
-/// Reads the log until the process has ended, and tells the address that stands in it.
+/// Reads the log until the process ends, and passes on the address in it.
 fn read(stderr: ChildStderr, log: &Mutex<Log>, serves: oneshot::Sender<SocketAddr>) {
     let mut serves = Some(serves);
     for line in BufReader::new(stderr).lines() {

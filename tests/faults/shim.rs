@@ -1,4 +1,4 @@
-//! Steers what `shim.c` does within the processes that it is preloaded into.
+//! Controls what `shim.c` does in the processes that it is preloaded into.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use std::{
 pub const ENOSPC: i32 = 28;
 pub const EIO: i32 = 5;
 
-/// Which calls a rule is about. The numbers are those of `shim.c`.
+/// The calls of a rule. The numbers are those of `shim.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Calls {
@@ -19,19 +19,19 @@ pub enum Calls {
     Sync = 2,
     Read = 4,
     Truncate = 8,
-    /// What goes over a socket, to whomever.
+    /// What is sent over a socket.
     Send = 16,
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Fail(i32),
-    /// It does nothing and says that it has.
+    /// It does nothing and reports success.
     Skip,
-    /// The process ends before it.
+    /// The process is killed before it.
     Kill,
-    /// The process ends when half of a write is done.
+    /// The process is killed after half of a write.
     Tear,
 }
 
@@ -39,12 +39,12 @@ pub enum Action {
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub calls: Calls,
-    /// Which files, as a pattern of the shell. A socket is `socket:[NUMBER]`.
+    /// The files, as a shell pattern. A socket is `socket:[NUMBER]`.
     pub file: &'static str,
     pub action: Action,
-    /// So many calls pass first.
+    /// How many calls pass first.
     pub after: usize,
-    /// So many are met. None: all.
+    /// How many are affected. None: all.
     pub times: Option<usize>,
 }
 
@@ -54,7 +54,7 @@ impl Rule {
         Self { calls, file, action, after: 0, times: None }
     }
 
-    /// One call, after so many others.
+    /// One call, after this many others.
     pub fn once(calls: Calls, file: &'static str, action: Action, after: usize) -> Self {
         Self { calls, file, action, after, times: Some(1) }
     }
@@ -65,7 +65,7 @@ const RULE_BYTES: usize = 7 * 4 + PATH_BYTES;
 const PATH_BYTES: usize = 100;
 const MET_AT: usize = 6 * 4;
 
-/// The shim, and the file that steers it.
+/// The shim, and the file that controls it.
 pub struct Shim {
     library: PathBuf,
     plan: File,
@@ -85,19 +85,19 @@ impl Shim {
 
         let path = library.with_extension("plan");
         fs::write(&path, vec![0; 8 + MAX_RULES * RULE_BYTES]).unwrap();
-        // PostgreSQL is another user.
+        // PostgreSQL runs as another user.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         let plan = File::options().read(true).write(true).open(&path).unwrap();
         Self { library, plan, path }
     }
 
-    /// Has a process that is about to be started obey.
+    /// Preloads the shim into a process that is about to be started.
     pub fn preload(&self, command: &mut Command) {
         command.env("LD_PRELOAD", &self.library).env("FAULTS_FILE", &self.path);
         command.env("FAULTS_PARENT", process::id().to_string());
     }
 
-    /// Puts these rules in the place of those before.
+    /// Replaces the rules.
     pub fn arm(&self, rules: &[Rule]) {
         assert!(rules.len() <= MAX_RULES, "{rules:?}");
         self.disarm();
@@ -135,7 +135,7 @@ impl Shim {
         }
     }
 
-    /// How many calls the rules have met.
+    /// How many calls the rules have affected.
     pub fn met(&self) -> usize {
         let met = |number| {
             let mut bytes = [0; 4];

@@ -1,4 +1,4 @@
-//! What the server shows of everybody.
+//! What the server shows of all customers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{client::Client, wait::within};
 
 const PAGE: i32 = 200;
-/// One read, of a server that has nothing else to do.
+/// The time limit of one read, of an otherwise idle server.
 const BOUND: Duration = Duration::from_secs(30);
 
 /// What is shown of one person.
@@ -27,7 +27,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Reads all of some persons.
+    /// Reads everything about some persons.
     pub async fn read(client: &mut Client, persons: &BTreeSet<Uuid>) -> BTreeMap<Uuid, Self> {
         let mut all = BTreeMap::new();
         for &person in persons {

@@ -23,38 +23,38 @@ use crate::{
     world::Kind,
 };
 
-/// So much more memory an attack may take.
+/// How much additional memory an attack may take.
 const MEMORY_MIB: u64 = 256;
 const GROWN: &str = "the memory has grown";
-/// What takes away the bounds.
+/// Settings that lift the limits.
 const UNBOUNDED: &[&str] = &[
     "--max-buffered-mib=100000",
     "--max-buffered-mib-per-caller=100000",
     "--max-buffered-mib-per-connection=100000",
     "--max-concurrent-streams=256",
 ];
-/// The 99th percentile of others may be so many times what it was.
+/// The allowed increase of the 99th percentile of other callers.
 const SLOWER: u32 = 2;
 const BOUND: Duration = Duration::from_secs(120);
-/// Entries that fill a page of 3 MiB.
+/// The number of entries that fill a page of 3 MiB.
 const ENTRIES: usize = 50;
 const WORDS: &str = "word ";
 const TEXT_WORDS: usize = 12_000;
-/// A message a little smaller than the largest.
+/// The size of a message slightly smaller than the largest.
 const LARGE_BYTES: usize = 3_900_000;
-/// Of whom attacks at full strength, and how many calls each of them makes.
+/// The connections of a full attack; each makes as many calls as it can.
 const CONNECTIONS: usize = 50;
 const CALLS: usize = 256;
-/// An attacker who is cut comes again, so much later at the soonest.
+/// The earliest reconnect of an attacker whose connection was closed.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Answers that nobody reads.
+/// Responses that nobody reads.
 pub async fn unread(form: Form) -> Vec<Outcome> {
     let count = form.pick(2, CONNECTIONS);
     vec![attacked("answers that nobody reads", Attack::unread, count, &[], form).await]
 }
 
-/// The control: without a bound on what waits, the memory grows, and that is found.
+/// The control: without a limit, the memory grows, and this is found.
 pub async fn unread_unbounded(form: Form) -> Vec<Outcome> {
     let outcome = attacked("control: unread, without a bound", Attack::unread, 1, UNBOUNDED, form);
     vec![outcome.await.must_fail(|it| it.problems.iter().any(|it| it.contains(GROWN)))]
@@ -66,7 +66,7 @@ pub async fn unfinished(form: Form) -> Vec<Outcome> {
     vec![attacked("requests without their last byte", Attack::unfinished, count, &[], form).await]
 }
 
-/// Calls that are never ended by whoever makes them.
+/// Calls that the client never ends.
 #[derive(Clone)]
 struct Attack {
     path: &'static str,
@@ -90,7 +90,7 @@ impl Attack {
         Self { path, frame, window, is_whole: false }
     }
 
-    /// Makes as many calls as one connection takes, holds them, and comes again where it is cut.
+    /// Makes as many calls as one connection allows, holds them, and reconnects when it is closed.
     async fn run(self, address: SocketAddr, authorization: String) {
         let mut pace = interval(AGAIN);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,7 +101,7 @@ impl Attack {
             let mut held = Vec::new();
             for _ in 0..CALLS {
                 let begun = raw.begin(self.path, Some("60S"), self.frame.clone(), self.is_whole);
-                // A connection that is cut takes no more.
+                // A closed connection accepts no more calls.
                 let Ok(begun) = begun.await else { break };
                 held.push(begun);
             }
@@ -164,7 +164,7 @@ async fn attacked(
     outcome
 }
 
-/// A customer with much to tell.
+/// A customer with a long history.
 pub async fn fill(client: &mut Client, authorization: Option<&str>) -> String {
     let mut customer_id = String::new();
     for number in 0..ENTRIES {

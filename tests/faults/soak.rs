@@ -1,4 +1,4 @@
-//! Hours in minutes: whether memory and descriptors come to rest while calls go on.
+//! Hours in minutes: whether memory and descriptors reach a plateau while calls go on.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::{
     world::{Kind, World},
 };
 
-/// How long it goes on, and how much of that is the beginning, while caches fill.
+/// The duration, and the warm-up, while caches fill.
 const TIME: Duration = Duration::from_secs(30 * 60);
 const BEGINNING: Duration = Duration::from_secs(10 * 60);
 const EVERY: Duration = Duration::from_secs(10);
-/// The short form shows that it works, and judges nothing: so many times as fast.
+/// The short form only shows that it works: this many times faster.
 const FASTER: u32 = 300;
-/// How much memory may grow in a minute.
+/// How much memory may grow per minute.
 const SLOPE_MIB: f64 = 0.1;
-/// A connection of a client comes or goes at any moment.
+/// A client connection is opened or closed at any moment.
 const CHANGING: usize = 4;
-/// Each writer does so much, and no more.
+/// The pace of each writer.
 const PACE: Duration = Duration::from_millis(100);
 
 pub async fn soak(form: Form) -> Vec<Outcome> {
@@ -78,7 +78,7 @@ async fn watch(world: &World, form: Form, outcome: &mut Outcome) {
     }
 }
 
-/// How much the second of each pair grows with the first, by least squares.
+/// The slope of the pairs, by least squares.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|it| it.0).sum::<f64>() / count;

@@ -1,4 +1,4 @@
-//! What is in the database, read past the product.
+//! What is in the database, read directly.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +13,34 @@ const ENTRIES: &str = "select customer_id, entry_id, payload from entries";
 const REVISIONS: &str = "select customer_id, revision, entry_id from entry_revisions";
 const CUSTOMERS: &str = "select id, person_id, revision from customers";
 const DUE: &str = "select count(*) from promises where state = 'open' and due_at < $1";
-const NAMES: &str = "select name, customer_id, entry_id, revision from ledger where scope = $1";
+const NAMES: &str =
+    "select name, customer_id, entry_id, revision from idempotency_keys where scope = $1";
 
-/// An entry with its id and the record that it stands under.
+/// An entry with its id and its record.
 pub struct StoredEntry {
     pub record: Uuid,
     pub id: Uuid,
     pub entry: pb::Entry,
 }
 
-/// All that is kept of customers.
+/// All data of customers.
 pub struct Stored {
     pub entries: Vec<StoredEntry>,
     /// Record, revision, entry.
     pub revisions: Vec<(Uuid, i64, Uuid)>,
     /// The person and the last revision of each record.
     pub customers: BTreeMap<Uuid, (Uuid, i64)>,
-    /// Record, entry and revision by the name of the write.
+    /// Record, entry and revision by idempotency key.
     pub names: BTreeMap<String, (Uuid, Uuid, i64)>,
 }
 
 impl Stored {
-    /// Reads what writers of one source have left, and whatever else there is.
+    /// Reads what writers of one source have left, and everything else.
     pub async fn read(world: &World, source: &str) -> Self {
         let mut database = Connection::open(world).await;
         let entries: Vec<(Uuid, Uuid, Vec<u8>)> = database.rows(ENTRIES, None).await;
         let entries = entries.into_iter().map(|(record, id, payload)| {
-            // An entry is kept as a page that holds it alone.
+            // An entry is stored as a page that contains only it.
             let page = pb::ListTimelineResponse::decode(payload.as_slice()).expect("an entry");
             let entry = page.entries.into_iter().next().expect("one entry");
             StoredEntry { record, id, entry }
@@ -57,7 +58,7 @@ impl Stored {
     }
 }
 
-/// A connection of the test's own.
+/// A separate connection for the test.
 pub enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -71,7 +72,7 @@ impl Connection {
         }
     }
 
-    /// Where it is kept who looked.
+    /// Opens the database of the audit log.
     pub async fn open_audit(world: &World) -> Self {
         match world.kind {
             Kind::Sqlite => {
@@ -82,7 +83,7 @@ impl Connection {
         }
     }
 
-    /// How many promises are due before a moment and neither settled nor broken.
+    /// The number of promises due before a moment and neither settled nor broken.
     pub async fn due(&mut self, before: Micros) -> i64 {
         match self {
             Self::Sqlite(it) => sqlx::query_scalar(DUE).bind(before).fetch_one(it).await.unwrap(),
@@ -90,7 +91,7 @@ impl Connection {
         }
     }
 
-    /// Does something to what is kept; how many rows.
+    /// Runs a statement; returns the number of rows.
     pub async fn execute(&mut self, sql: &'static str) -> u64 {
         match self {
             Self::Sqlite(it) => sqlx::query(sql).execute(it).await.unwrap().rows_affected(),

@@ -1,4 +1,4 @@
-//! Waiting for what others do: on a condition, with a bound.
+//! Waiting for a condition, with a time limit.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// What a wait gives, or a failure that names what did not come.
+/// The result of a wait, or a failure that says what did not happen.
 pub async fn within<T>(bound: Duration, what: &str, wait: impl Future<Output = T>) -> T {
     match timeout(bound, wait).await {
         Ok(value) => value,

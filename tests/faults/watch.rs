@@ -1,4 +1,4 @@
-//! Watches that go on with the last token after each cut.
+//! Watches that resume with the last token after each cut.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use tokio::{
 
 use crate::client::Client;
 
-/// Between two tries.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What came of one customer.
+/// The results for one customer.
 #[derive(Debug, Default)]
 pub struct Watched {
     pub record: String,
     token: String,
-    /// The record, the revision and the id of each entry, as they came.
+    /// The record, the revision and the id of each entry, in order of arrival.
     pub entries: Vec<(String, i64, String)>,
 }
 
-/// Watches a record through all cuts until it is told to end, and has seen all by then.
+/// Watches a record through all cuts until it is told to end, and has seen everything by then.
 pub async fn watch(mut client: Client, record: String, is_seen: watch::Receiver<bool>) -> Watched {
     let mut watched = Watched { record, ..Default::default() };
     let mut pause = interval(PAUSE);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         pause.tick().await;
-        // What was written before is seen by a heartbeat that comes after.
+        // What was written before is seen by the time of a later heartbeat.
         let answer = client.timeline.watch_timeline(watched.call()).await;
         let Ok(answer) = answer else { continue };
         let mut stream = answer.into_inner();

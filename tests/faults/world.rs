@@ -1,4 +1,4 @@
-//! What a fault happens to: a folder, a database, and a server over it.
+//! The subject of a fault: a folder, a database, and a server over it.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use crate::{
     shim::Shim,
 };
 
-/// Which database.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Sqlite,
@@ -35,14 +35,14 @@ impl Kind {
 
 pub struct World {
     pub kind: Kind,
-    /// What `--database` takes.
+    /// The value of `--database`.
     pub url: String,
-    /// What the server is told, where that is another way to the same database.
+    /// The URL for the server, if that is another route to the same database.
     way: Option<String>,
-    /// Where the file of SQLite is, and what the server keeps beside the database.
+    /// The folder of the SQLite file, and of the server's other files.
     pub folder: PathBuf,
     pub cluster: Option<Cluster>,
-    /// What happens within the server.
+    /// The shim in the server.
     pub shim: Shim,
     pub server: Option<Server>,
     addresses: Addresses,
@@ -51,7 +51,7 @@ pub struct World {
 }
 
 impl World {
-    /// In a folder of its own. The error says what it takes.
+    /// In its own folder. The error says what is missing.
     pub async fn new(kind: Kind) -> Result<Self, String> {
         let own = TempFolder::new();
         let folder = own.path().to_owned();
@@ -60,7 +60,7 @@ impl World {
         Ok(world)
     }
 
-    /// With its data in one folder, and the shims in another one.
+    /// With its data in one folder, and the shims in another.
     pub async fn within(kind: Kind, folder: &Path, apart: &Path) -> Result<Self, String> {
         let shim = Shim::new(apart);
         let (url, cluster) = match kind {
@@ -77,7 +77,7 @@ impl World {
         Ok(Self { kind, url, way, folder, cluster, shim, server, addresses, more, _own })
     }
 
-    /// One more argument of the server, from its next start on.
+    /// Adds an argument for the next starts of the server.
     pub fn argue(&mut self, argument: impl Into<String>) {
         let argument = argument.into();
         if !self.more.contains(&argument) {
@@ -115,7 +115,7 @@ impl World {
         status
     }
 
-    /// Takes note of a server that has ended by itself.
+    /// Reaps a server that has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let status = self.server.as_mut().expect("it runs").ended().await;
         self.addresses.send_replace(None);
@@ -131,7 +131,7 @@ impl World {
         self.cluster.as_mut().expect("it is PostgreSQL")
     }
 
-    /// A connection of its own to the server, also to those that come after it.
+    /// A separate connection to the server, and to its successors.
     pub fn client(&self) -> Client {
         Client::new(&self.addresses)
     }
@@ -140,13 +140,13 @@ impl World {
         &self.addresses
     }
 
-    /// Has the server come to the database over another port.
+    /// Makes the server reach the database over another port.
     pub fn go_through(&mut self, port: u16) {
         let own = format!(":{}/", self.cluster().port);
         self.way = Some(self.url.replace(&own, &format!(":{port}/")));
     }
 
-    /// Has the server come to whichever of two hosts takes writes.
+    /// Makes the server use whichever of two hosts accepts writes.
     pub fn go_to_either(&mut self, other: u16) {
         let own = self.cluster().port;
         let both = format!(":{own},127.0.0.1:{other}/");

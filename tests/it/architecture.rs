@@ -6,7 +6,7 @@ use std::fs;
 
 use source::Source;
 
-/// What each module of `src` may take from the others. `a::b` allows that part of `a` alone.
+/// What each module of `src` may use from the others. `a::b` allows only that part of `a`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     // The codes that both have.
@@ -15,16 +15,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &["model"]),
     ("incident", &["clock", "error"]),
     ("summary", &[]),
-    ("story", &["model"]),
+    ("domain", &["model"]),
     ("metrics", &["model", "clock"]),
-    ("store", &["model", "error", "clock", "incident", "story", "metrics"]),
-    ("api", &["pb", "model", "story", "store", "error", "clock", "incident", "metrics"]),
+    ("store", &["model", "error", "clock", "incident", "domain", "metrics"]),
+    ("api", &["pb", "model", "domain", "store", "error", "clock", "incident", "metrics"]),
     (
         "ingest",
         &[
             "pb",
             "model",
-            "story",
+            "domain",
             "store",
             "error",
             "clock",
@@ -33,8 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "api::validate",
         ],
     ),
-    // The configuration says who calls, and which values name nobody.
-    ("config", &["model", "story", "api::caller", "api::purpose"]),
+    // The configuration defines callers, and blocked values.
+    ("config", &["model", "domain", "api::caller", "api::purpose"]),
     ("telemetry", &["config", "incident"]),
     (
         "server",
@@ -56,7 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "pb",
             "model",
-            "story",
+            "domain",
             "store",
             "error",
             "clock",
@@ -72,20 +72,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// Files that may take more than their module, and why.
+/// Files that may use more than their module, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    // The payload of an entry is kept as the encoded message.
+    // The payload of an entry is stored as the encoded message.
     ("src/store/payload.rs", "pb"),
-    // So is what an entry tells of a case or a promise.
-    ("src/store/glimpse.rs", "pb"),
-    ("src/store/told.rs", "pb"),
-    // And what it tells of an order.
-    ("src/store/purchase/told.rs", "pb"),
-    // An entry that is read alone is that message again.
+    // So are the changes of a case or a promise in an entry.
+    ("src/store/entry_summary.rs", "pb"),
+    ("src/store/codec.rs", "pb"),
+    // And the changes of an order.
+    ("src/store/purchase/event.rs", "pb"),
+    // A single entry is decoded to that message.
     ("src/store/timeline.rs", "pb"),
 ];
 
-/// What belongs to few modules: the crates, or parts of std, and the modules that may name them.
+/// Restricted crates, or parts of std, and the modules that may use them.
 const CONFINED: &[(&[&str], &[&str])] = &[
     (&["sqlx"], &["store"]),
     (
@@ -185,7 +185,7 @@ fn too_long(source: &Source) -> Vec<String> {
     let is_data = [".ndjson", ".csv", ".snap"].iter().any(|end| source.path.ends_with(end));
     let lines = source.text.lines().zip(source.code.lines()).enumerate();
     for (number, (line, code)) in lines.filter(|_| !is_data) {
-        // The answers that tests compare with stand in literals, and are as wide as they are.
+        // The expected outputs of tests are in literals, and are as wide as they are.
         let is_test = source.path.starts_with("tests/") && !line.trim_start().starts_with("//");
         let beside: usize = code.split_whitespace().map(str::len).sum();
         let has_answer = is_test && beside <= LONGEST_LINE_COLUMNS;
@@ -273,7 +273,7 @@ fn unused_crates(manifest: &str, sources: &[Source]) -> Vec<String> {
     breaches
 }
 
-/// Each rule, given what it is against.
+/// Each rule, applied to a violation.
 mod the_rules_can_fail {
     use super::{
         Source, out_of_place, panics, sleeps, too_long, unfinished, unused_crates, wrong_layers,
@@ -288,7 +288,7 @@ mod the_rules_can_fail {
     #[test]
     fn layers() {
         let check = |path, wrong, right| check(wrong_layers, path, wrong, right);
-        check("src/story/x.rs", "use crate::store::Store;", "use crate::model::Micros;");
+        check("src/domain/x.rs", "use crate::store::Store;", "use crate::model::Micros;");
         check("src/model/x.rs", "fn f() { crate::clock::x() }", "use crate::model::Micros;");
         check("src/store/x.rs", "use crate::{error::Error, pb};", "use crate::error::Error;");
         check("src/store/mod.rs", "use super::api;", "mod tests {\n    use super::*;\n}");

@@ -1,27 +1,27 @@
-//! Writes that do not come to an end, so that a test has a call under way for as long as it likes.
+//! Writes that do not complete, so that a test can have a call under way for as long as it likes.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::support::Database;
 
-/// Holds a lock that every write to a database waits for. Reads go on.
+/// Holds a lock that every write to a database waits for. Reads are not blocked.
 pub enum BlockedWrites {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl BlockedWrites {
-    /// Of a database whose tables stand.
+    /// For a database with tables.
     pub async fn of(database: &Database) -> Self {
         Self::to(&database.url, "customers").await
     }
 
-    /// Of who looked.
+    /// For the audit log.
     pub async fn of_audit(database: &Database) -> Self {
         Self::to(&database.audit_url(), "audit_log").await
     }
 
-    /// A table of PostgreSQL, or all of an SQLite file.
+    /// Locks a table of PostgreSQL, or a whole SQLite file.
     pub async fn to(url: &str, table: &str) -> Self {
         if url.starts_with("sqlite:") {
             let mut connection = SqliteConnection::connect(url).await.unwrap();
@@ -36,7 +36,7 @@ impl BlockedWrites {
         }
     }
 
-    /// Lets the writes go on.
+    /// Unblocks the writes.
     pub async fn release(self) {
         match self {
             Self::Sqlite(mut connection) => {

@@ -1,4 +1,4 @@
-//! Calls of the services: good ones to make others of, and what comes back.
+//! Valid calls to derive others from, and their answers.
 
 use std::{
     collections::BTreeSet,
@@ -28,18 +28,18 @@ pub fn email(value: impl Into<String>) -> pb::Identifier {
     identifier(IdentifierKind::Email, value)
 }
 
-/// Some seconds from the time of the server.
+/// A time relative to the server's.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp { seconds: NOW / 1_000_000 + seconds, nanos: 0 }
 }
 
-/// A UUID that no other call has. Its form is what counts; it is the same in each run.
+/// A UUID that no other call has. Only its form matters; it is the same in each run.
 pub fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("7d1f0a52-3c0e-4f7b-9a51-{:012x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// An entry of an hour ago, on the phone, with a source_ref of its own.
+/// An entry of an hour ago, by phone, with its own source_ref.
 pub fn entry(content: Content) -> pb::Entry {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     pb::Entry {
@@ -93,18 +93,18 @@ pub fn about<const N: usize>(entry: pb::Entry, orders: [&str; N]) -> pb::Entry {
     pb::Entry { order_numbers: orders.map(str::to_owned).to_vec(), ..entry }
 }
 
-/// The call that records an entry with whoever has the identifiers.
+/// The call that records an entry for the customer with the identifiers.
 pub fn by(identifiers: Vec<pb::Identifier>, entry: pb::Entry) -> pb::RecordEntryRequest {
     pb::RecordEntryRequest { identifiers, entry: Some(entry), ..Default::default() }
 }
 
-/// The call that records an entry with a customer.
+/// The call that records an entry for a customer.
 pub fn to(customer_id: &str, entry: pb::Entry) -> pb::RecordEntryRequest {
     let customer_id = customer_id.to_owned();
     pb::RecordEntryRequest { customer_id, entry: Some(entry), ..Default::default() }
 }
 
-/// The same call with a name of the call in the place of that of the entry.
+/// The call with a request_id instead of the entry's source_ref.
 pub fn by_request_id(mut request: pb::RecordEntryRequest) -> pb::RecordEntryRequest {
     if let Some(entry) = &mut request.entry {
         entry.source_ref.clear();
@@ -134,7 +134,7 @@ impl Server {
         self.customers.clone().identify_customer(call).await.unwrap().into_inner()
     }
 
-    /// The customer of an id.
+    /// The customer with an id.
     pub async fn customer(&self, customer_id: &str) -> pb::Customer {
         let customer_id = customer_id.to_owned();
         let customer = Some(get_customer_request::Customer::CustomerId(customer_id));
@@ -182,12 +182,12 @@ impl Server {
     }
 }
 
-/// How a call was refused, as far as a client can act on it.
+/// The error of a call, as far as a client can act on it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
     pub reason: String,
-    /// The paths of the fields that are named.
+    /// The paths of the fields in the error.
     pub fields: BTreeSet<String>,
 }
 
@@ -196,26 +196,26 @@ impl Refusal {
         Self { code, reason: reason.to_owned(), fields: fields.map(str::to_owned).into() }
     }
 
-    /// A call whose fields break rules.
+    /// A call with invalid fields.
     pub fn invalid<const N: usize>(fields: [&str; N]) -> Self {
         Self::new(Code::InvalidArgument, "INVALID_FIELD", fields)
     }
 }
 
-/// On one line, as it is compared by eye.
+/// On one line, for comparison by eye.
 impl fmt::Debug for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:?} {} {:?}", self.code, self.reason, self.fields)
     }
 }
 
-/// What a call was refused with, which it must be.
+/// The error of a call that must be refused.
 #[track_caller]
 pub fn refusal<T: fmt::Debug>(answer: Result<Response<T>, Status>) -> Refusal {
     refusal_of(&answer.unwrap_err())
 }
 
-/// What the status of a call tells a client.
+/// What the status of a call means to a client.
 pub fn refusal_of(status: &Status) -> Refusal {
     let details = status.get_error_details();
     let fields = details.bad_request().map(|it| it.field_violations.clone()).unwrap_or_default();

@@ -7,8 +7,8 @@ use insta::assert_snapshot;
 use throughline::{
     api::caller::Peer,
     config::{Config, Problems, SETTINGS, Sources, read_callers, redacted_url},
+    domain::blocked::Blocked,
     model::MergeRule,
-    story::blocked::Blocked,
 };
 
 use crate::support::TempFolder;
@@ -148,7 +148,7 @@ fn where_callers_are_named_everybody_shows_a_token() {
         let nobody = callers.actor(&http::HeaderMap::new(), &Peer::default(), 0);
         assert_eq!(nobody.is_ok(), anonymous == "true", "{listen} {unprotected}");
     }
-    // Without a file nobody could show anything.
+    // Without a file, no token could be valid.
     let callers = resolve(&[], &[], "").unwrap().callers().unwrap();
     assert!(callers.actor(&http::HeaderMap::new(), &Peer::default(), 0).is_ok());
 }
@@ -254,7 +254,7 @@ fn values_that_name_nobody_are_read_as_identifiers() {
     let none = [("blocked_identifiers", "none"), ("allowed_identifiers", "")];
     assert_eq!(resolve(&none, &[], file).unwrap().blocked().0, Blocked::BUILT_IN);
 
-    // Without the country it would be blocked in no spelling.
+    // Without the country it would not be blocked in any notation.
     let wrong = "blocked_identifiers = '020 123 45 67, @shop'\n\
                  allowed_identifiers = '@b ad.nl, #12'";
     assert_snapshot!(resolve(&[], &[], wrong).unwrap_err(), @"
@@ -317,7 +317,7 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     ");
 }
 
-/// Whom a file knows by a token at a time.
+/// The caller that a file identifies by a token at a time.
 fn known(file: &str, token: &str, now: &str) -> Option<String> {
     let mut headers = http::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());

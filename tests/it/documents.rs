@@ -1,5 +1,5 @@
-//! Rules over the documents: what they name is there, links lead somewhere, and the picture of the
-//! README is what the demo shows.
+//! Rules for the documents: what they name exists, links are valid, and the example of the README
+//! is what the demo shows.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,7 +28,7 @@ impl Document {
         paths.iter().map(|path| Self::new(path, &read(path))).collect()
     }
 
-    /// The lines outside of blocks of code.
+    /// The lines outside of code blocks.
     fn prose(&self) -> impl Iterator<Item = &str> {
         let mut inside = false;
         self.text.lines().filter(move |line| {
@@ -38,7 +38,7 @@ impl Document {
         })
     }
 
-    /// The code within lines, without its backticks.
+    /// Inline code, without its backticks.
     fn code(&self) -> impl Iterator<Item = &str> {
         self.prose().flat_map(|line| line.split('`').skip(1).step_by(2))
     }
@@ -69,7 +69,7 @@ fn is_there(path: &str) -> bool {
     Path::new(ROOT).join(path).exists()
 }
 
-/// The anchors of the headings of a document, as the usual viewers make them.
+/// The anchors of the headings of a document, as the usual viewers generate them.
 pub fn anchors(text: &str) -> BTreeSet<String> {
     let headings = Document::new("", text);
     let headings = headings.prose().filter(|line| line.starts_with('#'));
@@ -110,7 +110,7 @@ fn paths_that_are_named_exist() {
     assert_none(&Document::all().iter().flat_map(missing_paths).collect::<Vec<_>>());
 }
 
-/// Paths begin in the root of the repository, or in `src`.
+/// Paths relative to the root of the repository, or to `src`.
 fn missing_paths(document: &Document) -> Vec<String> {
     let is_missing = |code: &&str| {
         let Some((folder, _)) = code.split_once('/') else { return false };
@@ -137,7 +137,7 @@ fn the_readme_shows_a_briefing_of_the_demo() {
     assert!(TRANSCRIPT.contains(&picture), "tests/it/television.txt has no such lines:\n{picture}");
 }
 
-/// Each rule, given what it is against.
+/// Each rule, applied to a violation.
 mod the_rules_can_fail {
     use super::{Document, anchors, dead_links, missing_paths};
 

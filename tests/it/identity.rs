@@ -1,4 +1,4 @@
-//! Calls about who customers are, and those who make them; who is who as a whole.
+//! Calls about identity, and the customers for them; and tests of identity as a whole.
 
 mod call;
 mod cases;
@@ -29,19 +29,19 @@ pub fn with_token<T>(token: &str, message: T) -> Request<T> {
     request
 }
 
-/// A call by the shop, which verifies everything.
+/// A call by the shop, which may verify everything.
 pub fn by_shop<T>(message: T) -> Request<T> {
     with_token(SHOP_TOKEN, message)
 }
 
-/// A call by the shop for somebody.
+/// A call by the shop with an actor.
 pub fn by_person<T>(actor: &str, message: T) -> Request<T> {
     let mut request = by_shop(message);
     request.metadata_mut().insert("throughline-actor", actor.parse().unwrap());
     request
 }
 
-/// The same identifier, seen to be true.
+/// The identifier, verified.
 pub fn verified(identifier: pb::Identifier) -> pb::Identifier {
     pb::Identifier { verified: true, ..identifier }
 }
@@ -85,7 +85,7 @@ pub fn merge(customer_id: &str, other_customer_id: &str) -> pb::MergeCustomersRe
     }
 }
 
-/// A look at a merge, which needs no more than the two.
+/// A dry run of a merge, which only needs the two customers.
 pub fn dry_run(customer_id: &str, other_customer_id: &str) -> pb::MergeCustomersRequest {
     pb::MergeCustomersRequest {
         customer_id: customer_id.to_owned(),
@@ -108,13 +108,13 @@ pub fn unmerge(merge_id: &str) -> pb::UnmergeCustomersRequest {
     pb::UnmergeCustomersRequest {
         merge_id: merge_id.to_owned(),
         reason: "father and son".to_owned(),
-        keep_apart: false,
+        exclude_merge: false,
         request_id: request_id(),
     }
 }
 
-pub fn keep_apart(customer_id: &str, other_customer_id: &str) -> pb::KeepCustomersApartRequest {
-    pb::KeepCustomersApartRequest {
+pub fn exclude_merge(customer_id: &str, other_customer_id: &str) -> pb::SetMergeExclusionRequest {
+    pb::SetMergeExclusionRequest {
         customer_id: customer_id.to_owned(),
         other_customer_id: other_customer_id.to_owned(),
         lift: false,
@@ -148,7 +148,7 @@ impl Server {
         answer.customer.unwrap()
     }
 
-    /// A customer with a profile, by the shop, which says that it is verified.
+    /// A customer with a profile, created and verified by the shop.
     pub async fn known(&self, identifier: pb::Identifier, profile: Profile) -> pb::Customer {
         let call = pb::IdentifyCustomerRequest {
             profile: Some(profile),
@@ -159,19 +159,19 @@ impl Server {
         answer.into_inner().customer.unwrap()
     }
 
-    /// The customer that an identifier names.
+    /// The customer that an identifier identifies.
     pub async fn named_by(&self, identifier: pb::Identifier) -> pb::Customer {
         let customer = Some(get_customer_request::Customer::Identifier(identifier));
         let call = pb::GetCustomerRequest { customer };
         self.customers.clone().get_customer(call).await.unwrap().into_inner().customer.unwrap()
     }
 
-    /// What LinkIdentifier answers to the shop, which must succeed.
+    /// The answer of LinkIdentifier to the shop, which must succeed.
     pub async fn linked(&self, call: pb::LinkIdentifierRequest) -> pb::LinkIdentifierResponse {
         self.customers.clone().link_identifier(by_shop(call)).await.unwrap().into_inner()
     }
 
-    /// What MergeCustomers answers to the shop, which must succeed.
+    /// The answer of MergeCustomers to the shop, which must succeed.
     pub async fn merged(&self, call: pb::MergeCustomersRequest) -> pb::MergeCustomersResponse {
         self.customers.clone().merge_customers(by_shop(call)).await.unwrap().into_inner()
     }
@@ -181,13 +181,13 @@ impl Server {
         self.merged(merge(into, from)).await.merge.unwrap().id
     }
 
-    /// What UnmergeCustomers answers to the shop, which must succeed.
+    /// The answer of UnmergeCustomers to the shop, which must succeed.
     pub async fn unmerged(&self, merge_id: &str) -> pb::UnmergeCustomersResponse {
         let call = by_shop(unmerge(merge_id));
         self.customers.clone().unmerge_customers(call).await.unwrap().into_inner()
     }
 
-    /// All identifiers of a customer, those too that have ended.
+    /// All identifiers of a customer, including ended ones.
     pub async fn claims_of(&self, customer_id: &str) -> Vec<pb::CustomerIdentifier> {
         let call = pb::ListIdentifiersRequest {
             customer_id: customer_id.to_owned(),

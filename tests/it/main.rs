@@ -1,4 +1,4 @@
-//! All tests that need more than one module: one binary, laid out as `src` is.
+//! All tests that need more than one module: one binary, structured like `src`.
 
 mod api;
 mod architecture;
@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod credentials;
 mod documents;
+mod domain;
 mod erasure;
 mod identity;
 mod ingest;
@@ -18,6 +19,5 @@ mod random;
 mod rights;
 mod scope;
 mod store;
-mod story;
 mod support;
 mod television;

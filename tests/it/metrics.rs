@@ -1,5 +1,5 @@
-//! The metrics: what a server tells of its calls, and that the documents, the alerts and the
-//! dashboard speak of the metrics that there are.
+//! The metrics: what a server reports about its calls, and that the documents, the alerts and the
+//! dashboard use existing metrics.
 
 use std::{
     collections::BTreeSet,
@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// A server whose metrics are asked for.
+/// A server whose metrics are read.
 struct Measured {
     server: Server,
     operators: operator::Listener,
@@ -55,7 +55,7 @@ impl Measured {
         text
     }
 
-    /// The value of a series; 0 where it is not there.
+    /// The value of a series; 0 if it does not exist.
     async fn value(&self, series: &str) -> f64 {
         let text = self.text().await;
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -116,7 +116,7 @@ async fn the_last_backup_is_told() {
     .await;
 }
 
-/// However many calls there are that nobody has, they have one name.
+/// All unknown calls share one name.
 #[tokio::test]
 async fn a_caller_makes_no_metric() {
     let database = Database::sqlite();
@@ -136,7 +136,7 @@ async fn a_caller_makes_no_metric() {
     measured.server.stop().await;
 }
 
-/// The names that a server exposes, of which a histogram has one.
+/// The metric names of a server; a histogram has one.
 async fn exposed(database: &Database) -> BTreeSet<String> {
     let measured = Measured::start(database).await;
     Life::live(measured.server.connect().await, &[]).await;
@@ -147,7 +147,7 @@ async fn exposed(database: &Database) -> BTreeSet<String> {
     named.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
-/// The names of metrics that a text speaks of.
+/// The metric names in a text.
 fn spoken_of(text: &str) -> BTreeSet<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words = text.split(|letter| !is_part(letter));
@@ -179,11 +179,11 @@ async fn the_documents_speak_of_the_metrics_that_there_are() {
     on_both(async |database| {
         let mut exposed = exposed(database).await;
         if database.name == "PostgreSQL" {
-            // Where it is kept who looked is no other database.
+            // The database of the audit log is not a separate one.
             assert!(exposed.contains("db_client_operation_duration_seconds"));
         }
         assert_eq!(documented(&file("docs/metrics.md")), exposed);
-        // That a server does not answer is told by whoever asks it.
+        // Prometheus itself reports that a server does not answer.
         exposed.insert("up".to_owned());
         for path in ["ops/prometheus/alerts.yml", "ops/grafana/throughline.json", "docs/metrics.md"]
         {
@@ -219,7 +219,7 @@ fn the_dashboard_asks_for_something_in_each_panel() {
     }
 }
 
-/// The look at the documents, given what it is against.
+/// The check of the documents, applied to violations.
 #[test]
 fn names_are_found_where_they_stand() {
     let text = "sum(rate(throughline_gone_total{a=\"b\"}[5m])) / rpc_server_x_seconds_bucket";

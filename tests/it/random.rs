@@ -1,21 +1,21 @@
-/// Numbers that look random and are the same in each run (SplitMix64), so that a failure comes
-/// again.
+/// Pseudo-random numbers (SplitMix64) that are the same in each run, so that failures are
+/// reproducible.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Tells the seed, which is shown with a test that fails.
+    /// Prints the seed, which is shown with a failed test.
     pub fn new(seed: u64) -> Self {
         println!("the seed is {seed}");
         Self(seed)
     }
 
-    /// The same without a word: whoever calls it tells the seed.
+    /// Prints nothing: the caller reports the seed.
     pub fn of(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Whether one of so many chances comes up.
+    /// Whether an event with this probability occurs.
     pub fn one_in(&mut self, chances: usize) -> bool {
         self.below(chances) == 0
     }

@@ -1,5 +1,5 @@
-//! The story that the product is for, as the demo tells it, on both databases. With the briefing
-//! withheld the same story has three questions asked again.
+//! The story of the product, as the demo tells it, on both databases. Without the briefing, the
+//! same story has three questions asked again.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use throughline::{
     cli::{
         demo::{television, telling::Stage},
-        render::Look,
+        render::TerminalStyle,
     },
     clock::{Clock, MovedClock},
     pb,
@@ -16,10 +16,10 @@ use throughline::{
 
 use crate::support::{Database, Server, on_both, settings};
 
-/// What everybody sees.
+/// The expected transcript.
 const TRANSCRIPT: &str = include_str!("television.txt");
 
-/// Tells the story. Gives the transcript, and how often what was known was asked again.
+/// Tells the story. Returns the transcript, and how often a known fact was asked for again.
 async fn tell(database: &Database, briefed: bool) -> (String, pb::ReaskRate) {
     static TIMES: LazyLock<[MovedClock; 4]> = LazyLock::new(Default::default);
     let postgres = database.url.starts_with("postgres");
@@ -33,7 +33,7 @@ async fn tell(database: &Database, briefed: bool) -> (String, pb::ReaskRate) {
         store: &store,
         services: &server.channel().await,
         moved,
-        look: &Look { width: 80, colour: false, zone, full: false },
+        style: &TerminalStyle { width: 80, colour: false, zone, full: false },
         pause: Duration::ZERO,
         out: &mut text,
     };

@@ -1,5 +1,4 @@
-//! The certificate that a caller's connection has shown. That an authority of ours has signed it
-//! was seen to when the connection was made.
+//! Client certificates. The TLS handshake has verified that a configured authority has signed them.
 
 use std::sync::Arc;
 
@@ -9,14 +8,14 @@ use webpki::EndEntityCert;
 
 use crate::api::connection::ConnectionHandle;
 
-/// The other end of a connection. The listener says who it is.
+/// The peer of a connection, as the listener identified it.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     pub certificate: Option<Arc<Certificate>>,
     pub connection: ConnectionHandle,
 }
 
-/// What callers are known by in a certificate.
+/// The parts of a certificate that identify callers.
 #[derive(Debug)]
 pub struct Certificate {
     names: Vec<Name>,
@@ -26,21 +25,21 @@ pub struct Certificate {
 /// A name of a certificate's subjectAltName (RFC 5280, section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    /// In small letters.
+    /// In lower case.
     Dns(String),
     Uri(String),
 }
 
-/// Which certificate a caller has: one that is all of this.
+/// A rule that a caller's certificate must satisfy completely.
 #[derive(Clone, Debug, Default)]
 pub struct CertificateRule {
     pub name: Option<Name>,
-    /// The SHA-256 of its DER: two of them while a new one takes the place of an old one.
+    /// The SHA-256 of its DER: two while it is being replaced.
     pub sha256: Vec<[u8; 32]>,
 }
 
 impl Certificate {
-    /// One that cannot be read has no names.
+    /// Parses a certificate. An unreadable one has no names.
     pub fn of(der: &[u8]) -> Self {
         let mut names = Vec::new();
         let certificate = CertificateDer::from(der);
@@ -53,7 +52,7 @@ impl Certificate {
 }
 
 impl Name {
-    /// A DNS name, or a URI. None: it is neither, or stands for several.
+    /// Parses a DNS name or a URI. None if it is neither, or a pattern.
     pub fn read(text: &str) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_graphic() && c != '*';
         if !(1..=253).contains(&text.len()) || !text.chars().all(is_plain) {

@@ -1,44 +1,44 @@
-//! Which check a call has failed that shows who makes it: for the log, and never for the caller.
+//! The authentication check that a call has failed: for the log, and never for the caller.
 
-/// None of them has a value: what was shown stands nowhere.
+/// No variant has a value, so that credentials cannot leak into the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Nothing is shown where nobody may call without.
+    /// No credentials, where they are required.
     Nothing,
-    /// Not one `authorization: Bearer TOKEN`.
+    /// Not a single `authorization: Bearer TOKEN`.
     Header,
-    /// A token of ours that nobody has.
+    /// A token that no caller has.
     Token,
     /// A JWT that is too long.
     Size,
-    /// Not a header and claims as JSON, and a signature, each in base64url.
+    /// Not a header and claims as JSON and a signature, each in base64url.
     Form,
-    /// A token for something else (`typ`).
+    /// A token of another type (`typ`).
     Type,
-    /// It says that more must be understood than is known here (`crit`).
+    /// It requires extensions that are not supported (`crit`).
     Critical,
-    /// Of an issuer that is not known here.
+    /// Its issuer is unknown.
     Issuer,
-    /// Signed by an algorithm that is not pinned.
+    /// Its algorithm is not allowed.
     Algorithm,
-    /// The issuer has no key of this name, or several where none is named.
+    /// The issuer has no key with this id, or several if none is given.
     KeyId,
     /// The key is not for this algorithm.
     Key,
     Signature,
-    /// For somebody else.
+    /// Its audience is different.
     Audience,
-    /// It does not say until when it is valid, or that time has passed.
+    /// It has no expiry, or has expired.
     Expired,
     NotYetValid,
     /// Issued in the future.
     Issued,
-    /// It names no caller, or several.
+    /// It identifies no caller, or several.
     Subject,
-    /// It does not name the person who acts, or another one than the call does.
+    /// It does not name the acting user, or another one than the call does.
     Actor,
-    /// The caller's time has passed.
+    /// The registration of the caller has expired.
     CallerExpired,
-    /// The certificate is missing, or another one, or names several callers.
+    /// The certificate is missing or does not fit, or fits several callers.
     Certificate,
 }

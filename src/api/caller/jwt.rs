@@ -1,5 +1,5 @@
-//! Callers' tokens that somebody else issues: signed JWTs (RFC 7519) of an OIDC provider. A token
-//! says who calls, and never what they may do. Each is verified anew with every call.
+//! Tokens of external issuers: signed JWTs (RFC 7519) of an OIDC provider. A token identifies a
+//! caller and never grants rights. It is verified with every call.
 
 use std::path::PathBuf;
 
@@ -12,39 +12,39 @@ use super::{
 };
 use crate::model::Micros;
 
-/// The longest token that is read, in bytes.
+/// The longest token, in bytes.
 const MAX_BYTES: usize = 8 << 10;
-/// How far the issuer's clock may be ahead of ours.
+/// How far the issuer's clock may be ahead.
 const LEEWAY: Micros = 60_000_000;
 
-/// Whose tokens are known, and by what.
+/// An issuer of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// What the file of callers calls it.
+    /// Its name in the file of callers.
     pub name: String,
-    /// What it calls itself: the claim `iss`.
+    /// The claim `iss` of its tokens.
     pub issuer: String,
-    /// What it calls us: one of the claim `aud`.
+    /// The expected value of the claim `aud`.
     pub audience: String,
     pub keys: KeySource,
     pub algorithms: Vec<Algorithm>,
-    /// The claim that names the person who acts, where its tokens have one.
+    /// The claim that names the acting user, if its tokens have one.
     pub actor_claim: Option<String>,
 }
 
-/// Where an issuer's keys are.
+/// The source of an issuer's keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeySource {
     File(PathBuf),
-    /// `authority` is a PEM file with the authority of the certificate of the URL; none: those that
-    /// browsers trust.
+    /// `authority` is a PEM file with the authority of the URL's certificate; None: the public
+    /// authorities.
     Url {
         url: String,
         authority: Option<PathBuf>,
     },
 }
 
-/// Whose tokens a caller's are. At least one of the two is named; all that is named must fit.
+/// The rule that the tokens of a caller must satisfy. At least one of subject and client is given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JwtRule {
     /// The name of the issuer.
@@ -55,26 +55,26 @@ pub struct JwtRule {
     pub client: Option<String>,
 }
 
-/// A token that has been read, and not yet verified.
+/// A parsed token that is not yet verified.
 pub struct Jwt<'a> {
-    /// What is signed: header and claims as they came.
+    /// The signed part: header and claims as received.
     signed: &'a [u8],
     signature: Vec<u8>,
     header: Map<String, Value>,
     claims: Map<String, Value>,
 }
 
-/// What a verified token says.
+/// The claims of a verified token.
 pub struct Verified {
     issuer: String,
     subject: Option<String>,
     clients: Vec<String>,
-    /// The person who acts, where the issuer's tokens name one.
+    /// The acting user, if the issuer's tokens name one.
     pub actor: Option<String>,
     pub expires_at: Micros,
 }
 
-/// Whether a token has the form of a JWT. Ours have no dots.
+/// Whether a token has the form of a JWT. Tokens of this server have no dots.
 pub fn is_jwt(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 2
 }
@@ -96,13 +96,13 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    /// Which of the issuers says that it is its own.
+    /// The issuer that the token claims.
     pub fn issuer<'b>(&self, issuers: &'b [Issuer]) -> Result<&'b Issuer, Check> {
         let iss = text(&self.claims, "iss")?.ok_or(Check::Issuer)?;
         issuers.iter().find(|issuer| issuer.issuer == iss).ok_or(Check::Issuer)
     }
 
-    /// Whether the issuer has signed it, for us and for now.
+    /// Verifies signature, audience and times.
     pub fn verify(&self, issuer: &Issuer, keys: &KeySet, now: Micros) -> Result<Verified, Check> {
         self.verify_signature(issuer, keys)?;
         let claims = &self.claims;
@@ -136,7 +136,7 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    /// No key that the token itself brings or names is looked at: `jwk`, `jku`, `x5c`, `x5u`.
+    /// Keys that the token itself contains or refers to are ignored: `jwk`, `jku`, `x5c`, `x5u`.
     fn verify_signature(&self, issuer: &Issuer, keys: &KeySet) -> Result<(), Check> {
         if let Some(kind) = text(&self.header, "typ")? {
             let kind = kind.to_ascii_lowercase();
@@ -165,7 +165,7 @@ impl<'a> Jwt<'a> {
 }
 
 impl Verified {
-    /// Whether the token is one of a caller's.
+    /// Whether the token belongs to a caller.
     pub fn fits(&self, rule: &JwtRule) -> bool {
         let is_client = |client: &String| {
             !self.clients.is_empty() && self.clients.iter().all(|shown| shown == client)
@@ -177,14 +177,14 @@ impl Verified {
     }
 }
 
-/// A member that is a text, where it is there.
+/// A text member, if present.
 fn text<'a>(members: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, Check> {
     members.get(key).map(|value| value.as_str().ok_or(Check::Form)).transpose()
 }
 
-/// A time in seconds, which may have a fraction, where it is there.
+/// A time in seconds, which may have a fraction, if present.
 fn time(claims: &Map<String, Value>, key: &str) -> Result<Option<Micros>, Check> {
-    // What is too large becomes the last time there is.
+    // A value that is too large becomes the last possible time.
     let micros = |value: &Value| Some((value.as_f64()? * 1e6) as Micros);
     claims.get(key).map(|value| micros(value).ok_or(Check::Form)).transpose()
 }

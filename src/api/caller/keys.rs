@@ -1,15 +1,15 @@
-//! The public keys of an issuer of tokens, as a JWK set has them (RFC 7517), and what they verify.
+//! The public keys of an issuer, from a JWK set (RFC 7517), and the verification of signatures.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// More keys than this are no set of an issuer's.
+/// The largest accepted set.
 const MAX_KEYS: usize = 100;
 
-/// How a token may be signed (RFC 7518, section 3.1; RFC 8037): by a key of which only the issuer
-/// has the private half.
+/// A signature algorithm (RFC 7518, section 3.1; RFC 8037). All are asymmetric: only the issuer has
+/// the private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Rs256,
@@ -75,7 +75,7 @@ pub struct KeySet(Vec<Key>);
 #[derive(Debug)]
 pub struct Key {
     id: Option<String>,
-    /// The only algorithm that it is for, where it says so.
+    /// The only algorithm that it is for, if it names one.
     algorithm: Option<String>,
     material: Material,
 }
@@ -83,13 +83,13 @@ pub struct Key {
 #[derive(Debug)]
 enum Material {
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
-    /// The points as ring wants them: 4, x and y.
+    /// The points in the form that ring requires: 4, x and y.
     P256(Vec<u8>),
     P384(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
-/// A key as it stands in the set. Members that are not named here say nothing to us.
+/// A key of the set. Other members are ignored.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -106,7 +106,7 @@ struct Jwk {
 }
 
 impl KeySet {
-    /// The keys of a set that are of any use here: at least one. Others may stand beside them.
+    /// The usable keys of a set: at least one. Unusable keys are skipped.
     pub fn read(json: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Set {
@@ -126,7 +126,7 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The keys of a name. Where none is named, the key of a set that has one alone.
+    /// The keys with an id. Without an id, the key of a set that has only one.
     pub fn named(&self, id: Option<&str>) -> Vec<&Key> {
         match (id, &self.0[..]) {
             (None, [only]) => vec![only],
@@ -162,7 +162,7 @@ impl Key {
         is_for_signatures.then_some(Self { id: key.kid, algorithm: key.alg, material })
     }
 
-    /// Whether it is for an algorithm: by what it is, and by what it says.
+    /// Whether it is for an algorithm: by its type, and by its own statement.
     pub fn is_for(&self, algorithm: Algorithm) -> bool {
         let by_type = match self.material {
             Material::Rsa(_) => algorithm.of_rsa().is_some(),
@@ -173,7 +173,7 @@ impl Key {
         by_type && self.algorithm.as_deref().is_none_or(|named| named == algorithm.name())
     }
 
-    /// Whether a signature is one of this key's.
+    /// Whether it verifies a signature.
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let unparsed = |by: &'static dyn signature::VerificationAlgorithm, key: &Vec<u8>| {
             UnparsedPublicKey::new(by, key).verify(message, signature)
@@ -195,7 +195,8 @@ impl Key {
 mod tests {
     use super::*;
 
-    /// What ring and others sign: RFC 8037, appendix A, is the one example with a fixed signature.
+    /// Signatures of ring and others; RFC 8037, appendix A, is the only example with a fixed
+    /// signature.
     #[test]
     fn a_signature_of_the_standard_is_verified() {
         let set = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519",

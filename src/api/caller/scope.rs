@@ -1,32 +1,32 @@
-//! How much a caller sees of what is kept, and where it works.
+//! The scope of a caller: what it may see, and the channels that it works on.
 
 use crate::model::Channel;
 
 /// The scope of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The channels that it works on: it records nothing on others. None: all of them.
+    /// The channels that it works on: it cannot record on others. None: all.
     pub channels: Option<Vec<Channel>>,
-    /// Whether it does not see what was said on other channels: that something happened there, and
-    /// when, it sees.
+    /// Whether the content of other channels is masked. It still sees that something happened
+    /// there, and when.
     pub masks_others: bool,
-    /// What it sees of a customer whom nothing names but an identifier that nobody has verified.
+    /// What an unverified identifier discloses to it.
     pub unverified: Unverified,
 }
 
-/// What an identifier shows that nobody has verified.
+/// What an unverified identifier discloses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// As much as any other.
+    /// As much as a verified one.
     Everything,
-    /// That a case is open, and what it is about; nothing older, and no id.
+    /// That cases are open, and their subjects; no other history and no ids.
     OpenCases,
-    /// As much as one that nobody has.
+    /// As much as an unknown one.
     Nothing,
 }
 
 impl Unverified {
-    /// Each with its word.
+    /// Each with its name in the configuration.
     pub const ALL: [(&str, Self); 3] = [
         ("everything", Self::Everything),
         ("open_cases", Self::OpenCases),
@@ -35,7 +35,7 @@ impl Unverified {
 }
 
 impl Scope {
-    /// Everything, everywhere.
+    /// No restrictions.
     pub const ALL: Self =
         Self { channels: None, masks_others: false, unverified: Unverified::Everything };
 
@@ -44,7 +44,7 @@ impl Scope {
         self.channels.as_ref().is_none_or(|channels| channels.contains(&channel))
     }
 
-    /// Whether it does not see what was said on a channel. What the server itself tells has none.
+    /// Whether the content of a channel is masked. Entries of the server itself have no channel.
     pub fn masks(&self, channel: Option<Channel>) -> bool {
         self.masks_others && channel.is_some_and(|channel| !self.works_on(channel))
     }

@@ -1,5 +1,4 @@
-//! Which connections may be open: many of callers that are known, and few over which nobody has
-//! shown yet who they are.
+//! Admission of connections: many of authenticated callers, and few that are not authenticated yet.
 
 use std::{
     collections::HashMap,
@@ -12,23 +11,23 @@ use super::{
     unauthenticated::{Network, Unauthenticated},
 };
 use crate::{
-    api::{caller::LOCAL, places::Full},
+    api::{caller::LOCAL, concurrency::LimitReached},
     metrics::ConnectionMetrics,
 };
 
-/// How many connections may be open.
+/// Limits on open connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Over which a known caller has called.
+    /// Connections on which a known caller has called.
     pub authenticated: usize,
-    /// How many of them may be of one caller that shows who it is.
+    /// Authenticated connections of one caller with credentials.
     pub per_caller: usize,
-    /// Over which no known caller has called yet, beside the others.
+    /// Connections on which no known caller has called yet, in addition to the others.
     pub unauthenticated: usize,
 }
 
 impl ConnectionLimits {
-    /// The usual share of unauthenticated connections, and how many there are at least.
+    /// The default share of unauthenticated connections; also their minimum number.
     const UNAUTHENTICATED_SHARE: usize = 8;
     const MIN_UNAUTHENTICATED: usize = 64;
 
@@ -37,13 +36,13 @@ impl ConnectionLimits {
         Self { authenticated, per_caller, unauthenticated: share.max(Self::MIN_UNAUTHENTICATED) }
     }
 
-    /// All of them.
+    /// All connections.
     pub fn total(&self) -> usize {
         self.authenticated + self.unauthenticated
     }
 }
 
-/// Lets connections in, and counts them. Copies are of one server.
+/// Admits connections and counts them. Clones share the limits.
 #[derive(Clone, Debug)]
 pub struct Admission(Arc<Shared>);
 
@@ -58,12 +57,12 @@ struct Shared {
 struct Open {
     next_id: u64,
     unauthenticated: Unauthenticated,
-    /// By id, each with the name of its caller.
+    /// By id, with the name of the caller.
     authenticated: HashMap<u64, Arc<str>>,
     of_callers: HashMap<Arc<str>, usize>,
 }
 
-/// What a connection is known by.
+/// The identity of an admitted connection.
 #[derive(Debug)]
 pub(super) struct Ticket {
     admission: Admission,
@@ -71,9 +70,9 @@ pub(super) struct Ticket {
     network: Network,
 }
 
-/// The place of a connection, until it is dropped.
+/// A permit for a connection, until it is dropped.
 #[derive(Debug)]
-pub struct Permit(ConnectionHandle);
+pub struct ConnectionPermit(ConnectionHandle);
 
 impl Shared {
     fn count(&self, open: &Open) {
@@ -88,9 +87,9 @@ impl Admission {
         Self(Arc::new(Shared { limits, open: Mutex::default(), metrics }))
     }
 
-    /// A place for a connection that has come. Nobody is turned away: where the places of
-    /// unauthenticated connections are all taken, the oldest of the network that has most is cut.
-    pub fn admit(&self, from: IpAddr) -> Permit {
+    /// Admits a new connection. It always succeeds: if the limit of unauthenticated connections is
+    /// reached, the oldest connection of the network with the most is cut.
+    pub fn admit(&self, from: IpAddr) -> ConnectionPermit {
         let network = Network::of(from);
         let mut open = self.lock();
         let id = open.next_id;
@@ -107,40 +106,41 @@ impl Admission {
             self.0.metrics.displaced.inc();
             displaced.cut();
         }
-        Permit(handle)
+        ConnectionPermit(handle)
     }
 
     pub fn metrics(&self) -> &ConnectionMetrics {
         &self.0.metrics
     }
 
-    /// No code between taking it and giving it back can panic.
+    /// No code that runs under the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// Gives the connection a place of a caller, and gives back the other one.
-    pub(super) fn authenticate(&self, caller: &str) -> Result<(), Full> {
+    /// Moves the connection from the unauthenticated ones to those of a caller.
+    pub(super) fn authenticate(&self, caller: &str) -> Result<(), LimitReached> {
         let limits = self.admission.0.limits;
         let mut open = self.admission.lock();
         if open.authenticated.contains_key(&self.id) {
             return Ok(());
         }
-        // Whoever calls without a token may be everybody there is.
+        // Calls without a token may be of different callers.
         let (name, own) = match open.of_callers.get_key_value(caller) {
             Some((name, own)) => (Arc::clone(name), *own),
             None => (Arc::from(caller), 0),
         };
         if caller != LOCAL && own >= limits.per_caller {
-            return Err(Full::OfCaller);
+            return Err(LimitReached::OfCaller);
         }
         if open.authenticated.len() >= limits.authenticated {
-            return Err(Full::Shared);
+            return Err(LimitReached::Shared);
         }
-        // A call may come to be known after its connection has ended, and holds no place then.
-        open.unauthenticated.remove(self.network, self.id).ok_or(Full::Shared)?;
+        // A call can be authenticated after its connection has ended; then there is no permit to
+        // move.
+        open.unauthenticated.remove(self.network, self.id).ok_or(LimitReached::Shared)?;
         open.of_callers.insert(Arc::clone(&name), own + 1);
         open.authenticated.insert(self.id, name);
         self.admission.0.count(&open);
@@ -169,13 +169,13 @@ impl Open {
     }
 }
 
-impl Permit {
+impl ConnectionPermit {
     pub fn connection(&self) -> &ConnectionHandle {
         &self.0
     }
 }
 
-impl Drop for Permit {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         if let Some(ticket) = self.0.ticket() {
             ticket.leave();
@@ -200,15 +200,15 @@ mod tests {
         Ipv4Addr::new(192, 0, 2, host).into()
     }
 
-    fn is_cut(permit: &Permit) -> bool {
+    fn is_cut(permit: &ConnectionPermit) -> bool {
         permit.connection().until_cut().now_or_never().is_some()
     }
 
-    fn authenticate(permit: &Permit, caller: &str) -> Result<(), Full> {
+    fn authenticate(permit: &ConnectionPermit, caller: &str) -> Result<(), LimitReached> {
         permit.connection().authenticate(caller, Credentials::of(&HeaderMap::new()))
     }
 
-    /// How many are known, how many are not, and how many of those had to go.
+    /// The numbers of authenticated, unauthenticated and displaced connections.
     fn counts(admission: &Admission) -> (i64, i64, u64) {
         let ConnectionMetrics { authenticated, unauthenticated, displaced, .. } =
             admission.metrics();
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(flood.iter().filter(|permit| is_cut(permit)).count(), 9);
         assert!(!is_cut(&flood[9]), "the newest stays");
         assert_eq!(counts(&admission), (1, 2, 9));
-        // Whoever is new makes a call before many more come.
+        // A new connection makes a call before many more arrive.
         let new = admission.admit(from(3));
         authenticate(&new, "desk").unwrap();
         assert_eq!(counts(&admission), (2, 1, 10));
@@ -252,16 +252,16 @@ mod tests {
         let admission = admission(LIMITS);
         let admit = || admission.admit(from(1));
         let [one, two, three, four] = [admit(), admit(), admit(), admit()];
-        // The first two were displaced: they come again when the others are known.
+        // The first two were displaced; they connect again once the others are authenticated.
         drop((one, two));
         assert_eq!(authenticate(&three, "desk"), Ok(()));
         assert_eq!(authenticate(&four, "desk"), Ok(()));
         let [five, six] = [admit(), admit()];
-        assert_eq!(authenticate(&five, "desk"), Err(Full::OfCaller));
+        assert_eq!(authenticate(&five, "desk"), Err(LimitReached::OfCaller));
         assert!(!five.connection().is_authenticated());
         assert_eq!(authenticate(&five, "shop"), Ok(()));
-        assert_eq!(authenticate(&six, "shop"), Err(Full::Shared));
-        // A connection that carries several callers counts for the first.
+        assert_eq!(authenticate(&six, "shop"), Err(LimitReached::Shared));
+        // A connection with several callers counts for the first.
         assert_eq!(authenticate(&three, "shop"), Ok(()));
         drop(three);
         assert_eq!(authenticate(&six, "desk"), Ok(()));
@@ -291,7 +291,7 @@ mod tests {
         drop(permit);
         assert_eq!(
             handle.authenticate("desk", Credentials::of(&HeaderMap::new())),
-            Err(Full::Shared)
+            Err(LimitReached::Shared)
         );
         assert_eq!(counts(&admission), (0, 0, 0));
     }

@@ -1,4 +1,4 @@
-//! The connection that a call came over, as far as its calls may steer it.
+//! The connection of a call, as far as its calls may control it.
 
 mod admission;
 mod refusals;
@@ -15,17 +15,17 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::{places::Full, shed::Credentials};
+use super::{concurrency::LimitReached, shed::Credentials};
 
-pub use admission::{Admission, ConnectionLimits, Permit};
+pub use admission::{Admission, ConnectionLimits, ConnectionPermit};
 
 pub use refusals::Gathering;
 
 use admission::Ticket;
 use refusals::Refusals;
 
-/// Steers a connection from within one of its calls. Copies are of the same connection. The default
-/// is of a connection that no listener has let in, such as an in-memory pipe.
+/// Controls a connection from within one of its calls. Clones refer to the same connection. The
+/// default is a connection without a listener, such as an in-memory pipe.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionHandle(Arc<Shared>);
 
@@ -34,24 +34,24 @@ struct Shared {
     is_cut: AtomicBool,
     /// The task that drives the connection.
     driver: AtomicWaker,
-    known: OnceLock<Known>,
+    known: OnceLock<ConnectionOwner>,
     is_in_use: AtomicBool,
     refusals: Refusals,
-    /// How many of its calls wait for their refusal.
+    /// How many of its refusals are being delayed.
     held: AtomicUsize,
-    /// None where nobody counts the connection.
+    /// None if the connection is not counted.
     ticket: Option<Ticket>,
 }
 
-/// Whose the connection is.
+/// The caller that the connection belongs to.
 #[derive(Debug)]
-struct Known {
+struct ConnectionOwner {
     caller: String,
-    /// What has made it known.
+    /// The credentials that authenticated it.
     credentials: Credentials,
 }
 
-/// A call that waits for its refusal, until it is dropped.
+/// A refusal that is being delayed, until it is dropped.
 #[derive(Debug)]
 pub struct HeldRefusal(ConnectionHandle);
 
@@ -70,20 +70,20 @@ impl ConnectionHandle {
         self.0.ticket.as_ref()
     }
 
-    /// Ends the connection with all of its calls, without waiting for what was to go out. False
-    /// where it was cut before.
+    /// Cuts the connection with all of its calls, without sending what is buffered. False if it was
+    /// cut before.
     pub fn cut(&self) -> bool {
         let is_first = !self.0.is_cut.swap(true, Ordering::AcqRel);
         self.0.driver.wake();
         is_first
     }
 
-    /// Tells it from all others, as long as a copy is kept.
+    /// An id that is unique as long as a clone exists.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
-    /// Ends once the connection is cut. For the one task that drives it.
+    /// Waits until the connection is cut. Only for the task that drives it.
     pub async fn until_cut(&self) {
         poll_fn(|context| {
             self.0.driver.register(context.waker());
@@ -92,49 +92,49 @@ impl ConnectionHandle {
         .await;
     }
 
-    /// A known caller has called: from now on the connection has a place of that caller's. Of a
-    /// connection that carries several callers the first one counts.
-    pub fn authenticate(&self, caller: &str, credentials: Credentials) -> Result<(), Full> {
+    /// Assigns the connection to an authenticated caller. If several callers share a connection,
+    /// the first one counts.
+    pub fn authenticate(&self, caller: &str, credentials: Credentials) -> Result<(), LimitReached> {
         if !self.is_authenticated() {
             self.ticket().map_or(Ok(()), |ticket| ticket.authenticate(caller))?;
-            self.0.known.get_or_init(|| Known { caller: caller.to_owned(), credentials });
+            self.0.known.get_or_init(|| ConnectionOwner { caller: caller.to_owned(), credentials });
         }
         Ok(())
     }
 
-    /// The caller whose the connection is, where a call shows what made it known.
+    /// The caller that the connection belongs to, if a call presents the same credentials.
     pub fn caller_by(&self, credentials: Credentials) -> Option<&str> {
         let known = self.0.known.get().filter(|known| known.credentials == credentials)?;
         Some(&known.caller)
     }
 
-    /// Whether a known caller has called over it.
+    /// Whether an authenticated caller has called over it.
     pub fn is_authenticated(&self) -> bool {
         self.0.known.get().is_some()
     }
 
-    /// Somebody has made a call that is anybody's to make, such as a load balancer that asks for
-    /// health. Such a connection may be silent in between, as long as nobody else needs its place.
+    /// Marks the connection as used by a public call, such as a health check of a load balancer. It
+    /// may then be idle, as long as no other connection needs its slot.
     pub fn set_in_use(&self) {
         self.0.is_in_use.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it may be silent.
+    /// Whether it may be idle.
     pub fn may_idle(&self) -> bool {
         self.is_authenticated() || self.0.is_in_use.load(Ordering::Relaxed)
     }
 
-    /// A call was refused for want of room, or of a caller who is known.
+    /// Counts a call that was refused because of a limit or for lack of credentials.
     pub fn note_refusal(&self) {
         self.0.refusals.note();
     }
 
-    /// Whether many were lately.
+    /// Whether many calls were refused recently.
     pub fn is_refused_often(&self) -> bool {
         self.0.refusals.are_many()
     }
 
-    /// One more call of it waits for its refusal, unless so many do.
+    /// Delays one more refusal, unless the maximum is reached.
     pub fn hold_refusal(&self, most: usize) -> Option<HeldRefusal> {
         let more = |held| (held < most).then_some(held + 1);
         let held = self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);

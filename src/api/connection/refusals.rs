@@ -1,6 +1,6 @@
-//! How often calls of a connection are refused. One of which many are is read in batches: what
-//! comes is left to gather for a moment and is then refused all at once, which takes a fraction of
-//! the time that it takes to wake up, read and write for each call by itself.
+//! Rate of refused calls per connection. A connection with many refusals is read in batches: calls
+//! gather for a moment and are then refused all at once, which takes a fraction of the time of
+//! waking up, reading and writing for each call.
 
 use std::{
     ops::RangeInclusive,
@@ -13,19 +13,19 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How long calls gather on such a connection, at least and at most.
+/// The shortest and the longest time in which calls gather on such a connection.
 const GATHERING: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(1);
-/// What each connection that gathers adds for all of them: however many callers flood a server,
-/// what they can have refused a second stays about the same.
+/// What each gathering connection adds to the time of all of them: however many callers flood a
+/// server, the rate of refusals stays about the same.
 const GATHERING_EACH: Duration = Duration::from_millis(2);
-/// So many refusals at once are nothing: a caller of good will meets as many at a peak.
+/// This many refusals at once are tolerated: a well-behaved caller gets as many at a peak.
 const TOLERATED: u64 = 32;
-/// In so long one refusal is forgotten.
+/// The time in which one refusal is forgotten.
 const FORGOTTEN_EACH: Duration = Duration::from_millis(100);
-/// After so long without a refusal a connection is read as all others are, however many there were.
+/// After this time without a refusal a connection is read normally again, however many there were.
 const MEMORY: Duration = Duration::from_secs(1);
 
-/// How many connections of this process gather calls.
+/// The number of connections of this process on which calls gather.
 static GATHERING_NOW: AtomicUsize = AtomicUsize::new(0);
 
 /// A pause in which calls gather on a connection that is not read.
@@ -38,7 +38,7 @@ impl Gathering {
         Self(())
     }
 
-    /// How long a pause is that begins now.
+    /// The duration of a pause that begins now.
     pub fn time() -> Duration {
         gathering_time(GATHERING_NOW.load(Ordering::Relaxed))
     }
@@ -55,13 +55,13 @@ impl Drop for Gathering {
     }
 }
 
-/// The refusals of one connection: when the last of them will be forgotten, in nanoseconds since
-/// the first use of it in this process.
+/// The refusals of a connection: when the last of them will be forgotten, in nanoseconds since the
+/// first use in this process.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(AtomicU64);
 
 impl Refusals {
-    /// Notes one. Of two at the same time one may count alone.
+    /// Counts a refusal. Concurrent refusals may be counted as one.
     pub(super) fn note(&self) {
         let (now, each) = (now(), nanos(FORGOTTEN_EACH));
         let owed = self.0.load(Ordering::Relaxed).saturating_sub(now) + each;
@@ -69,7 +69,7 @@ impl Refusals {
         self.0.store(now + owed.min(most), Ordering::Relaxed);
     }
 
-    /// Whether there were more lately than are nothing.
+    /// Whether there were more recently than are tolerated.
     pub(super) fn are_many(&self) -> bool {
         let forgotten = self.0.load(Ordering::Relaxed);
         forgotten > 0 && forgotten.saturating_sub(now()) > TOLERATED * nanos(FORGOTTEN_EACH)

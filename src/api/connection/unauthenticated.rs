@@ -1,5 +1,4 @@
-//! The connections over which no known caller has called yet, in the order in which they came, by
-//! the network that they came from.
+//! Unauthenticated connections in the order of their arrival, by network.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,8 +7,8 @@ use std::{
 
 use super::ConnectionHandle;
 
-/// What one site usually has: an address of IPv4, or a prefix of 64 bits of IPv6 (RFC 6177), within
-/// which it takes as many addresses as it likes.
+/// The network of one site: an IPv4 address, or an IPv6 prefix of 64 bits (RFC 6177), within which
+/// a site can use any number of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Network(IpAddr);
 
@@ -25,12 +24,12 @@ impl Network {
     }
 }
 
-/// Unauthenticated connections. Whoever adds one bounds their number.
+/// Unauthenticated connections. Their number is limited by whoever adds them.
 #[derive(Debug, Default)]
 pub(super) struct Unauthenticated {
-    /// Those of each network, by id. A network without any has no entry.
+    /// The connections of each network, by id. Networks without any are absent.
     of_networks: HashMap<Network, BTreeMap<u64, ConnectionHandle>>,
-    /// The networks by how many connections each has.
+    /// The networks by their number of connections.
     by_size: BTreeSet<(usize, Network)>,
     count: usize,
 }
@@ -40,7 +39,7 @@ impl Unauthenticated {
         self.count
     }
 
-    /// Adds a connection. Ids grow from one to the next.
+    /// Adds a connection. Ids must increase.
     pub(super) fn add(&mut self, network: Network, id: u64, connection: ConnectionHandle) {
         let its = self.of_networks.entry(network).or_default();
         self.by_size.remove(&(its.len(), network));
@@ -49,7 +48,7 @@ impl Unauthenticated {
         self.count += 1;
     }
 
-    /// Takes a connection out. None where it is not there.
+    /// Removes a connection. None if it is absent.
     pub(super) fn remove(&mut self, network: Network, id: u64) -> Option<ConnectionHandle> {
         let its = self.of_networks.get_mut(&network)?;
         let size = its.len();
@@ -64,8 +63,8 @@ impl Unauthenticated {
         Some(removed)
     }
 
-    /// Takes out the oldest connection of the network that has most, so that a flood from one
-    /// network displaces itself before it displaces others.
+    /// Removes the oldest connection of the network with the most, so that a flood from one network
+    /// displaces itself before others.
     pub(super) fn remove_oldest(&mut self) -> Option<ConnectionHandle> {
         let (_, network) = *self.by_size.last()?;
         let (id, _) = self.of_networks.get(&network)?.first_key_value()?;
@@ -102,7 +101,7 @@ mod tests {
             let removed = waiting.remove_oldest()?;
             handles.iter().position(|handle| handle.is_of_one_connection(&removed))
         };
-        // Then both have as many, of which the later address goes first.
+        // Then both have equally many, and the higher address goes first.
         assert_eq!(std::iter::from_fn(&mut oldest).collect::<Vec<_>>(), [1, 2, 0, 4, 3]);
         assert_eq!(waiting.len(), 0);
         assert!(waiting.of_networks.is_empty() && waiting.by_size.is_empty());

@@ -1,29 +1,29 @@
-//! The briefing as the contract has it.
+//! Converts briefings to the contract.
 
 use super::{case, profile, promise};
 use crate::{
-    api::looked,
+    api::audit_subject,
     model::{
-        Briefing, Complaint, Consent, Contacts, Glimpse, KnownFact, Mood, Preferences, Score,
-        Sureness,
+        Briefing, Complaint, Confidence, Consent, Contacts, EntrySummary, KnownFact, Mood,
+        Preferences, Score,
     },
     pb,
 };
 
-/// A briefing, less the products and quotes.
+/// A briefing without products and quotes.
 pub fn briefing(briefing: Briefing) -> pb::Briefing {
-    use pb::briefed_identity::Sureness as Told;
-    looked::at(briefing.customer.customer_id);
-    let sureness = match briefing.sureness {
-        Sureness::ById => Told::ById,
-        Sureness::Verified => Told::Verified,
-        Sureness::Claimed => Told::Claimed,
+    use pb::briefed_identity::Confidence as Told;
+    audit_subject::add(briefing.customer.customer_id);
+    let confidence = match briefing.confidence {
+        Confidence::ById => Told::ById,
+        Confidence::Verified => Told::Verified,
+        Confidence::Claimed => Told::Claimed,
     };
     pb::Briefing {
         customer_id: briefing.customer.customer_id.to_string(),
         as_of: Some(pb::timestamp(briefing.as_of)),
         identity: Some(pb::BriefedIdentity {
-            sureness: sureness.into(),
+            confidence: confidence.into(),
             verified_identifiers: count(briefing.customer.verified_identifiers),
             identifiers: count(briefing.customer.identifiers),
             records: count(briefing.customer.records),
@@ -43,12 +43,12 @@ pub fn briefing(briefing: Briefing) -> pb::Briefing {
     }
 }
 
-/// A number of lines, which is small.
+/// A number, which is small.
 fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn entry(entry: Glimpse) -> pb::BriefedEntry {
+fn entry(entry: EntrySummary) -> pb::BriefedEntry {
     pb::BriefedEntry {
         entry_id: entry.entry_id.to_string(),
         occurred_at: Some(pb::timestamp(entry.occurred_at)),

@@ -1,14 +1,14 @@
-//! Cases and promises as the contract has them.
+//! Converts cases and promises to the contract.
 
 use crate::{
-    api::looked,
-    model::{Case, CaseClue, Fact, HandOver, HandOverState, ProbableCase, Promise},
+    api::audit_subject,
+    model::{Case, CaseClue, Fact, Handover, HandoverState, ProbableCase, Promise},
     pb,
 };
 
 /// A case.
 pub fn case(case: Case) -> pb::Case {
-    looked::at(case.record_id);
+    audit_subject::add(case.record_id);
     pb::Case {
         etag: case.etag(),
         id: case.id.to_string(),
@@ -27,18 +27,18 @@ pub fn case(case: Case) -> pb::Case {
         entry_id: case.entry_id.to_string(),
         times_reopened: case.times_reopened,
         facts: case.facts.into_iter().map(fact).collect(),
-        hand_over: case.hand_over.map(hand_over),
+        handover: case.handover.map(handover),
         revision: case.revision,
     }
 }
 
 fn fact(mut fact: Fact) -> pb::Fact {
-    let last = fact.told.pop();
-    let earlier = fact.told.into_iter().map(|told| pb::fact::EarlierValue {
-        value: told.value,
-        told_at: Some(pb::timestamp(told.at)),
-        channel: pb::Channel::from(told.channel).into(),
-        entry_id: told.entry_id.to_string(),
+    let last = fact.values.pop();
+    let earlier = fact.values.into_iter().map(|value| pb::fact::EarlierValue {
+        value: value.value,
+        told_at: Some(pb::timestamp(value.at)),
+        channel: pb::Channel::from(value.channel).into(),
+        entry_id: value.entry_id.to_string(),
     });
     let reasks = fact.reasks.into_iter().map(|reask| pb::fact::Reask {
         asked_at: Some(pb::timestamp(reask.at)),
@@ -52,24 +52,24 @@ fn fact(mut fact: Fact) -> pb::Fact {
         reasks: reasks.collect(),
         ..pb::Fact::default()
     };
-    if let Some(told) = last {
-        shown.value = told.value;
-        shown.told_at = Some(pb::timestamp(told.at));
-        shown.channel = pb::Channel::from(told.channel).into();
-        shown.actor = told.actor;
-        shown.entry_id = told.entry_id.to_string();
+    if let Some(value) = last {
+        shown.value = value.value;
+        shown.told_at = Some(pb::timestamp(value.at));
+        shown.channel = pb::Channel::from(value.channel).into();
+        shown.actor = value.actor;
+        shown.entry_id = value.entry_id.to_string();
     }
     shown
 }
 
-fn hand_over(it: HandOver) -> pb::HandOver {
-    use pb::hand_over::State;
+fn handover(it: Handover) -> pb::Handover {
+    use pb::handover::State;
     let state = match it.state {
-        HandOverState::Offered => State::Offered,
-        HandOverState::Accepted => State::Accepted,
-        HandOverState::Returned => State::Returned,
+        HandoverState::Offered => State::Offered,
+        HandoverState::Accepted => State::Accepted,
+        HandoverState::Returned => State::Returned,
     };
-    pb::HandOver {
+    pb::Handover {
         state: state.into(),
         from: it.from,
         to: it.offer.to,
@@ -87,7 +87,7 @@ fn hand_over(it: HandOver) -> pb::HandOver {
 
 /// A promise.
 pub fn promise(promise: Promise) -> pb::Promise {
-    looked::at(promise.record_id);
+    audit_subject::add(promise.record_id);
     pb::Promise {
         id: promise.id.to_string(),
         customer_id: promise.record_id.to_string(),
@@ -112,7 +112,7 @@ pub fn promise(promise: Promise) -> pb::Promise {
     }
 }
 
-/// An open case that an entry may belong to.
+/// A probable case of an entry.
 pub(super) fn probable_case(case: ProbableCase) -> pb::ProbableCase {
     use pb::case_clue::Kind;
     let clue = |(clue, percent): (CaseClue, u8)| {

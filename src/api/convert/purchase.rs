@@ -1,20 +1,20 @@
-//! Purchases as the contract has them.
+//! Converts purchases to the contract.
 
 use jiff::civil::Date;
 
 use crate::{
-    api::looked,
-    model::{Amount, BoughtLine, PurchaseState, PurchasedLine, ReturnedLine, StatusChange},
-    pb,
-    story::{
+    api::audit_subject,
+    domain::{
         calendar::BusinessCalendar,
         warranty::{Warranty, WarrantyState, warranty},
     },
+    model::{Amount, BoughtLine, PurchaseState, PurchasedLine, ReturnedLine, StatusChange},
+    pb,
 };
 
-/// A purchase, with the warranty on a day.
+/// A purchase, with the state of its warranties on a day.
 pub fn purchase(state: PurchaseState, day: Date, calendar: &BusinessCalendar) -> pb::PurchaseState {
-    looked::at(state.record_id);
+    audit_subject::add(state.record_id);
     let line = |line: &PurchasedLine| pb::PurchasedLine {
         line: Some(bought_line(line.bought.clone())),
         returned_quantity: line.returned_quantity,

@@ -1,16 +1,16 @@
-//! Quotes and re-ask rates as the contract has them.
+//! Converts quotes and re-ask rates to the contract.
 
 use crate::{
-    api::looked,
+    api::audit_subject,
+    domain::case::reask_rate,
     model::{ComparedQuote, Micros, ReaskCount},
     pb,
-    story::case::reask_rate,
 };
 
-/// A quote, as it is at a time.
+/// A quote at a time.
 pub fn quote(compared: ComparedQuote, now: Micros) -> pb::Quote {
     let ComparedQuote { quote, conflicts } = compared;
-    looked::at(quote.record_id);
+    audit_subject::add(quote.record_id);
     pb::Quote {
         valid: quote.is_valid(now),
         id: quote.id.to_string(),
@@ -37,7 +37,7 @@ pub fn quote(compared: ComparedQuote, now: Micros) -> pb::Quote {
     }
 }
 
-/// The rate of all channels together, and of each.
+/// The total rate and that of each channel.
 pub fn reask_rates(counts: &[ReaskCount]) -> pb::GetReaskRateResponse {
     let all = counts.iter().fold((0, 0), |sum, it| (sum.0 + it.told, sum.1 + it.asked_again));
     let channels = counts.iter().map(|count| pb::ChannelReaskRate {

@@ -1,4 +1,4 @@
-//! Restrictions, as the contract has them.
+//! Converts restrictions to the contract.
 
 use crate::{
     model::{Restriction, RestrictionKind},

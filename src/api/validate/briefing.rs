@@ -1,13 +1,13 @@
-//! Whom a briefing is about, and as of when.
+//! Validates GetBriefing.
 
-use super::{Checker, Rules, Who};
+use super::{Checker, CustomerRef, Rules};
 use crate::{error::Error, model::Micros, pb};
 
-/// Whom it is about; the moment it tells of, where that is not now.
+/// The customer, and the moment to describe if it is not now.
 pub fn briefing(
     request: &pb::GetBriefingRequest,
     rules: &Rules,
-) -> Result<(Who, Option<Micros>), Error> {
+) -> Result<(CustomerRef, Option<Micros>), Error> {
     use pb::get_briefing_request::Customer;
     let mut checker = Checker::default();
     let as_of = request.as_of.and_then(|mut as_of| checker.time("as_of", &mut as_of));
@@ -15,7 +15,7 @@ pub fn briefing(
         checker.fail_by_clock("as_of", "is in the future", rules);
     }
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };

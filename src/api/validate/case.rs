@@ -1,16 +1,18 @@
-//! Cases and facts on their way in.
+//! Validates calls about cases and facts.
 
 use prost::Message;
 use uuid::Uuid;
 
-use super::{Checker, Rules, Who, entry::channel, identity::Need};
+use super::{Checker, CustomerRef, Rules, entry::channel, identity::Need};
 use crate::{
     api::{body, caller::Actor},
+    domain::{order, text},
     error::Error,
-    model::{Asked, CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Offer, Opening},
+    model::{
+        CaseChange, CaseState, CaseUpdate, CaseWrite, Channel, Offer, Opening, RequestContext,
+    },
     pb,
     store::{CasesOf, NewCase},
-    story::{order, text},
 };
 
 const SUBJECT_CHARS: usize = 500;
@@ -18,12 +20,12 @@ pub(super) const NAME_CHARS: usize = 100;
 const VALUE_CHARS: usize = 4000;
 const NOTE_CHARS: usize = 4000;
 const MAX_QUESTIONS: usize = 20;
-const MAX_LINKS: usize = crate::story::case::MAX_LINKS;
+const MAX_LINKS: usize = crate::domain::case::MAX_LINKS;
 
-/// A call of a case, being checked.
+/// A call about a case, being validated.
 pub(super) struct Call {
     pub checker: Checker,
-    pub asked: Asked,
+    pub context: RequestContext,
     pub channel: Option<Channel>,
 }
 
@@ -39,44 +41,44 @@ impl Call {
     ) -> Self {
         let mut checker = Checker::default();
         let body = body::hash_of_call(name, request);
-        let asked = checker.asked(request_id, body, reason, need, actor);
+        let context = checker.context(request_id, body, reason, need, actor);
         let channel = channel(channel_number);
         if channel.is_none() {
             checker.unknown_enum("channel");
         }
         checker.works_on("channel", channel, actor);
-        Self { checker, asked, channel }
+        Self { checker, context, channel }
     }
 
-    /// Where it happens, and who asks, unless a rule is broken. Rules that hang on the clock are
-    /// left to the write.
-    pub fn complete(mut self) -> Result<(Channel, Asked), Error> {
-        self.asked.time_violations = self.checker.take_time_violations();
+    /// The channel and the context, unless a rule is violated. Rules about time are left to the
+    /// write.
+    pub fn complete(mut self) -> Result<(Channel, RequestContext), Error> {
+        self.context.time_violations = self.checker.take_time_violations();
         let channel = self.checker.finish(self.channel)?;
         let channel = channel.ok_or_else(|| Error::invalid("channel", "is required"))?;
-        Ok((channel, self.asked))
+        Ok((channel, self.context))
     }
 
-    /// The change, unless a rule is broken.
+    /// The change, unless a rule is violated.
     fn finish(
         self,
         case_id: Uuid,
         etag: String,
         change: CaseChange,
-    ) -> Result<(CaseWrite, Asked), Error> {
+    ) -> Result<(CaseWrite, RequestContext), Error> {
         let flags = self.checker.flags.iter().copied().collect();
-        let (channel, asked) = self.complete()?;
+        let (channel, context) = self.complete()?;
         let etag = (!etag.is_empty()).then_some(etag);
-        Ok((CaseWrite { case_id, channel, etag, change, flags }, asked))
+        Ok((CaseWrite { case_id, channel, etag, change, flags }, context))
     }
 }
 
-/// A case to open.
+/// OpenCase.
 pub fn opening(
     mut request: pb::OpenCaseRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<(NewCase, Asked), Error> {
+) -> Result<(NewCase, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::May);
     let mut call = Call::new("OpenCase", &request, &id, why, request.channel, actor);
@@ -95,15 +97,15 @@ pub fn opening(
     checker.order_numbers("order_numbers", &mut opening.orders);
     checker.serial_numbers("serial_numbers", &mut opening.serials);
     let case_id = rules.clock.new_id();
-    let (write, asked) = call.finish(case_id, String::new(), CaseChange::Opened(opening))?;
-    Ok((NewCase { customer_id, write }, asked))
+    let (write, context) = call.finish(case_id, String::new(), CaseChange::Opened(opening))?;
+    Ok((NewCase { customer_id, write }, context))
 }
 
-/// What to change of a case.
+/// UpdateCase.
 pub fn update(
     mut request: pb::UpdateCaseRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::May);
     let mut call = Call::new("UpdateCase", &request, &id, why, request.channel, actor);
@@ -148,11 +150,11 @@ pub fn update(
     call.finish(case_id, request.etag, CaseChange::Updated(update))
 }
 
-/// A case to end.
+/// ResolveCase.
 pub fn resolution(
     mut request: pb::ResolveCaseRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::May);
     let mut call = Call::new("ResolveCase", &request, &id, why, request.channel, actor);
@@ -166,11 +168,11 @@ pub fn resolution(
     call.finish(case_id, request.etag, CaseChange::Resolved { disposition })
 }
 
-/// A case to open again.
+/// ReopenCase.
 pub fn reopening(
     mut request: pb::ReopenCaseRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::Must);
     let mut call = Call::new("ReopenCase", &request, &id, why, request.channel, actor);
@@ -178,8 +180,11 @@ pub fn reopening(
     call.finish(case_id, request.etag, CaseChange::Reopened)
 }
 
-/// A fact that was told.
-pub fn fact(mut request: pb::TellFactRequest, actor: &Actor) -> Result<(CaseWrite, Asked), Error> {
+/// TellFact.
+pub fn fact(
+    mut request: pb::TellFactRequest,
+    actor: &Actor,
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (String::new(), Need::May);
     let mut call = Call::new("TellFact", &request, &id, why, request.channel, actor);
@@ -193,11 +198,11 @@ pub fn fact(mut request: pb::TellFactRequest, actor: &Actor) -> Result<(CaseWrit
     call.finish(case_id, String::new(), CaseChange::FactTold { key, value, told_in })
 }
 
-/// A fact that was asked for again.
+/// ReaskFact.
 pub fn reask(
     mut request: pb::ReaskFactRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (String::new(), Need::May);
     let mut call = Call::new("ReaskFact", &request, &id, why, request.channel, actor);
@@ -206,11 +211,11 @@ pub fn reask(
     call.finish(case_id, String::new(), CaseChange::FactReasked { key })
 }
 
-/// A case to pass on.
-pub fn hand_over(
+/// HandOverCase.
+pub fn handover(
     mut request: pb::HandOverCaseRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (String::new(), Need::May);
     let mut call = Call::new("HandOverCase", &request, &id, why, request.channel, actor);
@@ -232,38 +237,38 @@ pub fn hand_over(
     call.finish(case_id, String::new(), CaseChange::HandedOver(offer))
 }
 
-/// The answer to a case that was passed on.
+/// AnswerHandover.
 pub fn answer(
-    mut request: pb::AnswerHandOverRequest,
+    mut request: pb::AnswerHandoverRequest,
     actor: &Actor,
-) -> Result<(CaseWrite, Asked), Error> {
+) -> Result<(CaseWrite, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let need = if request.accept { Need::May } else { Need::Must };
     let why = (request.reason.clone(), need);
-    let mut call = Call::new("AnswerHandOver", &request, &id, why, request.channel, actor);
+    let mut call = Call::new("AnswerHandover", &request, &id, why, request.channel, actor);
     let case_id = call.checker.uuid("case_id", &request.case_id);
     let change = match request.accept {
-        true => CaseChange::HandOverAccepted,
-        false => CaseChange::HandOverReturned,
+        true => CaseChange::HandoverAccepted,
+        false => CaseChange::HandoverReturned,
     };
     call.finish(case_id, String::new(), change)
 }
 
-/// A case by its id.
+/// The id of a case.
 pub fn case_id(text: &str) -> Result<Uuid, Error> {
     let mut checker = Checker::default();
     let id = checker.uuid("case_id", text);
     checker.finish(id)
 }
 
-/// Whose cases to list.
+/// Which cases to list.
 #[derive(Clone, Debug)]
 pub enum WhoseCases {
-    Of(Who),
+    Of(CustomerRef),
     These(CasesOf),
 }
 
-/// Whose cases to list, and how many.
+/// ListCases: which cases, and the page size.
 pub fn case_page(
     request: &pb::ListCasesRequest,
     rules: &Rules,
@@ -272,7 +277,9 @@ pub fn case_page(
     let mut checker = Checker::default();
     let limit = checker.page_size(request.page_size);
     let whose = match &request.of {
-        Some(Of::CustomerId(id)) => Some(WhoseCases::Of(Who::Id(checker.uuid("customer_id", id)))),
+        Some(Of::CustomerId(id)) => {
+            Some(WhoseCases::Of(CustomerRef::Id(checker.uuid("customer_id", id))))
+        }
         Some(Of::Identifier(value)) => checker.who(value, rules).map(WhoseCases::Of),
         Some(Of::Queue(queue)) => {
             let queue = checker.name("queue", queue);
@@ -289,13 +296,13 @@ pub fn case_page(
     };
     match checker.finish(whose)? {
         Some(whose) => Ok((whose, limit)),
-        // A missing one has left a violation.
+        // A missing value has left a violation.
         None => Err(Error::invalid("of", "is required")),
     }
 }
 
 impl Checker {
-    /// What people wrote, bounded in characters.
+    /// A text of people, limited in characters.
     pub(super) fn wording(
         &mut self,
         field: &str,
@@ -312,13 +319,13 @@ impl Checker {
         }
     }
 
-    /// The same on one line.
+    /// A text of people on one line, limited in characters.
     pub(super) fn subject(&mut self, field: &str, value: &mut String) {
         self.line(field, value, SUBJECT_CHARS);
         self.wording(field, value, SUBJECT_CHARS, true);
     }
 
-    /// A name that is required.
+    /// A required name.
     fn name(&mut self, field: &str, value: &str) -> String {
         let mut value = value.to_owned();
         self.line(field, &mut value, NAME_CHARS);
@@ -354,7 +361,7 @@ impl Checker {
         numbers.retain(|number| seen.insert(number.clone()));
     }
 
-    /// The key of a fact, in one form.
+    /// The normalised key of a fact.
     fn fact_key(&mut self, key: &str) -> String {
         let folded: String = key
             .trim()

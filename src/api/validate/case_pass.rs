@@ -1,15 +1,15 @@
-//! Case passes on their way in.
+//! Validates calls about case passes.
 
 use std::fmt::Write as _;
 
 use super::{case::Call, identity::Need};
 use crate::{
     api::caller::Actor,
+    domain::case_pass::Code,
     error::Error,
-    model::{Asked, Channel, Micros},
+    model::{Channel, Micros, RequestContext},
     pb,
     store::NewPass,
-    story::case_pass::Code,
 };
 
 /// In minutes: a day, and 7 days.
@@ -17,11 +17,11 @@ const DEFAULT_VALID: i32 = 24 * 60;
 const MAX_VALID: i32 = 7 * 24 * 60;
 const MINUTE: Micros = 60_000_000;
 
-/// A pass to issue.
+/// IssueCasePass.
 pub fn pass_to_issue(
     mut request: pb::IssueCasePassRequest,
     actor: &Actor,
-) -> Result<(NewPass, Asked), Error> {
+) -> Result<(NewPass, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::May);
     let mut call = Call::new("IssueCasePass", &request, &id, why, request.channel, actor);
@@ -33,18 +33,18 @@ pub fn pass_to_issue(
     if !(1..=MAX_VALID).contains(&minutes) {
         call.checker.fail("valid_for_minutes", "must be between 0 and 10080");
     }
-    let (channel, asked) = call.complete()?;
+    let (channel, context) = call.complete()?;
     let valid_for = Micros::from(minutes) * MINUTE;
-    Ok((NewPass { case_id, channel, valid_for, draw: Code::new }, asked))
+    Ok((NewPass { case_id, channel, valid_for, draw: Code::new }, context))
 }
 
-/// A code to redeem, and where. `key` is that of the store: what is kept of the call tells nothing
-/// of the code without it, and a retry may write the code in another way.
+/// RedeemCasePass. The stored hash of the call is keyed with `key` of the store, so that it reveals
+/// nothing of the code, and is of the normalised code, so that a retry may write it differently.
 pub fn pass_to_redeem(
     mut request: pb::RedeemCasePassRequest,
     key: &[u8],
     actor: &Actor,
-) -> Result<(Code, Channel, Asked), Error> {
+) -> Result<(Code, Channel, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let code = Code::read(&std::mem::take(&mut request.code));
     for byte in code.iter().flat_map(|code| code.hash(key)) {
@@ -56,8 +56,8 @@ pub fn pass_to_redeem(
         call.checker.fail("code", *rule);
     }
     match call.checker.finish((code, call.channel))? {
-        (Ok(code), Some(channel)) => Ok((code, channel, call.asked)),
-        // A missing one has left a violation.
+        (Ok(code), Some(channel)) => Ok((code, channel, call.context)),
+        // A missing value has left a violation.
         _ => Err(Error::invalid("code", "is required")),
     }
 }

@@ -1,4 +1,4 @@
-//! Collects every rule that a call breaks, and what the server changed in its texts.
+//! Collects all violations of a call, and what the server changed in its texts.
 
 use std::collections::BTreeSet;
 
@@ -7,22 +7,22 @@ use uuid::Uuid;
 use super::Rules;
 use crate::{
     api::caller::Actor,
+    domain::{redact, text},
     error::{Error, InvalidReason, Violation},
     model::Channel,
     pb::EntryFlag,
-    story::{redact, text},
 };
 
-/// The checks of one call so far.
+/// The result of the checks so far.
 #[derive(Debug, Default)]
 pub(super) struct Checker {
     violations: Vec<Violation>,
-    /// Broken rules that hang on the clock.
+    /// Violated rules about time.
     time_violations: Vec<Violation>,
-    /// The first field that says more than the caller has the right to.
-    may_not_verify: Option<String>,
-    /// The first field with a channel that the caller does not work on.
-    channel_may_not: Option<String>,
+    /// The first field that the caller has no right to verify.
+    verification_not_permitted: Option<String>,
+    /// The first field with a channel outside of the caller's scope.
+    channel_not_permitted: Option<String>,
     pub flags: BTreeSet<i32>,
 }
 
@@ -31,7 +31,7 @@ impl Checker {
         self.violations.push(Violation::new(field, rule));
     }
 
-    /// A rule that is broken by now, and may not have been when the call was first sent.
+    /// A rule about time that is violated now, but may not have been when the call was first sent.
     pub fn fail_by_clock(&mut self, field: &str, rule: &str, rules: &Rules) {
         let reason = match rules.is_clock_off() {
             true => InvalidReason::ClockSkew,
@@ -40,62 +40,62 @@ impl Checker {
         self.time_violations.push(Violation { reason, ..Violation::new(field, rule) });
     }
 
-    /// The broken rules that hang on the clock, for the write to ask once no earlier one is found.
-    /// Those that nobody takes refuse the call like all others.
+    /// Takes the violated rules about time, which the write checks if it finds no earlier one. If
+    /// nobody takes them, they refuse the call like all others.
     pub fn take_time_violations(&mut self) -> Vec<Violation> {
-        // Where another rule is broken the answer names them all.
+        // If another rule is violated, the error names them all.
         if self.is_clean() { std::mem::take(&mut self.time_violations) } else { Vec::new() }
     }
 
-    /// An enum that is missing, or has a value that is not known here.
+    /// An enum that is missing, or has an unknown value.
     pub fn unknown_enum(&mut self, field: &str) {
         let violation = Violation::new(field, "must be one of the known values");
         self.violations.push(Violation { reason: InvalidReason::UnknownEnum, ..violation });
     }
 
-    /// An identifier that many people have.
+    /// A placeholder identifier.
     pub fn blocked(&mut self, field: &str) {
-        let violation = Violation::new(field, "names nobody in particular");
+        let violation = Violation::new(field, "identifies nobody in particular");
         self.violations.push(Violation { reason: InvalidReason::BlockedIdentifier, ..violation });
     }
 
-    /// Something is said to be verified by a caller without the right to say so.
-    pub fn may_not_verify(&mut self, field: String) {
-        self.may_not_verify.get_or_insert(field);
+    /// A caller without the right to verify marks something as verified.
+    pub fn verification_not_permitted(&mut self, field: String) {
+        self.verification_not_permitted.get_or_insert(field);
     }
 
-    /// Something is to be recorded on a channel that the caller does not work on.
+    /// Checks that the caller works on a channel.
     pub fn works_on(&mut self, field: &str, channel: Option<Channel>, actor: &Actor) {
         if channel.is_some_and(|channel| !actor.scope().works_on(channel)) {
-            self.channel_may_not.get_or_insert_with(|| field.to_owned());
+            self.channel_not_permitted.get_or_insert_with(|| field.to_owned());
         }
     }
 
-    /// Whether no rule is broken but such that hang on the clock.
+    /// Whether no rule is violated except those about time.
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// How many rules are broken so far.
+    /// How many violations there are so far.
     pub fn violations(&self) -> usize {
         self.violations.len()
     }
 
-    /// The result, unless a rule is broken, or else the caller has no right to the call.
+    /// The result, unless a rule is violated or the caller lacks a right.
     pub fn finish<T>(mut self, value: T) -> Result<T, Error> {
         let is_clean = self.is_clean();
         self.violations.append(&mut self.time_violations);
-        match (self.may_not_verify, self.channel_may_not) {
+        match (self.verification_not_permitted, self.channel_not_permitted) {
             _ if !is_clean => Err(Error::Invalid(self.violations)),
             _ if !self.violations.is_empty() => Err(Error::untimely(self.violations)),
-            (Some(field), _) => Err(Error::MayNotVerify { field }),
-            (_, Some(field)) => Err(Error::ChannelMayNot { field }),
+            (Some(field), _) => Err(Error::VerificationNotPermitted { field }),
+            (_, Some(field)) => Err(Error::ChannelNotPermitted { field }),
             (None, None) => Ok(value),
         }
     }
 
-    /// A UUID in its usual form of 36 characters, in either case. A broken one leaves a violation
-    /// and the nil UUID, which is never accepted.
+    /// A UUID in its usual form of 36 characters, in either case. A malformed one leaves a
+    /// violation and the nil UUID, which is never accepted.
     pub fn uuid(&mut self, field: impl Into<String>, value: &str) -> Uuid {
         let field = field.into();
         if value.is_empty() {
@@ -112,7 +112,7 @@ impl Checker {
         }
     }
 
-    /// A short text on one line; spaces at its ends are taken off. It may be empty.
+    /// A short text on one line, which may be empty; surrounding spaces are removed.
     pub fn line(&mut self, field: &str, value: &mut String, max_chars: usize) {
         if value.is_empty() {
             return;
@@ -128,8 +128,8 @@ impl Checker {
         }
     }
 
-    /// A text that people wrote. It may be empty; what must not be kept is taken out of it, and
-    /// what a reader should know is flagged.
+    /// A text of people, which may be empty. Secrets are redacted, and what readers should know is
+    /// flagged.
     pub fn prose(&mut self, field: &str, value: &mut String, max_bytes: usize) {
         if value.is_empty() {
             return;
@@ -156,9 +156,9 @@ impl Checker {
         }
     }
 
-    /// Why something is done, in the words of whoever does it.
+    /// A remark that gives a reason.
     pub fn remark(&mut self, field: &str, value: &mut String, max_chars: usize) {
-        // Where it is shown there is no flag to warn of them.
+        // Where it is displayed, no flag can warn of them.
         if text::has_bidi_control(value) {
             self.fail(field, "must not hold characters that change the direction of writing");
         }
@@ -168,7 +168,7 @@ impl Checker {
         }
     }
 
-    /// The name of a system, or nothing.
+    /// The name of a source system, or empty.
     pub fn source(&mut self, field: &str, source: &str) {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
         if source.len() > 64 || !source.chars().all(allowed) {
@@ -178,14 +178,14 @@ impl Checker {
         }
     }
 
-    /// A list that holds at most so many.
+    /// Checks the length of a list.
     pub fn count(&mut self, field: &str, count: usize, max: usize) {
         if count > max {
             self.fail(field, format!("has more than {max} elements"));
         }
     }
 
-    /// Two capital letters.
+    /// A country code of two capital letters.
     pub fn country(&mut self, field: &str, value: &str) {
         let known = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
         if !value.is_empty() && !known {

@@ -1,12 +1,12 @@
-//! What happened: the rules of each kind of entry.
+//! Validates the content of entries.
 
 use uuid::Uuid;
 
 use super::{Checker, Rules};
 use crate::{
+    domain::{money, order, text, words::index_words},
     model::{EntryKind, Micros},
     pb::{self, entry::Content},
-    story::{money, order, text, words::index_words},
 };
 
 const MAX_TEXT_BYTES: usize = 256 << 10;
@@ -37,7 +37,7 @@ impl Checked {
 }
 
 impl Checker {
-    /// Checks what happened and takes out of its texts what must not be kept.
+    /// Validates the content and redacts its texts.
     pub(super) fn content(&mut self, entry: &mut pb::Entry, rules: &Rules) -> Option<Checked> {
         let (occurred_at, orders) = (entry.occurred_at, entry.order_numbers.len());
         match &mut entry.content {
@@ -50,7 +50,7 @@ impl Checker {
                 | Content::CaseChange(_)
                 | Content::FactChange(_)
                 | Content::PromiseChange(_)
-                | Content::HandOverChange(_)
+                | Content::HandoverChange(_)
                 | Content::QuoteChange(_),
             ) => {
                 self.fail("entry.content", "a change of state is made by the server alone");
@@ -212,7 +212,7 @@ impl Checker {
         Checked::of(EntryKind::Return)
     }
 
-    /// What was paid back for the lines: in one currency, and no more than in all.
+    /// The refunds of the lines: in one currency, and not more than the total.
     fn refunds(&mut self, returned: &pb::Return) {
         let of_lines = || returned.lines.iter().filter_map(|line| line.refund.as_ref());
         let Some(first) = returned.refund.as_ref().or_else(|| of_lines().next()) else { return };
@@ -251,7 +251,7 @@ impl Checker {
         Checked::of(EntryKind::OrderChange)
     }
 
-    /// The article of a line: its number, name and serial number, and how many.
+    /// The article of a line: number, name, serial number and quantity.
     fn article(
         &mut self,
         field: &str,
@@ -269,7 +269,7 @@ impl Checker {
         }
     }
 
-    /// An amount that is not negative, or nothing.
+    /// An amount that is absent or not negative.
     pub(super) fn price(&mut self, field: &str, money: Option<&pb::Money>) {
         let Some(money) = money else { return };
         if money::minor_unit_digits(&money.currency_code).is_none() {
@@ -304,7 +304,7 @@ impl Checker {
         };
         match feedback.score {
             None => self.fail("entry.feedback.score", "is required"),
-            // Without a scale there is nothing to compare with.
+            // Without a valid scale the score cannot be checked.
             Some(score) => {
                 let scale = least..=f64::from(feedback.scale_max);
                 if !is_plain(score) || (scale_fits && !scale.contains(&score)) {
@@ -317,20 +317,20 @@ impl Checker {
     }
 }
 
-/// The words that an entry is found by: of every text in it, once it has been checked.
+/// The index words of an entry, from all of its texts after validation.
 pub(super) fn words(entry: &pb::Entry) -> String {
     let mut texts: Vec<&str> = vec![&entry.source_ref];
     texts.extend(entry.order_numbers.iter().map(String::as_str));
     texts.extend(entry.attributes.values().map(String::as_str));
     match &entry.content {
-        // What the server tells is not found by words.
+        // Entries that the server creates are not indexed.
         None
         | Some(
             Content::IdentityChange(_)
             | Content::CaseChange(_)
             | Content::FactChange(_)
             | Content::PromiseChange(_)
-            | Content::HandOverChange(_)
+            | Content::HandoverChange(_)
             | Content::QuoteChange(_),
         ) => {}
         Some(Content::Interaction(interaction)) => {
@@ -359,7 +359,7 @@ pub(super) fn words(entry: &pb::Entry) -> String {
     index_words(texts)
 }
 
-/// A number that is finite and not the negative zero.
+/// Whether a number is finite and not the negative zero.
 fn is_plain(number: f64) -> bool {
     number.is_finite() && !(number == 0.0 && number.is_sign_negative())
 }
@@ -373,8 +373,8 @@ fn is_media_type(text: &str) -> bool {
     text.split_once('/').is_some_and(|(kind, sub)| is_name(kind) && is_name(sub))
 }
 
-/// An https URL whose host is a name with a dot, and not an address or a user's own machine. It is
-/// never fetched; a screen may offer it as a link.
+/// An https URL whose host is a name with a dot, not an address or a local machine. It is never
+/// fetched; a client may display it as a link.
 fn is_public_https(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -1,22 +1,22 @@
-//! Identifiers and profiles.
+//! Validates identifiers and profiles.
 
 use std::collections::BTreeSet;
 
 use super::{Checker, Rules, entry::channel, identity::Need};
 use crate::{
     api::{body, caller::Actor},
+    domain::language,
     error::Error,
     model::{Address, Consent, Identifier, MAX_IDENTIFIERS, Origin, Profile, ProfileField},
     pb,
     store::ProfileChange,
-    story::language,
 };
 
 const NAME_CHARS: usize = 200;
 const ADDRESS_LINES: usize = 6;
 const MAX_CONSENTS: usize = 20;
 
-/// A customer to find or make.
+/// IdentifyCustomer.
 pub fn identify(
     request: pb::IdentifyCustomerRequest,
     rules: &Rules,
@@ -30,7 +30,7 @@ pub fn identify(
     checker.finish((identifiers, profile, origin))
 }
 
-/// A change of a profile.
+/// UpdateCustomer.
 pub fn profile_change(
     mut request: pb::UpdateCustomerRequest,
     rules: &Rules,
@@ -39,7 +39,7 @@ pub fn profile_change(
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash(&request);
-    let mut asked = checker.asked(&request_id, body, String::new(), Need::May, actor);
+    let mut context = checker.context(&request_id, body, String::new(), Need::May, actor);
     let customer_id = checker.uuid("customer_id", &request.customer_id);
     let profile = checker.profile(request.profile.unwrap_or_default(), rules);
     let mut fields = Vec::new();
@@ -53,14 +53,14 @@ pub fn profile_change(
         checker.fail("update_mask", "must name at least one field");
     }
     let expected_etag = checker.etag("etag", request.etag);
-    asked.time_violations = checker.take_time_violations();
+    context.time_violations = checker.take_time_violations();
     checker.finish(ProfileChange {
         customer_id,
         profile,
         fields,
         origin: actor.origin(String::new()),
         expected_etag,
-        asked,
+        context,
     })
 }
 
@@ -79,7 +79,7 @@ fn profile_field(path: &str) -> Option<ProfileField> {
 }
 
 impl Checker {
-    /// What names a customer: at least one.
+    /// The identifiers of a customer: at least one.
     pub fn identifiers(
         &mut self,
         values: &[pb::Identifier],
@@ -98,8 +98,8 @@ impl Checker {
         Ok(identifiers.collect())
     }
 
-    /// What a customer's etag must be; nothing where it does not matter. One is the revision, or
-    /// two numbers with a dot between them.
+    /// The expected etag; None for no check. An etag is a revision, or two numbers separated by a
+    /// dot.
     pub fn etag(&mut self, field: &str, etag: String) -> Option<String> {
         let is_number = |text: &str| {
             (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -112,7 +112,7 @@ impl Checker {
         Some(etag).filter(|etag| !etag.is_empty())
     }
 
-    /// What is known of a customer.
+    /// A profile.
     pub fn profile(&mut self, mut profile: pb::Profile, rules: &Rules) -> Profile {
         self.line("profile.given_name", &mut profile.given_name, NAME_CHARS);
         self.line("profile.family_name", &mut profile.family_name, NAME_CHARS);
@@ -180,7 +180,7 @@ impl Checker {
         }
     }
 
-    /// A language tag, or nothing.
+    /// A language tag, or empty.
     pub fn language(&mut self, field: &str, value: &str) -> String {
         if value.is_empty() {
             return String::new();

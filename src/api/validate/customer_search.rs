@@ -1,18 +1,18 @@
-//! What to look for among customers.
+//! Validates SearchCustomers.
 
 use super::{Checker, Rules, list::MAX_QUERY_CHARS};
 use crate::{
-    error::Error,
-    model::{Clue, CustomerQuery, Reading},
-    pb,
-    story::{
+    domain::{
         address,
         customer_search::{MAX_NAME_WORDS, read_text},
         name,
     },
+    error::Error,
+    model::{Clue, CustomerQuery, Reading},
+    pb,
 };
 
-/// What to look for among customers, and how many.
+/// The query, and the page size.
 pub fn customer_search(
     request: &pb::SearchCustomersRequest,
     rules: &Rules,

@@ -1,34 +1,34 @@
-//! An entry on its way in: who, when, where, and what makes a retry harmless.
+//! Validates entries to record: customer, time, channel and idempotency keys.
 
 use prost::Message as _;
 
 use super::{Checker, Rules};
 use crate::{
     api::{body, caller::Actor},
+    domain::order,
     error::{Error, Violation},
-    model::{CaseChoice, Channel, MAX_BATCH, NewEntry, Record, Target, WriteName},
+    model::{CaseChoice, Channel, IdempotencyKey, MAX_BATCH, NewEntry, RecordEntry, Target},
     pb,
-    store::order_news,
-    story::order,
+    store::order_event,
 };
 
-/// An entry is at most so large, encoded: a page must be able to hold it.
+/// The largest encoded entry: a page must be able to hold it.
 const MAX_ENTRY_BYTES: usize = 1 << 20;
 const MAX_ORDERS: usize = 50;
 const MAX_ATTRIBUTES: usize = 100;
 const MAX_ATTRIBUTE_CHARS: usize = 4096;
 const MAX_ORDER_CHARS: usize = 64;
-/// How probable a case that is chosen must be, in percent, where the call does not say.
+/// The default threshold for AutoCase, in percent.
 const DEFAULT_THRESHOLD: u8 = 60;
-/// The scope of request ids among the names of writes; no source may be called so.
+/// The scope of request ids among idempotency keys; no source may have this name.
 const REQUEST_SCOPE: &str = "request_id";
 
-/// The entries of a batch; every broken rule of every one is named.
+/// BatchRecordEntries; all violations of all entries are reported.
 pub fn batch(
     request: pb::BatchRecordEntriesRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<Vec<Record>, Error> {
+) -> Result<Vec<RecordEntry>, Error> {
     if request.requests.is_empty() || request.requests.len() > MAX_BATCH {
         return Err(Error::invalid("requests", format!("must be 1 to {MAX_BATCH}")));
     }
@@ -57,12 +57,12 @@ pub fn batch(
     }
 }
 
-/// An entry to record.
+/// RecordEntry.
 pub fn record(
     request: pb::RecordEntryRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<Record, Error> {
+) -> Result<RecordEntry, Error> {
     let pb::RecordEntryRequest { customer_id, identifiers, profile, entry, request_id, case } =
         request;
     let mut checker = Checker::default();
@@ -94,7 +94,7 @@ pub fn record(
     let entry = checker.entry(&mut entry, rules, actor);
     let time_violations = checker.take_time_violations();
     match entry {
-        Some(entry) => checker.finish(Record {
+        Some(entry) => checker.finish(RecordEntry {
             target,
             profile,
             origin,
@@ -120,8 +120,13 @@ fn clear_what_the_server_sets(entry: &mut pb::Entry) {
 }
 
 impl Checker {
-    /// What makes a retry harmless: at least one of the two.
-    fn names(&mut self, entry: &mut pb::Entry, request_id: &str, actor: &Actor) -> Vec<WriteName> {
+    /// The idempotency keys: at least one of the two.
+    fn names(
+        &mut self,
+        entry: &mut pb::Entry,
+        request_id: &str,
+        actor: &Actor,
+    ) -> Vec<IdempotencyKey> {
         let mut names = Vec::new();
         self.source("entry.source", &entry.source);
         if entry.source == REQUEST_SCOPE {
@@ -135,13 +140,13 @@ impl Checker {
             if entry.source_ref.is_empty() || entry.source_ref.len() > 256 {
                 self.fail("entry.source_ref", "must be 1 to 256 bytes");
             }
-            names.push(WriteName::Source {
+            names.push(IdempotencyKey::Source {
                 source: entry.source.clone(),
                 source_ref: entry.source_ref.clone(),
             });
         }
         if !request_id.is_empty() {
-            names.push(WriteName::Request(actor.own(self.uuid("request_id", request_id))));
+            names.push(IdempotencyKey::Request(actor.own(self.uuid("request_id", request_id))));
         }
         if names.is_empty() {
             let rule = "either it or entry.source with entry.source_ref is required";
@@ -200,7 +205,7 @@ impl Checker {
             purchase: content.purchase,
             orders,
             complaint: content.complaint,
-            news: order_news(entry, id),
+            order_event: order_event(entry, id),
             reply_to: content.reply_to,
             case_id: None,
             words: super::content::words(entry),
@@ -246,7 +251,7 @@ impl Checker {
     }
 }
 
-/// The channel of the model for one of the contract.
+/// Converts a channel of the contract to the model.
 pub(super) fn channel(channel: i32) -> Option<Channel> {
     pb::Channel::try_from(channel).ok().and_then(Option::from)
 }

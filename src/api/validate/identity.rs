@@ -1,29 +1,29 @@
-//! Who customers are: linking, merging, and taking both back.
+//! Validates calls that change identities: links, merges and their reversal.
 
 use uuid::Uuid;
 
 use super::{Checker, Rules};
 use crate::{
     api::{body, caller::Actor},
+    domain::text,
     error::Error,
-    model::{Asked, BodyHash, EndedLink, Identifier, NewLink, NewMerge, ProfileField},
+    model::{BodyHash, EndedLink, Identifier, NewLink, NewMerge, ProfileField, RequestContext},
     pb,
-    story::text,
 };
 
 const REASON_CHARS: usize = 500;
 const MAX_EVIDENCE: usize = 20;
 
-/// An identifier to link.
+/// LinkIdentifier.
 pub fn link(
     mut request: pb::LinkIdentifierRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<(NewLink, Asked), Error> {
+) -> Result<(NewLink, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash_of_call("LinkIdentifier", &request);
-    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
+    let context = checker.context(&request_id, body, request.reason, Need::May, actor);
     let customer_id = checker.uuid("customer_id", &request.customer_id);
     let value = checker.required(request.identifier.as_ref());
     let identifier = value.and_then(|value| checker.claim("identifier", value, rules, actor));
@@ -38,30 +38,30 @@ pub fn link(
     checker.finish_with(identifier, |identifier| {
         let may_verify = actor.verifies(identifier.kind);
         let link = NewLink { customer_id, identifier, shared, take_over, may_verify, source };
-        (link, asked)
+        (link, context)
     })
 }
 
-/// An identifier to unlink. One that is blocked by now can be unlinked all the same.
+/// UnlinkIdentifier. An identifier that is blocked by now can still be unlinked.
 pub fn unlink(
     mut request: pb::UnlinkIdentifierRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<(EndedLink, Asked), Error> {
+) -> Result<(EndedLink, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash_of_call("UnlinkIdentifier", &request);
-    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
+    let context = checker.context(&request_id, body, request.reason, Need::May, actor);
     let customer_id = checker.uuid("customer_id", &request.customer_id);
     let value = checker.required(request.identifier.as_ref());
     let identifier = value.and_then(|value| checker.ended_claim("identifier", value, rules, actor));
     checker.finish_with(identifier, |identifier| {
         let may_verify = actor.verifies(identifier.kind);
-        (EndedLink { customer_id, identifier, may_verify }, asked)
+        (EndedLink { customer_id, identifier, may_verify }, context)
     })
 }
 
-/// Whose identifiers to list, whether ended ones too, and how many.
+/// ListIdentifiers: the customer, whether to include ended ones, and the page size.
 pub fn identifier_page(request: &pb::ListIdentifiersRequest) -> Result<(Uuid, bool, usize), Error> {
     let mut checker = Checker::default();
     let customer_id = checker.uuid("customer_id", &request.customer_id);
@@ -69,16 +69,16 @@ pub fn identifier_page(request: &pb::ListIdentifiersRequest) -> Result<(Uuid, bo
     checker.finish((customer_id, request.include_ended, limit))
 }
 
-/// A merge to make, or to look at.
+/// A merge to make or to preview.
 #[derive(Clone, Debug)]
 pub struct Merging {
     pub new: NewMerge,
-    /// What is said of a merge that is only looked at need not be complete.
-    pub asked: Asked,
+    /// May be incomplete for a preview.
+    pub context: RequestContext,
     pub dry_run: bool,
 }
 
-/// Two customers to merge.
+/// MergeCustomers.
 pub fn merge(mut request: pb::MergeCustomersRequest, actor: &Actor) -> Result<Merging, Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
@@ -86,7 +86,7 @@ pub fn merge(mut request: pb::MergeCustomersRequest, actor: &Actor) -> Result<Me
     let (into_id, from_id) = checker.two(&request.customer_id, &request.other_customer_id);
     let dry_run = request.dry_run;
     let need = if dry_run { Need::Nothing } else { Need::Must };
-    let asked = checker.asked(&request_id, body, request.reason, need, actor);
+    let context = checker.context(&request_id, body, request.reason, need, actor);
 
     let mut evidence = request.evidence;
     checker.count("evidence", evidence.len(), MAX_EVIDENCE);
@@ -100,62 +100,62 @@ pub fn merge(mut request: pb::MergeCustomersRequest, actor: &Actor) -> Result<Me
     let into_etag = checker.etag("etag", request.etag);
     let from_etag = checker.etag("other_etag", request.other_etag);
     let new = NewMerge { into_id, from_id, evidence, choices, into_etag, from_etag };
-    checker.finish(Merging { new, asked, dry_run })
+    checker.finish(Merging { new, context, dry_run })
 }
 
-/// Two customers whose merge is approved.
+/// ApproveMerge.
 pub fn approval(
     mut request: pb::ApproveMergeRequest,
     actor: &Actor,
-) -> Result<(Uuid, Uuid, Asked), Error> {
+) -> Result<(Uuid, Uuid, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash_of_call("ApproveMerge", &request);
     let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
-    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
-    checker.finish((one, other, asked))
+    let context = checker.context(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((one, other, context))
 }
 
-/// A merge to take back, and whether the two are to be kept apart.
+/// UnmergeCustomers: the merge, and whether to exclude the two from being merged again.
 pub fn unmerge(
     mut request: pb::UnmergeCustomersRequest,
     actor: &Actor,
-) -> Result<(Uuid, bool, Asked), Error> {
+) -> Result<(Uuid, bool, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash_of_call("UnmergeCustomers", &request);
     let merge_id = checker.uuid("merge_id", &request.merge_id);
-    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
-    checker.finish((merge_id, request.keep_apart, asked))
+    let context = checker.context(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((merge_id, request.exclude_merge, context))
 }
 
-/// Two customers to keep apart, or no longer.
-pub fn kept_apart(
-    mut request: pb::KeepCustomersApartRequest,
+/// SetMergeExclusion.
+pub fn merge_exclusion(
+    mut request: pb::SetMergeExclusionRequest,
     actor: &Actor,
-) -> Result<(Uuid, Uuid, bool, Asked), Error> {
+) -> Result<(Uuid, Uuid, bool, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
-    let body = body::hash_of_call("KeepCustomersApart", &request);
+    let body = body::hash_of_call("SetMergeExclusion", &request);
     let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
-    let asked = checker.asked(&request_id, body, request.reason, Need::Must, actor);
-    checker.finish((one, other, request.lift, asked))
+    let context = checker.context(&request_id, body, request.reason, Need::Must, actor);
+    checker.finish((one, other, request.lift, context))
 }
 
-/// Two customers of whom a suggestion is dismissed.
+/// DismissMergeSuggestion.
 pub fn dismissal(
     mut request: pb::DismissMergeSuggestionRequest,
     actor: &Actor,
-) -> Result<(Uuid, Uuid, Asked), Error> {
+) -> Result<(Uuid, Uuid, RequestContext), Error> {
     let mut checker = Checker::default();
     let request_id = std::mem::take(&mut request.request_id);
     let body = body::hash_of_call("DismissMergeSuggestion", &request);
     let (one, other) = checker.two(&request.customer_id, &request.other_customer_id);
-    let asked = checker.asked(&request_id, body, request.reason, Need::May, actor);
-    checker.finish((one, other, asked))
+    let context = checker.context(&request_id, body, request.reason, Need::May, actor);
+    checker.finish((one, other, context))
 }
 
-/// Whose suggestions to list, or everybody's, from which probability on, and how many.
+/// ListMergeSuggestions: an optional customer, the minimum probability and the page size.
 pub fn suggestion_page(
     request: &pb::ListMergeSuggestionsRequest,
 ) -> Result<(Option<Uuid>, f64, usize), Error> {
@@ -171,33 +171,33 @@ pub fn suggestion_page(
     checker.finish((customer_id, request.min_probability, limit))
 }
 
-/// How much a call must say of itself.
+/// Which parts of the context are required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// A name and a reason.
+    /// Request id and reason.
     Must,
-    /// A name; a reason if there is one.
+    /// Request id; the reason is optional.
     May,
     /// Neither.
     Nothing,
 }
 
 impl Checker {
-    pub(super) fn asked(
+    pub(super) fn context(
         &mut self,
         request_id: &str,
         body: BodyHash,
         mut reason: String,
         need: Need,
         actor: &Actor,
-    ) -> Asked {
+    ) -> RequestContext {
         let request_id = match request_id {
             "" if need == Need::Nothing => Uuid::nil(),
             text => actor.own(self.uuid("request_id", text)),
         };
         self.reason("reason", &mut reason, need == Need::Must);
         let (actor, time_violations) = (actor.name.clone(), Vec::new());
-        Asked { request_id, body, actor, reason, time_violations }
+        RequestContext { request_id, body, actor, reason, time_violations }
     }
 
     fn reason(&mut self, field: &str, value: &mut String, required: bool) {
@@ -207,7 +207,7 @@ impl Checker {
         self.remark(field, value, REASON_CHARS);
     }
 
-    /// Two customers that are not the same.
+    /// Two different customers.
     fn two(&mut self, one: &str, other: &str) -> (Uuid, Uuid) {
         let one = self.uuid("customer_id", one);
         let other = self.uuid("other_customer_id", other);
@@ -254,7 +254,7 @@ impl Checker {
     }
 }
 
-/// The field of the model for one of the contract.
+/// Converts a profile field of the contract to the model.
 fn chosen_field(field: i32) -> Option<ProfileField> {
     Some(match pb::ProfileField::try_from(field).ok()? {
         pb::ProfileField::Unspecified => return None,

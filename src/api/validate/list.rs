@@ -1,31 +1,31 @@
-//! Lists and searches: filters, pages and what to look for.
+//! Validates lists and searches of entries.
 
-use super::{Checker, Rules, Who, entry::channel};
+use super::{Checker, CustomerRef, Rules, entry::channel};
 use crate::{
+    domain::{order, words},
     error::Error,
     model::{EntryFilter, EntryKind, MAX_PAGE, Order},
     pb,
-    story::{order, words},
 };
 
 const DEFAULT_PAGE: usize = 50;
 pub(super) const MAX_QUERY_CHARS: usize = 256;
 
-/// A search through the history of one customer or of all.
+/// A text search in one timeline or in all.
 #[derive(Clone, Debug)]
 pub struct TimelineSearch {
-    pub who: Option<Who>,
-    /// For each word the forms it may have.
+    pub who: Option<CustomerRef>,
+    /// For each word its possible index words.
     pub words: Vec<Vec<String>>,
     pub filter: EntryFilter,
     pub limit: usize,
 }
 
-/// Whose timeline, which entries, in which order and how many.
+/// ListTimeline.
 pub fn timeline_page(
     request: &pb::ListTimelineRequest,
     rules: &Rules,
-) -> Result<(Who, EntryFilter, Order, usize), Error> {
+) -> Result<(CustomerRef, EntryFilter, Order, usize), Error> {
     use pb::list_timeline_request::Customer;
     let mut checker = Checker::default();
     let filter = checker.filter(request.filter.as_ref());
@@ -39,14 +39,14 @@ pub fn timeline_page(
         }
     };
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
     Ok((checker.finish_who(who)?, filter, order, limit))
 }
 
-/// What to look for in the history of one customer or of all.
+/// SearchTimeline.
 pub fn timeline_search(
     request: &pb::SearchTimelineRequest,
     rules: &Rules,
@@ -57,7 +57,7 @@ pub fn timeline_search(
     let limit = checker.page_size(request.page_size);
     let words = checker.query("query", &request.query);
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
@@ -126,7 +126,7 @@ impl Checker {
         key
     }
 
-    /// The words of a query, each with the forms it may have.
+    /// The words of a query, each with its possible index words.
     fn query(&mut self, field: &str, query: &str) -> Vec<Vec<String>> {
         if query.chars().count() > MAX_QUERY_CHARS {
             self.fail(field, format!("is longer than {MAX_QUERY_CHARS} characters"));
@@ -146,7 +146,7 @@ impl Checker {
     }
 }
 
-/// The kind of the model for one of the contract.
+/// Converts an entry kind of the contract to the model.
 fn entry_kind(kind: i32) -> Option<EntryKind> {
     pb::EntryKind::try_from(kind).ok().and_then(Option::from)
 }

@@ -1,7 +1,7 @@
-//! What comes from outside becomes a command of the model, or the list of every rule it breaks.
-//! Nothing behind this point meets a text that has not been checked.
+//! Validates requests: each becomes a command of the model, or a list of all rules that it
+//! violates. Nothing beyond this point sees unvalidated text.
 
-mod access;
+mod audit;
 mod briefing;
 mod case;
 mod case_pass;
@@ -24,10 +24,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub use access::access_page;
+pub use audit::audit_page;
 pub use briefing::briefing;
 pub use case::{
-    WhoseCases, answer, case_id, case_page, fact, hand_over, opening, reask, reopening, resolution,
+    WhoseCases, answer, case_id, case_page, fact, handover, opening, reask, reopening, resolution,
     update,
 };
 pub use case_pass::{pass_to_issue, pass_to_redeem};
@@ -35,7 +35,7 @@ pub use customer::{identify, profile_change};
 pub use customer_search::customer_search;
 pub use entry::{batch, record};
 pub use identity::{
-    Merging, approval, dismissal, identifier_page, kept_apart, link, merge, suggestion_page,
+    Merging, approval, dismissal, identifier_page, link, merge, merge_exclusion, suggestion_page,
     unlink, unmerge,
 };
 pub use list::{TimelineSearch, timeline_page, timeline_search};
@@ -51,42 +51,42 @@ use checker::Checker;
 use crate::{
     api::caller::Actor,
     clock::{Clock, skew::ClockSkew},
+    domain::{blocked::Blocked, calendar::BusinessCalendar, identifier},
     error::Error,
     model::{Identifier, IdentifierKind},
     pb,
-    story::{blocked::Blocked, calendar::BusinessCalendar, identifier},
 };
 
-/// What validation needs to know beside the message.
+/// What validation needs besides the message.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The country of phone numbers without a country code, such as "NL"; none: they are refused.
+    /// The country of phone numbers without a country code, such as "NL"; None: they are refused.
     pub phone_region: Option<String>,
-    /// What names nobody.
+    /// Placeholder values.
     pub blocked: Blocked,
-    /// By what promises fall due; none: office hours in UTC.
+    /// The calendar for due times; None: office hours in UTC.
     pub calendar: Option<Arc<BusinessCalendar>>,
     pub clock: Clock,
-    /// What is known of that clock; nothing: it is right.
+    /// The known skew of the clock; None: it is right.
     pub skew: Option<ClockSkew>,
 }
 
 impl Rules {
-    /// Where nothing is configured.
+    /// The rules without configuration.
     pub const fn new(clock: Clock) -> Self {
         let blocked = Blocked::BUILT_IN;
         Self { phone_region: None, blocked, calendar: None, clock, skew: None }
     }
 
-    /// Whether the clock is known to be off, so that what it says refuses nobody for good.
+    /// Whether the clock is known to be off, so that rules about time refuse no call for good.
     fn is_clock_off(&self) -> bool {
         self.skew.as_ref().is_some_and(|skew| skew.is_off(self.clock.reading()))
     }
 }
 
-/// Whom a read is about.
+/// The customer that a read names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum CustomerRef {
     Id(Uuid),
     Identifier(Identifier),
 }
@@ -98,7 +98,7 @@ pub fn customer_id(text: &str) -> Result<Uuid, Error> {
     checker.finish(id)
 }
 
-/// The customer and the entry of a call that names both.
+/// The customer and the entry of GetEntry.
 pub fn entry_id(request: &pb::GetEntryRequest) -> Result<(Uuid, Uuid), Error> {
     let mut checker = Checker::default();
     let customer_id = checker.uuid("customer_id", &request.customer_id);
@@ -107,11 +107,11 @@ pub fn entry_id(request: &pb::GetEntryRequest) -> Result<(Uuid, Uuid), Error> {
 }
 
 /// The customer of GetCustomer.
-pub fn get_customer(request: &pb::GetCustomerRequest, rules: &Rules) -> Result<Who, Error> {
+pub fn get_customer(request: &pb::GetCustomerRequest, rules: &Rules) -> Result<CustomerRef, Error> {
     use pb::get_customer_request::Customer;
     let mut checker = Checker::default();
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
@@ -119,22 +119,22 @@ pub fn get_customer(request: &pb::GetCustomerRequest, rules: &Rules) -> Result<W
 }
 
 impl Checker {
-    /// The customer that an identifier names.
-    fn who(&mut self, value: &pb::Identifier, rules: &Rules) -> Option<Who> {
-        self.identifier("identifier", value, rules).map(Who::Identifier)
+    /// A reference by identifier.
+    fn who(&mut self, value: &pb::Identifier, rules: &Rules) -> Option<CustomerRef> {
+        self.identifier("identifier", value, rules).map(CustomerRef::Identifier)
     }
 
-    /// The customer that a read is about, once everything else has been checked.
-    fn finish_who(mut self, who: Option<Who>) -> Result<Who, Error> {
+    /// The customer that a read names, once everything else is validated.
+    fn finish_who(mut self, who: Option<CustomerRef>) -> Result<CustomerRef, Error> {
         if who.is_none() && self.is_clean() {
             self.fail("customer", "customer_id or identifier is required");
         }
-        // A missing one has left a violation.
-        let who = who.unwrap_or(Who::Id(Uuid::nil()));
+        // A missing value has left a violation.
+        let who = who.unwrap_or(CustomerRef::Id(Uuid::nil()));
         self.finish(who)
     }
 
-    /// An identifier of a call that writes, verified where the call says so.
+    /// An identifier of a write, verified if the call marks it so.
     fn claim(
         &mut self,
         field: &str,
@@ -147,7 +147,7 @@ impl Checker {
         Some(Identifier { verified: value.verified, ..identifier })
     }
 
-    /// An identifier of a call that takes it away, blocked by now or not.
+    /// An identifier of a call that removes it, even if it is blocked by now.
     fn ended_claim(
         &mut self,
         field: &str,
@@ -160,15 +160,15 @@ impl Checker {
         Some(identifier)
     }
 
-    /// What is said to be verified, by whom it may be said.
+    /// Checks that the caller may verify what it marks as verified.
     fn check_verified(&mut self, field: &str, value: &pb::Identifier, actor: &Actor) {
         let kind = identifier_kind(value.kind);
         if value.verified && !kind.is_some_and(|kind| actor.verifies(kind)) {
-            self.may_not_verify(format!("{field}.verified"));
+            self.verification_not_permitted(format!("{field}.verified"));
         }
     }
 
-    /// An identifier, normalised; one that names nobody is refused.
+    /// A normalised identifier; placeholders are refused.
     fn identifier(
         &mut self,
         field: &str,
@@ -208,7 +208,7 @@ impl Checker {
     }
 }
 
-/// The kind of the model for one of the contract.
+/// Converts an identifier kind of the contract to the model.
 fn identifier_kind(kind: i32) -> Option<IdentifierKind> {
     Some(match pb::IdentifierKind::try_from(kind).ok()? {
         pb::IdentifierKind::Unspecified => return None,

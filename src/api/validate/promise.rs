@@ -1,26 +1,28 @@
-//! Promises on their way in.
+//! Validates calls about promises.
 
 use uuid::Uuid;
 
 use super::{
-    Checker, Rules, Who,
+    Checker, CustomerRef, Rules,
     case::{Call, NAME_CHARS},
     identity::Need,
 };
 use crate::{
     api::caller::Actor,
+    domain::calendar::{self, BusinessCalendar},
     error::Error,
-    model::{Amount, Asked, Channel, Due, Making, Micros, NewPromise, PromiseChange, PromisedTo},
+    model::{
+        Amount, Channel, Due, Making, Micros, NewPromise, PromiseChange, PromisedTo, RequestContext,
+    },
     pb::{self, make_promise_request::Due as Said},
-    story::calendar::{self, BusinessCalendar},
 };
 
-/// A promise to make.
+/// MakePromise.
 pub fn promise(
     mut request: pb::MakePromiseRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<(NewPromise, Asked), Error> {
+) -> Result<(NewPromise, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (String::new(), Need::May);
     let mut call = Call::new("MakePromise", &request, &id, why, request.channel, actor);
@@ -32,16 +34,16 @@ pub fn promise(
     let due_at = checker.due(request.due, rules);
     let amount = checker.amount("amount", request.amount);
     let flags = checker.flags.iter().copied().collect();
-    let (channel, asked) = call.complete()?;
+    let (channel, context) = call.complete()?;
     let making = Making { what, by, due_at, amount };
-    Ok((NewPromise { to, channel, making, flags }, asked))
+    Ok((NewPromise { to, channel, making, flags }, context))
 }
 
-/// A promise to settle: which one, how, and where.
+/// SettlePromise.
 pub fn settlement(
     mut request: pb::SettlePromiseRequest,
     actor: &Actor,
-) -> Result<(Uuid, PromiseChange, Channel, Asked), Error> {
+) -> Result<(Uuid, PromiseChange, Channel, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let change = match pb::PromiseState::try_from(request.state) {
         Ok(pb::PromiseState::Kept) => Some(PromiseChange::Kept),
@@ -56,22 +58,22 @@ pub fn settlement(
         call.checker.fail("state", "must be KEPT or WITHDRAWN");
     }
     match call.checker.finish((change, call.channel))? {
-        (Some(change), Some(channel)) => Ok((promise_id, change, channel, call.asked)),
-        // A missing one has left a violation.
+        (Some(change), Some(channel)) => Ok((promise_id, change, channel, call.context)),
+        // A missing value has left a violation.
         _ => Err(Error::invalid("state", "must be KEPT or WITHDRAWN")),
     }
 }
 
-/// Whose promises to list, and how many.
+/// ListPromises.
 pub fn promise_page(
     request: &pb::ListPromisesRequest,
     rules: &Rules,
-) -> Result<(Who, usize), Error> {
+) -> Result<(CustomerRef, usize), Error> {
     use pb::list_promises_request::Customer;
     let mut checker = Checker::default();
     let limit = checker.page_size(request.page_size);
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
@@ -79,7 +81,7 @@ pub fn promise_page(
 }
 
 impl Checker {
-    /// Whom something is promised or quoted to.
+    /// The recipient of a promise or a quote.
     pub(super) fn promised_to(&mut self, customer_id: &str, case_id: &str) -> PromisedTo {
         match (customer_id, case_id) {
             (customer_id, "") if !customer_id.is_empty() => {
@@ -93,14 +95,14 @@ impl Checker {
         }
     }
 
-    /// An amount of money that is not negative, or none.
+    /// An amount of money that is absent or not negative.
     pub(super) fn amount(&mut self, field: &str, money: Option<pb::Money>) -> Option<Amount> {
         self.price(field, money.as_ref());
         let money = money?;
         Some(Amount { currency: money.currency_code, minor_units: money.minor_units })
     }
 
-    /// Until when something is promised.
+    /// The due time of a promise.
     fn due(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
         let Some(said) = said else {
             self.fail("due", "one of its kinds is required");
@@ -120,14 +122,14 @@ impl Checker {
         self.reckon(field, due, rules)
     }
 
-    /// What the clocks of a time zone show at some moment.
+    /// A local time in a time zone.
     pub(super) fn local_time(&mut self, field: &str, local: &pb::LocalTime) -> Option<Due> {
         let at = self.read(&format!("{field}.time"), calendar::local_time(&local.time));
         let zone = self.read(&format!("{field}.time_zone"), calendar::zone(&local.time_zone));
         at.zip(zone).map(|(at, zone)| Due::LocalTime { at, zone })
     }
 
-    /// The moment that is meant, from now on and by the business calendar.
+    /// Resolves a due time from now, by the business calendar.
     pub(super) fn reckon(&mut self, field: &str, due: Option<Due>, rules: &Rules) -> Micros {
         let Some(due) = due else { return 0 };
         let now = rules.clock.now();
@@ -141,7 +143,7 @@ impl Checker {
         })
     }
 
-    /// What was read, or the rule that it breaks.
+    /// A parsed value, or a violation.
     pub(super) fn read<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
         result.map_err(|rule| self.fail(field, rule)).ok()
     }

@@ -1,17 +1,17 @@
-//! Look-ups and lists of purchases on their way in.
+//! Validates look-ups and lists of purchases.
 
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use super::{Checker, Rules, Who};
-use crate::{error::Error, model::PurchaseNumber, pb, story::serial::serial_key};
+use super::{Checker, CustomerRef, Rules};
+use crate::{domain::serial::serial_key, error::Error, model::PurchaseNumber, pb};
 
 const DEFAULT_PAGE: usize = 20;
-/// A purchase may be large.
+/// Pages are smaller, since a purchase may be large.
 const MAX_PAGE: usize = 50;
 const MAX_NUMBER_CHARS: usize = 64;
 
-/// A number to look for, the customer it is looked for with, and the day of the warranty.
+/// FindPurchases: the number, the customer and the day of the warranty.
 pub fn purchase_search(
     request: &pb::FindPurchasesRequest,
 ) -> Result<(PurchaseNumber, Option<Uuid>, Option<Date>), Error> {
@@ -35,16 +35,16 @@ pub fn purchase_search(
             None
         }
     };
-    // A missing one has left a violation.
+    // A missing value has left a violation.
     let number = number.unwrap_or(PurchaseNumber::Order(String::new()));
     checker.finish((number, customer_id, day))
 }
 
-/// Whose purchases to list, the day of the warranty, and how many.
+/// ListPurchases: the customer, the day of the warranty and the page size.
 pub fn purchase_page(
     request: &pb::ListPurchasesRequest,
     rules: &Rules,
-) -> Result<(Who, Option<Date>, usize), Error> {
+) -> Result<(CustomerRef, Option<Date>, usize), Error> {
     use pb::list_purchases_request::Customer;
     let mut checker = Checker::default();
     let limit = match request.page_size {
@@ -53,7 +53,7 @@ pub fn purchase_page(
     };
     let day = checker.date("day", &request.day);
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
@@ -61,7 +61,7 @@ pub fn purchase_page(
 }
 
 impl Checker {
-    /// The key of the number of an article or a shipment. None leaves a violation.
+    /// The key of a serial or tracking number. None leaves a violation.
     fn article_key(&mut self, field: &str, number: &str) -> Option<String> {
         let mut number = number.to_owned();
         self.line(field, &mut number, MAX_NUMBER_CHARS);

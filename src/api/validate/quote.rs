@@ -1,26 +1,26 @@
-//! Quotes on their way in.
+//! Validates calls about quotes.
 
 use uuid::Uuid;
 
-use super::{Checker, Rules, Who, case::Call, identity::Need};
+use super::{Checker, CustomerRef, Rules, case::Call, identity::Need};
 use crate::{
     api::caller::Actor,
+    domain::{calendar, text},
     error::Error,
-    model::{Asked, Channel, Due, Micros, NewQuote, Terms},
+    model::{Channel, Due, Micros, NewQuote, RequestContext, Terms},
     pb::{self, give_quote_request::ValidUntil as Said},
-    story::{calendar, text},
 };
 
 const SKU_CHARS: usize = 64;
 const ARTICLE_CHARS: usize = 500;
 const OFFER_CHARS: usize = 500;
 
-/// A quote to give.
+/// GiveQuote.
 pub fn quote(
     mut request: pb::GiveQuoteRequest,
     rules: &Rules,
     actor: &Actor,
-) -> Result<(NewQuote, Asked), Error> {
+) -> Result<(NewQuote, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (String::new(), Need::May);
     let mut call = Call::new("GiveQuote", &request, &id, why, request.channel, actor);
@@ -45,30 +45,33 @@ pub fn quote(
         checker.fail("price", "either it or offer is required");
     }
     let flags = checker.flags.iter().copied().collect();
-    let (channel, asked) = call.complete()?;
-    Ok((NewQuote { to, channel, terms, flags }, asked))
+    let (channel, context) = call.complete()?;
+    Ok((NewQuote { to, channel, terms, flags }, context))
 }
 
-/// A quote to withdraw: which one, and where.
+/// WithdrawQuote.
 pub fn withdrawal(
     mut request: pb::WithdrawQuoteRequest,
     actor: &Actor,
-) -> Result<(Uuid, Channel, Asked), Error> {
+) -> Result<(Uuid, Channel, RequestContext), Error> {
     let id = std::mem::take(&mut request.request_id);
     let why = (request.reason.clone(), Need::Must);
     let mut call = Call::new("WithdrawQuote", &request, &id, why, request.channel, actor);
     let quote_id = call.checker.uuid("quote_id", &request.quote_id);
-    let (channel, asked) = call.complete()?;
-    Ok((quote_id, channel, asked))
+    let (channel, context) = call.complete()?;
+    Ok((quote_id, channel, context))
 }
 
-/// Whose quotes to list, and how many.
-pub fn quote_page(request: &pb::ListQuotesRequest, rules: &Rules) -> Result<(Who, usize), Error> {
+/// ListQuotes.
+pub fn quote_page(
+    request: &pb::ListQuotesRequest,
+    rules: &Rules,
+) -> Result<(CustomerRef, usize), Error> {
     use pb::list_quotes_request::Customer;
     let mut checker = Checker::default();
     let limit = checker.page_size(request.page_size);
     let who = match &request.customer {
-        Some(Customer::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Customer::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Customer::Identifier(value)) => checker.who(value, rules),
         None => None,
     };
@@ -76,7 +79,7 @@ pub fn quote_page(request: &pb::ListQuotesRequest, rules: &Rules) -> Result<(Who
 }
 
 impl Checker {
-    /// Until when a quote is valid.
+    /// The end of a quote's validity.
     fn valid_until(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
         let Some(said) = said else {
             self.fail("valid_until", "one of its kinds is required");

@@ -1,6 +1,6 @@
-//! Of whose facts the re-ask rate is asked, and of which time.
+//! Validates GetReaskRate.
 
-use super::{Checker, Rules, Who};
+use super::{Checker, CustomerRef, Rules};
 use crate::{
     error::Error,
     model::Micros,
@@ -8,25 +8,25 @@ use crate::{
     store::ReasksOf,
 };
 
-/// The longest period of everybody, in microseconds: 400 days.
+/// The longest period for all customers, in microseconds: 400 days.
 const MAX_PERIOD: Micros = 400 * 24 * 3_600_000_000;
 
-/// Of whose facts.
+/// Whose facts are counted.
 #[derive(Clone, Debug)]
 pub enum WhoseReasks {
-    Of(Who),
+    Of(CustomerRef),
     These(ReasksOf),
 }
 
-/// What is asked of the re-ask rate.
+/// A validated GetReaskRate.
 #[derive(Clone, Debug)]
 pub struct Reasks {
     pub of: WhoseReasks,
-    /// From a time on, and before another.
+    /// The start, and the end, which is exclusive.
     pub period: (Micros, Micros),
 }
 
-/// Of whose facts, and of which time.
+/// GetReaskRate.
 pub fn reasks(mut request: pb::GetReaskRateRequest, rules: &Rules) -> Result<Reasks, Error> {
     let mut checker = Checker::default();
     let mut time = |field: &str, value: &mut Option<prost_types::Timestamp>| {
@@ -42,7 +42,9 @@ pub fn reasks(mut request: pb::GetReaskRateRequest, rules: &Rules) -> Result<Rea
         Some(Of::CaseId(id)) => {
             Some(WhoseReasks::These(ReasksOf::Case(checker.uuid("case_id", id))))
         }
-        Some(Of::CustomerId(id)) => Some(WhoseReasks::Of(Who::Id(checker.uuid("customer_id", id)))),
+        Some(Of::CustomerId(id)) => {
+            Some(WhoseReasks::Of(CustomerRef::Id(checker.uuid("customer_id", id))))
+        }
         Some(Of::Identifier(value)) => checker.who(value, rules).map(WhoseReasks::Of),
         Some(Of::Everybody(true)) => {
             for (field, value) in [("from", request.from), ("before", request.before)] {
@@ -68,7 +70,7 @@ pub fn reasks(mut request: pb::GetReaskRateRequest, rules: &Rules) -> Result<Rea
     };
     match checker.finish(of)? {
         Some(of) => Ok(Reasks { of, period }),
-        // A missing one has left a violation.
+        // A missing value has left a violation.
         None => Err(Error::invalid("of", "is required")),
     }
 }

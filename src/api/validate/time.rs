@@ -1,4 +1,4 @@
-//! Points in time and dates of a call.
+//! Validates times and dates.
 
 use prost_types::Timestamp;
 
@@ -7,13 +7,13 @@ use crate::{clock::skew::ClockSkew, model::Micros};
 
 /// 1900-01-01, in microseconds since 1970 UTC.
 const EARLIEST: Micros = -2_208_988_800_000_000;
-/// 9999-12-31T23:59:59.999999, the last that a timestamp of the contract may be.
+/// 9999-12-31T23:59:59.999999, the last timestamp of the contract.
 const LATEST: Micros = 253_402_300_799_999_999;
-/// How far the caller's clock may be ahead of ours, in microseconds: one hour.
+/// How far a caller's clock may be ahead, in microseconds: one hour.
 const AHEAD: Micros = 3_600_000_000;
 
 impl Checker {
-    /// A time in microseconds; parts of one are cut off, in the message too.
+    /// A time in microseconds; the rest is truncated, in the message too.
     pub fn time(&mut self, field: &str, value: &mut Timestamp) -> Option<Micros> {
         if !(0..1_000_000_000).contains(&value.nanos) {
             self.fail(field, "nanos must be between 0 and 999999999");
@@ -31,7 +31,7 @@ impl Checker {
         at
     }
 
-    /// A time of something that has happened.
+    /// A time in the past.
     pub fn past_time(
         &mut self,
         field: &str,
@@ -50,7 +50,7 @@ impl Checker {
         Some(at)
     }
 
-    /// A date as YYYY-MM-DD, or nothing.
+    /// A date as YYYY-MM-DD, or empty.
     pub fn date(&mut self, field: &str, value: &str) -> Option<jiff::civil::Date> {
         if value.is_empty() {
             return None;

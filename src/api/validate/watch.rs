@@ -1,19 +1,19 @@
-//! What to watch, and from where.
+//! Validates WatchTimeline.
 
 use uuid::Uuid;
 
-use super::{Checker, Rules, Who};
+use super::{Checker, CustomerRef, Rules};
 use crate::{error::Error, pb};
 
-/// What is watched.
+/// The target of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watched {
-    Customer(Who),
-    /// Of its customer's entries those that belong to it.
+    Customer(CustomerRef),
+    /// The entries of its customer that belong to the case.
     Case(Uuid),
 }
 
-/// What is watched, and the revision to begin behind.
+/// The target, and the revision to start after.
 pub fn watch(
     request: &pb::WatchTimelineRequest,
     rules: &Rules,
@@ -24,7 +24,7 @@ pub fn watch(
         checker.fail("after_revision", "must not be negative");
     }
     let who = match &request.watched {
-        Some(Named::CustomerId(id)) => Some(Who::Id(checker.uuid("customer_id", id))),
+        Some(Named::CustomerId(id)) => Some(CustomerRef::Id(checker.uuid("customer_id", id))),
         Some(Named::Identifier(value)) => checker.who(value, rules),
         Some(Named::CaseId(id)) => {
             let id = checker.uuid("case_id", id);

@@ -1,5 +1,5 @@
-//! An event on its way out. An entry is the bytes that it was stored in, which are already what the
-//! field of the event must hold.
+//! Events of a watch as they are sent. Entries are sent as they are stored, since the stored bytes
+//! are already the encoded field of the event.
 
 use std::sync::Arc;
 
@@ -15,21 +15,22 @@ use crate::{
     store::Person,
 };
 
-/// An encoded `WatchTimelineResponse`. It is only ever sent.
+/// An encoded `WatchTimelineResponse`. It is only sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedEvent(Vec<u8>);
 
-/// An event, and the token to go on with behind it.
+/// An event with the token to resume after it.
 #[derive(Debug)]
 pub struct Event {
     pub encoded: EncodedEvent,
     pub resume_token: String,
-    /// The bytes of the page that it is of, until it is taken. Others are small.
+    /// The reservation of the page that it is part of, until the event is taken. Other events are
+    /// small.
     held: Option<Arc<Reservation>>,
 }
 
 impl Event {
-    /// Of an entry as it is stored: a field 1.
+    /// An entry as it is stored: a field 1.
     pub fn entry(payload: Vec<u8>, held: Arc<Reservation>) -> Self {
         Self { held: Some(held), ..Self::small(payload) }
     }
@@ -56,7 +57,7 @@ impl Event {
         Self::small(event.encode_to_vec())
     }
 
-    /// The event with its token: an encoded message is the sequence of its fields.
+    /// Appends the token: an encoded message is the sequence of its fields.
     pub fn with_token(self, resume_token: String) -> Self {
         let Self { encoded: EncodedEvent(mut bytes), held, .. } = self;
         encoding::string::encode(4, &resume_token, &mut bytes);
@@ -73,7 +74,7 @@ impl Message for EncodedEvent {
         self.0.len()
     }
 
-    /// The server sends events and never receives one.
+    /// The server never receives an event.
     fn merge_field(
         &mut self,
         tag: u32,

@@ -1,9 +1,9 @@
 //! WatchTimeline: a watch of the store as a stream of events.
 //!
-//! Each watch is a task that reads a page of what is new, hands it over event by event through a
-//! short queue, and reads no further until the caller has taken them. The caller that takes none
-//! for a while is cut off: its page and its place among the watches are free again, and what is
-//! left of it is the queue. The bytes of the page count among those of answers.
+//! Each watch is a task that reads a page of new entries, sends it event by event through a short
+//! queue, and reads on only when the caller has taken them. A caller that takes none for a while is
+//! cut off: its page and its permit are released, and only the queue is left. The bytes of the page
+//! count as those of a response.
 
 mod event;
 mod stream;
@@ -23,11 +23,11 @@ use tokio::{
 use crate::{
     api::{
         budget::{Budget, Holder, Reservation},
-        caller::{Actor, Right, Scope},
+        caller::{Actor, CallPermission, Scope},
+        concurrency::{ConcurrencyLimiter, LimitReached, Permit},
         connection::ConnectionHandle,
         guard::CallerDeadline,
         mask,
-        places::{Full, Place, Places},
     },
     error::{Error, Exhausted},
     incident,
@@ -37,41 +37,41 @@ use crate::{
 };
 use event::Event;
 
-/// How many events wait for the caller beside the page that they are of.
+/// How many events are queued for the caller, besides the page that they are part of.
 pub const QUEUE: usize = 4;
 
-/// What bounds watches.
+/// The limits of watches.
 #[derive(Clone, Copy, Debug)]
 pub struct WatchBounds {
-    /// After so long without an event the caller hears that there is none.
+    /// The interval without events after which a heartbeat is sent.
     pub heartbeat: Duration,
-    /// A caller that takes no event for so long is cut off.
+    /// How long a caller may take no event before it is cut off.
     pub send_timeout: Duration,
     /// How many watches there may be at once.
     pub max_watches: usize,
-    /// How many of them each caller may have that shows who it is.
+    /// How many watches one authenticated caller may have at once.
     pub max_watches_per_caller: usize,
 }
 
-/// What the stream that answers a call goes on by.
+/// The conditions under which a stream continues.
 #[derive(Clone)]
 pub struct StreamTerms {
-    /// Where its caller says so.
+    /// The deadline, if the caller set one.
     deadline: Option<Instant>,
-    right: Option<Right>,
-    /// For whom its bytes are held.
+    permission: Option<CallPermission>,
+    /// The holder of its reservations.
     holder: Holder,
 }
 
 impl StreamTerms {
-    /// Those that the guard has found.
+    /// The conditions that the guard has attached to a call.
     pub fn of<T>(request: &tonic::Request<T>, actor: &Actor) -> Self {
         let found = request.extensions();
         let deadline = found.get().map(|CallerDeadline(deadline)| *deadline);
         let holder = found.get().cloned();
         let holder =
             holder.unwrap_or_else(|| Holder::new(Some(actor), ConnectionHandle::default()));
-        Self { deadline, right: found.get().cloned(), holder }
+        Self { deadline, permission: found.get().cloned(), holder }
     }
 
     pub fn holder(&self) -> &Holder {
@@ -83,8 +83,8 @@ impl StreamTerms {
 #[derive(Clone, Debug)]
 pub struct Watches {
     bounds: WatchBounds,
-    places: Places,
-    /// The bytes of answers that have not gone out.
+    limiter: ConcurrencyLimiter,
+    /// The bytes of unsent responses.
     answers: Budget,
     /// True once the server stops.
     stopping: Receiver<bool>,
@@ -98,26 +98,26 @@ impl Watches {
         stopping: Receiver<bool>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let places = Places::new(bounds.max_watches, bounds.max_watches_per_caller);
-        Self { bounds, places, answers, stopping, metrics }
+        let limiter = ConcurrencyLimiter::new(bounds.max_watches, bounds.max_watches_per_caller);
+        Self { bounds, limiter, answers, stopping, metrics }
     }
 
-    /// A place for one more of a caller.
-    pub fn place(&self, actor: &Actor) -> Result<Place, Error> {
-        self.places.take(Work::Read, Some(actor)).map_err(|full| match full {
-            Full::Shared => Error::TooManyWatches,
-            Full::OfCaller => Error::TooManyWatchesOfCaller,
+    /// A permit for a watch of a caller.
+    pub fn permit(&self, actor: &Actor) -> Result<Permit, Error> {
+        self.limiter.take(Work::Read, Some(actor)).map_err(|full| match full {
+            LimitReached::Shared => Error::TooManyWatches,
+            LimitReached::OfCaller => Error::TooManyWatchesOfCaller,
         })
     }
 
-    /// Follows a watch until the caller, the deadline or the server ends it, or the caller has lost
-    /// the right to it.
+    /// Follows a watch until the caller, the deadline or the server ends it, or the caller loses
+    /// its permission.
     pub fn start(
         &self,
         watch: Watch,
         tokens: WatchTokens,
         terms: StreamTerms,
-        place: Place,
+        permit: Permit,
         scope: Scope,
     ) -> WatchStream {
         let (events, taken) = mpsc::channel(QUEUE);
@@ -134,16 +134,16 @@ impl Watches {
             let work = async { follower.follow().await.map(|never| match never {}) };
             let end_of = watches.bounded(events, terms, work).await;
             let Some(Err(error)) = end_of else { return };
-            // Whoever does not take it is gone. The queue ends when the senders are dropped, and
-            // the end has to stand by then.
+            // If the receiver is gone, nobody needs it. The queue ends when the senders are
+            // dropped, and the end must be set by then.
             let _ = end.send(error);
-            drop((place, counted));
+            drop((permit, counted));
         });
         stream
     }
 
-    /// Does the work of a stream until it is done, or the deadline, the server or a lost right ends
-    /// it. Nothing where the caller is gone.
+    /// Runs the work of a stream until it is done, or the deadline, the server or a lost permission
+    /// ends it. None if the caller is gone.
     pub async fn bounded<T>(
         &self,
         events: &mpsc::Sender<T>,
@@ -153,19 +153,19 @@ impl Watches {
         let mut stopping = self.stopping.clone();
         let ended = tokio::select! {
             () = events.closed() => return None,
-            // An error means that the server is gone, which is a stop too.
+            // An error means that the server is gone, which counts as a stop.
             _ = stopping.wait_for(|stopping| *stopping) => Err(Error::Stopping),
             () = passed(terms.deadline) => Err(Error::DeadlinePassed),
-            error = lost(terms.right) => Err(error),
+            error = lost(terms.permission) => Err(error),
             ended = incident::caught(work) => ended.flatten(),
         };
         if ended == Err(Error::SlowReader) {
-            tracing::info!("a stream was not read in time and is cut off");
+            tracing::info!("a stream was not read in time and is ended");
         }
         Some(ended)
     }
 
-    /// Holds the bytes of a part of a stream before they are read, as soon as there is room.
+    /// Reserves memory for a part of a stream before it is read, as soon as there is room.
     pub async fn room(&self, holder: &Holder, bytes: usize) -> Result<Reservation, Error> {
         let reserved = timeout(self.bounds.send_timeout, self.answers.reserve_later(holder, bytes));
         reserved.await.map_err(|_| {
@@ -174,11 +174,11 @@ impl Watches {
         })
     }
 
-    /// Hands over a part of a stream, as soon as there is room for it.
+    /// Sends a part of a stream, as soon as there is room for it.
     pub async fn hand_over<T>(&self, events: &mpsc::Sender<T>, event: T) -> Result<(), Error> {
         match timeout(self.bounds.send_timeout, events.send(event)).await {
             Ok(Ok(())) => Ok(()),
-            // The caller is gone: nobody hears this.
+            // The caller is gone, so nobody sees this error.
             Ok(Err(_)) => Err(Error::Stopping),
             Err(_) => Err(Error::SlowReader),
         }
@@ -192,9 +192,9 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-async fn lost(right: Option<Right>) -> Error {
-    match right {
-        Some(right) => right.lost().await,
+async fn lost(permission: Option<CallPermission>) -> Error {
+    match permission {
+        Some(permission) => permission.lost().await,
         None => std::future::pending().await,
     }
 }
@@ -205,29 +205,29 @@ struct Follower {
     events: mpsc::Sender<Event>,
     watches: Watches,
     holder: Holder,
-    /// What of it the caller sees.
+    /// The scope of the caller, for masking.
     scope: Scope,
 }
 
 impl Follower {
-    /// Sends what is new, for ever.
+    /// Sends new entries. Never returns without an error.
     async fn follow(&mut self) -> Result<std::convert::Infallible, Error> {
         self.send(Event::customer(self.watch.person())).await?;
         self.catch_up().await?;
         loop {
-            // All is sent; then what is new, or that nothing is.
+            // After everything is sent, new entries follow, or heartbeats.
             let mut quiet_until = self.beat().await?;
             while timeout_at(quiet_until, self.watch.woken()).await.is_ok() {
                 if self.look().await? {
                     quiet_until = self.next_beat();
                 }
             }
-            // The database may be out of reach: a heartbeat means that it was asked.
+            // The database may be unavailable: a heartbeat means that it was read.
             self.look().await?;
         }
     }
 
-    /// Looks whether there is something new and sends it; whether there was.
+    /// Checks for new entries and sends them; returns whether there were any.
     async fn look(&mut self) -> Result<bool, Error> {
         let is_other = self.watch.refresh().await?;
         if is_other {
@@ -236,7 +236,7 @@ impl Follower {
         Ok(self.catch_up().await? || is_other)
     }
 
-    /// Sends what the last look has found; whether it was anything.
+    /// Sends what the last check found; returns whether there was anything.
     async fn catch_up(&mut self) -> Result<bool, Error> {
         let mut any = false;
         while self.watch.is_behind() {
@@ -246,7 +246,8 @@ impl Follower {
             let held = Arc::new(held);
             for entry in page {
                 self.watch.advance(&entry);
-                // What is passed over shows in the token of the next event, a heartbeat at last.
+                // Skipped entries are covered by the token of the next event, at the latest a
+                // heartbeat.
                 if self.watch.concerns(&entry)? {
                     any = true;
                     let WatchedEntry { payload, .. } = entry;

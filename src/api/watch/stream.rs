@@ -1,4 +1,4 @@
-//! The answer of a watch: its events, and at the end why it ended.
+//! The response of a watch: its events, and the reason why it ended.
 
 use std::{
     pin::Pin,
@@ -16,14 +16,14 @@ use crate::{api::status::ended, error::Error};
 #[derive(Debug)]
 pub struct WatchStream {
     events: mpsc::Receiver<Event>,
-    /// None once it has been told.
+    /// None once it has been returned.
     end: Option<oneshot::Receiver<Error>>,
-    /// Of the last event that was taken.
+    /// The token of the last event that was taken.
     resume_token: String,
 }
 
 impl WatchStream {
-    /// `resume_token` is where the watch begins.
+    /// `resume_token` is the start of the watch.
     pub fn new(
         events: mpsc::Receiver<Event>,
         end: oneshot::Receiver<Error>,

@@ -1,5 +1,4 @@
-//! Resume tokens: how far a watch has come in each record, and a signature that binds it to what is
-//! watched.
+//! Resume tokens: the revision of each record that a watch has reached, signed for the target.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +14,10 @@ use crate::{
 };
 
 const ID_BYTES: usize = 16;
-/// The longest token, in bytes: one id alone, and for each record an id and a revision.
+/// The longest token, in bytes: the id of the target, and for each record an id and a revision.
 const MAX_BYTES: usize = ID_BYTES + (MAX_WATCHED + MAX_RECORDS) * (ID_BYTES + 10) + MAC_BYTES;
 
-/// Signs and reads the tokens of one call.
+/// Signs and verifies the tokens of a call.
 #[derive(Clone, Debug)]
 pub struct WatchTokens(Signature);
 
@@ -51,7 +50,7 @@ impl WatchTokens {
     }
 }
 
-/// What was signed is what was written, but for one that was signed by another version.
+/// What was signed was also written by this code, unless another version signed it.
 fn point(mut bytes: &[u8]) -> Option<ResumePoint> {
     let customer_id = id(&mut bytes)?;
     let mut revisions = BTreeMap::new();

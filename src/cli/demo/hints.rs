@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// The commands, ready to be copied; `program` is how this program was started.
+/// The commands, ready to be copied; `program` is the path of this program.
 pub fn text(program: &str, address: SocketAddr, tls: bool) -> String {
     let (url, plain, prior) = match tls {
         true => (format!("https://{address}"), "", ""),

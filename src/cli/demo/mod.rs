@@ -1,5 +1,5 @@
-//! `throughline demo`: a small invented world, loaded through the product's own calls; a story that
-//! is told within it; and both served.
+//! `throughline demo`: loads a small invented world through the product's own calls, tells a story
+//! in it, and serves both.
 
 mod hints;
 mod one_person;
@@ -26,7 +26,7 @@ use crate::{
         failure::Failure,
         flags::Flags,
         opening,
-        render::Look,
+        render::TerminalStyle,
         serve::{self, Prepared, listen_advice},
         terminal, timeline,
     },
@@ -38,14 +38,14 @@ use crate::{
 };
 use telling::Stage;
 
-/// How long a reader at a terminal has before each scene.
+/// The pause before each scene for a reader at a terminal.
 const PAUSE: Duration = Duration::from_millis(1500);
-/// How many ports are tried where the first is taken.
+/// How many ports are tried if the first is taken.
 const PORTS: u16 = 20;
 
 #[derive(Args, Debug)]
 pub struct DemoArgs {
-    /// Ends after the story is told
+    /// Exit after the story
     #[arg(long)]
     no_serve: bool,
     #[command(flatten)]
@@ -53,19 +53,19 @@ pub struct DemoArgs {
 }
 
 /// Loads the world, tells a story in it, and serves it until Ctrl-C. Without --database on the
-/// command line it is in a temporary file: one named in the environment may be a real one.
+/// command line the database is a temporary file: one named in the environment may be a real one.
 pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Result<(), Failure> {
     let mut stop = pin!(serve::stop_signal()?);
     let temporary = if database_named { None } else { Some(Temporary::new()?) };
     if let Some(folder) = &temporary {
         config.database = format!("sqlite:{}", folder.0.join("demo.db").display());
-        // What the working directory has is of another database.
+        // A ledger in the working directory belongs to another database.
         config.erasure_ledger = Some(folder.0.join("demo.erasures"));
         config.audit_seals = None;
     }
-    // The world's phone numbers have their country codes, but those who try may leave it out.
+    // The world's phone numbers have country codes, but users may leave them out.
     config.phone_region.get_or_insert_with(|| "NL".to_owned());
-    // What cannot be used is told before the story is.
+    // Errors are reported before the story is told.
     let Prepared { settings, tls, renewing: _renewing } = serve::prepare(&config).await?;
     tokio::select! {
         shown = show(&config) => shown?,
@@ -82,12 +82,12 @@ pub async fn run(args: DemoArgs, mut config: Config, database_named: bool) -> Re
     Ok(())
 }
 
-/// Loads the world and shows what it is there for.
+/// Loads the world and shows what it contains.
 async fn show(config: &Config) -> Result<(), Failure> {
-    let look = terminal::look(false);
+    let style = terminal::style(false);
     let store = cli::open(config).await?;
     let mut client = Client::within(store.clone(), connect::settings(config)).await?;
-    let shown = show_world(&mut client, &store, config, &look).await;
+    let shown = show_world(&mut client, &store, config, &style).await;
     client.end(shown).await
 }
 
@@ -95,7 +95,7 @@ async fn show_world(
     client: &mut Client,
     store: &Store,
     config: &Config,
-    look: &Look,
+    style: &TerminalStyle,
 ) -> Result<(), Failure> {
     let loaded = world::load(client).await?;
     writeln!(
@@ -108,14 +108,14 @@ async fn show_world(
     let named = || Customer::Identifier(television::customer());
     let request = pb::GetCustomerRequest { customer: Some(named()) };
     match client.customers.get_customer(request).await {
-        Err(status) if status.code() == tonic::Code::NotFound => tell(config, look).await?,
-        _ => retell(client, named(), look).await?,
+        Err(status) if status.code() == tonic::Code::NotFound => tell(config, style).await?,
+        _ => replay(client, named(), style).await?,
     }
-    one_person::show(client, store, look).await
+    one_person::show(client, store, style).await
 }
 
-/// Tells the story, at its own time.
-async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
+/// Tells the story, by its own clock.
+async fn tell(config: &Config, style: &TerminalStyle) -> Result<(), Failure> {
     static TIME: LazyLock<MovedClock> = LazyLock::new(MovedClock::default);
     let clock = Clock::Moved(&TIME);
     let store = opening::open(config, clock).await?;
@@ -127,7 +127,7 @@ async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
         store: &store,
         services: client.channel(),
         moved: &TIME,
-        look,
+        style,
         pause: if io::stdout().is_terminal() { PAUSE } else { Duration::ZERO },
         out: &mut io::stdout(),
     };
@@ -135,20 +135,24 @@ async fn tell(config: &Config, look: &Look) -> Result<(), Failure> {
     client.end(told.map(drop).map_err(Failure::from)).await
 }
 
-/// Shows what is left of a story that was told before.
-async fn retell(client: &mut Client, whose: Customer, look: &Look) -> Result<(), Failure> {
+/// Shows the end of a story that was told before.
+async fn replay(
+    client: &mut Client,
+    whose: Customer,
+    style: &TerminalStyle,
+) -> Result<(), Failure> {
     writeln!(io::stdout(), "The story was told in it before. This is its timeline:\n")?;
     let customer = client.customer(whose).await?;
     let request = pb::ListTimelineRequest {
         customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),
         ..pb::ListTimelineRequest::default()
     };
-    timeline::show(client, &customer, request, 50, look).await
+    timeline::show(client, &customer, request, 50, style).await
 }
 
 type Incoming = tokio_stream::wrappers::ReceiverStream<io::Result<listener::Connection>>;
 
-/// Listens on the address, or on one of the next ports where another program has it.
+/// Listens on the address, or on one of the next ports if another program uses it.
 async fn bind_near(
     wanted: SocketAddr,
     admission: &Admission,
@@ -166,7 +170,7 @@ async fn bind_near(
     Err(listen_advice("listen", wanted, &io::ErrorKind::AddrInUse.into()))
 }
 
-/// A folder that goes when the demo ends.
+/// A folder that is removed when the demo ends.
 struct Temporary(PathBuf);
 
 impl Temporary {

@@ -1,4 +1,4 @@
-//! Two records of one person: found, merged, and taken apart again.
+//! Two records of one person: found, merged, and unmerged.
 
 use std::io::{self, Write as _};
 
@@ -6,18 +6,22 @@ use crate::{
     cli::{
         connect::Client,
         failure::Failure,
-        render::{self, Look, Story},
+        render::{self, EntryPrinter, TerminalStyle},
     },
     clock::Clock,
     pb::{self, list_timeline_request::Customer},
     store::Store,
 };
 
-/// How many entries are shown of the one timeline.
+/// How many entries of the shared timeline are shown.
 const ENTRIES: i32 = 3;
 
-/// Shows what the world has of it. The two are apart in the end, for whoever wants to try.
-pub async fn show(client: &mut Client, store: &Store, look: &Look) -> Result<(), Failure> {
+/// Shows the person's records. The two are separate again in the end, for whoever wants to try.
+pub async fn show(
+    client: &mut Client,
+    store: &Store,
+    style: &TerminalStyle,
+) -> Result<(), Failure> {
     let failed = |error: crate::error::Error| Failure::Failed(error.to_string());
     store.match_all(&[]).await.map_err(failed)?;
     let request = pb::ListMergeSuggestionsRequest::default();
@@ -27,7 +31,7 @@ pub async fn show(client: &mut Client, store: &Store, look: &Look) -> Result<(),
 
     let out = &mut io::stdout().lock();
     writeln!(out, "\nTwo of the records may be one person's:\n")?;
-    write!(out, "{}", render::suggestion(suggestion, look))?;
+    write!(out, "{}", render::suggestion(suggestion, style))?;
     let request = pb::MergeCustomersRequest {
         customer_id: suggestion.customer_id.clone(),
         other_customer_id: suggestion.other_customer_id.clone(),
@@ -41,9 +45,9 @@ pub async fn show(client: &mut Client, store: &Store, look: &Look) -> Result<(),
     let customer = merged.customer.unwrap_or_default();
     let merge = merged.merge.unwrap_or_default();
     writeln!(out, "\nMerged, {} has one timeline. It begins with:", render::name(&customer))?;
-    let mut story = Story::new(look);
+    let mut printer = EntryPrinter::new(style);
     for entry in newest(client, &customer.id).await? {
-        write!(out, "{}", story.entry(&entry, None))?;
+        write!(out, "{}", printer.entry(&entry, None))?;
     }
 
     let request = pb::UnmergeCustomersRequest {
@@ -56,17 +60,17 @@ pub async fn show(client: &mut Client, store: &Store, look: &Look) -> Result<(),
     let apart = answer.map_err(|status| client.failure(&status))?.into_inner();
     writeln!(out, "\nTaken apart again, each has what was theirs:\n")?;
     for customer in apart.customer.iter().chain(&apart.other_customer) {
-        write!(out, "{}", render::customer(customer, look))?;
+        write!(out, "{}", render::customer(customer, style))?;
         let newest = newest(client, &customer.id).await?;
-        let mut story = Story::new(look);
+        let mut printer = EntryPrinter::new(style);
         for entry in newest.iter().take(1) {
-            writeln!(out, "{}", story.entry(entry, None))?;
+            writeln!(out, "{}", printer.entry(entry, None))?;
         }
     }
     Ok(())
 }
 
-/// What happened last with a customer, but for changes of who it is.
+/// The newest entries of a customer, apart from changes of identity.
 async fn newest(client: &mut Client, id: &str) -> Result<Vec<pb::Entry>, Failure> {
     use pb::EntryKind as Kind;
     let kinds = [Kind::Interaction, Kind::Purchase, Kind::Return, Kind::Feedback, Kind::Note];

@@ -1,5 +1,5 @@
-//! The story that the product is for, told through the three example programs: a television bought
-//! in a store breaks, and its owner tells so once, on four channels. With the briefings withheld,
+//! The story of the product, told through the three example programs: a television bought in a
+//! store breaks, and its owner explains the problem only once, on four channels. Without briefings,
 //! the same story has three questions asked again.
 
 #[allow(dead_code, reason = "examples are programs too")]
@@ -49,13 +49,13 @@ const QUESTIONS: [(&str, &str, &str); 3] = [
     ("tried", "What have you tried?", "Another socket, another HDMI cable, a factory reset"),
 ];
 
-/// Whose story it is.
+/// The customer of the story.
 pub fn customer() -> pb::Identifier {
     identifier(Kind::LoyaltyCard, CARD, "")
 }
 
-/// Tells the story, and gives how often what was known was asked again. The agents see no briefing
-/// where they are not `briefed`.
+/// Tells the story, and returns how often a known fact was asked for again. The agents see no
+/// briefing unless they are `briefed`.
 pub async fn tell(stage: Stage<'_>, briefed: bool) -> anyhow::Result<pb::ReaskRate> {
     let (services, clock) = (stage.services.clone(), Clock::Moved(stage.moved));
     let mut till = Webshop::new(&services, clock);
@@ -141,7 +141,7 @@ pub async fn tell(stage: Stage<'_>, briefed: bool) -> anyhow::Result<pb::ReaskRa
     Ok(rate)
 }
 
-/// Asks what does not stand on the screen.
+/// Asks for what is not on the screen.
 async fn ask(
     story: &mut Telling<'_>,
     desk: &mut Desktop,

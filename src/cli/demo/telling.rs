@@ -1,5 +1,5 @@
 //! How a story is told: each scene with its time, what the agents see, what is said, and every
-//! entry of the timeline as it comes, through a watch.
+//! entry of the timeline as it arrives through a watch.
 
 use std::{io::Write, time::Duration};
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tonic::transport::Channel;
 
 use crate::{
-    cli::render::{self, Look, Story},
+    cli::render::{self, EntryPrinter, TerminalStyle},
     clock::MovedClock,
     model::Micros,
     pb::{
@@ -23,22 +23,22 @@ const MOMENT: Micros = 1_000_000;
 
 /// Where and how a story is told.
 pub struct Stage<'a> {
-    /// The same database that the services serve, by the same clock.
+    /// The database that the services serve, with the story's clock.
     pub store: &'a Store,
     pub services: &'a Channel,
     pub moved: &'static MovedClock,
-    pub look: &'a Look,
-    /// How long a reader has before each scene.
+    pub style: &'a TerminalStyle,
+    /// The pause before each scene.
     pub pause: Duration,
     pub out: &'a mut dyn Write,
 }
 
-/// A story as it is told.
+/// A story that is being told.
 pub struct Telling<'a> {
     stage: Stage<'a>,
     now: Micros,
-    lines: Story<'a>,
-    /// Whose timeline is watched, and how far it has been shown.
+    lines: EntryPrinter<'a>,
+    /// The watch on the customer's timeline, from the last entry that was shown.
     watch: pb::WatchTimelineRequest,
 }
 
@@ -52,39 +52,41 @@ impl<'a> Telling<'a> {
             after_revision: Some(0),
             ..pb::WatchTimelineRequest::default()
         };
-        Ok(Self { now, lines: Story::new(stage.look), watch, stage })
+        Ok(Self { now, lines: EntryPrinter::new(stage.style), watch, stage })
     }
 
-    /// Goes on at a later time; what fell due meanwhile is broken.
+    /// Moves to a later time, and breaks promises that are overdue by then.
     pub async fn scene(&mut self, time: &str, title: &str) -> anyhow::Result<()> {
         let at = micros(time)?;
         self.stage.moved.forward(at - self.now);
         self.now = at;
         tokio::time::sleep(self.stage.pause).await;
-        let at = Timestamp::from_microsecond(at)?.to_zoned(self.stage.look.zone.clone());
+        let at = Timestamp::from_microsecond(at)?.to_zoned(self.stage.style.zone.clone());
         let at = at.strftime("%A %-d %B %Y %H:%M");
         writeln!(self.stage.out, "\n=== {title} ({at})\n")?;
         self.stage.store.break_due_promises().await?;
         Ok(())
     }
 
-    /// What is said, or told of it.
+    /// Prints what is said, or a description.
     pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
         for line in text.lines() {
-            let rows = render::wrap(line, self.stage.look.width).join("\n");
+            let rows = render::wrap(line, self.stage.style.width).join("\n");
             writeln!(self.stage.out, "{rows}")?;
         }
         Ok(())
     }
 
-    /// What stands on an agent's screen.
+    /// Shows an agent's screen.
     pub fn show(&mut self, briefing: Option<&pb::Briefing>) -> anyhow::Result<()> {
-        let look =
-            Look { width: self.stage.look.width.saturating_sub(4), ..self.stage.look.clone() };
+        let style = TerminalStyle {
+            width: self.stage.style.width.saturating_sub(4),
+            ..self.stage.style.clone()
+        };
         let Some(briefing) = briefing else {
             return Ok(writeln!(self.stage.out, "  | (the screen is empty)\n")?);
         };
-        let screen = render::briefing(briefing, &look);
+        let screen = render::briefing(briefing, &style);
         // An id is not worth a line of a story.
         for line in screen.lines().filter(|line| !line.contains(&briefing.customer_id)) {
             writeln!(self.stage.out, "{}", format!("  | {line}").trim_end())?;
@@ -92,8 +94,7 @@ impl<'a> Telling<'a> {
         Ok(writeln!(self.stage.out)?)
     }
 
-    /// Shows what has come into the timeline since the last time. A call has been made: the clock
-    /// goes on by a moment.
+    /// Shows new entries of the timeline. A call has been made: the clock advances a little.
     pub async fn catch_up(&mut self) -> anyhow::Result<()> {
         let mut client = TimelineServiceClient::new(self.stage.services.clone());
         let mut events = client.watch_timeline(self.watch.clone()).await?.into_inner();

@@ -11,14 +11,14 @@ use crate::{
 /// `throughline.v1.ImportRecord`.
 const WORLD: &str = include_str!("world.ndjson");
 
-/// How much there is, whether it was loaded now or before.
+/// The size of the world, whether it was loaded now or before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     pub customers: usize,
     pub entries: usize,
 }
 
-/// Loads the world. Its entries have fixed names, so that a second time adds nothing.
+/// Loads the world. Its entries have fixed names, so that a second run adds nothing.
 pub async fn load(client: &mut Client) -> Result<Loaded, Failure> {
     let mut loaded = Loaded::default();
     let mut requests = Vec::new();

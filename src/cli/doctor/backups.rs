@@ -1,5 +1,5 @@
-//! The last backup: how old it is, whether it is still there, and whether the erasure ledger has
-//! come as far as it had then.
+//! The last backup: how old it is, whether it still exists, and whether the erasure ledger is at
+//! least as new.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 const SUBJECT: &str = "backups";
-/// A daily backup is not older, but for the time that it takes.
+/// A daily backup is not older, including the time that it takes.
 const DAILY: Micros = 26 * 3_600_000_000;
 const WEEKLY: Micros = 8 * 24 * 3_600_000_000;
 
@@ -29,7 +29,7 @@ pub async fn check(config: &Config, contents: Option<&Contents>, now: Micros) ->
         return vec![Finding::warning(SUBJECT, text, advice)];
     };
     let mut findings = vec![age(last, now)];
-    // Many are moved to where this machine does not see them.
+    // Backups are often moved to where this machine does not see them.
     if let Ok(manifest) = Manifest::read(Path::new(&last.folder)) {
         findings.extend(of_ledger(config, &manifest).await);
     } else {
@@ -52,7 +52,7 @@ fn age(last: &LastBackup, now: Micros) -> Finding {
     }
 }
 
-/// A ledger that has gone back does not know who was erased since the backup.
+/// A ledger that was reset does not know who was erased since the backup.
 async fn of_ledger(config: &Config, manifest: &Manifest) -> Option<Finding> {
     let (path, before) = (config.erasure_ledger.as_ref()?, manifest.ledger.as_ref()?);
     let now = erasures_of_ledger(path.clone()).await.ok()?.len();

@@ -1,4 +1,4 @@
-//! Who may call, and where the keys of their tokens are.
+//! The callers, and the sources of their keys.
 
 use std::{fs, path::Path};
 
@@ -14,11 +14,11 @@ use crate::{
 
 const SUBJECT: &str = "callers";
 const DAY: Micros = 86_400_000_000;
-/// A second token is for the days of a change.
+/// A second token is meant for the days of a rotation.
 const ROTATION: Micros = 14 * DAY;
-/// What ends sooner is to be renewed.
+/// What expires sooner is to be renewed.
 const RENEW: Micros = 30 * DAY;
-/// What these roles do is to be laid at somebody's door.
+/// Roles whose calls should be attributable to a person.
 const OF_PEOPLE: [Role; 2] = [Role::Supervisor, Role::PrivacyOfficer];
 
 pub fn check(config: &Config, now: Micros) -> Vec<Finding> {
@@ -41,7 +41,7 @@ pub fn check(config: &Config, now: Micros) -> Vec<Finding> {
     findings
 }
 
-/// When a file was changed last.
+/// When a file was last modified.
 fn changed_at(path: &Path) -> Option<Micros> {
     let changed = fs::metadata(path).and_then(|file| file.modified()).ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -94,7 +94,7 @@ fn of_caller(caller: &Registered, changed_at: Option<Micros>, now: Micros) -> Ve
     findings
 }
 
-/// The files with keys of issuers.
+/// The key files of issuers.
 fn keys(callers: &Callers) -> Vec<Finding> {
     const SUBJECT: &str = "issuer keys";
     let check = |source: KeySource| match source {

@@ -1,4 +1,5 @@
-//! The certificates that are shown and trusted: whether they can be read, and how long they last.
+//! The certificates that are presented and trusted: whether they can be read, and how long they are
+//! valid.
 
 use std::{fs, path::Path};
 
@@ -11,7 +12,7 @@ use crate::{
 
 const SUBJECT: &str = "certificates";
 const DAY: Micros = 86_400_000_000;
-/// Renewals are due by then, and those that are automatic have been tried several times.
+/// Renewals are due by then, and automatic ones have been tried several times.
 const RENEW: Micros = 30 * DAY;
 
 pub fn check(config: &Config, now: Micros) -> Vec<Finding> {
@@ -52,7 +53,7 @@ fn of_server(path: &Path, now: Micros) -> Finding {
     }
 }
 
-/// When the first certificate of a file ends.
+/// The earliest expiry of the certificates of a file.
 fn soonest_end(path: &Path) -> Result<Micros, String> {
     let unfit = |why: String| format!("{} {why}", path.display());
     let pem = fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;

@@ -1,4 +1,4 @@
-//! The database: whether it can be opened, and how it is set up.
+//! The database: whether it can be opened, and how it is configured.
 
 use super::{
     finding::Finding,
@@ -17,12 +17,12 @@ use crate::{
 };
 
 const SUBJECT: &str = "database";
-/// A write-ahead log that is larger was not emptied for long.
+/// A larger write-ahead log has not been checkpointed for a long time.
 const LOG_BYTES: u64 = 256 << 20;
-/// So much free space is worth a word.
+/// The free space that is worth reporting.
 const FREE_BYTES: u64 = 256 << 20;
 
-/// All that is to be said of it but for its tables.
+/// All findings about the database, apart from its tables.
 pub fn check(config: &Config, inspection: &Result<Inspection, OpenError>) -> Vec<Finding> {
     let url = redacted_url(&config.database);
     match inspection {
@@ -99,10 +99,11 @@ fn integrity(file: &SqliteFile) -> Option<Finding> {
     })
 }
 
-/// A clock that differs by more shows in what is recorded.
+/// A larger clock difference is visible in what is recorded.
 const CLOCK_WARNING: Micros = 1_000_000;
 
-/// The clock of this machine against that of the database, and against what the database has.
+/// Compares the clock of this machine with that of the database, and with the times in the
+/// database.
 pub fn check_clock(found: &Found, clock: Clock) -> Vec<Finding> {
     const SUBJECT: &str = "clock";
     let advice = "Have both machines keep their clocks by NTP";

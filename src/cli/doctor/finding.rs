@@ -1,15 +1,15 @@
-//! What a check has found, and how that looks.
+//! The findings of checks, and how they are rendered.
 
 use serde_json::{Value, json};
 
-use crate::cli::render::{Ink, Look, pad, safe, wrap};
+use crate::cli::render::{Ink, TerminalStyle, pad, safe, wrap};
 
-/// How bad it is. In the order of what is to be seen to first.
+/// How bad a finding is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It does not work, or what is acknowledged may be lost.
+    /// It does not work, or acknowledged writes may be lost.
     Failure,
-    /// It works, and will not for ever.
+    /// It works, but not for ever.
     Warning,
     /// It is worth knowing.
     Note,
@@ -38,15 +38,15 @@ impl Verdict {
     }
 }
 
-/// One thing that was looked at.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub verdict: Verdict,
-    /// What was looked at, in a word.
+    /// What was checked, in a word.
     pub subject: &'static str,
     /// What was found.
     pub text: String,
-    /// What to do; empty where there is nothing to do.
+    /// What to do; empty if there is nothing to do.
     pub advice: String,
 }
 
@@ -80,24 +80,24 @@ pub fn has_failed(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.verdict == Verdict::Failure)
 }
 
-/// What to do stands below what was found, a little to the right.
+/// The indentation of the advice below a finding.
 const ADVICE_MARGIN: &str = "  ";
 
-/// The findings in columns: the verdict, the subject, and the text with what to do below it.
-pub fn render(findings: &[Finding], look: &Look) -> String {
+/// The findings in columns: the verdict, the subject, and the text with the advice below it.
+pub fn render(findings: &[Finding], style: &TerminalStyle) -> String {
     let verdicts = Verdict::ALL.map(|verdict| verdict.word().len()).into_iter().max().unwrap_or(0);
     let subjects = findings.iter().map(|it| it.subject.len()).max().unwrap_or(0);
     let before = verdicts + subjects + 4;
-    let width = look.width.saturating_sub(before).max(20);
+    let width = style.width.saturating_sub(before).max(20);
     let mut text = String::new();
     for finding in findings {
         let verdict = pad(finding.verdict.word(), verdicts);
         let subject = pad(finding.subject, subjects);
-        let mut margin = format!("{}  {}  ", look.paint(finding.verdict.ink(), &verdict), subject);
+        let mut margin = format!("{}  {}  ", style.paint(finding.verdict.ink(), &verdict), subject);
         let found = wrap(&finding.text, width).into_iter();
         let advice = wrap(&finding.advice, width - ADVICE_MARGIN.len()).into_iter();
         let advice =
-            advice.map(|line| format!("{ADVICE_MARGIN}{}", look.paint(Ink::Strong, &line)));
+            advice.map(|line| format!("{ADVICE_MARGIN}{}", style.paint(Ink::Strong, &line)));
         for line in found.chain(advice) {
             text.push_str(&format!("{margin}{line}\n"));
             margin = " ".repeat(before);
@@ -106,7 +106,7 @@ pub fn render(findings: &[Finding], look: &Look) -> String {
     text
 }
 
-/// How many there are of each verdict, such as "12 ok, 1 warning".
+/// The number of findings of each verdict, such as "12 ok, 1 warning".
 pub fn summary(findings: &[Finding]) -> String {
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
     let parts = Verdict::ALL.map(|verdict| match (verdict, count(verdict)) {

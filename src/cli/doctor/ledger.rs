@@ -1,5 +1,5 @@
 //! What is kept outside of the database: the erasure ledger and the seals of the audit log, and
-//! whether the two fit what the database has.
+//! whether they match the database.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -8,15 +8,15 @@ use uuid::Uuid;
 use super::{finding::Finding, words::count};
 use crate::{
     config::Config,
+    domain::audit,
     model::Seal,
     store::{
         OpenError,
         inspect::{Contents, Inspection, erasures_of_ledger},
     },
-    story::audit,
 };
 
-/// The erasures of the ledger against those of the database.
+/// Compares the erasures of the ledger with those of the database.
 pub async fn check_erasures(config: &Config, contents: Option<&Contents>) -> Vec<Finding> {
     const SUBJECT: &str = "erasures";
     let Some(path) = &config.erasure_ledger else {
@@ -72,7 +72,7 @@ pub fn last_outside_seal(config: &Config) -> Result<Option<Seal>, Finding> {
     }
 }
 
-/// The seals outside of the database against those in it.
+/// Compares the seals outside of the database with those in it.
 pub fn check_seals(
     config: &Config,
     outside: Result<Option<Seal>, Finding>,
@@ -110,7 +110,7 @@ pub fn check_seals(
     }
 }
 
-/// What the tables say, where they can be read.
+/// The contents of the tables, if they can be read.
 pub fn contents(inspection: &Result<Inspection, OpenError>) -> Option<&Contents> {
     match inspection {
         Ok(Inspection::Found(found)) => found.contents.as_ref().ok(),

@@ -1,4 +1,4 @@
-//! Whether this machine gives what the settings may ask for.
+//! Whether this machine provides what the settings may need.
 
 use std::fs;
 
@@ -7,7 +7,8 @@ use rustix::process::{Resource, getrlimit};
 use super::{finding::Finding, words::bytes};
 use crate::{cli::serve, config::Config, server::listener::needed_descriptors};
 
-/// The descriptors that this process may open, as the server may that is started in the same way.
+/// Checks the file descriptors that this process may open; a server that is started in the same way
+/// has the same limit.
 pub fn check_descriptors(config: &Config) -> Vec<Finding> {
     const SUBJECT: &str = "descriptors";
     // The server raises its own limit up to this.
@@ -27,7 +28,7 @@ pub fn check_descriptors(config: &Config) -> Vec<Finding> {
     }]
 }
 
-/// The memory that the settings may come to, against that of this machine or control group.
+/// Compares the memory that the settings may need with that of this machine or control group.
 pub fn check_memory(config: &Config) -> Vec<Finding> {
     const SUBJECT: &str = "memory";
     let Some(limit) = memory() else { return Vec::new() };
@@ -41,24 +42,24 @@ pub fn check_memory(config: &Config) -> Vec<Finding> {
     }]
 }
 
-/// What a connection to SQLite keeps of its file, in bytes.
+/// The page cache of a connection to SQLite, in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
 /// The largest message, in bytes: each call under way may hold one.
 const MESSAGE_BYTES: u64 = 4 << 20;
-/// What a server takes at rest, in bytes.
+/// The memory of an idle server, in bytes.
 const REST_BYTES: u64 = 64 << 20;
 
 fn most_memory(config: &Config) -> u64 {
     let connections = u64::from(config.database_connections) + 1;
     let caches = match config.database.starts_with("sqlite:") {
-        // Those of the audit log beside them.
+        // Plus those of the audit log.
         true => (connections + 3) * CACHE_BYTES,
         false => 0,
     };
     REST_BYTES + caches + u64::from(config.max_calls) * MESSAGE_BYTES
 }
 
-/// Of the machine, or of the control group that this process is in, in bytes.
+/// The memory of the machine, or of the control group of this process, in bytes.
 fn memory() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok()?;
     let kib = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

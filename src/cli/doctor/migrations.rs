@@ -1,4 +1,4 @@
-//! Whether the tables are those of this version.
+//! Whether the tables match this version.
 
 use super::finding::Finding;
 use crate::{

@@ -1,5 +1,5 @@
-//! `throughline doctor`: a look at everything that a server stands on. Nothing is changed, a server
-//! may run meanwhile, and nothing secret is shown.
+//! `throughline doctor`: checks everything that a server depends on. It changes nothing, can run
+//! while a server does, and shows no secrets.
 
 mod backups;
 mod callers;
@@ -10,7 +10,7 @@ pub mod finding;
 pub mod ledger;
 mod limits;
 mod migrations;
-mod places;
+mod paths;
 mod postgres;
 pub mod words;
 
@@ -22,7 +22,7 @@ use std::{
 
 use clap::Args;
 
-use super::{failure::Failure, flags::Flags, opening, render::Look, terminal};
+use super::{failure::Failure, flags::Flags, opening, render::TerminalStyle, terminal};
 use crate::{
     clock::Clock,
     config::{Config, redacted_url},
@@ -30,22 +30,22 @@ use crate::{
 };
 use finding::Finding;
 
-/// Columns of the report: those of a terminal that was never made wider.
+/// Columns of the report: those of a default terminal.
 const WIDTH: usize = 80;
 
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
-    /// How long the pages of an SQLite file may be checked
+    /// The time limit for checking the pages of an SQLite file
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     page_check_seconds: u64,
-    /// What was found, as one JSON object
+    /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     pub settings: Flags<true>,
 }
 
-/// Looks, and tells. The exit code is 1 where something has failed.
+/// Runs all checks. The exit code is 1 if one has failed.
 pub async fn run(args: &DoctorArgs, config: &Config) -> Result<ExitCode, Failure> {
     let limit = Duration::from_secs(args.page_check_seconds);
     let findings = examine(config, Clock::System, limit).await;
@@ -60,20 +60,20 @@ pub async fn run(args: &DoctorArgs, config: &Config) -> Result<ExitCode, Failure
         writeln!(out, "{report}")?;
     } else {
         writeln!(out, "Throughline {version} on {database}\n")?;
-        write!(out, "{}", finding::render(&findings, &look()))?;
+        write!(out, "{}", finding::render(&findings, &style()))?;
         writeln!(out, "\n{}", finding::summary(&findings))?;
     }
     Ok(if finding::has_failed(&findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// How findings are written to the standard output.
-pub fn look() -> Look {
-    let look = terminal::look(false);
-    Look { width: look.width.min(WIDTH), ..look }
+/// The style of findings on the standard output.
+pub fn style() -> TerminalStyle {
+    let style = terminal::style(false);
+    TerminalStyle { width: style.width.min(WIDTH), ..style }
 }
 
-/// What has to hold before a server starts, but for what its files say: that is for whoever starts
-/// one to read.
+/// The checks that must pass before a server starts, apart from the files of the configuration,
+/// which the start reads itself.
 pub async fn examine_before_serving(config: &Config, clock: Clock) -> Vec<Finding> {
     let opening = opening::opening(config);
     let how = Inspecting { clock, opening, page_check: None, outside_seal: None };
@@ -83,14 +83,14 @@ pub async fn examine_before_serving(config: &Config, clock: Clock) -> Vec<Findin
         findings.extend(migrations::check(found));
     }
     findings.extend(ledger::check_erasures(config, ledger::contents(&inspection)).await);
-    findings.extend(places::check_writable(config));
+    findings.extend(paths::check_writable(config));
     findings.extend(exposure::check(config));
     findings.extend(certificates::check(config, clock.now()));
     findings.extend(callers::check(config, clock.now()));
     findings
 }
 
-/// All checks, in the order in which they are told.
+/// All checks, in the order of the report.
 async fn examine(config: &Config, clock: Clock, page_check: Duration) -> Vec<Finding> {
     let now = clock.now();
     let outside_seal = ledger::last_outside_seal(config);
@@ -110,9 +110,9 @@ async fn examine(config: &Config, clock: Clock, page_check: Duration) -> Vec<Fin
     findings.extend(ledger::check_erasures(config, contents).await);
     findings.extend(ledger::check_seals(config, outside_seal, contents));
     findings.extend(backups::check(config, contents, now).await);
-    findings.extend(places::check_writable(config));
-    findings.extend(places::check_private(config));
-    findings.extend(places::check_disks(config));
+    findings.extend(paths::check_writable(config));
+    findings.extend(paths::check_private(config));
+    findings.extend(paths::check_disks(config));
     findings.extend(exposure::check(config));
     findings.extend(certificates::check(config, now));
     findings.extend(callers::check(config, now));

@@ -1,11 +1,12 @@
-//! How PostgreSQL is set up: whether what is acknowledged stays, and whether it has room.
+//! The configuration of PostgreSQL: durability and capacity.
 
 use super::{finding::Finding, words::bytes};
 use crate::{config::Config, store::inspect::Postgres};
 
 const SUBJECT: &str = "database";
 const OLDEST_VERSION: i64 = 15;
-/// So much of the write-ahead log held on to by a slot that nobody reads fills a disk in time.
+/// A slot that retains this much of the write-ahead log because nobody reads it fills a disk in
+/// time.
 const SLOT_BYTES: i64 = 1 << 30;
 
 pub fn check(config: &Config, server: &Postgres) -> Vec<Finding> {
@@ -48,7 +49,7 @@ fn version(server: &Postgres) -> Finding {
     Finding::ok(SUBJECT, format!("PostgreSQL {version}, {size}"))
 }
 
-/// What an acknowledged write stands on.
+/// The settings that durability depends on.
 fn durability(server: &Postgres) -> Vec<Finding> {
     const SUBJECT: &str = "durability";
     let settings = [
@@ -86,7 +87,8 @@ fn durability(server: &Postgres) -> Vec<Finding> {
     findings
 }
 
-/// What the server of this configuration may ask for, beside what others have.
+/// Compares the connections that a server of this configuration may open with the limits, beside
+/// other clients.
 fn connections(config: &Config, server: &Postgres) -> Finding {
     const SUBJECT: &str = "connections";
     let wanted = i64::from(config.database_connections.max(2));
@@ -94,7 +96,7 @@ fn connections(config: &Config, server: &Postgres) -> Finding {
         - number(server, "superuser_reserved_connections")
         - number(server, "reserved_connections");
     let limits = [server.connections.of_user, server.connections.of_database];
-    // -1 is without a limit.
+    // -1 means no limit.
     let limits = limits.into_iter().map(i64::from).filter(|limit| *limit >= 0);
     let limit = limits.fold(of_server, i64::min);
     let others = server.connections.of_others;
@@ -170,7 +172,7 @@ mod tests {
         store::inspect::{ClockDifference, Connections, Place, Replication},
     };
 
-    /// A server that is all right.
+    /// A server without problems.
     fn server() -> Postgres {
         let settings = [
             ("server_version", "16.4"),
@@ -201,7 +203,7 @@ mod tests {
         }
     }
 
-    /// What is found where something is changed, but for what is all right.
+    /// The findings after a change, apart from those that are ok.
     fn found(change: impl FnOnce(&mut Postgres)) -> Vec<(Verdict, String)> {
         let mut server = server();
         change(&mut server);

@@ -1,4 +1,4 @@
-//! Amounts as people read them.
+//! Amounts in human-readable form.
 
 use crate::model::Micros;
 
@@ -10,7 +10,7 @@ pub fn bytes(count: u64) -> String {
     if count < 1024 {
         return format!("{count} bytes");
     }
-    // Tenths of the unit at hand.
+    // In tenths of the current unit.
     let mut tenths = u128::from(count) * 10 / 1024;
     let mut unit = UNITS[0];
     for larger in &UNITS[1..] {
@@ -19,7 +19,7 @@ pub fn bytes(count: u64) -> String {
         }
         (tenths, unit) = (tenths / 1024, larger);
     }
-    // One digit behind the point, where there is one before it.
+    // One decimal, if there is one digit before the point.
     if tenths < 100 {
         format!("{}.{} {unit}", tenths / 10, tenths % 10)
     } else {
@@ -27,8 +27,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A length of time in its two largest units, such as "3 days" or "1 h 20 min". The sign is left
-/// out.
+/// A duration in its two largest units, such as "3 days" or "1 h 20 min". The sign is ignored.
 pub fn span(micros: Micros) -> String {
     let seconds = micros.unsigned_abs() / MICROS_PER_SECOND.unsigned_abs();
     match seconds {

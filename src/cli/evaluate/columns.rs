@@ -1,10 +1,10 @@
-//! Which column of a file says what of a person, by the name of its header.
+//! What the columns of a file mean, by the names in its header.
 
 use crate::{
-    cli::failure::Failure, ingest::row::Row, model::IdentifierKind, story::matching::Attributes,
+    cli::failure::Failure, domain::matching::Attributes, ingest::row::Row, model::IdentifierKind,
 };
 
-/// What a column can say.
+/// The meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Name,
@@ -22,7 +22,8 @@ enum Meaning {
     Identifier(IdentifierKind),
 }
 
-/// The usual headers, without case, spaces and signs: the name on the command line comes first.
+/// The usual headers, without case, spaces and punctuation: the name on the command line comes
+/// first.
 const HEADERS: [(Meaning, &str); 17] = [
     (Meaning::Name, "name|fullname|customername|naam|navn|personname|contactname"),
     (
@@ -86,8 +87,8 @@ const HEADERS: [(Meaning, &str); 17] = [
 pub struct Columns(Vec<(String, Meaning)>);
 
 impl Columns {
-    /// Recognises the columns of a header. `given` are pairs of header and field that go before,
-    /// `ignored` are headers that are left out.
+    /// Recognises the columns of a header. `given` are pairs of header and field that take
+    /// precedence, `ignored` are headers that are left out.
     pub fn of(
         header: &[String],
         given: &[(String, String)],
@@ -120,7 +121,7 @@ impl Columns {
         Ok(Self(columns))
     }
 
-    /// What a row says.
+    /// The attributes of a row.
     pub fn attributes(&self, row: &Row) -> Attributes {
         let mut person = Attributes::default();
         let append = |to: &mut String, text: &str| {
@@ -155,20 +156,20 @@ impl Columns {
         person
     }
 
-    /// The columns and what they are taken for.
+    /// The columns and their recognised meanings.
     pub fn described(&self) -> String {
         let names = self.0.iter().map(|(column, meaning)| format!("{column}={}", code(*meaning)));
         names.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// The column of that name, whatever its case, spaces and signs.
+/// The column of that name, ignoring case, spaces and punctuation.
 pub fn find<'a>(header: &'a [String], name: &str) -> Option<&'a String> {
     let exact = header.iter().find(|column| *column == name);
     exact.or_else(|| header.iter().find(|column| is_same(column, name)))
 }
 
-/// The names of columns, as a message shows them.
+/// The names of columns, for a message.
 pub fn list(header: &[String]) -> String {
     header.iter().take(50).map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! A file of records, and which of them are one person's.
+//! A file of records, and which of them are of the same person.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,18 +10,18 @@ use anyhow::{Context as _, bail};
 use super::columns::{Columns, find, list};
 use crate::{
     cli::failure::Failure,
+    domain::matching::{Attributes, Person, is_month_first},
     ingest::{map::FileFormat, rows::Rows},
-    story::matching::{Attributes, Person, is_month_first},
 };
 
-/// How a file is read.
+/// The options for reading a file.
 #[derive(Debug)]
 pub struct Reading<'a> {
     /// The column that is equal in the records of one person.
     pub truth: Option<&'a str>,
-    /// So many characters at its end do not count.
+    /// The number of characters at its end that are ignored.
     pub truth_drop: usize,
-    /// A file of pairs of ids, in place of `truth`.
+    /// A file of pairs of ids, instead of `truth`.
     pub links: Option<&'a Path>,
     pub id: Option<&'a str>,
     pub given: &'a [(String, String)],
@@ -34,16 +34,16 @@ pub struct Dataset {
     pub people: Vec<Person>,
     pub rows: Vec<String>,
     pub truth: Truth,
-    /// The columns and what they were taken for.
+    /// The columns and their recognised meanings.
     pub columns: String,
 }
 
-/// Which records are one person's, by their places in the file.
+/// Which records are of the same person, by their index in the file.
 #[derive(Debug)]
 pub enum Truth {
     /// The number of each record's person.
     Persons(Vec<u32>),
-    /// The pairs, the lesser place first.
+    /// The pairs, the lower index first.
     Links(HashSet<(u32, u32)>),
 }
 
@@ -55,7 +55,7 @@ impl Truth {
         }
     }
 
-    /// All true pairs, the lesser place first.
+    /// All true pairs, the lower index first.
     pub fn pairs(&self) -> Vec<(u32, u32)> {
         let mut pairs: Vec<(u32, u32)> = match self {
             Self::Links(links) => links.iter().copied().collect(),
@@ -129,7 +129,7 @@ impl Dataset {
     }
 }
 
-/// Numbers the persons. A record without one is its own.
+/// Numbers the persons. A record without a name is a person of its own.
 fn persons(names: &[String], drop: usize) -> Vec<u32> {
     let mut numbers: HashMap<&str, u32> = HashMap::new();
     let mut all = Vec::with_capacity(names.len());

@@ -1,4 +1,4 @@
-//! `throughline evaluate`: how well the suggestions do on a file where the truth is known.
+//! `throughline evaluate`: how good the suggestions are on a file where the truth is known.
 
 mod columns;
 mod dataset;
@@ -16,54 +16,54 @@ use clap::Args;
 use super::{failure::Failure, terminal};
 use crate::{
     clock::Clock,
-    story::matching::{Frequencies, Model, SUGGESTION_THRESHOLD, find_pairs},
+    domain::matching::{Frequencies, Model, SUGGESTION_THRESHOLD, find_pairs},
 };
 use dataset::{Dataset, Reading};
 use report::Report;
 
-/// Finds the records of one person in a CSV file, and compares with the truth
+/// Matches the records of a CSV file and compares the result with the truth
 ///
-/// The columns are known by their usual headers. The weights are learnt from the file itself, as
-/// those of a database are from its customers, unless --model or --built-in says otherwise.
+/// Columns are recognised by common headers. The weights are learnt from the file itself, as those
+/// of a database are from its customers, unless --model or --built-in is given.
 #[derive(Args, Debug)]
 pub struct EvaluateArgs {
     /// CSV files with a header
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The column that is equal in the records of one person
+    /// The column that has the same value for all records of one person
     #[arg(long, value_name = "COLUMN", required_unless_present = "links")]
     truth: Option<String>,
-    /// So many characters at the end of that column do not count
+    /// Ignore so many characters at the end of that column
     #[arg(long, value_name = "N", default_value_t = 0, requires = "truth")]
     truth_drop: usize,
-    /// A CSV file of the pairs of ids that are one person's, one for each FILE
+    /// A CSV file with the pairs of ids of one person, one for each FILE
     #[arg(long, value_name = "FILE", conflicts_with = "truth")]
     links: Vec<PathBuf>,
     /// The column with the ids [default: the first]
     #[arg(long, value_name = "COLUMN")]
     id: Option<String>,
-    /// What a column holds, where its header is not a usual one, such as "klant=name"
+    /// The field of a column with an uncommon header, such as "klant=name"
     #[arg(long = "column", value_name = "HEADER=FIELD", value_parser = header_and_field)]
     columns: Vec<(String, String)>,
-    /// A column that is left out
+    /// A column to ignore
     #[arg(long = "ignore", value_name = "HEADER")]
     ignored: Vec<String>,
-    /// The weights, from a file that --save-model wrote
+    /// A file with weights, as --save-model writes it
     #[arg(long, value_name = "FILE", conflicts_with = "built_in")]
     model: Option<PathBuf>,
-    /// The weights that are built in, without learning
+    /// Use the built-in weights instead of learning
     #[arg(long)]
     built_in: bool,
     /// Write the weights to a file
     #[arg(long, value_name = "FILE")]
     save_model: Option<PathBuf>,
-    /// The probability from which on a pair counts as found
+    /// The minimum probability of a match
     #[arg(long, value_name = "P", default_value_t = SUGGESTION_THRESHOLD)]
     threshold: f64,
-    /// Show so many false and so many missed pairs with the reasons
+    /// Print so many false and so many missed pairs, with the reasons
     #[arg(long, value_name = "N", default_value_t = 0)]
     wrong: usize,
-    /// One file per line, as JSON
+    /// Print one file per line, as JSON
     #[arg(long)]
     json: bool,
 }
@@ -92,7 +92,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         reports.push(report);
     }
     if !args.json {
-        write!(out, "{}", report::table(&reports, &terminal::look(false)))?;
+        write!(out, "{}", report::table(&reports, &terminal::style(false)))?;
         for report in &reports {
             write!(out, "{}", report.wrong)?;
         }
@@ -136,12 +136,12 @@ fn evaluate(
             let (one, other) = (&dataset.people[one as usize], &dataset.people[other as usize]);
             model.score(one, other, &frequencies)
         };
-        report.explain(&dataset, &found, args.wrong, score, &terminal::look(false));
+        report.explain(&dataset, &found, args.wrong, score, &terminal::style(false));
     }
     Ok(report)
 }
 
-/// The weights that a file holds.
+/// Reads a model from a file.
 pub fn read_model(path: &Path) -> anyhow::Result<Model> {
     let name = || format!("{} holds no weights; --save-model writes such a file", path.display());
     let text = fs::read_to_string(path).with_context(name)?;

@@ -1,4 +1,4 @@
-//! What an evaluation shows.
+//! The report of an evaluation.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::dataset::Dataset;
 use crate::{
-    cli::render::{Ink, Look, pad, safe},
-    story::matching::{Pair, Pairs, Score},
+    cli::render::{Ink, TerminalStyle, pad, safe},
+    domain::matching::{Pair, Pairs, Score},
 };
 
-/// What was found in a file, against the truth.
+/// The pairs found in a file, compared with the truth.
 #[derive(Debug)]
 pub struct Report {
     file: String,
@@ -21,7 +21,7 @@ pub struct Report {
     found: usize,
     right: usize,
     seconds: f64,
-    /// The pairs that went wrong, ready to be shown.
+    /// The wrong pairs, rendered.
     pub wrong: String,
 }
 
@@ -41,12 +41,12 @@ impl Report {
         }
     }
 
-    /// None where nothing was found.
+    /// None if nothing was found.
     fn precision(&self) -> Option<f64> {
         ratio(self.right, self.found)
     }
 
-    /// None where there is nothing to find.
+    /// None if there is nothing to find.
     fn recall(&self) -> Option<f64> {
         ratio(self.right, self.true_pairs)
     }
@@ -79,9 +79,9 @@ impl Report {
         found: &Pairs,
         limit: usize,
         score: impl Fn(u32, u32) -> Score,
-        look: &Look,
+        style: &TerminalStyle,
     ) {
-        let heading = |text: &str| look.paint(Ink::Strong, &format!("\n{text}, {}\n", self.file));
+        let heading = |text: &str| style.paint(Ink::Strong, &format!("\n{text}, {}\n", self.file));
         let false_pairs: Vec<&Pair> =
             found.pairs.iter().filter(|pair| !is_right(dataset, pair)).take(limit).collect();
         let mut text = String::new();
@@ -135,8 +135,8 @@ fn row(dataset: &Dataset, index: u32) -> String {
     safe(&dataset.rows[index as usize])
 }
 
-/// An aligned table, one line a file.
-pub fn table(reports: &[Report], look: &Look) -> String {
+/// An aligned table, one line per file.
+pub fn table(reports: &[Report], style: &TerminalStyle) -> String {
     let head =
         ["file", "rows", "true pairs", "compared", "found", "precision", "recall", "F1", "s"];
     let share = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
@@ -163,7 +163,7 @@ pub fn table(reports: &[Report], look: &Look) -> String {
             _ => format!("{cell:>width$}"),
         });
         let cells = cells.collect::<Vec<_>>().join("  ");
-        text += &if number == 0 { look.paint(Ink::Strong, &cells) } else { cells };
+        text += &if number == 0 { style.paint(Ink::Strong, &cells) } else { cells };
         text.push('\n');
     }
     text

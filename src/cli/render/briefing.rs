@@ -1,22 +1,22 @@
-//! The briefing in a terminal: what is broken first.
+//! The briefing in a terminal: broken promises first.
 
 use super::{
-    Ink, Look, long_day,
+    Ink, TerminalStyle, long_day,
     text::{channel, columns, money, pad, safe, wrap},
 };
 use crate::pb::{
-    self, PromiseState, briefed_identity::Sureness, feedback::Metric, hand_over::State,
+    self, PromiseState, briefed_identity::Confidence, feedback::Metric, handover::State,
     warranty::State as Warranty,
 };
 
-/// Where the text of a line begins.
+/// The column where the text of a line begins.
 const TEXT_AT: usize = 12;
 /// The narrowest column of text, whatever the terminal.
 const LEAST_WIDTH: usize = 24;
 
 /// A briefing.
-pub fn briefing(briefing: &pb::Briefing, look: &Look) -> String {
-    let mut page = Page { look, lines: Vec::new() };
+pub fn briefing(briefing: &pb::Briefing, style: &TerminalStyle) -> String {
+    let mut page = Page { style, lines: Vec::new() };
     page.who(briefing);
     page.promises(briefing);
     page.cases(briefing);
@@ -28,24 +28,24 @@ pub fn briefing(briefing: &pb::Briefing, look: &Look) -> String {
     page.lines.join("\n") + "\n"
 }
 
-/// Whom an identifier may mean.
-pub fn candidates(candidates: &[pb::CustomerCandidate], look: &Look) -> String {
-    let mut lines = vec![look.paint(Ink::Strong, "Several people may be meant:")];
+/// The customers that an identifier may belong to.
+pub fn candidates(candidates: &[pb::CustomerCandidate], style: &TerminalStyle) -> String {
+    let mut lines = vec![style.paint(Ink::Strong, "Several people may be meant:")];
     for candidate in candidates {
-        let proof = match candidate.proof() {
-            pb::IdentifierProof::Verified => "verified",
-            pb::IdentifierProof::Shared => "shared",
+        let verification = match candidate.verification() {
+            pb::IdentifierVerification::Verified => "verified",
+            pb::IdentifierVerification::Shared => "shared",
             _ => "claimed",
         };
-        let seen = moment(look, candidate.last_seen_at.as_ref());
-        lines.push(format!("  {}  {proof}, last seen {seen}", safe(&candidate.customer_id)));
+        let seen = moment(style, candidate.last_seen_at.as_ref());
+        lines.push(format!("  {}  {verification}, last seen {seen}", safe(&candidate.customer_id)));
     }
     lines.push("Ask who it is, then: throughline briefing --id ID".to_owned());
     lines.join("\n") + "\n"
 }
 
 struct Page<'a> {
-    look: &'a Look,
+    style: &'a TerminalStyle,
     lines: Vec<String>,
 }
 
@@ -53,12 +53,12 @@ impl Page<'_> {
     fn who(&mut self, briefing: &pb::Briefing) {
         let identity = briefing.identity.clone().unwrap_or_default();
         let named = pb::Customer { profile: identity.profile.clone(), ..Default::default() };
-        self.lines.push(self.look.paint(Ink::Strong, &super::name(&named)));
+        self.lines.push(self.style.paint(Ink::Strong, &super::name(&named)));
         self.label("customer", &safe(&briefing.customer_id));
-        let sure = match identity.sureness() {
-            Sureness::ById | Sureness::Unspecified => "named by id",
-            Sureness::Verified => "named by a verified identifier",
-            Sureness::Claimed => "named by an identifier that nobody has verified",
+        let sure = match identity.confidence() {
+            Confidence::ById | Confidence::Unspecified => "named by id",
+            Confidence::Verified => "named by a verified identifier",
+            Confidence::Claimed => "named by an identifier that nobody has verified",
         };
         let mut parts = vec![sure.to_owned()];
         let (verified, all) = (identity.verified_identifiers, identity.identifiers);
@@ -113,7 +113,7 @@ impl Page<'_> {
                 Metric::StarRating | Metric::Unspecified => "stars",
             };
             let score = feedback.score.unwrap_or_default();
-            let at = moment(self.look, mood.feedback_at.as_ref());
+            let at = moment(self.style, mood.feedback_at.as_ref());
             parts.push(format!("{metric} {score} of {} on {at}", feedback.scale_max));
         }
         self.label("mood", &parts.join(", "));
@@ -135,12 +135,12 @@ impl Page<'_> {
             let amount = promise.amount.as_ref().map(|amount| format!(", {}", money(amount)));
             let text = format!("{}{}", promise.what, amount.unwrap_or_default());
             self.line(word, ink, &text);
-            let due = moment(self.look, promise.due_at.as_ref());
+            let due = moment(self.style, promise.due_at.as_ref());
             let mut parts = vec![format!("due {due}")];
             if !promise.by.is_empty() {
                 parts.push(format!("by {}", promise.by));
             }
-            let made = moment(self.look, promise.made_at.as_ref());
+            let made = moment(self.style, promise.made_at.as_ref());
             parts.push(format!("promised by {} on {made}", channel(promise.channel())));
             self.more(&parts.join(", "), &promise.entry_id);
         }
@@ -151,7 +151,7 @@ impl Page<'_> {
         for case in &briefing.cases {
             self.line("case", Ink::Channel, &case.subject);
             let mut parts = vec![super::case::state_word(case.state()).to_owned()];
-            parts.push(format!("since {}", moment(self.look, case.opened_at.as_ref())));
+            parts.push(format!("since {}", moment(self.style, case.opened_at.as_ref())));
             if !case.owner.is_empty() {
                 parts.push(format!("owner {}", case.owner));
             }
@@ -159,24 +159,24 @@ impl Page<'_> {
                 parts.push(format!("queue {}", case.queue));
             }
             self.more(&parts.join(", "), &case.entry_id);
-            if let Some(hand_over) = &case.hand_over {
-                self.hand_over(hand_over);
+            if let Some(handover) = &case.handover {
+                self.handover(handover);
             }
         }
     }
 
-    fn hand_over(&mut self, hand_over: &pb::HandOver) {
-        let word = match hand_over.state() {
+    fn handover(&mut self, handover: &pb::Handover) {
+        let word = match handover.state() {
             State::Offered | State::Unspecified => "waits for an answer",
             State::Accepted => "accepted",
             State::Returned => "returned",
         };
-        self.more(&format!("handed over, {word}: {}", hand_over.note), &hand_over.entry_id);
-        for question in &hand_over.open_questions {
+        self.more(&format!("handed over, {word}: {}", handover.note), &handover.entry_id);
+        for question in &handover.open_questions {
             self.more(&format!("? {question}"), "");
         }
-        if !hand_over.next_step.is_empty() {
-            self.more(&format!("next: {}", hand_over.next_step), "");
+        if !handover.next_step.is_empty() {
+            self.more(&format!("next: {}", handover.next_step), "");
         }
     }
 
@@ -189,12 +189,12 @@ impl Page<'_> {
             pb::CaseState::Unspecified => "no case of it".to_owned(),
             pb::CaseState::Resolved => format!(
                 "resolved {}: {}",
-                moment(self.look, complaint.resolved_at.as_ref()),
+                moment(self.style, complaint.resolved_at.as_ref()),
                 complaint.disposition
             ),
             state => format!("case {}", super::case::state_word(state)),
         };
-        let at = moment(self.look, entry.occurred_at.as_ref());
+        let at = moment(self.style, entry.occurred_at.as_ref());
         self.more(&format!("{at}, {end}"), &entry.entry_id);
     }
 
@@ -203,17 +203,17 @@ impl Page<'_> {
         let keys = briefing.known_facts.iter().map(|fact| columns(&key(fact)));
         let width = keys.max().unwrap_or(0).max(TEXT_AT - 4);
         for fact in &briefing.known_facts {
-            let space = self.look.width.saturating_sub(width + 4).max(LEAST_WIDTH);
+            let space = self.style.width.saturating_sub(width + 4).max(LEAST_WIDTH);
             let mut rows = wrap(&fact.value, space).into_iter();
             let first = rows.next().unwrap_or_default();
-            let key = self.look.paint(Ink::Voice, &pad(&key(fact), width));
+            let key = self.style.paint(Ink::Voice, &pad(&key(fact), width));
             self.lines.push(format!("  {key}  {first}"));
             let indent = " ".repeat(width + 4);
             self.lines.extend(rows.map(|row| format!("{indent}{row}")));
-            let told = moment(self.look, fact.told_at.as_ref());
+            let told = moment(self.style, fact.told_at.as_ref());
             let told = format!("told by {}, {told}", channel(fact.channel()));
-            let told = with_entry(self.look, &told, &fact.entry_id);
-            self.lines.push(format!("{indent}{}", self.look.paint(Ink::Faint, &told)));
+            let told = with_entry(self.style, &told, &fact.entry_id);
+            self.lines.push(format!("{indent}{}", self.style.paint(Ink::Faint, &told)));
         }
     }
 
@@ -228,7 +228,7 @@ impl Page<'_> {
                 Warranty::Unknown | Warranty::Unspecified => ("bought", Ink::Faint),
             };
             self.line(word, ink, &format!("{} × {}", product.quantity, product.name));
-            let mut parts = vec![moment(self.look, product.bought_at.as_ref())];
+            let mut parts = vec![moment(self.style, product.bought_at.as_ref())];
             let mut add = |word: &str, text: &str| {
                 if !text.is_empty() {
                     parts.push(format!("{word} {text}"));
@@ -254,7 +254,7 @@ impl Page<'_> {
                 false => ("CONFLICT", Ink::Warning),
             };
             self.line(word, ink, text.trim());
-            let until = moment(self.look, quote.valid_until.as_ref());
+            let until = moment(self.style, quote.valid_until.as_ref());
             let text = format!("valid until {until}, told by {}", channel(quote.channel()));
             self.more(&text, &quote.entry_id);
         }
@@ -265,7 +265,7 @@ impl Page<'_> {
         for entry in &briefing.last_entries {
             let summary = if entry.summary.is_empty() { "(no text)" } else { &entry.summary };
             self.line(&channel(entry.channel()), Ink::Channel, summary);
-            let mut parts = vec![moment(self.look, entry.occurred_at.as_ref())];
+            let mut parts = vec![moment(self.style, entry.occurred_at.as_ref())];
             if !entry.agent.is_empty() {
                 parts.push(format!("with {}", entry.agent));
             }
@@ -273,50 +273,50 @@ impl Page<'_> {
         }
     }
 
-    /// A heading with how many lines follow, where any do.
+    /// A heading with the number of lines that follow, if there are any.
     fn heading(&mut self, text: &str, shown: usize, more: i32) {
         if shown == 0 {
             return;
         }
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
         self.lines.push(String::new());
-        self.lines.push(self.look.paint(Ink::Strong, &format!("{text}{more}")));
+        self.lines.push(self.style.paint(Ink::Strong, &format!("{text}{more}")));
     }
 
-    /// A line of who it is, where there is something to say.
+    /// A line about the customer, if it has a text.
     fn label(&mut self, label: &str, text: &str) {
         if text.is_empty() {
             return;
         }
-        let label = self.look.paint(Ink::Faint, &pad(label, TEXT_AT - 4));
-        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        let label = self.style.paint(Ink::Faint, &pad(label, TEXT_AT - 4));
+        let space = self.style.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
         let mut rows = wrap(text, space).into_iter();
         self.lines.push(format!("  {label}  {}", rows.next().unwrap_or_default()));
         self.lines.extend(rows.map(|row| format!("{}{row}", " ".repeat(TEXT_AT))));
     }
 
-    /// A word and a text in lines beside it.
+    /// A word, and a wrapped text next to it.
     fn line(&mut self, word: &str, ink: Ink, text: &str) {
-        let word = self.look.paint(ink, &pad(word, TEXT_AT - 4));
-        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        let word = self.style.paint(ink, &pad(word, TEXT_AT - 4));
+        let space = self.style.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
         let mut rows = wrap(text, space).into_iter();
         self.lines.push(format!("  {word}  {}", rows.next().unwrap_or_default()));
         self.lines.extend(rows.map(|row| format!("{}{row}", " ".repeat(TEXT_AT))));
     }
 
-    /// What goes with the line above, and with --full its entry.
+    /// A further line about the line above, and with --full its entry.
     fn more(&mut self, text: &str, entry_id: &str) {
-        let text = with_entry(self.look, text, entry_id);
-        let space = self.look.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
+        let text = with_entry(self.style, text, entry_id);
+        let space = self.style.width.saturating_sub(TEXT_AT).max(LEAST_WIDTH);
         for row in wrap(&text, space) {
-            let row = self.look.paint(Ink::Faint, &row);
+            let row = self.style.paint(Ink::Faint, &row);
             self.lines.push(format!("{}{row}", " ".repeat(TEXT_AT)));
         }
     }
 }
 
-fn with_entry(look: &Look, text: &str, entry_id: &str) -> String {
-    match look.full && !entry_id.is_empty() {
+fn with_entry(style: &TerminalStyle, text: &str, entry_id: &str) -> String {
+    match style.full && !entry_id.is_empty() {
         true => format!("{text} (entry {entry_id})"),
         false => text.to_owned(),
     }
@@ -327,9 +327,9 @@ fn key(fact: &pb::BriefedFact) -> String {
     safe(&fact.key).replace('_', " ")
 }
 
-/// A day and time here.
-fn moment(look: &Look, at: Option<&prost_types::Timestamp>) -> String {
-    match look.moment(at) {
+/// A day and time in the terminal's zone.
+fn moment(style: &TerminalStyle, at: Option<&prost_types::Timestamp>) -> String {
+    match style.moment(at) {
         Some((day, time)) => format!("{} {time}", long_day(day)),
         None => "?".to_owned(),
     }

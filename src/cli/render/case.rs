@@ -1,9 +1,9 @@
 //! Cases, facts, promises and quotes in a timeline.
 
 use super::text::money;
-use crate::pb::{self, CaseState, case_change, hand_over_change, promise_change, quote_change};
+use crate::pb::{self, CaseState, case_change, handover_change, promise_change, quote_change};
 
-/// What happened to a case, in one line.
+/// A change of a case, in one line.
 pub fn summary(change: &pb::CaseChange) -> String {
     use case_change::Change;
     match change.change() {
@@ -40,7 +40,7 @@ pub fn context(change: &pb::CaseChange) -> Vec<String> {
     parts
 }
 
-/// What was told, in one line.
+/// A change of a fact, in one line.
 pub fn fact(change: &pb::FactChange) -> String {
     let key = change.key.replace('_', " ");
     match change.reasked {
@@ -49,7 +49,7 @@ pub fn fact(change: &pb::FactChange) -> String {
     }
 }
 
-/// What became of a promise, in one line.
+/// A change of a promise, in one line.
 pub fn promise(change: &pb::PromiseChange) -> String {
     use promise_change::Change;
     let word = match change.change() {
@@ -63,7 +63,7 @@ pub fn promise(change: &pb::PromiseChange) -> String {
     format!("{word}: {}{}", change.what, amount.unwrap_or_default())
 }
 
-/// Who does it, who said so, and why. `due` is the time it is due.
+/// Who keeps it, who made it, and why. `due` is the time it is due.
 pub fn promise_context(change: &pb::PromiseChange, due: Option<String>) -> Vec<String> {
     let mut parts = vec![by(&change.actor)];
     if !change.by.is_empty() {
@@ -74,7 +74,7 @@ pub fn promise_context(change: &pb::PromiseChange, due: Option<String>) -> Vec<S
     parts
 }
 
-/// What became of a quote, in one line.
+/// A change of a quote, in one line.
 pub fn quote(change: &pb::QuoteChange) -> String {
     use quote_change::Change;
     let word = match change.change() {
@@ -89,10 +89,10 @@ pub fn quote(change: &pb::QuoteChange) -> String {
     format!("{word}: {}", terms.join(", "))
 }
 
-/// With which code, who said so, and why. `until` is the time it is valid until.
+/// Its code, who made it, and why. `until` is the end of its validity.
 pub fn quote_context(change: &pb::QuoteChange, until: Option<String>) -> Vec<String> {
     let mut parts = vec![by(&change.actor)];
-    // One that was taken back is not valid until then.
+    // A withdrawn quote is no longer valid until then.
     let until = until.filter(|_| change.change() == quote_change::Change::Given);
     parts.extend(until.map(|until| format!("valid until {until}")));
     if !change.promotion_code.is_empty() {
@@ -102,7 +102,7 @@ pub fn quote_context(change: &pb::QuoteChange, until: Option<String>) -> Vec<Str
     parts
 }
 
-/// The name of an article with its number behind it, or whichever is known.
+/// The name of an article with its number after it, or whichever is known.
 pub fn label(name: &str, sku: &str) -> String {
     match (name.is_empty(), sku.is_empty()) {
         (false, false) => format!("{name} ({sku})"),
@@ -111,12 +111,12 @@ pub fn label(name: &str, sku: &str) -> String {
     }
 }
 
-/// A case passed on, in one line.
-pub fn hand_over(change: &pb::HandOverChange) -> String {
-    use hand_over_change::Change;
+/// A handover, in one line.
+pub fn handover(change: &pb::HandoverChange) -> String {
+    use handover_change::Change;
     match change.change() {
-        Change::Accepted => "Hand-over accepted".to_owned(),
-        Change::Returned => "Hand-over returned".to_owned(),
+        Change::Accepted => "Handover accepted".to_owned(),
+        Change::Returned => "Handover returned".to_owned(),
         Change::Offered | Change::Unspecified if change.to.is_empty() => {
             format!("Handed over to {}", change.to_queue)
         }
@@ -124,8 +124,8 @@ pub fn hand_over(change: &pb::HandOverChange) -> String {
     }
 }
 
-/// What goes with it: the note, the questions and the next step.
-pub fn hand_over_texts(change: &pb::HandOverChange) -> Vec<String> {
+/// Its note, questions and next step.
+pub fn handover_texts(change: &pb::HandoverChange) -> Vec<String> {
     let mut texts = vec![change.note.clone()];
     texts.extend(change.open_questions.iter().map(|question| format!("? {question}")));
     if !change.next_step.is_empty() {
@@ -145,7 +145,7 @@ fn state(number: i32) -> Option<&'static str> {
     (state != CaseState::Unspecified).then(|| state_word(state))
 }
 
-/// How far a case has come, in words.
+/// The state of a case, in words.
 pub fn state_word(state: CaseState) -> &'static str {
     match state {
         CaseState::Unspecified | CaseState::Open => "open",

@@ -1,9 +1,9 @@
-//! One entry of a timeline, and the day it stands under.
+//! One entry of a timeline, and the heading of its day.
 
 use jiff::civil::Date;
 
 use super::{
-    Ink, Look,
+    Ink, TerminalStyle,
     case::{self, label},
     identity, long_day, order,
     text::{amount, channel, columns, money, pad, safe, wrap},
@@ -13,51 +13,51 @@ use crate::pb::{
     promise_change::Change,
 };
 
-/// Where the details of an entry begin, and where its summary.
+/// The columns where the details of an entry and its summary begin.
 const DETAILS_AT: usize = 9;
 const SUMMARY_AT: usize = 33;
-/// The least that text is given, however small the terminal.
+/// The narrowest column of text, however small the terminal.
 const LEAST_WIDTH: usize = 24;
-/// How many lines of a text and messages of a conversation are shown at first.
+/// How many lines of a text and messages of a conversation are shown without --full.
 const FEW: usize = 12;
 
-/// A timeline on its way to the terminal, entry by entry.
-pub struct Story<'a> {
-    look: &'a Look,
+/// Renders a timeline, entry by entry.
+pub struct EntryPrinter<'a> {
+    style: &'a TerminalStyle,
     day: Option<Date>,
 }
 
-impl<'a> Story<'a> {
-    pub fn new(look: &'a Look) -> Self {
-        Self { look, day: None }
+impl<'a> EntryPrinter<'a> {
+    pub fn new(style: &'a TerminalStyle) -> Self {
+        Self { style, day: None }
     }
 
-    /// The next entry, below its day where that is another than before; `customer` is whose it is,
-    /// where that does not go without saying.
+    /// The next entry, below a heading if its day differs from the previous one; `customer` is the
+    /// customer's name, if it is not obvious.
     pub fn entry(&mut self, entry: &pb::Entry, customer: Option<&str>) -> String {
-        let look = self.look;
+        let style = self.style;
         let mut text = String::new();
         let mut time = "--:--".to_owned();
-        if let Some((day, hour)) = look.moment(entry.occurred_at.as_ref()) {
+        if let Some((day, hour)) = style.moment(entry.occurred_at.as_ref()) {
             time = hour;
             if self.day != Some(day) {
                 self.day = Some(day);
-                text.push_str(&format!("\n{}\n", look.paint(Ink::Strong, &long_day(day))));
+                text.push_str(&format!("\n{}\n", style.paint(Ink::Strong, &long_day(day))));
             }
         }
         let (kind, summary) = summary(entry);
-        let mut lines = wrap(&summary, room(look, SUMMARY_AT)).into_iter();
+        let mut lines = wrap(&summary, room(style, SUMMARY_AT)).into_iter();
         text.push_str(&format!(
             "  {time}  {}  {}  {}\n",
-            look.paint(Ink::Channel, &pad(&channel(entry.channel()), 9)),
-            look.paint(ink(entry), &pad(kind, 11)),
-            look.paint(Ink::Strong, &lines.next().unwrap_or_default()),
+            style.paint(Ink::Channel, &pad(&channel(entry.channel()), 9)),
+            style.paint(ink(entry), &pad(kind, 11)),
+            style.paint(Ink::Strong, &lines.next().unwrap_or_default()),
         ));
         for line in lines {
-            let line = look.paint(Ink::Strong, &line);
+            let line = style.paint(Ink::Strong, &line);
             text.push_str(&format!("{:SUMMARY_AT$}{line}\n", ""));
         }
-        for line in details(entry, customer, look) {
+        for line in details(entry, customer, style) {
             let line = format!("{:DETAILS_AT$}{line}", "");
             text.push_str(line.trim_end());
             text.push('\n');
@@ -66,8 +66,8 @@ impl<'a> Story<'a> {
     }
 }
 
-fn room(look: &Look, indent: usize) -> usize {
-    look.width.saturating_sub(indent).max(LEAST_WIDTH)
+fn room(style: &TerminalStyle, indent: usize) -> usize {
+    style.width.saturating_sub(indent).max(LEAST_WIDTH)
 }
 
 fn ink(entry: &pb::Entry) -> Ink {
@@ -84,11 +84,11 @@ fn ink(entry: &pb::Entry) -> Ink {
             Change::Kept => Ink::Good,
             _ => Ink::Voice,
         },
-        Some(Content::CaseChange(_) | Content::HandOverChange(_)) => Ink::Channel,
+        Some(Content::CaseChange(_) | Content::HandoverChange(_)) => Ink::Channel,
     }
 }
 
-/// The kind of an entry, and what it is in one line.
+/// The kind of an entry, and its summary in one line.
 fn summary(entry: &pb::Entry) -> (&'static str, String) {
     match &entry.content {
         Some(Content::Interaction(interaction)) => {
@@ -124,7 +124,7 @@ fn summary(entry: &pb::Entry) -> (&'static str, String) {
         Some(Content::FactChange(change)) => ("fact", case::fact(change)),
         Some(Content::PromiseChange(change)) => ("promise", case::promise(change)),
         Some(Content::QuoteChange(change)) => ("quote", case::quote(change)),
-        Some(Content::HandOverChange(change)) => ("hand-over", case::hand_over(change)),
+        Some(Content::HandoverChange(change)) => ("handover", case::handover(change)),
         None => ("entry", "Of a kind this version does not know".to_owned()),
     }
 }
@@ -134,7 +134,7 @@ fn is_short(note: &pb::Note) -> bool {
     note.text.len() <= 80 && note.text.trim().lines().count() == 1
 }
 
-/// What an exchange on a channel is called.
+/// The name of an exchange on a channel.
 fn form(channel: Channel, direction: Direction) -> &'static str {
     match channel {
         Channel::Phone => "Call",
@@ -174,34 +174,34 @@ fn score(feedback: &pb::Feedback) -> String {
 }
 
 /// The lines below the first.
-fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String> {
+fn details(entry: &pb::Entry, customer: Option<&str>, style: &TerminalStyle) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(name) = customer {
-        lines.push(format!("{name}  {}", look.paint(Ink::Faint, &safe(&entry.customer_id))));
+        lines.push(format!("{name}  {}", style.paint(Ink::Faint, &safe(&entry.customer_id))));
     }
-    let context = context(entry, look);
-    for line in wrap(&context.join(" · "), room(look, DETAILS_AT)) {
-        lines.push(look.paint(Ink::Faint, &line));
+    let context = context(entry, style);
+    for line in wrap(&context.join(" · "), room(style, DETAILS_AT)) {
+        lines.push(style.paint(Ink::Faint, &line));
     }
     match &entry.content {
-        Some(Content::Interaction(interaction)) => said(interaction, look, &mut lines),
-        Some(Content::Purchase(purchase)) => bought(purchase, look, &mut lines),
-        Some(Content::Returned(returned)) => brought_back(returned, look, &mut lines),
-        Some(Content::OrderChange(change)) => body(&change.reason, look, &mut lines),
-        Some(Content::Feedback(feedback)) => body(&feedback.text, look, &mut lines),
+        Some(Content::Interaction(interaction)) => said(interaction, style, &mut lines),
+        Some(Content::Purchase(purchase)) => bought(purchase, style, &mut lines),
+        Some(Content::Returned(returned)) => brought_back(returned, style, &mut lines),
+        Some(Content::OrderChange(change)) => body(&change.reason, style, &mut lines),
+        Some(Content::Feedback(feedback)) => body(&feedback.text, style, &mut lines),
         Some(Content::Note(note)) if is_short(note) => {}
-        Some(Content::Note(note)) => body(&note.text, look, &mut lines),
+        Some(Content::Note(note)) => body(&note.text, style, &mut lines),
         Some(Content::IdentityChange(change)) => {
             for evidence in &change.evidence {
-                body(evidence, look, &mut lines);
+                body(evidence, style, &mut lines);
             }
         }
-        Some(Content::HandOverChange(change)) => {
-            for text in case::hand_over_texts(change) {
-                body(&text, look, &mut lines);
+        Some(Content::HandoverChange(change)) => {
+            for text in case::handover_texts(change) {
+                body(&text, style, &mut lines);
             }
         }
-        // All of it stands above.
+        // All of it is shown above.
         Some(
             Content::CaseChange(_)
             | Content::FactChange(_)
@@ -211,13 +211,13 @@ fn details(entry: &pb::Entry, customer: Option<&str>, look: &Look) -> Vec<String
         None => {}
     }
     for flag in entry.flags() {
-        lines.push(look.paint(Ink::Warning, &format!("! {}", notice(flag))));
+        lines.push(style.paint(Ink::Warning, &format!("! {}", notice(flag))));
     }
     lines
 }
 
 /// Who, how long, about which orders.
-fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
+fn context(entry: &pb::Entry, style: &TerminalStyle) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(Content::Interaction(interaction)) = &entry.content {
         if !interaction.subject.trim().is_empty() {
@@ -235,19 +235,19 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
         Some(Content::IdentityChange(change)) => parts.extend(identity::context(change)),
         Some(Content::CaseChange(change)) => {
             parts.extend(case::context(change));
-            let until = moment(change.pass_expires_at.as_ref(), look);
+            let until = moment(change.pass_expires_at.as_ref(), style);
             parts.extend(until.map(|until| format!("valid until {until}")));
         }
         Some(Content::OrderChange(change)) => parts.push(order::shipment(change)),
         Some(Content::FactChange(change)) => parts.push(case::by(&change.actor)),
-        Some(Content::HandOverChange(change)) => {
+        Some(Content::HandoverChange(change)) => {
             parts.extend([case::by(&change.actor), change.reason.clone()]);
         }
         Some(Content::PromiseChange(change)) => {
-            parts.extend(case::promise_context(change, moment(change.due_at.as_ref(), look)));
+            parts.extend(case::promise_context(change, moment(change.due_at.as_ref(), style)));
         }
         Some(Content::QuoteChange(change)) => {
-            parts.extend(case::quote_context(change, moment(change.valid_until.as_ref(), look)));
+            parts.extend(case::quote_context(change, moment(change.valid_until.as_ref(), style)));
         }
         _ => {}
     }
@@ -263,18 +263,18 @@ fn context(entry: &pb::Entry, look: &Look) -> Vec<String> {
     parts
 }
 
-/// A day and an hour.
-fn moment(at: Option<&prost_types::Timestamp>, look: &Look) -> Option<String> {
-    look.moment(at).map(|(day, hour)| format!("{} {hour}", long_day(day)))
+/// A day and time.
+fn moment(at: Option<&prost_types::Timestamp>, style: &TerminalStyle) -> Option<String> {
+    style.moment(at).map(|(day, hour)| format!("{} {hour}", long_day(day)))
 }
 
-/// Whether the customer began it, and the agent was there for it.
+/// Whether the customer began it and an agent answered.
 fn answered(entry: &pb::Entry) -> bool {
     matches!(&entry.content, Some(Content::Interaction(interaction))
         if interaction.direction() == Direction::Inbound)
 }
 
-/// A mood from -1 to 1 in a word.
+/// A sentiment from -1 to 1 in a word.
 fn feeling(mood: f64) -> &'static str {
     match mood {
         ..-0.25 => "unhappy",
@@ -291,18 +291,18 @@ fn duration(seconds: i64) -> String {
     }
 }
 
-fn said(interaction: &pb::Interaction, look: &Look, lines: &mut Vec<String>) {
-    body(&interaction.text, look, lines);
-    let shown = if look.full { interaction.messages.len() } else { FEW };
+fn said(interaction: &pb::Interaction, style: &TerminalStyle, lines: &mut Vec<String>) {
+    body(&interaction.text, style, lines);
+    let shown = if style.full { interaction.messages.len() } else { FEW };
     for message in interaction.messages.iter().take(shown) {
         let voice = match message.author() {
-            Author::Customer => look.paint(Ink::Voice, "customer  "),
-            Author::Agent => look.paint(Ink::Good, "agent     "),
-            Author::Bot => look.paint(Ink::Faint, "bot       "),
+            Author::Customer => style.paint(Ink::Voice, "customer  "),
+            Author::Agent => style.paint(Ink::Good, "agent     "),
+            Author::Bot => style.paint(Ink::Faint, "bot       "),
             Author::Unspecified => "?         ".to_owned(),
         };
         let mut said = Vec::new();
-        clip(wrap(&message.text, room(look, DETAILS_AT + 10)), look, &mut said);
+        clip(wrap(&message.text, room(style, DETAILS_AT + 10)), style, &mut said);
         for (index, line) in said.into_iter().enumerate() {
             let before = if index == 0 { voice.as_str() } else { "          " };
             lines.push(format!("{before}{line}"));
@@ -310,12 +310,12 @@ fn said(interaction: &pb::Interaction, look: &Look, lines: &mut Vec<String>) {
     }
     if interaction.messages.len() > shown {
         let left = interaction.messages.len() - shown;
-        lines.push(look.paint(Ink::Faint, &format!("… {left} more messages: see --full")));
+        lines.push(style.paint(Ink::Faint, &format!("… {left} more messages: see --full")));
     }
     for file in &interaction.attachments {
         let name = if file.name.is_empty() { "a file" } else { &file.name };
         let line = format!("attached: {} ({}, {})", name, file.media_type, bytes(file.size_bytes));
-        lines.extend(wrap(&line, room(look, DETAILS_AT)));
+        lines.extend(wrap(&line, room(style, DETAILS_AT)));
     }
 }
 
@@ -327,10 +327,10 @@ fn bytes(size: i64) -> String {
     }
 }
 
-fn bought(purchase: &pb::Purchase, look: &Look, lines: &mut Vec<String>) {
+fn bought(purchase: &pb::Purchase, style: &TerminalStyle, lines: &mut Vec<String>) {
     let articles: Vec<(String, String)> = purchase.lines.iter().map(article).collect();
     let prices = articles.iter().map(|(_, price)| columns(price)).max().unwrap_or(0);
-    let space = room(look, DETAILS_AT).saturating_sub(prices + 2).max(LEAST_WIDTH);
+    let space = room(style, DETAILS_AT).saturating_sub(prices + 2).max(LEAST_WIDTH);
     let names = articles.iter().map(|(name, _)| columns(name)).max().unwrap_or(0).min(space);
     for (line, (name, price)) in purchase.lines.iter().zip(articles) {
         let mut rows = wrap(&name, names.max(1)).into_iter();
@@ -343,8 +343,8 @@ fn bought(purchase: &pb::Purchase, look: &Look, lines: &mut Vec<String>) {
             more.push(format!("serial number {}", line.serial_number));
         }
         more.extend(order::warranty(line));
-        for text in wrap(&more.join(", "), room(look, DETAILS_AT + 4)) {
-            lines.push(look.paint(Ink::Faint, &format!("    {text}")));
+        for text in wrap(&more.join(", "), room(style, DETAILS_AT + 4)) {
+            lines.push(style.paint(Ink::Faint, &format!("    {text}")));
         }
     }
     if !purchase.tracking_number.is_empty() {
@@ -352,7 +352,7 @@ fn bought(purchase: &pb::Purchase, look: &Look, lines: &mut Vec<String>) {
     }
 }
 
-/// What a line of an order is, and what it cost.
+/// The description of an order line, and its price.
 fn article(line: &pb::PurchaseLine) -> (String, String) {
     let name = format!("{} × {}", line.quantity, label(&line.name, &line.sku));
     let price = line.unit_price.as_ref().map(|each| {
@@ -362,34 +362,34 @@ fn article(line: &pb::PurchaseLine) -> (String, String) {
     (name, price.unwrap_or_default())
 }
 
-fn brought_back(returned: &pb::Return, look: &Look, lines: &mut Vec<String>) {
+fn brought_back(returned: &pb::Return, style: &TerminalStyle, lines: &mut Vec<String>) {
     for line in &returned.lines {
         let mut text = format!("{} × {}", line.quantity, label(&line.name, &line.sku));
         if !line.serial_number.is_empty() {
             text.push_str(&format!(", serial number {}", line.serial_number));
         }
         text.push_str(&order::refund(line));
-        lines.extend(wrap(&text, room(look, DETAILS_AT)));
+        lines.extend(wrap(&text, room(style, DETAILS_AT)));
     }
-    body(&returned.reason, look, lines);
+    body(&returned.reason, style, lines);
 }
 
-fn body(text: &str, look: &Look, lines: &mut Vec<String>) {
-    clip(wrap(text, room(look, DETAILS_AT)), look, lines);
+fn body(text: &str, style: &TerminalStyle, lines: &mut Vec<String>) {
+    clip(wrap(text, room(style, DETAILS_AT)), style, lines);
 }
 
-/// Takes over the first lines, and says how many are left.
-fn clip(text: Vec<String>, look: &Look, lines: &mut Vec<String>) {
+/// Adds the first lines, and says how many are left.
+fn clip(text: Vec<String>, style: &TerminalStyle, lines: &mut Vec<String>) {
     let left = text.len().saturating_sub(FEW);
-    if look.full || left < 2 {
+    if style.full || left < 2 {
         lines.extend(text);
         return;
     }
     lines.extend(text.into_iter().take(FEW));
-    lines.push(look.paint(Ink::Faint, &format!("… {left} more lines: see --full")));
+    lines.push(style.paint(Ink::Faint, &format!("… {left} more lines: see --full")));
 }
 
-/// What the server noticed, in words.
+/// An observation of the server, in words.
 fn notice(flag: EntryFlag) -> &'static str {
     match flag {
         EntryFlag::CardNumberRedacted => "a payment card number was taken out",

@@ -1,16 +1,16 @@
-//! Customers that a search found, one a line, with what of them matches.
+//! Customers that a search found, one per line, with what matches.
 
 use super::{
-    Ink, Look, name,
+    Ink, TerminalStyle, name,
     text::{columns, pad, safe},
 };
 use crate::pb::{self, IdentifierKind, MatchQuality, MatchedField};
 
-/// The widest a column gets: an id fits.
+/// The widest column: an id fits.
 const MAX_COLUMNS: usize = 36;
 
-/// The table of an answer: the best match first.
-pub fn found(answer: &pb::SearchCustomersResponse, look: &Look) -> String {
+/// The table of a response: the best match first.
+pub fn found(answer: &pb::SearchCustomersResponse, style: &TerminalStyle) -> String {
     let heads = ["name", "matches", "where", "e-mail", "phone", "customer"].map(str::to_owned);
     let mut rows = vec![heads];
     for (customer, why) in answer.customers.iter().zip(&answer.matches) {
@@ -28,7 +28,7 @@ pub fn found(answer: &pb::SearchCustomersResponse, look: &Look) -> String {
             *cell = cut(cell);
         }
     }
-    // A column in which nobody has anything is left out.
+    // A column without any values is left out.
     let widths: Vec<usize> = (0..rows[0].len())
         .map(|at| match rows[1..].iter().all(|row| row[at].is_empty()) {
             true => 0,
@@ -39,7 +39,7 @@ pub fn found(answer: &pb::SearchCustomersResponse, look: &Look) -> String {
         let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
         let line: Vec<String> = cells.map(|(cell, width)| pad(cell, *width)).collect();
         let line = line.join("  ");
-        let ink = if number == 0 { look.paint(Ink::Faint, line.trim_end()) } else { line };
+        let ink = if number == 0 { style.paint(Ink::Faint, line.trim_end()) } else { line };
         format!("{}\n", ink.trim_end())
     });
     lines.collect()
@@ -78,7 +78,7 @@ fn identifier(customer: &pb::Customer, kind: IdentifierKind) -> String {
     first.map(|it| safe(&it.value)).unwrap_or_default()
 }
 
-/// A text that is too wide, with an ellipsis in the place of its end.
+/// A text shortened to fit, with an ellipsis at its end.
 fn cut(text: &str) -> String {
     if columns(text) <= MAX_COLUMNS {
         return text.to_owned();

@@ -1,9 +1,9 @@
-//! A change of who a customer is, in plain words.
+//! A change of identity, in plain words.
 
 use super::{kind_name, text::safe};
-use crate::pb::{self, IdentifierProof as Proof, identity_change::Change};
+use crate::pb::{self, IdentifierVerification as Verification, identity_change::Change};
 
-/// What happened, in one line.
+/// The change, in one line.
 pub fn summary(change: &pb::IdentityChange) -> String {
     let other = || match change.other_customer_id.is_empty() {
         true => "another customer".to_owned(),
@@ -11,18 +11,18 @@ pub fn summary(change: &pb::IdentityChange) -> String {
     };
     match change.change() {
         Change::Linked => {
-            let proof = match change.proof() {
-                Proof::Verified => ", verified",
-                Proof::Shared => ", as one that several people use",
-                Proof::Claimed | Proof::Unspecified => "",
+            let verification = match change.verification() {
+                Verification::Verified => ", verified",
+                Verification::Shared => ", as one that several people use",
+                Verification::Claimed | Verification::Unspecified => "",
             };
-            format!("Linked {}{proof}", identifier(change.identifier.as_ref()))
+            format!("Linked {}{verification}", identifier(change.identifier.as_ref()))
         }
         Change::Unlinked => format!("Unlinked {}", identifier(change.identifier.as_ref())),
         Change::Merged => format!("Merged into {}", other()),
         Change::Unmerged => format!("Taken apart from {}", other()),
-        Change::KeptApart => format!("Never to be merged with {}", other()),
-        Change::KeptApartLifted => format!("No longer kept apart from {}", other()),
+        Change::MergeExcluded => format!("Never to be merged with {}", other()),
+        Change::MergeExclusionLifted => format!("No longer kept apart from {}", other()),
         Change::Unspecified => "Of a kind this version does not know".to_owned(),
     }
 }

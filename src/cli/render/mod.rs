@@ -1,6 +1,6 @@
-//! How customers and entries look in a terminal: pure functions from messages to text.
+//! Renders customers and entries for a terminal: pure functions from messages to text.
 
-mod access;
+mod audit;
 mod briefing;
 mod case;
 mod entry;
@@ -12,31 +12,31 @@ mod text;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-pub use access::{accesses, verified};
+pub use audit::{audit_entries, verified};
 pub use briefing::{briefing, candidates};
-pub use entry::Story;
+pub use entry::EntryPrinter;
 pub use found::found;
 pub use suggestion::{suggestion, thousands};
 pub(crate) use text::{pad, safe, wrap};
 
-use crate::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};
+use crate::pb::{self, IdentifierKind as Kind, IdentifierVerification as Verification};
 
-/// How many identifiers are shown of a customer.
+/// How many identifiers of a customer are shown.
 const MAX_SHOWN: usize = 12;
 
-/// What the output can hold.
+/// The properties of the output.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct TerminalStyle {
     /// In columns.
     pub width: usize,
     pub colour: bool,
-    /// Whose days and hours are shown.
+    /// The time zone of days and times.
     pub zone: TimeZone,
-    /// Whether long texts and conversations are shown to their end.
+    /// Whether long texts and conversations are shown in full.
     pub full: bool,
 }
 
-/// What a piece of text is, as a colour.
+/// The meaning of a piece of text, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
     Strong,
@@ -48,7 +48,7 @@ pub(crate) enum Ink {
     Voice,
 }
 
-impl Look {
+impl TerminalStyle {
     pub(crate) fn paint(&self, ink: Ink, text: &str) -> String {
         if !self.colour || text.is_empty() {
             return text.to_owned();
@@ -65,7 +65,7 @@ impl Look {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    /// The day of a point in time here, and the time of day.
+    /// The day and the time of day of a point in time.
     fn moment(&self, time: Option<&prost_types::Timestamp>) -> Option<(Date, String)> {
         let time = time?;
         let time = Timestamp::new(time.seconds, time.nanos).ok()?.to_zoned(self.zone.clone());
@@ -100,11 +100,11 @@ pub fn name(customer: &pb::Customer) -> String {
     }
 }
 
-/// Who a customer is: name, identifiers, address.
-pub fn customer(customer: &pb::Customer, look: &Look) -> String {
-    let mut lines = vec![look.paint(Ink::Strong, &name(customer))];
+/// A customer: name, identifiers, address.
+pub fn customer(customer: &pb::Customer, style: &TerminalStyle) -> String {
+    let mut lines = vec![style.paint(Ink::Strong, &name(customer))];
     let mut line = |label: &str, value: &str| {
-        lines.push(format!("  {} {value}", look.paint(Ink::Faint, &format!("{label:<15}"))));
+        lines.push(format!("  {} {value}", style.paint(Ink::Faint, &format!("{label:<15}"))));
     };
     line("customer", &safe(&customer.id));
     for identifier in customer.identifiers.iter().take(MAX_SHOWN) {
@@ -135,11 +135,11 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
     if customer.record_ids.len() > 1 {
         line("merged", &format!("of {} records", customer.record_ids.len()));
     }
-    if let Some((day, _)) = look.moment(customer.created_at.as_ref()) {
+    if let Some((day, _)) = style.moment(customer.created_at.as_ref()) {
         line("recorded since", &day.strftime("%-d %B %Y").to_string());
     }
     for merge in &customer.merges {
-        let day = look.moment(merge.merged_at.as_ref()).map(|(day, _)| day);
+        let day = style.moment(merge.merged_at.as_ref()).map(|(day, _)| day);
         let day = day.map(|day| format!(" on {}", day.strftime("%-d %B %Y"))).unwrap_or_default();
         let (from, id) = (safe(&merge.from_customer_id), safe(&merge.id));
         line("merged with", &format!("{from}{day} by {}, as merge {id}", safe(&merge.actor)));
@@ -147,7 +147,7 @@ pub fn customer(customer: &pb::Customer, look: &Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What kind an identifier is, and its value.
+/// The kind of an identifier, and its value.
 fn identifier_line(identifier: &pb::CustomerIdentifier) -> (&'static str, String) {
     let mut value = safe(&identifier.value);
     if !identifier.namespace.is_empty() {
@@ -156,15 +156,15 @@ fn identifier_line(identifier: &pb::CustomerIdentifier) -> (&'static str, String
     if identifier.mixed_script {
         value.push_str(" (mixes scripts: it may be made to look like another)");
     }
-    match identifier.proof() {
-        Proof::Verified => value.push_str(", verified"),
-        Proof::Shared => value.push_str(", used by several people"),
-        Proof::Claimed | Proof::Unspecified => {}
+    match identifier.verification() {
+        Verification::Verified => value.push_str(", verified"),
+        Verification::Shared => value.push_str(", used by several people"),
+        Verification::Claimed | Verification::Unspecified => {}
     }
     (kind_name(identifier.kind()), value)
 }
 
-/// What an identifier of a kind is called.
+/// The name of a kind of identifier.
 fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::CustomerNumber => "customer number",
@@ -191,7 +191,7 @@ fn address(address: &pb::PostalAddress) -> String {
 }
 
 /// The last line of a list: how much was shown.
-pub fn end(shown: usize, more: bool, look: &Look) -> String {
+pub fn end(shown: usize, more: bool, style: &TerminalStyle) -> String {
     let text = match (shown, more) {
         (0, _) => "No entries.".to_owned(),
         (1, false) => "1 entry.".to_owned(),
@@ -199,5 +199,5 @@ pub fn end(shown: usize, more: bool, look: &Look) -> String {
         (1, true) => "1 entry is shown, and there are more: see --limit.".to_owned(),
         (_, true) => format!("{shown} entries are shown, and there are more: see --limit."),
     };
-    format!("\n{}\n", look.paint(Ink::Faint, &text))
+    format!("\n{}\n", style.paint(Ink::Faint, &text))
 }

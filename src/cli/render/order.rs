@@ -1,4 +1,4 @@
-//! What became of orders, in a timeline.
+//! Changes of orders, in a timeline.
 
 use super::{
     Ink, short_day,
@@ -14,7 +14,7 @@ pub fn ink(change: &pb::OrderChange) -> Ink {
     }
 }
 
-/// How far an order has come, in one line.
+/// The progress of an order, in one line.
 pub fn summary(change: &pb::OrderChange) -> String {
     let status = match change.status() {
         OrderStatus::Ordered => "Order confirmed",
@@ -27,7 +27,7 @@ pub fn summary(change: &pb::OrderChange) -> String {
     status.to_owned()
 }
 
-/// With which shipment.
+/// The shipment.
 pub fn shipment(change: &pb::OrderChange) -> String {
     match change.tracking_number.is_empty() {
         true => String::new(),
@@ -35,7 +35,7 @@ pub fn shipment(change: &pb::OrderChange) -> String {
     }
 }
 
-/// Until when a line of an order has warranty, as its entry says.
+/// The warranty of an order line, as its entry has it.
 pub fn warranty(line: &pb::PurchaseLine) -> Option<String> {
     match (line.warranty_end.as_str(), line.warranty_months) {
         ("", months) if months <= 0 => None,
@@ -44,7 +44,7 @@ pub fn warranty(line: &pb::PurchaseLine) -> Option<String> {
     }
 }
 
-/// What was paid back for a line of a return, behind what it is.
+/// The refund of a returned line.
 pub fn refund(line: &pb::ReturnLine) -> String {
     let refund = line.refund.as_ref().map(|refund| format!(", {} back", money(refund)));
     refund.unwrap_or_default()

@@ -1,24 +1,24 @@
 //! Why two customers may be one person, in plain words.
 
-use super::{Ink, Look, text::wrap};
+use super::{Ink, TerminalStyle, text::wrap};
 use crate::pb::{self, MatchAgreement as Agreement, MatchField as Field};
 
-/// A reason that weighs less is not told, in bits.
+/// A reason with less weight is not shown, in bits.
 const LEAST_BITS: f64 = 0.5;
 
-/// A suggestion: how likely, which two, and why, in some lines.
-pub fn suggestion(suggestion: &pb::MergeSuggestion, look: &Look) -> String {
+/// A suggestion: its probability, the two customers, and the reasons.
+pub fn suggestion(suggestion: &pb::MergeSuggestion, style: &TerminalStyle) -> String {
     let head = format!("{:>7}  {}", percent(suggestion.probability), suggestion.customer_id);
     let indent = " ".repeat(9);
-    let mut text = format!("{}\n", look.paint(Ink::Strong, &head));
-    text += &format!("{indent}{}\n", look.paint(Ink::Strong, &suggestion.other_customer_id));
-    for line in wrap(&reasons(&suggestion.reasons), look.width.saturating_sub(indent.len())) {
-        text += &format!("{indent}{}\n", look.paint(Ink::Faint, &line));
+    let mut text = format!("{}\n", style.paint(Ink::Strong, &head));
+    text += &format!("{indent}{}\n", style.paint(Ink::Strong, &suggestion.other_customer_id));
+    for line in wrap(&reasons(&suggestion.reasons), style.width.saturating_sub(indent.len())) {
+        text += &format!("{indent}{}\n", style.paint(Ink::Faint, &line));
     }
     text
 }
 
-/// What speaks for it, and what against.
+/// The evidence for and against it.
 fn reasons(reasons: &[pb::MatchReason]) -> String {
     let told = |sign: f64| {
         let side = reasons.iter().filter(move |reason| reason.weight_bits * sign >= LEAST_BITS);
@@ -67,18 +67,18 @@ pub fn reason(reason: &pb::MatchReason) -> String {
     }
 }
 
-/// How many customers have a value, such as " (1 in 12,000)".
+/// How many customers share a value, such as " (1 in 12,000)".
 fn rarity(share: f64) -> String {
     if share <= 0.0 || share > 0.5 {
         return String::new();
     }
     let one_in = 1.0 / share;
-    // Two digits are as much as is known.
+    // The estimate is not more precise than two digits.
     let unit = 10_f64.powf(one_in.log10().floor() - 1.0).max(1.0);
     format!(" (1 in {})", thousands((one_in / unit).round() * unit))
 }
 
-/// A whole number with a comma between thousands.
+/// An integer with commas between thousands.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -91,7 +91,7 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// Never 100 %: nothing is certain.
+/// A percentage. Never 100 %: nothing is certain.
 fn percent(probability: f64) -> String {
     let percent = (probability * 10_000.0).floor() / 100.0;
     format!("{:.2} %", percent.min(99.99))

@@ -1,19 +1,19 @@
-//! Texts and amounts, ready to be shown.
+//! Texts and amounts for a terminal.
 
 use unicode_width::UnicodeWidthChar as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
+    domain::{money::minor_unit_digits, text::display_safe},
     pb,
-    story::{money::minor_unit_digits, text::display_safe},
 };
 
-/// A text of one line, with whatever could play tricks on a terminal made visible.
+/// A text in one line, with control and invisible characters made visible.
 pub fn safe(text: &str) -> String {
     display_safe(text).replace(['\n', '\t'], " ")
 }
 
-/// The text in lines of at most `width` columns. Empty lines in a row become one.
+/// Wraps a text into lines of at most `width` columns. Consecutive empty lines become one.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for paragraph in text.trim().lines() {
@@ -36,7 +36,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A word in pieces of at most `width` columns.
+/// Splits a word into pieces of at most `width` columns.
 fn pieces(word: &str, width: usize) -> Vec<String> {
     if word.width() <= width {
         return vec![word.to_owned()];
@@ -57,24 +57,24 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
     pieces
 }
 
-/// The text with spaces behind it up to a width.
+/// The text padded with spaces to a width.
 pub fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.width());
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// How many columns a text takes.
+/// The number of columns of a text.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// An amount such as "EUR 19.99". No marks between thousands: half of Europe reads them as the
+/// An amount such as "EUR 19.99". No separators between thousands: half of Europe reads them as the
 /// decimal point.
 pub fn money(money: &pb::Money) -> String {
     amount(&money.currency_code, money.minor_units.into())
 }
 
-/// An amount of so many of the smallest unit of a currency.
+/// An amount in the smallest unit of a currency.
 pub fn amount(currency: &str, minor_units: i128) -> String {
     let digits = minor_unit_digits(currency).unwrap_or(0);
     let sign = if minor_units < 0 { "-" } else { "" };
@@ -88,9 +88,9 @@ pub fn amount(currency: &str, minor_units: i128) -> String {
     format!("{currency} {sign}{}.{:0width$}", units / one, units % one)
 }
 
-/// What a channel is called.
+/// The name of a channel.
 pub fn channel(channel: pb::Channel) -> String {
-    // What the server tells came by none.
+    // Entries of the server itself have no channel.
     if channel == pb::Channel::Unspecified {
         return String::new();
     }

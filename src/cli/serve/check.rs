@@ -1,4 +1,5 @@
-//! `throughline serve --check`: all that is looked at before a server starts, without starting it.
+//! `throughline serve --check`: everything that is checked before a server starts, without starting
+//! it.
 
 use std::{
     io::{self, Write as _},
@@ -18,10 +19,10 @@ use crate::{
     config::{Config, redacted_url},
 };
 
-/// Checks, and tells. The exit code is 1 where the server would not start, and 2 where that is
-/// because of the configuration.
+/// Runs the checks. The exit code is 1 if the server would not start, and 2 if that is because of
+/// the configuration.
 pub async fn run(config: &Config) -> Result<ExitCode, Failure> {
-    // The files, and the keys of issuers: what is wrong with them is told as at a start.
+    // Loads the files and the keys of issuers; errors are reported as at a start.
     drop(prepare(config).await?);
     let mut findings = doctor::examine_before_serving(config, Clock::System).await;
     findings.push(listen("listen", config.listen).await);
@@ -32,7 +33,7 @@ pub async fn run(config: &Config) -> Result<ExitCode, Failure> {
     let out = &mut io::stdout().lock();
     let (address, database) = (config.listen, redacted_url(&config.database));
     writeln!(out, "{database}, to be served on {address}\n")?;
-    write!(out, "{}", finding::render(&findings, &doctor::look()))?;
+    write!(out, "{}", finding::render(&findings, &doctor::style()))?;
     let end = if has_failed { "It cannot be served." } else { "It can be served." };
     writeln!(out, "\n{}. {end}", finding::summary(&findings))?;
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

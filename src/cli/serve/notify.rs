@@ -1,4 +1,4 @@
-//! Tells systemd how far the server is (sd_notify(3)), where that has asked for it.
+//! Reports the state of the server to systemd (sd_notify(3)), if that has asked for it.
 
 use std::{
     env,
@@ -13,15 +13,15 @@ use std::{
     },
 };
 
-/// The variable with the socket that is told.
+/// The variable with the socket.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The server takes calls.
+/// The server accepts calls.
 pub fn ready(status: &str) {
     tell(&format!("READY=1\nSTATUS={status}"));
 }
 
-/// The server takes no more calls, and ends those under way.
+/// The server accepts no more calls, and ends those under way.
 pub fn stopping() {
     tell("STOPPING=1\nSTATUS=stopping");
 }
@@ -29,18 +29,18 @@ pub fn stopping() {
 fn tell(state: &str) {
     let Some(socket) = env::var_os(SOCKET).filter(|socket| !socket.is_empty()) else { return };
     if let Err(error) = send(&socket, state) {
-        tracing::warn!(%error, "systemd is not told how far the server is: see NOTIFY_SOCKET");
+        tracing::warn!(%error, "cannot report the state to systemd: see NOTIFY_SOCKET");
     }
 }
 
 fn send(socket: &OsStr, state: &str) -> io::Result<()> {
-    // A name in place of a path, where it begins with @.
+    // A name that begins with @ is an abstract socket.
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
         _ => SocketAddr::from_pathname(socket)?,
     };
     let datagram = UnixDatagram::unbound()?;
-    // Whoever does not read it is not waited for.
+    // Never waits for the reader.
     datagram.set_nonblocking(true)?;
     datagram.send_to_addr(state.as_bytes(), &address).map(drop)
 }

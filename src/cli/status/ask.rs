@@ -1,4 +1,4 @@
-//! The questions, and what the answers come to.
+//! Queries a server, and interprets the answers.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,25 +16,26 @@ use crate::{
     server::health::SERVICES,
 };
 
-/// How long a server has to answer each question.
+/// How long a server has to answer each request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of a server.
+/// The status of a server.
 pub struct Status {
-    /// Where it was asked.
+    /// The address that was queried.
     pub place: String,
     pub readiness: Readiness,
-    /// Each service by its name, and whether it takes calls. Empty where it was not asked by gRPC.
+    /// Each service by its name, and whether it accepts calls. Empty if it was not queried over
+    /// gRPC.
     pub services: Vec<(&'static str, bool)>,
-    /// Nothing where it was not asked by HTTP.
+    /// None if it was not queried over HTTP.
     pub metrics: Option<Metrics>,
 }
 
-/// Whether a server takes calls.
+/// Whether a server accepts calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     Ready,
-    /// It runs, and says why it does not take calls, where it was asked by HTTP.
+    /// It runs, but does not accept calls; the reason is known if it was queried over HTTP.
     NotReady(String),
     Unreachable(String),
 }
@@ -45,7 +46,7 @@ impl Status {
     }
 }
 
-/// Asks a server in the ways that there are.
+/// Queries a server in the available ways.
 pub async fn ask(places: &Places, config: &Config) -> Result<Status, Failure> {
     let mut status = Status {
         place: String::new(),
@@ -109,8 +110,8 @@ async fn ask_grpc(url: &str, config: &Config, status: &mut Status) -> Result<(),
     Ok(())
 }
 
-/// Over HTTP a server says why it is not ready, so that this goes before what gRPC said. That it is
-/// not reached by gRPC stays.
+/// Over HTTP a server says why it is not ready, so that this answer takes precedence over gRPC's.
+/// That it cannot be reached over gRPC stays.
 async fn ask_http(address: SocketAddr, status: &mut Status) {
     let readiness = match get(address, "readyz").await {
         Ok((StatusCode::OK, _)) => Readiness::Ready,

@@ -1,8 +1,8 @@
-//! What the metrics of a server say of it now, from the text format of Prometheus.
+//! Reads a server's metrics in the text format of Prometheus.
 
 use crate::model::Micros;
 
-/// What is not there, such as of an older version, is nothing.
+/// A missing metric, such as of an older version, is absent here too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     pub version: Option<String>,
@@ -69,7 +69,7 @@ impl<'a> Sample<'a> {
         Some(Self { name, labels: labels.trim_end_matches('}'), value })
     }
 
-    /// No value that is asked for has a comma or a quotation mark in it.
+    /// None of the labels that are read contains a comma or a quotation mark.
     fn label(&self, name: &str) -> Option<&'a str> {
         let mut labels = self.labels.split(',').filter_map(|label| label.split_once('='));
         let (_, value) = labels.find(|(found, _)| *found == name)?;

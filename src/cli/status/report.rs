@@ -1,4 +1,4 @@
-//! How a status is shown.
+//! Renders a status.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,24 +7,24 @@ use super::ask::{Readiness, Status};
 use crate::{
     cli::{
         doctor::words::{bytes, span},
-        render::{Ink, Look, pad, safe, wrap},
+        render::{Ink, TerminalStyle, pad, safe, wrap},
     },
     model::Micros,
 };
 
-/// Columns before what a line says.
+/// The width of the labels, in columns.
 const LABEL: usize = 15;
 
-pub fn render(status: &Status, now: Micros, look: &Look) -> String {
+pub fn render(status: &Status, now: Micros, style: &TerminalStyle) -> String {
     let (ink, word, cause) = match &status.readiness {
         Readiness::Ready => (Ink::Good, "takes calls", None),
         Readiness::NotReady(cause) => (Ink::Bad, "does not take calls", Some(cause)),
         Readiness::Unreachable(cause) => (Ink::Bad, "is not reached", Some(cause)),
     };
-    let mut text = format!("{} {}\n", safe(&status.place), look.paint(ink, word));
+    let mut text = format!("{} {}\n", safe(&status.place), style.paint(ink, word));
     let mut line = |label: &str, value: &str| {
-        let mut label = look.paint(Ink::Faint, &pad(&format!("  {label}"), LABEL));
-        for part in wrap(value, look.width.saturating_sub(LABEL).max(20)) {
+        let mut label = style.paint(Ink::Faint, &pad(&format!("  {label}"), LABEL));
+        for part in wrap(value, style.width.saturating_sub(LABEL).max(20)) {
             text.push_str(&format!("{label}{part}\n"));
             label = " ".repeat(LABEL);
         }
@@ -36,7 +36,7 @@ pub fn render(status: &Status, now: Micros, look: &Look) -> String {
         let database = metrics.database.as_ref().map(|it| format!(" on {it}")).unwrap_or_default();
         let ago = |at: Micros| format!("{} ago", span(now - at));
         let count = |count: Option<u64>| count.map(|it| it.to_string());
-        let started = |at| format!("{}, {}", moment(at, look), ago(at));
+        let started = |at| format!("{}, {}", moment(at, style), ago(at));
         let lines = [
             ("version", metrics.version.as_ref().map(|it| format!("{it}{database}"))),
             ("started", metrics.started_at.map(started)),
@@ -61,9 +61,9 @@ pub fn render(status: &Status, now: Micros, look: &Look) -> String {
     text
 }
 
-fn moment(at: Micros, look: &Look) -> String {
+fn moment(at: Micros, style: &TerminalStyle) -> String {
     let Ok(at) = Timestamp::from_microsecond(at) else { return String::new() };
-    at.to_zoned(look.zone.clone()).strftime("%-d %B %Y %H:%M").to_string()
+    at.to_zoned(style.zone.clone()).strftime("%-d %B %Y %H:%M").to_string()
 }
 
 pub fn as_json(status: &Status) -> Value {

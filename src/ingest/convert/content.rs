@@ -33,14 +33,14 @@ impl Converter {
             pb::EntryKind::Note => Content::Note(pb::Note {
                 text: faults.text("entry.note.text", entry.text.as_ref(), unit.head()),
             }),
-            // A map has no word for what the server makes itself.
+            // Entries that only the server records have no word in a map.
             pb::EntryKind::Interaction
             | pb::EntryKind::Unspecified
             | pb::EntryKind::IdentityChange
             | pb::EntryKind::CaseChange
             | pb::EntryKind::Fact
             | pb::EntryKind::PromiseChange
-            | pb::EntryKind::HandOver
+            | pb::EntryKind::Handover
             | pb::EntryKind::OrderChange
             | pb::EntryKind::Quote => {
                 Content::Interaction(self.interaction(entry, unit, at, faults))
@@ -92,7 +92,7 @@ impl Converter {
         let mut messages = Vec::new();
         for row in rows(field, message.array.as_deref(), unit, faults).as_ref() {
             let text = faults.text(field, Some(&message.text), row);
-            // Nothing was said: a line of a system, or the picture of a chat.
+            // An empty message, such as a line of a system, or a picture.
             if text.is_empty() || !holds(&message.only, row) {
                 continue;
             }
@@ -164,7 +164,7 @@ impl Converter {
                 warranty_end: faults.day(field, line.warranty_end.as_ref(), row, &self.map),
                 ..pb::PurchaseLine::default()
             };
-            // A row of a group may have no article, such as the one that only has the address.
+            // A row of a group may have no article, such as one that only has the address.
             let blank = read.sku.is_empty() && read.name.is_empty() && read.unit_price.is_none();
             if !(blank && quantity.is_none_or(|quantity| quantity.is_none())) {
                 lines.push(read);
@@ -191,7 +191,7 @@ impl Converter {
     }
 }
 
-/// The rows of an array of the head, or those of `[lines]`.
+/// The elements of an array of the first row, or the rows of `[lines]`.
 fn rows<'a>(
     field: &str,
     array: Option<&str>,

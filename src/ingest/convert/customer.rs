@@ -1,7 +1,8 @@
-//! Whom a row is about.
+//! The customer of a row.
 
 use super::{Converter, fields::Faults};
 use crate::{
+    domain::identifier::normalise,
     ingest::{
         map::{Identifier, Invalid},
         row::Row,
@@ -9,7 +10,6 @@ use crate::{
     },
     model::IdentifierKind,
     pb,
-    story::identifier::normalise,
 };
 
 impl Converter {
@@ -64,7 +64,7 @@ impl Converter {
         Some(pb::Identifier { kind, namespace, value, phone_region, verified: false })
     }
 
-    /// Whether the value can name somebody.
+    /// Whether the value is a valid identifier.
     fn is_good(&self, identifier: &pb::Identifier) -> bool {
         let word = IDENTIFIERS.iter().find(|(_, kind)| *kind == identifier.kind());
         let Some(kind) = word.and_then(|(word, _)| IdentifierKind::from_code(word)) else {
@@ -96,7 +96,7 @@ impl Converter {
             organisation: text("profile.organisation", profile.organisation.as_ref()),
             ..pb::Profile::default()
         };
-        // A country alone is no address.
+        // A country alone is not an address.
         if to != pb::PostalAddress::default() {
             let country = address.country_code.as_ref();
             to.country_code = faults.word_text("profile.address.country_code", country, row);

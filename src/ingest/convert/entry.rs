@@ -1,4 +1,4 @@
-//! What a row says has happened.
+//! The entries of a row.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl Converter {
     }
 }
 
-/// Two columns whose names differ only in what a key cannot hold keep their values apart.
+/// Adds an attribute. Two columns whose keys would be equal keep separate values.
 fn add_attribute(to: &mut BTreeMap<String, String>, mut key: String, text: String) {
     if text.is_empty() {
         return;

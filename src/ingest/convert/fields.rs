@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    domain::money::AmountStyle,
     error::Violation,
     ingest::{
         map::{Day, Duration, DurationUnit, Map, Money, Value, Word},
@@ -11,7 +12,6 @@ use crate::{
         words::{find, list},
     },
     pb,
-    story::money::AmountStyle,
 };
 
 /// The rules that a row breaks.
@@ -23,7 +23,7 @@ impl Faults {
         self.0.push(Violation::new(field, rule));
     }
 
-    /// What was read, or nothing and the reason why.
+    /// The value, or its default and a violation.
     pub fn take<T: Default>(&mut self, field: &str, read: Result<T, String>) -> T {
         read.unwrap_or_else(|reason| {
             self.add(field, reason);
@@ -41,13 +41,13 @@ impl Faults {
         self.text(field, word.map(|word| &word.0), row)
     }
 
-    /// A text that names something; empty where any part of it is.
+    /// A text that serves as a key; empty if any part of it is.
     pub fn key(&mut self, field: &str, value: Option<&Value>, row: &Row) -> String {
         let text = value.map(|value| value.key(row)).transpose();
         self.take(field, text.map(Option::unwrap_or_default)).into_owned()
     }
 
-    /// One of the words of the product; none where the row has nothing.
+    /// The value of one of the product's words; none if the row has no text.
     pub fn word<T: Copy>(
         &mut self,
         field: &str,
@@ -73,7 +73,7 @@ impl Faults {
         found
     }
 
-    /// A point in time; none where the row has nothing.
+    /// A point in time; none if the row has no text.
     pub fn time(&mut self, field: &str, day: &Day, row: &Row, map: &Map) -> Option<Timestamp> {
         let text = self.text(field, Some(&day.value), row);
         if text.is_empty() {
@@ -89,7 +89,7 @@ impl Faults {
         self.take(field, named)
     }
 
-    /// A day as YYYY-MM-DD; empty where the row has nothing.
+    /// A day as YYYY-MM-DD; empty if the row has no text.
     pub fn day(&mut self, field: &str, day: Option<&Day>, row: &Row, map: &Map) -> String {
         let text = self.text(field, day.map(|day| &day.value), row);
         let (Some(day), false) = (day, text.is_empty()) else { return String::new() };
@@ -99,7 +99,7 @@ impl Faults {
         self.take(field, read.map_err(|reason| format!("{} {reason}", day.value.name())))
     }
 
-    /// An amount; none where the row has nothing. The currency of the map is one of `head`.
+    /// An amount; none if the row has no text. The currency of the map is read from `head`.
     pub fn money(
         &mut self,
         field: &str,
@@ -133,7 +133,7 @@ impl Faults {
         Some(pb::Money { currency_code, minor_units })
     }
 
-    /// A whole number; none where the row has nothing.
+    /// An integer; none if the row has no text.
     pub fn whole(&mut self, field: &str, value: &Value, row: &Row, map: &Map) -> Option<i64> {
         let text = self.text(field, Some(value), row);
         let read = read_scaled(&text, map.money.style(), 0);
@@ -141,7 +141,7 @@ impl Faults {
         (!text.is_empty()).then(|| self.take(field, named))
     }
 
-    /// A number; none where the row has nothing.
+    /// A number; none if the row has no text.
     pub fn float(
         &mut self,
         field: &str,
@@ -156,7 +156,7 @@ impl Faults {
         (!text.is_empty()).then(|| self.take(field, named))
     }
 
-    /// A length of time; none where the row has nothing.
+    /// A duration; none if the row has no text.
     pub fn duration(
         &mut self,
         field: &str,
@@ -174,7 +174,7 @@ impl Faults {
     }
 }
 
-/// The point in time as the contract has it, to the microsecond.
+/// The point in time as a protobuf timestamp, to the microsecond.
 pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.as_microsecond();
     prost_types::Timestamp {

@@ -1,4 +1,4 @@
-//! A unit of rows becomes the calls that the map makes of it.
+//! Converts units of rows to calls, as the map says.
 
 mod content;
 mod customer;
@@ -30,40 +30,40 @@ pub enum Command {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntryCommand {
     pub request: pb::RecordEntryRequest,
-    /// Record it without the orders that the customer does not have, rather than not at all.
+    /// If the customer does not have an order, record the entry without it rather than reject it.
     pub unknown_orders: bool,
 }
 
-/// What becomes of a unit.
+/// The result of converting a unit.
 #[derive(Clone, Debug, Default)]
 pub struct Converted {
     pub commands: Vec<Command>,
-    /// One list for each entry, or for the customer, that cannot be made.
+    /// A list of violations for each entry or customer that cannot be made.
     pub faults: Vec<Vec<Violation>>,
-    /// Identifiers that named nobody and were left out.
+    /// Invalid identifiers that were left out.
     pub skipped_identifiers: u64,
 }
 
-/// Makes calls of units, by a map.
+/// Converts units to calls by a map.
 #[derive(Clone, Debug)]
 pub struct Converter {
     map: Arc<Map>,
     /// The columns that `attributes = "rest"` leaves out.
     used: HashSet<String>,
-    /// What an identifier must be to name somebody.
+    /// The rules for identifiers.
     rules: Rules,
 }
 
 impl Converter {
     pub fn new(map: Arc<Map>, rules: Rules) -> Self {
         let columns = map.columns().rows;
-        // A path such as `customer.email` uses up the field that it goes through.
+        // A path such as `customer.email` uses the whole field `customer`.
         let first = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
         let used = columns.iter().map(first).chain(columns.iter().cloned()).collect();
         Self { map, used, rules }
     }
 
-    /// The calls of a unit. Nothing at all where the map leaves it out.
+    /// The calls of a unit. Empty if the map leaves it out.
     pub fn convert(&self, unit: &Unit) -> Converted {
         let mut converted = Converted::default();
         let head = unit.head();
@@ -106,7 +106,7 @@ impl Converter {
     }
 }
 
-/// Whether all conditions hold of a row.
+/// Whether a row meets all conditions.
 fn holds(conditions: &[Condition], row: &Row) -> bool {
     conditions.iter().all(|condition| {
         let text = row.get(&condition.column);

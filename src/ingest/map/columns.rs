@@ -1,8 +1,8 @@
-//! Which columns of which file a map reads.
+//! The columns that a map reads.
 
 use super::{Attributes, Condition, Day, Entry, Line, Map, Message, Money, Value, Word};
 
-/// The columns that a map reads, each once.
+/// The columns that a map reads, without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// Of the rows.
@@ -37,7 +37,7 @@ impl Map {
                 message.add_to(&mut columns);
             }
         }
-        // Without a join the lines are rows of the same file.
+        // Without a join the lines are rows of the imported file.
         if self.lines.as_ref().is_some_and(|lines| lines.file.is_none()) {
             let lines = std::mem::take(&mut columns.lines);
             columns.rows.extend(lines);

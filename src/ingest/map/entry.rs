@@ -1,4 +1,4 @@
-//! The part of the map that says what has happened.
+//! The part of the map about entries.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
 
 use super::{Condition, Day, Given, Money, Named, Value, ValueTable, Word};
 
-/// An entry that a row gives. Which fields it may have depends on its kinds.
+/// An entry that a row yields. The kind decides which fields it may have.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -17,18 +17,18 @@ pub struct Entry {
     pub kind: Word,
     pub channel: Word,
     pub occurred_at: Day,
-    /// None: the `source` of the map.
+    /// If absent, the `source` of the map.
     pub source: Option<Word>,
-    /// Its name in the source, for life.
+    /// Its permanent name in the source.
     pub source_ref: Value,
-    /// Which rows give it: all conditions must hold.
+    /// The rows that yield it: those that meet all conditions.
     #[serde(default)]
     pub only: Vec<Condition>,
     pub agent: Option<Value>,
     pub language: Option<Word>,
     /// The orders that it is about.
     pub order_numbers: Option<List>,
-    /// What happens where the customer has no such order.
+    /// What happens if the customer has no such order.
     #[serde(default)]
     pub unknown_orders: Orders,
     #[serde(default)]
@@ -73,13 +73,14 @@ pub enum Orders {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The column that holds the lines as a JSON array. None: the rows of `[lines]`, or the row.
+    /// The column that holds the lines as a JSON array. If absent, the rows of `[lines]`, or the
+    /// row.
     pub array: Option<String>,
     #[serde(default)]
     pub only: Vec<Condition>,
     pub sku: Option<Value>,
     pub name: Option<Value>,
-    /// None: 1.
+    /// If absent, 1.
     pub quantity: Option<Value>,
     pub unit_price: Option<Money>,
     pub serial_number: Option<Value>,
@@ -90,7 +91,8 @@ pub struct Line {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// The column that holds the messages as a JSON array. None: the rows of `[lines]`, or the row.
+    /// The column that holds the messages as a JSON array. If absent, the rows of `[lines]`, or the
+    /// row.
     pub array: Option<String>,
     #[serde(default)]
     pub only: Vec<Condition>,
@@ -131,7 +133,7 @@ pub enum DurationUnit {
 #[serde(try_from = "Given<ListTable>")]
 pub struct List {
     pub value: Value,
-    /// None: one text, or a JSON array.
+    /// If absent, the column holds one text or a JSON array.
     pub separator: Option<char>,
 }
 
@@ -160,7 +162,7 @@ impl TryFrom<Given<ListTable>> for List {
     }
 }
 
-/// What goes to the attributes. An empty value is left out.
+/// The attributes. An empty value is left out.
 #[derive(Clone, Debug)]
 pub enum Attributes {
     /// These columns, under their own names.

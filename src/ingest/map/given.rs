@@ -1,4 +1,4 @@
-//! Values that may be written short, as a text, or long, as a table.
+//! Values that can be written in a short form, as a text, or in a long form, as a table.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// A text, or the table that says more.
+/// A text, or a table.
 #[derive(Debug)]
 pub enum Given<T> {
     Text(String),

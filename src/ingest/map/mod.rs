@@ -1,4 +1,4 @@
-//! The map: which column of a file goes to which field. A TOML file; `docs/import.md` explains it.
+//! The map from columns of a file to fields. A TOML file, described in `docs/import.md`.
 
 mod columns;
 mod entry;
@@ -19,60 +19,60 @@ pub use self::{
     value::{Value, ValueTable, Word},
 };
 use crate::{
+    domain::money::AmountStyle,
     ingest::{
         csv::Separator,
         date::{Formats, Zone},
         encoding::Encoding,
         number::Unit,
     },
-    story::money::AmountStyle,
 };
 
 /// A map.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Map {
-    /// What the file looks like.
+    /// The format of the file.
     #[serde(default)]
     pub file: FileFormat,
     /// The system that the entries come from.
     pub source: Option<Word>,
-    /// What holds for every date that says nothing else.
+    /// The default for every date.
     #[serde(default)]
     pub time: TimeDefaults,
-    /// What holds for every number and amount that says nothing else.
+    /// The default for every number and amount.
     #[serde(default)]
     pub money: MoneyDefaults,
-    /// Which rows count: all conditions must hold.
+    /// The rows to import: those that meet all conditions.
     #[serde(default)]
     pub only: Vec<Condition>,
-    /// Where the lines of an order or the messages of a conversation stand, if not in its row.
+    /// Where the lines of an order or the messages of a conversation are, if not in its row.
     pub lines: Option<Lines>,
-    /// Whom a row is about.
+    /// The customer of a row.
     pub customer: Customer,
-    /// What a row says has happened. None: the file only tells who the customers are.
+    /// The entries of a row. If empty, the file only describes customers.
     #[serde(default, rename = "entry")]
     pub entries: Vec<Entry>,
 }
 
-/// What a file looks like.
+/// The format of a file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FileFormat {
-    /// None: by the end of the name.
+    /// If absent, by the extension of the name.
     pub format: Option<Format>,
-    /// None: a comma.
+    /// If absent, a comma.
     pub separator: Option<Separator>,
-    /// None: `"`; empty: cells are never quoted.
+    /// If absent, `"`; if empty, cells are never quoted.
     pub quote: Option<String>,
     pub escape: Option<char>,
     pub encoding: Encoding,
-    /// None: there is one unless `columns` names the columns.
+    /// If absent, there is a header unless `columns` names the columns.
     pub header: Option<bool>,
     pub columns: Vec<String>,
     /// Lines before the header or the first row.
     pub skip_lines: u64,
-    /// Texts that stand for nothing, such as `NULL`.
+    /// Texts that mean no value, such as `NULL`.
     pub empty: Vec<String>,
     /// Rows may have fewer cells than there are columns.
     pub ragged: bool,
@@ -103,13 +103,13 @@ pub struct MoneyDefaults {
 }
 
 impl MoneyDefaults {
-    /// How numbers are written.
+    /// The notation of numbers.
     pub fn style(&self) -> AmountStyle {
         AmountStyle { decimal: self.decimal.unwrap_or('.'), group: self.thousands }
     }
 }
 
-/// Something that must hold of a row.
+/// A condition on a row.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
@@ -126,23 +126,23 @@ pub struct Condition {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lines {
-    /// Rows that follow each other and have the same text in this column, or none, are one.
+    /// Consecutive rows with an equal or no text in this column are one.
     pub group_by: Option<String>,
-    /// The name of the file that has the lines, beside the file that is imported.
+    /// The name of the file with the lines, next to the imported file.
     pub file: Option<String>,
-    /// The column that both files have; with `row_key` that of the lines alone.
+    /// The column that both files have; with `row_key`, the column of the lines only.
     pub key: Option<String>,
     /// The column of the rows that `key` of the lines refers to.
     pub row_key: Option<String>,
-    /// What the file of the lines looks like. None: like the other.
+    /// The format of the file with the lines. If absent, that of the imported file.
     pub format: Option<FileFormat>,
 }
 
-/// Whom a row is about.
+/// The customer of a row.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Customer {
-    /// A row makes or fills its customer even where none of the entries applies to it.
+    /// A row creates or updates its customer even if none of the entries applies to it.
     #[serde(default)]
     pub always: bool,
     #[serde(rename = "identifier")]
@@ -151,7 +151,7 @@ pub struct Customer {
     pub profile: Profile,
 }
 
-/// A value that names the customer; left out where the row has none.
+/// An identifier of the customer; left out if the row has none.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identifier {
@@ -160,10 +160,10 @@ pub struct Identifier {
     pub namespace: Option<Word>,
     /// The country of phone numbers without a country code.
     pub region: Option<Word>,
-    /// What a value does that cannot name anybody.
+    /// What happens if the value is not a valid identifier.
     #[serde(default)]
     pub invalid: Invalid,
-    /// Used only where the row has no other identifier.
+    /// Used only if the row has no other identifier.
     #[serde(default)]
     pub fallback: bool,
 }
@@ -179,7 +179,7 @@ pub enum Invalid {
     Skip,
 }
 
-/// What is known of the customer.
+/// The profile of the customer.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
@@ -245,7 +245,7 @@ pub struct Money {
     pub decimal: Option<char>,
     pub thousands: Option<char>,
     pub unit: Option<Unit>,
-    /// A negative amount of the file is a positive one here, and the other way round.
+    /// Swaps the sign of amounts.
     pub negate: bool,
 }
 
@@ -280,11 +280,11 @@ impl TryFrom<Given<MoneyTable>> for Money {
     }
 }
 
-/// Named values: what goes to the attributes.
+/// Named values: the attributes.
 pub type Named = BTreeMap<String, Value>;
 
 impl Map {
-    /// Reads a map and checks it; the error says what to do and names the key.
+    /// Reads a map and checks it; the error names the key and says what to do.
     pub fn parse(text: &str) -> Result<Self, String> {
         let map: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         map.verify()?;

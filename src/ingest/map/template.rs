@@ -1,4 +1,4 @@
-//! Texts made of several columns: `{first} {last}[, {title}]`.
+//! Texts composed of several columns: `{first} {last}[, {title}]`.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ingest::row::Row;
 
-/// A text with the places of columns in it. `[...]` is left out where a column in it is empty;
-/// `{{`, `}}`, `[[` and `]]` are the characters themselves.
+/// A text with column references. `[...]` is left out if a column in it is empty; `{{`, `}}`, `[[`
+/// and `]]` are the literal characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     source: String,
@@ -22,13 +22,13 @@ enum Part {
     Line,
     /// `{@file}`: the name of the file, without its folder.
     File,
-    /// `{@hash}`: 24 hexadecimal digits of the SHA-256 of the row as it stands in the file.
+    /// `{@hash}`: 24 hexadecimal digits of the SHA-256 of the row as it is in the file.
     Hash,
     Optional(Vec<Part>),
 }
 
 impl Template {
-    /// Reads a template, or says what is wrong with it.
+    /// Parses a template; fails with what is wrong with it.
     pub fn parse(source: &str) -> Result<Self, String> {
         let mut chars = source.chars().peekable();
         let parts = parse_parts(&mut chars, false)?;
@@ -46,14 +46,14 @@ impl Template {
         found
     }
 
-    /// The text of a row; empty where all its columns are.
+    /// The text of a row; empty if all its columns are.
     pub fn text(&self, row: &Row) -> String {
         let mut filled = Filled::default();
         write_parts(&self.parts, row, &mut filled);
         if filled.some { filled.text.trim().to_owned() } else { String::new() }
     }
 
-    /// The text of a row, where no column outside of `[...]` is empty.
+    /// The text of a row, if no column outside of `[...]` is empty.
     pub fn key(&self, row: &Row) -> Option<String> {
         let mut filled = Filled::default();
         write_parts(&self.parts, row, &mut filled);
@@ -70,9 +70,9 @@ impl fmt::Display for Template {
 #[derive(Default)]
 struct Filled {
     text: String,
-    /// A column had a text.
+    /// Whether a column had a text.
     some: bool,
-    /// A column had none.
+    /// Whether a column had none.
     gap: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Where the map says that a text comes from: a column, several columns, or the map itself.
+//! The source of a text: a column, several columns, or the map itself.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -12,13 +12,13 @@ use crate::ingest::row::Row;
 #[serde(try_from = "Given<ValueTable>")]
 pub struct Value {
     from: From,
-    /// What the text of the row stands for; keys in lower case stand for every case.
+    /// The replacement for each text of the row; keys in lower case match every case.
     table: Option<BTreeMap<String, String>>,
-    /// What counts where the row has nothing, or a text that the table does not have.
+    /// The value if the row has no text, or one that the table does not have.
     default: Option<String>,
 }
 
-/// The same, but a plain text in the map is the value itself: `channel = "phone"`.
+/// Like [`Value`], but a plain text in the map is the value itself: `channel = "phone"`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Given<ValueTable>")]
 pub struct Word(pub Value);
@@ -42,7 +42,7 @@ pub struct ValueTable {
 }
 
 impl Value {
-    /// The text itself, where it comes from the map alone.
+    /// The text itself, if it comes from the map only.
     pub fn fixed(&self) -> Option<&str> {
         match &self.from {
             From::Fixed(text) => Some(text),
@@ -50,7 +50,7 @@ impl Value {
         }
     }
 
-    /// Every text that the map itself can give: to be checked before the first row.
+    /// Every text that the map itself can yield: these can be checked before the first row.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let table = self.table.iter().flat_map(BTreeMap::values).map(String::as_str);
         self.fixed().into_iter().chain(table).chain(self.default.as_deref())
@@ -78,7 +78,7 @@ impl Value {
         }
     }
 
-    /// The text of a row; empty where there is none. Fails with the reason.
+    /// The text of a row; empty if there is none. Fails with the reason.
     pub fn text<'a>(&'a self, row: &'a Row) -> Result<Cow<'a, str>, String> {
         let text = match &self.from {
             From::Column(column) => row.get(column),
@@ -88,8 +88,8 @@ impl Value {
         self.translate(text)
     }
 
-    /// The text of a row that is to name something: empty where any part of it is, since "4711-"
-    /// and "-" would name things that have nothing in common.
+    /// The text of a row as a key: empty if any part of it is, since "4711-" and "-" would identify
+    /// unrelated things.
     pub fn key<'a>(&'a self, row: &'a Row) -> Result<Cow<'a, str>, String> {
         match &self.from {
             From::Template(template) => {
@@ -150,7 +150,7 @@ impl TryFrom<Given<ValueTable>> for Word {
 }
 
 impl ValueTable {
-    /// The value it stands for, or what is wrong with it.
+    /// The value, or what is wrong with it.
     pub fn build(self) -> Result<Value, String> {
         let from = match (self.column, self.template, self.value) {
             (Some(column), None, None) => From::Column(column),

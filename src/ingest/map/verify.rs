@@ -1,4 +1,4 @@
-//! What can be said about a map before the first row.
+//! Checks of a map that need no rows.
 
 use std::path::{Component, Path};
 
@@ -26,7 +26,7 @@ impl Faults {
         }
     }
 
-    /// The words that the map itself gives must be words of the product.
+    /// Checks that the words in the map itself are words of the product.
     fn words<T: Copy>(&mut self, key: &str, word: Option<&Word>, known: &[(&str, T)]) {
         for text in word.iter().flat_map(|word| word.0.words()) {
             if find(known, text).is_none() {
@@ -37,7 +37,7 @@ impl Faults {
 }
 
 impl Map {
-    /// Checks what the types alone do not say.
+    /// Checks what the types do not enforce.
     pub(super) fn verify(&self) -> Result<(), String> {
         let mut faults = Faults::default();
         verify_format("file", &self.file, &mut faults);
@@ -130,7 +130,7 @@ impl Map {
         verify_kind(key, entry, faults);
     }
 
-    /// A format without an offset needs a zone: better said once than with every row.
+    /// A format without an offset needs a zone: reported once rather than for every row.
     fn verify_time(&self, key: &str, day: Option<&Day>, faults: &mut Faults) {
         let Some(day) = day else { return };
         let format = day.format.as_ref().or(self.time.format.as_ref());
@@ -166,7 +166,7 @@ fn verify_rows(key: &str, entry: &Entry, faults: &mut Faults) {
     }
 }
 
-/// Which fields an entry must and may have by its kinds.
+/// Which fields are required and allowed for an entry's kinds.
 fn verify_kind(key: &str, entry: &Entry, faults: &mut Faults) {
     use pb::EntryKind::{Feedback, Interaction, Note, Purchase, Return};
 

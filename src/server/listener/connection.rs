@@ -16,16 +16,16 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     api::{
         caller::{Certificate, Peer},
-        connection::{Gathering, Permit},
+        connection::{ConnectionPermit, Gathering},
     },
     server::{serving::Transport, socket::Socket},
 };
 
-/// A connection that was accepted, and its place, which it gives back when it ends.
+/// An accepted connection, and its permit, which is released when it ends.
 pub struct Connection {
     stream: Stream,
-    permit: Permit,
-    /// Until it has passed nothing is read.
+    permit: ConnectionPermit,
+    /// Nothing is read until this has elapsed.
     pause: Option<(Pin<Box<Sleep>>, Gathering)>,
 }
 
@@ -35,11 +35,11 @@ enum Stream {
 }
 
 impl Connection {
-    pub(super) fn plain(stream: Socket, permit: Permit) -> Self {
+    pub(super) fn plain(stream: Socket, permit: ConnectionPermit) -> Self {
         Self { stream: Stream::Plain(stream), permit, pause: None }
     }
 
-    pub(super) fn secure(stream: TlsStream<Socket>, permit: Permit) -> Self {
+    pub(super) fn secure(stream: TlsStream<Socket>, permit: ConnectionPermit) -> Self {
         Self { stream: Stream::Tls(Box::new(stream)), permit, pause: None }
     }
 }
@@ -73,10 +73,10 @@ impl AsyncRead for Connection {
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
         };
         if read.is_pending() && self.permit.connection().is_refused_often() {
-            // All that has come is answered.
+            // Everything received has been answered.
             let gathering = Gathering::begin();
             let mut pause = Box::pin(sleep(Gathering::time()));
-            // It has just begun.
+            // The pause has just begun.
             let _ = pause.as_mut().poll(context);
             self.pause = Some((pause, gathering));
         }
@@ -147,7 +147,7 @@ mod tests {
         server::socket::WRITE_TIMEOUT,
     };
 
-    /// A caller, and its connection.
+    /// A client, and its connection.
     async fn connected() -> (TcpStream, Connection) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -157,7 +157,7 @@ mod tests {
         (caller, Connection::plain(Socket::new(stream, WRITE_TIMEOUT), permit))
     }
 
-    /// How long a byte takes that is sent once the connection has been found empty.
+    /// How long a byte takes that is sent after the connection has been found empty.
     async fn latency(caller: &mut TcpStream, connection: &mut Connection) -> Duration {
         let begun = Instant::now();
         let mut byte = [0];

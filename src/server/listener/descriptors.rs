@@ -1,16 +1,16 @@
-//! The file descriptors of the process: each connection takes one.
+//! File descriptors of the process: each connection takes one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::api::connection::ConnectionLimits;
 
-/// What the process opens beside connections of callers: the databases, certificates, ledgers,
-/// and connections that were just displaced.
+/// What the process opens besides callers' connections: databases, certificates, ledgers, and
+/// connections that were just displaced.
 const OTHERS: u64 = 512;
 
-/// Raises the soft limit of the process as far as the connections need. Where its hard limit is too
-/// low for them there are fewer connections, which the log says: a server without descriptors could
-/// not even turn callers away.
+/// Raises the process's soft limit as far as the connections need. If its hard limit is too low,
+/// allows fewer connections, and logs that: a server without descriptors could not even turn
+/// callers away.
 pub fn fit_descriptors(wanted: ConnectionLimits, database_connections: u32) -> ConnectionLimits {
     let others = others(database_connections);
     let limit = getrlimit(Resource::Nofile);
@@ -36,7 +36,7 @@ pub fn fit_descriptors(wanted: ConnectionLimits, database_connections: u32) -> C
     fitting
 }
 
-/// How many descriptors a server takes at most.
+/// The most descriptors that a server takes.
 pub fn needed_descriptors(wanted: ConnectionLimits, database_connections: u32) -> u64 {
     wanted.total() as u64 + others(database_connections)
 }
@@ -51,7 +51,7 @@ fn fitting(wanted: ConnectionLimits, descriptors: u64) -> ConnectionLimits {
     if wanted.total() <= descriptors {
         return wanted;
     }
-    // A tenth of few is still some.
+    // Keep at least one.
     let unauthenticated = wanted.unauthenticated.min(descriptors / 10).max(1);
     let authenticated = descriptors.saturating_sub(unauthenticated).max(1);
     let per_caller = wanted.per_caller.min(authenticated);

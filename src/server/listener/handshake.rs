@@ -1,4 +1,4 @@
-//! Agrees on TLS with whoever has connected.
+//! The TLS handshake with a new connection.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -7,18 +7,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Connection;
 use crate::{
-    api::connection::Permit,
+    api::connection::ConnectionPermit,
     server::{socket::Socket, tls::Current},
 };
 
-/// How long it may take. Two round trips do it, and a lost packet costs a second.
+/// The time limit. Two round trips suffice, and a lost packet costs a second.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 
-/// Passes the connection on once TLS is agreed on. Others come in meanwhile; the connection has the
-/// place of an unauthenticated one, which bounds how many handshakes there are, and may lose it.
+/// Passes the connection on after the TLS handshake. Other connections are accepted meanwhile; this
+/// one counts as unauthenticated, which limits the number of handshakes, and may be displaced.
 pub(super) async fn secure(
     socket: Socket,
-    permit: Permit,
+    permit: ConnectionPermit,
     tls: Current,
     incoming: mpsc::Sender<io::Result<Connection>>,
 ) {
@@ -29,10 +29,10 @@ pub(super) async fn secure(
     };
     match accepted {
         Ok(Ok(stream)) => {
-            // Where the server has stopped meanwhile the connection ends too.
+            // If the server has stopped meanwhile, the connection ends too.
             let _ = incoming.send(Ok(Connection::secure(stream, permit))).await;
         }
-        // A caller's matter, and a scanner makes many of them.
+        // The caller's problem, and scanners cause many of these.
         Ok(Err(error)) => tracing::debug!(%error, "no TLS was agreed on"),
         Err(_) => tracing::debug!("no TLS was agreed on in time"),
     }
@@ -66,7 +66,7 @@ mod tests {
         (caller, Socket::new(stream, WRITE_TIMEOUT))
     }
 
-    /// What a server shows, and a client that trusts it.
+    /// A server's certificate, and a client that trusts it.
     fn tls() -> (watch::Sender<Arc<ServerConfig>>, TlsConnector) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let provider = Arc::new(ring::default_provider());

@@ -1,4 +1,4 @@
-//! The listening socket. Whoever connects is let in at once and may have to leave soon: see
+//! The listening socket. Every connection is accepted at once and may be displaced soon: see
 //! [`Admission`].
 
 mod connection;
@@ -18,22 +18,22 @@ use super::{
     tls::Current,
 };
 use crate::{
-    api::connection::{Admission, Permit},
+    api::connection::{Admission, ConnectionPermit},
     summary,
 };
 
 pub use connection::Connection;
 pub use descriptors::{fit_descriptors, needed_descriptors};
 
-/// How many connections the kernel holds until they are accepted: as many as its own usual bound.
+/// The number of connections that the kernel holds until they are accepted: its usual limit.
 const BACKLOG: u32 = 4096;
-/// How many accepted connections wait for the server to take them.
+/// The number of accepted connections that wait for the server to take them.
 const ACCEPTED: usize = 64;
-/// How long to wait after a connection could not be accepted, as when the process has no file
+/// The pause after a connection could not be accepted, for example because the process has no file
 /// descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on an address. With `tls` connections speak it.
+/// Listens on an address. With `tls`, connections use TLS.
 pub async fn bind(
     address: SocketAddr,
     admission: Admission,
@@ -52,34 +52,34 @@ pub async fn bind(
     Ok((address, ReceiverStream::new(accepted)))
 }
 
-/// Logs what became of connections, as far as somebody should know.
+/// Logs displaced and refused connections.
 async fn summarise(admission: &Admission) {
     let metrics = admission.metrics();
     summary::of_growth(
         || [metrics.displaced.get()],
         |[closed]| {
-        let authenticated = metrics.authenticated.get();
-        let unauthenticated = metrics.unauthenticated.get();
-        tracing::warn!(
-            closed,
-            authenticated,
-            unauthenticated,
-            "connections over which no known caller had called were closed to make room for others"
-        );
-    },
+            let authenticated = metrics.authenticated.get();
+            let unauthenticated = metrics.unauthenticated.get();
+            tracing::warn!(
+                closed,
+                authenticated,
+                unauthenticated,
+                "connections without an authenticated call were closed to make room for others"
+            );
+        },
     )
     .await;
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A server that starts again has its port although connections of the one before linger.
+    // A restarted server gets its port although connections of the previous one linger.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Accepts whatever comes, so that nobody waits in the kernel's queue without an answer.
+/// Accepts every connection, so that nobody waits in the kernel's queue without an answer.
 async fn accept(
     listener: &TcpListener,
     admission: &Admission,
@@ -103,16 +103,16 @@ async fn accept(
     }
 }
 
-/// Passes a connection on. An error means that nobody takes any more.
+/// Passes a connection on. Fails if nobody receives them any more.
 async fn take(
     stream: TcpStream,
-    permit: Permit,
+    permit: ConnectionPermit,
     tls: Option<&Current>,
     incoming: &mpsc::Sender<io::Result<Connection>>,
 ) -> Result<(), ()> {
-    // Small answers would wait for the acknowledgement of the one before: 44 ms.
+    // Small answers would wait for the acknowledgement of the previous one: 44 ms.
     if stream.set_nodelay(true).is_err() {
-        // It has ended already.
+        // The connection has already ended.
         return Ok(());
     }
     let socket = Socket::new(stream, WRITE_TIMEOUT);

@@ -1,4 +1,4 @@
-//! Who looked at a customer.
+//! Lists the audit log of a customer.
 
 use std::cmp::Reverse;
 
@@ -6,33 +6,35 @@ use uuid::Uuid;
 
 use super::{Line, LineRow};
 use crate::{
+    domain::audit,
     error::Error,
-    model::{KeptAccess, Position},
+    model::{Position, StoredAuditEntry},
     store::{Store, db::on_db},
-    story::audit,
 };
 
-/// The looks at one record, the last first.
-pub(super) const LOOKS: &str = "select a.log, a.number, a.at, a.access \
-    from audit_looks l join audit_log a on a.log = l.log and a.number = l.number \
+/// The audit entries of one record, the newest first.
+pub(super) const ENTRIES_OF: &str = "select a.log, a.number, a.at, a.access \
+    from audit_index l join audit_log a on a.log = l.log and a.number = l.number \
     where l.customer_id = $1 and (l.at, l.log, l.number) < ($2, $3, $4) \
     order by l.at desc, l.log desc, l.number desc limit $5";
 
-/// Those of the rows that are not sealed: they are looked through, some ten thousands at most.
+/// Rows that are not sealed and therefore not indexed: they are scanned, some ten thousands at
+/// most.
 pub(super) const UNSEALED: &str = "select a.log, a.number, a.at, a.access \
     from audit_heads h join audit_log a on a.log = h.log and a.number > h.sealed \
     where not h.is_closed and a.access like $1 and (a.at, a.log, a.number) < ($2, $3, $4) \
     order by a.at desc, a.log desc, a.number desc limit $5";
 
 impl Store {
-    /// The accesses to a customer, of merged records to any of them, the last one first, behind
-    /// `after` and at most `limit`. They stay when the customer is erased, and who did so is one.
-    pub async fn list_accesses(
+    /// The audit entries of a customer, across all merged records, the newest first, after `after`
+    /// and at most `limit`. They remain when the customer is erased, and the erasure is one of
+    /// them.
+    pub async fn list_audit_entries(
         &self,
         customer_id: Uuid,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<KeptAccess>, Error> {
+    ) -> Result<Vec<StoredAuditEntry>, Error> {
         let records = match self.records_even_restricted(customer_id).await {
             Err(Error::CustomerNotFound) => {
                 let erasure = self.get_erasure(customer_id).await?;
@@ -40,33 +42,33 @@ impl Store {
             }
             records => records?,
         };
-        let mut accesses: Vec<KeptAccess> = Vec::new();
+        let mut entries: Vec<StoredAuditEntry> = Vec::new();
         for record in records {
-            accesses.extend(self.accesses_to(record, after, limit).await?);
+            entries.extend(self.audit_entries_of(record, after, limit).await?);
         }
-        Ok(newest(accesses, limit))
+        Ok(newest(entries, limit))
     }
 
-    /// The same of one record, which nothing else is known of here.
-    pub(in crate::store) async fn accesses_to(
+    /// The audit entries of one record, without resolving its customer.
+    pub(in crate::store) async fn audit_entries_of(
         &self,
         record: Uuid,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<KeptAccess>, Error> {
+    ) -> Result<Vec<StoredAuditEntry>, Error> {
         let last = Position { occurred_at: i64::MAX, entry_id: Uuid::max() };
         let Position { occurred_at, entry_id } = after.unwrap_or(last);
         let (log, number) = audit::place(entry_id);
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        // In the list of customers: whoever acts may be called like one.
+        // Only in the list of customers: a user may have the same name.
         let text = format!("%\"customers\":[%\"{record}\"%");
-        // These first: what is sealed meanwhile is in both.
+        // Unsealed rows are read first: a row that is sealed meanwhile appears in both.
         let mut found: Vec<LineRow> = on_db!(&self.audit, |c| {
             let query = sqlx::query_as(UNSEALED).bind(text).bind(occurred_at);
             query.bind(log).bind(number).bind(count).fetch_all(c).await?
         });
         found.extend::<Vec<LineRow>>(on_db!(&self.audit, |c| {
-            let query = sqlx::query_as(LOOKS).bind(record).bind(occurred_at);
+            let query = sqlx::query_as(ENTRIES_OF).bind(record).bind(occurred_at);
             query.bind(log).bind(number).bind(count).fetch_all(c).await?
         }));
         let lines = found.into_iter().map(Line::from);
@@ -74,10 +76,10 @@ impl Store {
     }
 }
 
-/// The last ones, each once: a call may have told of several records.
-fn newest(mut accesses: Vec<KeptAccess>, limit: usize) -> Vec<KeptAccess> {
-    accesses.sort_unstable_by_key(|kept| Reverse((kept.access.at, kept.id)));
-    accesses.dedup_by_key(|kept| kept.id);
-    accesses.truncate(limit);
-    accesses
+/// The newest entries, each once: a call may have concerned several records.
+fn newest(mut entries: Vec<StoredAuditEntry>, limit: usize) -> Vec<StoredAuditEntry> {
+    entries.sort_unstable_by_key(|kept| Reverse((kept.access.at, kept.id)));
+    entries.dedup_by_key(|kept| kept.id);
+    entries.truncate(limit);
+    entries
 }

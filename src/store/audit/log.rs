@@ -1,5 +1,5 @@
-//! The log of this process: what waits at the same time is kept in one transaction, and each call
-//! has its answer after the commit.
+//! The audit log of this process. Concurrent entries are written in one transaction, and each call
+//! continues after the commit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,75 +12,75 @@ use tokio::{
 use super::{Line, seal};
 use crate::{
     clock::Clock,
+    domain::audit,
     error::Error,
     metrics::{Metrics, Queue},
-    model::{Access, Micros},
+    model::{AuditEntry, Micros},
     store::{
         Store,
         attempt::{attempt, lost},
         bulk::{Batch, Column, Table},
         db::Db,
     },
-    story::audit,
 };
 
 static AUDIT_LOG: Table = Table { name: "audit_log", columns: &["log", "number", "at", "access"] };
 
-/// How many accesses may wait; one more is refused as overload.
+/// How many entries may wait; further ones are refused as overload.
 const QUEUE: usize = 8192;
-/// How many of them may be of callers that are not known: however many calls strangers make, those
-/// of known callers are kept.
+/// How many of them may be of unauthenticated callers, so that a flood of these cannot displace the
+/// entries of known callers.
 const STRANGERS: usize = QUEUE / 8;
 
-/// How many accesses one transaction keeps.
+/// How many entries a transaction writes.
 const BATCH: usize = 1024;
-/// How often the writer lets others run first, as long as each time there are more: a transaction
-/// costs as much as many rows do. It makes nobody wait where there is nothing else to run.
+/// How often the writer yields to other tasks as long as more entries arrive each time: a
+/// transaction costs as much as many rows. If nothing else runs, yielding costs no time.
 const ROUNDS: usize = 2;
 
-/// After an hour without a seal, since there was no call or the process was held up, the next call
-/// begins another log: what rests may have been closed.
+/// After an hour without a seal, because there was no call or the process was suspended, the next
+/// call begins another log: the old one may have been closed.
 pub(super) const RESTED: Micros = 3_600_000_000;
-/// How long the end waits for what is to be kept.
+/// How long shutdown waits for entries.
 const STOPPING: Duration = Duration::from_secs(5);
 
-/// So many accesses are sealed before their minute is over: a look at one that is not sealed is
-/// found by reading all of these.
+/// This many unsealed entries are sealed before their minute is over, since a list has to scan all
+/// of them.
 const DUE: i64 = 65_536;
 
 struct Waiting {
-    access: Access,
-    /// The place of a stranger, until it is answered.
+    access: AuditEntry,
+    /// The slot of an unauthenticated caller, until it is answered.
     stranger: Option<OwnedSemaphorePermit>,
     answer: oneshot::Sender<Result<(), Error>>,
 }
 
-/// How far the log of this process has come.
+/// The state of the log of this process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     pub log: i64,
-    /// How many rows it has.
+    /// The number of rows.
     pub count: i64,
-    /// Of all of them.
+    /// The hash chain over all rows.
     pub hash: [u8; 32],
-    /// How many of them are sealed.
+    /// The number of sealed rows.
     pub sealed: i64,
-    /// When they were.
+    /// When they were sealed.
     pub sealed_at: Micros,
 }
 
-/// The way into the log.
+/// The handle of the audit writer.
 #[derive(Debug)]
 pub struct Auditor {
     queue: mpsc::Sender<Waiting>,
     strangers: Arc<Semaphore>,
-    /// Nothing until there is a first row, and after a transaction of which nobody knows whether it
-    /// was kept: the next row begins another log, and whoever seals looks how far this one came.
+    /// None until there is a first row, and after a transaction with an unknown outcome: the next
+    /// row then begins another log, and sealing determines how far this one came.
     pub(super) head: Arc<Mutex<Option<Head>>>,
-    /// Much is to be sealed.
+    /// Notified when many entries are unsealed.
     pub(super) due: Arc<Notify>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Nothing more comes.
+    /// Notified at shutdown.
     stop: Arc<Notify>,
 }
 
@@ -100,25 +100,25 @@ impl Auditor {
         Self { queue, strangers, head, due, writer, stop }
     }
 
-    /// How many accesses wait.
+    /// How many entries wait.
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// How many accesses have no seal yet.
+    /// How many entries have no seal yet.
     pub async fn unsealed(&self) -> i64 {
-        // Whoever writes holds it for as long as a commit takes.
+        // The writer holds the lock during a commit.
         self.head.lock().await.map_or(0, |head| head.count - head.sealed)
     }
 
-    /// Stops the writer once it has kept what waits. Where the database does not answer, what it is
-    /// in the middle of goes on in a task.
+    /// Stops the writer once it has written the waiting entries. If the database does not answer,
+    /// the current transaction continues in a task.
     pub async fn close(&self) {
         if let Some(mut writer) = self.writer.lock().await.take() {
             self.stop.notify_one();
             if timeout(STOPPING, &mut writer).await.is_err() {
                 writer.abort();
-                // It answers that it was cancelled.
+                // It returns that it was cancelled.
                 let _ = writer.await;
             }
         }
@@ -126,8 +126,8 @@ impl Auditor {
 }
 
 impl Store {
-    /// Keeps an access: it is on disk once this has returned.
-    pub async fn keep_access(&self, access: Access) -> Result<(), Error> {
+    /// Adds an entry to the audit log. It is durable once this has returned.
+    pub async fn add_audit_entry(&self, access: AuditEntry) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         let is_stranger = access.caller.is_empty();
         let place = || Arc::clone(&self.auditor.strangers).try_acquire_owned();
@@ -145,7 +145,7 @@ fn closed() -> Error {
     Error::Unavailable("the store is closed".to_owned())
 }
 
-/// What the writer needs.
+/// The state of the writer.
 struct Log {
     db: Db,
     clock: Clock,
@@ -159,7 +159,7 @@ impl Log {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
-                // What waits is kept before the end.
+                // Waiting entries are written before the shutdown.
                 biased;
                 some = waiting.recv_many(&mut batch, BATCH) => {
                     if some == 0 {
@@ -169,20 +169,20 @@ impl Log {
                 () = stop.notified() => return,
             }
             self.gather(&mut waiting, &mut batch).await;
-            let (accesses, answers): (Vec<_>, Vec<_>) = batch
+            let (entries, answers): (Vec<_>, Vec<_>) = batch
                 .drain(..)
                 .map(|waiting| (waiting.access, (waiting.answer, waiting.stranger)))
                 .unzip();
-            self.metrics.store.batch(Queue::Audit, accesses.len());
-            let kept = self.keep(&accesses).await;
+            self.metrics.store.batch(Queue::Audit, entries.len());
+            let kept = self.keep(&entries).await;
             for (answer, _stranger) in answers {
-                // A caller that has gone away needs no answer.
+                // A caller that is gone needs no answer.
                 let _ = answer.send(kept.clone());
             }
         }
     }
 
-    /// Adds what comes while calls that are about to be answered get that far.
+    /// Adds entries that arrive while other tasks get to run.
     async fn gather(&self, waiting: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
         for _ in 0..ROUNDS {
             let had = batch.len();
@@ -198,16 +198,16 @@ impl Log {
         }
     }
 
-    async fn keep(&self, accesses: &[Access]) -> Result<(), Error> {
-        // Whoever seals waits for this, and sees what is on disk.
+    async fn keep(&self, entries: &[AuditEntry]) -> Result<(), Error> {
+        // Sealing waits for this lock, and sees what is durable.
         let mut shared = self.head.lock().await;
         let mut head = match shared.take() {
             Some(head) if head.sealed_at >= self.clock.now().saturating_sub(RESTED) => head,
-            // Whoever seals finds what another one has.
+            // Sealing handles the logs of other processes.
             _ => self.open().await?,
         };
-        let mut lines = Vec::with_capacity(accesses.len());
-        for access in accesses {
+        let mut lines = Vec::with_capacity(entries.len());
+        for access in entries {
             head.count += 1;
             let line = Line::of(head.log, head.count, access)?;
             head.hash = line.hash(&head.hash);
@@ -222,11 +222,11 @@ impl Log {
         Ok(())
     }
 
-    /// Begins a log. A seal of none of its rows tells that it is there, so that it cannot be taken
-    /// out as a whole.
+    /// Begins a log. A seal of none of its rows proves its existence, so that it cannot be removed
+    /// as a whole.
     async fn open(&self) -> Result<Head, Error> {
         let [a, b, c, d, e, f, g, h, ..] = self.clock.new_key();
-        // Not negative: ids that begin with it are in the same order.
+        // Not negative, so that ids that begin with it sort the same way.
         let log = i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]);
         let hash = audit::start(log);
         let (db, now) = (self.db.clone(), self.clock.now());

@@ -1,9 +1,9 @@
-//! Who looked: a row for each call, kept before its answer goes out, and seals that show whether
-//! somebody has changed the rows.
+//! The audit log: a row for each call, written before its response is sent, and seals that make the
+//! log tamper-evident.
 
+mod index;
 mod list;
 mod log;
-mod looks;
 mod outside;
 mod seal;
 mod verify;
@@ -21,16 +21,16 @@ use super::{
     opening::OpenError,
 };
 use crate::{
+    domain::audit,
     error::Error,
     metrics::Metrics,
-    model::{Access, KeptAccess, Seal},
-    story::audit,
+    model::{AuditEntry, Seal, StoredAuditEntry},
 };
 
-/// All statements of this folder, with a name, for the test that prepares them.
+/// All statements of this module by name, for the test that prepares them.
 pub(super) const TEXTS: [(&str, &str); 13] = [
     ("audit.rows", ROWS),
-    ("audit.looks", list::LOOKS),
+    ("audit.entries_of", list::ENTRIES_OF),
     ("audit.unsealed", list::UNSEALED),
     ("audit.last_seal", seal::LAST),
     ("audit.newest_seal", clock_check::NEWEST_SEAL),
@@ -39,14 +39,14 @@ pub(super) const TEXTS: [(&str, &str); 13] = [
     ("audit.open_heads", seal::OPEN_HEADS),
     ("audit.seals", seal::SEALS),
     ("audit.all_heads", verify::HEADS),
-    ("audit.all_looks", verify::LOOKS),
+    ("audit.index", verify::INDEX),
     ("audit.all_rows", verify::ROWS),
     ("audit.last_row", verify::LAST_ROW),
 ];
 
-/// Where who looked is kept: in the database of PostgreSQL, in a file beside the one of SQLite.
-/// There each write to a file makes all of its readers read their pages again, and here each read
-/// writes.
+/// Opens the database of the audit log: the PostgreSQL database itself, or a separate file for
+/// SQLite. There every write invalidates the page caches of readers, and with the audit log every
+/// read writes.
 pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, OpenError> {
     match db {
         Db::Sqlite { .. } => {
@@ -57,18 +57,18 @@ pub(super) async fn open(db: &Db, url: &str, metrics: &Metrics) -> Result<Db, Op
     }
 }
 
-/// The log that the seals of entries count as: `sealed` is the number of one, and `hash` its chain.
-/// Other logs are not negative.
+/// The log number of the seals of entries: `sealed` is the number of one, and `hash` its chain.
+/// Other logs have non-negative numbers.
 pub(super) const ENTRIES_LOG: i64 = -1;
 
-/// The rows of a log behind one and up to another.
+/// The rows of a log after one and up to another.
 const ROWS: &str = "select log, number, at, access from audit_log \
     where log = $1 and number > $2 and number <= $3 order by number limit $4";
 
 /// How many rows are read at once.
 const PAGE: i64 = 2000;
 
-/// A row of `audit_log` as it is stored, and hashed.
+/// A row of `audit_log`, as it is stored and hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     log: i64,
@@ -77,7 +77,7 @@ struct Line {
     access: String,
 }
 
-/// The same as it is read.
+/// The columns of a [`Line`].
 type LineRow = (i64, i64, i64, String);
 
 impl From<LineRow> for Line {
@@ -87,32 +87,33 @@ impl From<LineRow> for Line {
 }
 
 impl Line {
-    fn of(log: i64, number: i64, access: &Access) -> Result<Self, Error> {
+    fn of(log: i64, number: i64, access: &AuditEntry) -> Result<Self, Error> {
         let unwritable = |_| Error::Internal("an access that is no JSON".to_owned());
         let text = serde_json::to_string(access).map_err(unwritable)?;
         Ok(Self { log, number, at: access.at, access: text })
     }
 
-    /// The hash of it and of all rows before it.
+    /// The hash of this row and all rows before it.
     fn hash(&self, before: &[u8; 32]) -> [u8; 32] {
         audit::next(before, self.log, self.number, self.at, &self.access)
     }
 
-    /// Nothing where somebody else has put there what is none; it does not fit its hash.
-    fn read(&self) -> Option<KeptAccess> {
+    /// None if the row was tampered with so that it cannot be parsed; then it does not match its
+    /// hash.
+    fn read(&self) -> Option<StoredAuditEntry> {
         let access = serde_json::from_str(&self.access).ok()?;
-        let access = Access { at: self.at, ..access };
-        Some(KeptAccess { id: audit::access_id(self.log, self.number), access })
+        let access = AuditEntry { at: self.at, ..access };
+        Some(StoredAuditEntry { id: audit::access_id(self.log, self.number), access })
     }
 
-    /// Whom it tells of.
+    /// The customers that it concerns.
     fn customers(&self) -> Vec<Uuid> {
         self.read().map(|kept| kept.access.customers).unwrap_or_default()
     }
 }
 
 impl Store {
-    /// The first rows of a log behind one and up to another.
+    /// The first rows of a log after one and up to another.
     async fn log_rows(&self, log: i64, behind: i64, last: i64) -> Result<Vec<Line>, Error> {
         let rows: Vec<LineRow> = on_db!(&self.audit, |c| {
             let query = sqlx::query_as(ROWS).bind(log).bind(behind).bind(last);
@@ -129,7 +130,7 @@ fn sealed((number, log, sealed, hash, sealed_at, chain): SealRow) -> Seal {
     Seal { number, log, sealed, hash: digest(&hash), sealed_at, chain: digest(&chain) }
 }
 
-/// A hash as it is kept. One of another length was put there by somebody else, and fits nothing.
+/// A stored hash. One with another length was tampered with, and matches nothing.
 pub(super) fn digest(bytes: &[u8]) -> [u8; 32] {
     bytes.try_into().unwrap_or([0xff; 32])
 }

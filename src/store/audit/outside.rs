@@ -1,4 +1,4 @@
-//! The seals outside of the database: what whoever may change all of it cannot change.
+//! Seals outside of the database, which somebody who can change the whole database cannot change.
 
 use std::{
     io::{self, SeekFrom},
@@ -12,24 +12,24 @@ use tokio::{
 };
 
 use crate::{
+    domain::audit::{self, hex},
     error::Error,
     metrics::Job,
     model::Seal,
     store::Store,
-    story::audit::{self, hex},
 };
 
-/// How often seals are made; where many calls are answered, more often.
+/// The interval of seals; a busy server seals more often.
 const EVERY: Duration = Duration::from_secs(60);
 /// How many seals are written at once.
 const PAGE: i64 = 1000;
-/// The end of the file in which its last line is found, in bytes.
+/// The length of the end of the file that is searched for its last line, in bytes.
 const TAIL_BYTES: u64 = 4096;
 
 impl Store {
-    /// Seals entries and accesses each minute and where many accesses are due, for as long as it is
-    /// not dropped.
-    pub async fn keep_accesses_sealed(self, file: Option<PathBuf>) {
+    /// Seals entries and audit entries each minute, and earlier if many audit entries are due.
+    /// Never returns.
+    pub async fn keep_audit_sealed(self, file: Option<PathBuf>) {
         let mut outside = file.map(SealsFile::new);
         let mut every = tokio::time::interval(EVERY);
         let mut goes_well = true;
@@ -39,22 +39,23 @@ impl Store {
                 () = self.auditor.due.notified(), if goes_well => {}
             }
             let entries = self.seal_entries().await.map(Vec::from_iter);
-            let accesses = self.seal_accesses().await;
+            let audit = self.seal_audit().await;
             let are_sealed = self.tell("entries", entries, None).await;
-            goes_well = self.tell("the audit log", accesses, outside.as_mut()).await && are_sealed;
+            goes_well = self.tell("the audit log", audit, outside.as_mut()).await && are_sealed;
             self.metrics.jobs.note(Job::Sealing, goes_well, self.clock.now());
         }
     }
 
-    /// Seals what is left, once no call can come any more.
-    pub async fn seal_last_accesses(&self, file: Option<PathBuf>) {
+    /// Seals the rest, once no further calls can come.
+    pub async fn seal_last_audit(&self, file: Option<PathBuf>) {
         let entries = self.seal_entries().await.map(Vec::from_iter);
         self.tell("entries", entries, None).await;
         let sealed = self.close_log().await.map(Vec::from_iter);
         self.tell("the audit log", sealed, file.map(SealsFile::new).as_mut()).await;
     }
 
-    /// Writes seals down outside of the database: into the log always. Whether all went well.
+    /// Writes seals to the file outside of the database, and always to the process log. Returns
+    /// whether everything succeeded.
     async fn tell(
         &self,
         what: &str,
@@ -64,7 +65,7 @@ impl Store {
         let is_sealed = sealed.is_ok();
         match sealed {
             // What is not sealed now is sealed next time.
-            Err(error) => tracing::warn!(cause = error.cause(), "{what}: not sealed"),
+            Err(error) => tracing::warn!(cause = error.cause(), "{what}: cannot seal"),
             Ok(seals) => {
                 for seal in seals {
                     let (number, chain) = (seal.number, hex(&seal.chain));
@@ -76,18 +77,21 @@ impl Store {
         match file.add_missing(self).await {
             Ok(()) => is_sealed,
             Err(error) => {
-                tracing::warn!(cause = error.cause(), "seals are not written outside");
+                tracing::warn!(
+                    cause = error.cause(),
+                    "cannot write the seals outside of the database"
+                );
                 false
             }
         }
     }
 }
 
-/// A file that seals are added to, one a line.
+/// A file with a seal per line, to which seals are appended.
 #[derive(Debug)]
 pub struct SealsFile {
     path: PathBuf,
-    /// The number of the last seal in it, once that is known.
+    /// The number of its last seal, once known.
     last: Option<i64>,
 }
 
@@ -96,7 +100,7 @@ impl SealsFile {
         Self { path, last: None }
     }
 
-    /// Adds the seals of a database that the file does not have.
+    /// Appends the seals of a database that the file lacks.
     pub async fn add_missing(&mut self, store: &Store) -> Result<(), Error> {
         loop {
             let last = match self.last {
@@ -108,7 +112,7 @@ impl SealsFile {
             };
             let seals = store.seals_behind(last, PAGE).await?;
             let Some(newest) = seals.last().map(|seal| seal.number) else { return Ok(()) };
-            // Unknown until all is written: another try looks again how far it came.
+            // Unknown until everything is written: a retry determines it again.
             self.last = None;
             self.append(&seals).await.map_err(|error| self.failed(&error))?;
             self.last = Some(newest);
@@ -119,8 +123,8 @@ impl SealsFile {
         Error::Unavailable(format!("{}: {error}; see audit_seals", self.path.display()))
     }
 
-    /// The number of a seal of the file, which is to be one of the database: where an older state
-    /// of this was put back, what comes would not follow.
+    /// The number of the last seal of the file, which must be a seal of the database: if an older
+    /// state of the database was restored, new seals would not follow it.
     async fn follows(&self, store: &Store, last: Option<Seal>) -> Result<i64, Error> {
         let Some(last) = last else { return Ok(0) };
         let same = store.seals_behind(last.number.saturating_sub(1), 1).await?;
@@ -134,7 +138,7 @@ impl SealsFile {
         )))
     }
 
-    /// The last whole line; a line that was cut off is ended.
+    /// The last complete line; a truncated line is terminated.
     async fn find_last(&self) -> io::Result<Option<Seal>> {
         let mut file = self.open().await?;
         let bytes = file.metadata().await?.len();

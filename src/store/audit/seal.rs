@@ -1,13 +1,15 @@
-//! Seals: what says how far a log had come, and what was in it, at least each minute.
+//! Seals of the audit log: at least each minute they record how far each log has come, and its
+//! hash.
 
 use super::{
     Seal, SealRow, digest,
+    index::Reached,
     log::{Head, RESTED},
-    looks::Reached,
     sealed,
 };
 use crate::{
     clock::Clock,
+    domain::audit,
     error::Error,
     model::Micros,
     store::{
@@ -16,7 +18,6 @@ use crate::{
         bulk::{Batch, Column, Table},
         db::{Db, Tx, on_db, on_tx},
     },
-    story::audit,
 };
 
 pub(super) const LAST: &str = "select number, chain from audit_seals order by number desc limit 1";
@@ -26,7 +27,7 @@ pub(super) const SET_HEAD: &str = "update audit_heads \
     set sealed = $2, hash = $3, sealed_at = $4 \
     where log = $1 and sealed <= $2";
 pub(super) const CLOSE_HEAD: &str = "update audit_heads set is_closed = true where log = $1";
-/// Logs of which nobody has sealed anything since a time.
+/// Logs that nobody has sealed since a time.
 pub(super) const OPEN_HEADS: &str = "select log, sealed, hash, sealed_at from audit_heads \
     where not is_closed and sealed_at < $1 order by sealed_at, log limit 1000";
 
@@ -37,9 +38,9 @@ static AUDIT_SEALS: Table = Table {
     columns: &["number", "log", "sealed", "hash", "sealed_at", "chain"],
 };
 
-/// A log of which nothing was sealed for so long has lost its process: two minutes.
+/// A log that was not sealed for this long has lost its process: two minutes.
 const LEFT_ALONE: Micros = 120_000_000;
-/// After a day without a row a log that was left alone is closed.
+/// An abandoned log is closed after a day without a row.
 const GIVEN_UP: Micros = 86_400_000_000;
 
 /// Begins a log.
@@ -59,7 +60,7 @@ pub(super) async fn open(db: &Db, log: i64, hash: [u8; 32], now: Micros) -> Resu
     tx.commit().await
 }
 
-/// Adds a seal behind the last one. [`Error::LostRace`] where another server was quicker.
+/// Appends a seal. [`Error::Conflict`] if another server was faster.
 pub(in crate::store) async fn add(
     tx: &mut Tx,
     log: i64,
@@ -89,13 +90,14 @@ pub(in crate::store) async fn add(
 }
 
 impl Store {
-    /// Seals what the log of this process has more than its last seal, and what the logs of
-    /// processes have that are gone. Answers the seals that it made.
-    pub async fn seal_accesses(&self) -> Result<Vec<Seal>, Error> {
+    /// Seals the new rows of this process's log, and the logs of processes that are gone. Returns
+    /// the new seals.
+    pub async fn seal_audit(&self) -> Result<Vec<Seal>, Error> {
         self.seal_logs_before(self.clock.now().saturating_sub(LEFT_ALONE)).await
     }
 
-    /// The same, where every log that was sealed last before a time counts as left alone.
+    /// Seals as [`Store::seal_audit`] does; logs that were last sealed before a time count as
+    /// abandoned.
     #[doc(hidden)]
     pub async fn seal_logs_before(&self, time: Micros) -> Result<Vec<Seal>, Error> {
         let mut seals = Vec::new();
@@ -113,23 +115,23 @@ impl Store {
             let is_given_up = sealed_at < time.saturating_sub(GIVEN_UP);
             match self.seal_left(log, sealed, is_given_up).await {
                 Ok(seal) => seals.extend(seal),
-                // The others can be sealed all the same.
+                // The other logs can still be sealed.
                 Err(error) => {
-                    tracing::warn!(log, cause = error.cause(), "a log is not sealed");
+                    tracing::warn!(log, cause = error.cause(), "cannot seal a log");
                 }
             }
         }
         Ok(seals)
     }
 
-    /// Seals the log of another process, as it is found: what was written is not known here.
+    /// Seals the log of another process as it is found, since what was written is not known here.
     async fn seal_left(
         &self,
         log: i64,
         sealed: Reached,
         is_given_up: bool,
     ) -> Result<Option<Seal>, Error> {
-        let reached = self.write_looks(log, sealed, i64::MAX).await?;
+        let reached = self.write_index(log, sealed, i64::MAX).await?;
         if reached.number > sealed.number {
             return self.seal(log, reached.number, reached.hash).await.map(Some);
         }
@@ -139,13 +141,13 @@ impl Store {
         Ok(None)
     }
 
-    /// Seals the log of this process as it was written, whatever is found of it. One that rests is
-    /// closed.
+    /// Seals the log of this process as it was written, whatever the database contains. An idle log
+    /// is closed.
     async fn seal_own(&self, head: Head) -> Result<Option<Seal>, Error> {
         let Head { log, count, hash, sealed, sealed_at } = head;
         if count > sealed {
-            // The hashes of what is found are not asked for.
-            self.write_looks(log, Reached { number: sealed, hash }, count).await?;
+            // The hashes in the database are not used.
+            self.write_index(log, Reached { number: sealed, hash }, count).await?;
             let seal = self.seal(log, count, hash).await?;
             if let Some(current) = &mut *self.auditor.head.lock().await
                 && current.log == log
@@ -172,7 +174,7 @@ impl Store {
         attempt(seal).await.map_err(lost)
     }
 
-    /// Seals the log of this process for good. No access can be kept any more.
+    /// Closes the log of this process. No further entry can be added.
     pub(super) async fn close_log(&self) -> Result<Option<Seal>, Error> {
         self.auditor.close().await;
         let Some(head) = self.auditor.head.lock().await.take() else { return Ok(None) };
@@ -196,7 +198,7 @@ impl Store {
         attempt(close).await.map_err(lost)
     }
 
-    /// The seals behind a number, the first ones.
+    /// The first seals after a number.
     pub async fn seals_behind(&self, number: i64, limit: i64) -> Result<Vec<Seal>, Error> {
         let rows: Vec<SealRow> = on_db!(&self.audit, |c| {
             sqlx::query_as(SEALS).bind(number).bind(limit).fetch_all(c).await?

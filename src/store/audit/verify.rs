@@ -1,4 +1,4 @@
-//! Whether who looked is what was written: every row and every seal is hashed again.
+//! Verifies the audit log: hashes every row and every seal again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{ENTRIES_LOG, Line, LineRow, PAGE, Seal, digest};
 use crate::{
+    domain::audit::{self, hex},
     error::Error,
     store::{Store, db::on_db},
-    story::audit::{self, hex},
 };
 
 pub(super) const HEADS: &str =
@@ -18,36 +18,36 @@ pub(super) const ROWS: &str = "select log, number, at, access from audit_log \
     where (log, number) > ($1, $2) order by log, number limit $3";
 pub(super) const LAST_ROW: &str =
     "select number from audit_log where log = $1 order by number desc limit 1";
-pub(super) const LOOKS: &str = "select customer_id, at, log, number from audit_looks \
+pub(super) const INDEX: &str = "select customer_id, at, log, number from audit_index \
     where (customer_id, at, log, number) > ($1, $2, $3, $4) \
     order by customer_id, at, log, number limit $5";
 
-/// So many problems are told; of more than these the rest is counted.
+/// How many problems are reported; further ones are counted.
 const MAX_TOLD: usize = 20;
 
-/// What was found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// How many accesses there are.
-    pub accesses: u64,
+    /// The number of audit entries.
+    pub audit_entries: u64,
     pub logs: usize,
     pub seals: usize,
-    /// How many accesses no seal holds yet: those of the last minute.
+    /// The number of audit entries without a seal: those of the last minute.
     pub unsealed: u64,
-    /// How many seals are written down outside of the database too.
+    /// The number of seals that are also outside of the database.
     pub outside: usize,
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: u64,
     pub entry_seals: usize,
-    /// How many entries no seal holds yet.
+    /// The number of entries without a seal.
     pub unsealed_entries: u64,
-    /// How many entries were removed, by retention or with their customer.
+    /// The number of entries removed by retention or an erasure.
     pub removed_entries: u64,
-    /// Where an older state of the database was put back.
+    /// Where an older state of the database was restored.
     pub put_back: Vec<String>,
-    /// The first things that are wrong.
+    /// The first problems.
     pub problems: Vec<String>,
-    /// How many more there are.
+    /// How many further problems there are.
     pub more_problems: u64,
 }
 
@@ -64,25 +64,25 @@ impl Verified {
 /// A row of `audit_heads`.
 type Head = (i64, i64, Vec<u8>, i64, bool);
 
-/// What the seals say of a log: of how many rows, their hash, and when it was sealed. Two servers
-/// may have done so.
+/// The seals of a log by number of rows: their hash, and when each was made. Two servers may have
+/// made the same.
 type Sealed = BTreeMap<i64, ([u8; 32], Vec<i64>)>;
 
-/// A row of `audit_looks`: who, when, and which row of `audit_log`.
-type Look = (Uuid, i64, i64, i64);
+/// A row of `audit_index`: customer, time, log and number.
+type IndexRow = (Uuid, i64, i64, i64);
 
-/// What the rows say of whom they tell.
-struct Told {
-    /// The looks of the rows that are sealed, all of which are written.
+/// The index rows that the log implies.
+struct Expected {
+    /// Those of sealed rows, all of which must exist.
     sealed: Sum,
-    /// Those of the other rows, any of which may be.
-    unsealed: HashSet<Look>,
-    /// How many rows of each log were read.
+    /// Those of other rows, which may exist.
+    unsealed: HashSet<IndexRow>,
+    /// The number of rows read of each log.
     counts: HashMap<i64, i64>,
 }
 
-/// A hash of many things in whatever order: the sum of the hashes of each. The key is another one
-/// each time, so that nobody finds things beforehand whose sum is that of others.
+/// A hash of a multiset: the sum of the hashes of its elements. The key is different each time, so
+/// that nobody can prepare elements with the same sum.
 #[derive(Debug, PartialEq, Eq)]
 struct Sum {
     key: [u8; 32],
@@ -94,7 +94,7 @@ impl Sum {
         Self { key, sum: [0; 4] }
     }
 
-    fn add(&mut self, (customer, at, log, number): Look) {
+    fn add(&mut self, (customer, at, log, number): IndexRow) {
         let mut hash = Sha256::new();
         hash.update(self.key);
         hash.update(customer);
@@ -110,23 +110,23 @@ impl Sum {
 }
 
 impl Store {
-    /// Reads all accesses and seals, and tells what does not fit; calls may go on meanwhile.
-    /// `outside` are the seals that were written down elsewhere; without them nobody can tell that
-    /// all was made anew, or that the end was cut off.
-    pub async fn verify_accesses(&self, outside: &[Seal]) -> Result<Verified, Error> {
+    /// Reads all audit entries and seals and reports what does not match; calls may continue
+    /// meanwhile. `outside` are the seals outside of the database; without them nobody can detect
+    /// that everything was recomputed or that the end was cut off.
+    pub async fn verify_audit(&self, outside: &[Seal]) -> Result<Verified, Error> {
         let mut found = Verified::default();
         let heads = self.heads().await?;
         let logs = self.verify_seals(outside, &mut found).await?;
         self.verify_heads(&heads, &logs, &mut found).await?;
-        let told = self.verify_rows(&logs, &mut found).await?;
-        self.verify_ends(&heads, &logs, &told, &mut found).await?;
-        if !self.are_looks_of(&logs, &told).await? {
-            found.wrong("audit_looks does not hold what audit_log holds".to_owned());
+        let expected = self.verify_rows(&logs, &mut found).await?;
+        self.verify_ends(&heads, &logs, &expected, &mut found).await?;
+        if !self.is_index_of(&logs, &expected).await? {
+            found.wrong("audit_index does not hold what audit_log holds".to_owned());
         }
         Ok(found)
     }
 
-    /// The seals and their chain. What is sealed of each log is answered.
+    /// Verifies the seals and their chain. Returns what they say of each log.
     async fn verify_seals(
         &self,
         outside: &[Seal],
@@ -155,7 +155,7 @@ impl Store {
                 }
                 (last, chain) = (number, seal.chain);
                 if seal.log == ENTRIES_LOG {
-                    // What it says is compared with the entries.
+                    // The seals of entries are compared with the entries.
                     continue;
                 }
                 let rows = logs.entry(seal.log).or_default().entry(seal.sealed);
@@ -180,8 +180,7 @@ impl Store {
         Ok(on_db!(&self.audit, |c| sqlx::query_as(HEADS).fetch_all(c).await?))
     }
 
-    /// What the work of sealing goes by, as it was before the seals were read: each is a seal, and
-    /// each log that is sealed has one.
+    /// Verifies the heads, read before the seals: each is a seal, and each sealed log has one.
     async fn verify_heads(
         &self,
         heads: &[Head],
@@ -201,18 +200,18 @@ impl Store {
         Ok(())
     }
 
-    /// The rows of all logs against their seals. Whom they tell of is answered.
+    /// Verifies the rows of all logs against their seals. Returns the index rows that they imply.
     async fn verify_rows(
         &self,
         logs: &HashMap<i64, Sealed>,
         found: &mut Verified,
-    ) -> Result<Told, Error> {
-        let mut told = Told {
+    ) -> Result<Expected, Error> {
+        let mut expected = Expected {
             sealed: Sum::of_nothing(self.clock.new_key()),
             unsealed: HashSet::new(),
             counts: HashMap::new(),
         };
-        // The log at hand, how many rows of it were read, and their hash.
+        // The current log, the number of its rows read, and their hash.
         let (mut log, mut count, mut hash) = (0, 0, [0; 32]);
         let mut behind = (i64::MIN, i64::MIN);
         loop {
@@ -223,9 +222,9 @@ impl Store {
             let Some(newest) = rows.last() else { break };
             behind = (newest.0, newest.1);
             for row in rows.into_iter().map(Line::from) {
-                found.accesses += 1;
-                if told.counts.is_empty() || row.log != log {
-                    if !told.counts.is_empty() {
+                found.audit_entries += 1;
+                if expected.counts.is_empty() || row.log != log {
+                    if !expected.counts.is_empty() {
                         end_log(logs, log, count, found);
                     }
                     (log, count, hash) = (row.log, 0, audit::start(row.log));
@@ -234,45 +233,45 @@ impl Store {
                     found.wrong(format!("log {log:016x}: access {} is missing", count + 1));
                 }
                 (count, hash) = (row.number, row.hash(&hash));
-                told.counts.insert(log, count);
+                expected.counts.insert(log, count);
                 let seal = logs.get(&log).and_then(|sealed| sealed.get(&count));
                 if seal.is_some_and(|(seal, _)| *seal != hash) {
-                    let problem = format!("log {log:016x}: its {count} first accesses are not");
+                    let problem =
+                        format!("log {log:016x}: its {count} first audit entries are not");
                     found.wrong(format!("{problem} what was sealed ({})", hex(&hash)));
                 }
                 for customer in row.customers() {
-                    let look = (customer, row.at, log, count);
+                    let indexed = (customer, row.at, log, count);
                     match count <= last_sealed(logs, log) {
-                        true => told.sealed.add(look),
-                        false => drop(told.unsealed.insert(look)),
+                        true => expected.sealed.add(indexed),
+                        false => drop(expected.unsealed.insert(indexed)),
                     }
                 }
             }
         }
-        if !told.counts.is_empty() {
+        if !expected.counts.is_empty() {
             end_log(logs, log, count, found);
         }
         for log in logs.keys() {
             let last = last_sealed(logs, *log);
-            if last > 0 && !told.counts.contains_key(log) {
-                found.wrong(format!("log {log:016x}: all of its {last} accesses are missing"));
+            if last > 0 && !expected.counts.contains_key(log) {
+                found.wrong(format!("log {log:016x}: all of its {last} audit entries are missing"));
             }
         }
-        Ok(told)
+        Ok(expected)
     }
 
-    /// The logs against what has become of them: each begins with a seal, and one that is closed
-    /// ends with one.
+    /// Verifies the ends of the logs: each begins with a seal, and a closed one ends with one.
     async fn verify_ends(
         &self,
         heads: &[Head],
         logs: &HashMap<i64, Sealed>,
-        told: &Told,
+        expected: &Expected,
         found: &mut Verified,
     ) -> Result<(), Error> {
-        let mut unknown: HashSet<i64> = told.counts.keys().copied().collect();
+        let mut unknown: HashSet<i64> = expected.counts.keys().copied().collect();
         unknown.retain(|log| !logs.contains_key(log));
-        // One that has begun since the seals were read has one by now.
+        // A log that began after the seals were read has one by now.
         let mut last = i64::try_from(found.seals).unwrap_or(i64::MAX);
         while !unknown.is_empty() {
             let seals = self.seals_behind(last, PAGE).await?;
@@ -284,39 +283,43 @@ impl Store {
             found.wrong(format!("log {log:016x}: no seal knows it"));
         }
         for (log, sealed, _, _, is_closed) in heads {
-            if *is_closed && told.counts.get(log).is_some_and(|count| count > sealed) {
-                found.wrong(format!("log {log:016x}: has accesses behind its end"));
+            if *is_closed && expected.counts.get(log).is_some_and(|count| count > sealed) {
+                found.wrong(format!("log {log:016x}: has audit entries behind its end"));
             }
         }
         Ok(())
     }
 
-    /// Whether the looks are those of the rows: all of what is sealed, and none that no row says.
-    async fn are_looks_of(&self, logs: &HashMap<i64, Sealed>, told: &Told) -> Result<bool, Error> {
-        let mut sum = Sum::of_nothing(told.sealed.key);
-        // The last row of each log that looks name behind those that were read.
+    /// Whether the index matches the log: it has all rows of sealed entries, and no others.
+    async fn is_index_of(
+        &self,
+        logs: &HashMap<i64, Sealed>,
+        expected: &Expected,
+    ) -> Result<bool, Error> {
+        let mut sum = Sum::of_nothing(expected.sealed.key);
+        // The last row of each log that the index names beyond those that were read.
         let mut later: HashMap<i64, i64> = HashMap::new();
-        let mut behind: Look = (Uuid::nil(), i64::MIN, i64::MIN, i64::MIN);
+        let mut behind: IndexRow = (Uuid::nil(), i64::MIN, i64::MIN, i64::MIN);
         loop {
-            let looks: Vec<Look> = on_db!(&self.audit, |c| {
-                let query = sqlx::query_as(LOOKS).bind(behind.0).bind(behind.1).bind(behind.2);
+            let rows: Vec<IndexRow> = on_db!(&self.audit, |c| {
+                let query = sqlx::query_as(INDEX).bind(behind.0).bind(behind.1).bind(behind.2);
                 query.bind(behind.3).bind(PAGE).fetch_all(c).await?
             });
-            let Some(last) = looks.last() else { break };
+            let Some(last) = rows.last() else { break };
             behind = *last;
-            for look in looks {
-                let (_, _, log, number) = look;
+            for indexed in rows {
+                let (_, _, log, number) = indexed;
                 if number <= last_sealed(logs, log) {
-                    sum.add(look);
-                } else if number > told.counts.get(&log).copied().unwrap_or(0) {
+                    sum.add(indexed);
+                } else if number > expected.counts.get(&log).copied().unwrap_or(0) {
                     let last = later.entry(log).or_insert(number);
                     *last = number.max(*last);
-                } else if !told.unsealed.contains(&look) {
+                } else if !expected.unsealed.contains(&indexed) {
                     return Ok(false);
                 }
             }
         }
-        // Those were kept since; any other was put in by somebody.
+        // Those were added since; any other row was inserted by somebody.
         for (log, number) in later {
             let last: Option<i64> = on_db!(&self.audit, |c| {
                 sqlx::query_scalar(LAST_ROW).bind(log).fetch_optional(c).await?
@@ -325,7 +328,7 @@ impl Store {
                 return Ok(false);
             }
         }
-        Ok(sum == told.sealed)
+        Ok(sum == expected.sealed)
     }
 }
 
@@ -335,11 +338,11 @@ fn last_sealed(logs: &HashMap<i64, Sealed>, log: i64) -> i64 {
     last.map_or(0, |(last, _)| *last)
 }
 
-/// What is to be said of a log once all of its rows were read.
+/// Verifies a log once all of its rows were read.
 fn end_log(logs: &HashMap<i64, Sealed>, log: i64, count: i64, found: &mut Verified) {
     let sealed = last_sealed(logs, log);
     if sealed > count {
-        found.wrong(format!("log {log:016x}: its accesses from {} on are missing", count + 1));
+        found.wrong(format!("log {log:016x}: its audit entries from {} on are missing", count + 1));
     }
     found.unsealed += count.saturating_sub(sealed).max(0).unsigned_abs();
 }

@@ -1,5 +1,5 @@
-//! A backup of SQLite: its two files as SQLite writes them anew, each out of one snapshot. Readers
-//! and writers go on meanwhile; only the write-ahead log cannot be emptied.
+//! Backs up SQLite: writes both files anew, each from one snapshot. Readers and writers continue
+//! meanwhile; only the write-ahead log cannot be truncated.
 
 use std::{
     fs,
@@ -28,12 +28,12 @@ pub const DATABASE: &str = "throughline.db";
 pub const AUDIT: &str = "throughline.db-audit";
 
 const COPY: &str = "vacuum into $1";
-/// After how many steps SQLite asks whether to go on.
+/// The number of steps after which SQLite calls the progress handler.
 const STEPS: i32 = 1000;
-/// How long a lock is waited for.
+/// How long to wait for a lock.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Copies the files of a database that is there.
+/// Copies the files of an existing database.
 pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, BackupError> {
     if !has_content(&files.database) {
         files.ensure_restored()?;
@@ -44,7 +44,7 @@ pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, 
     let has_audit = has_content(&files.audit);
     let bytes = [&files.database, &files.audit].map(|file| bytes_of(file));
     ensure_room(folder(&to.file(DATABASE)), bytes.iter().sum())?;
-    // The audit log second: whatever the database has was seen by it.
+    // The audit log second, so that it covers everything in the database.
     copy_file(&files.database, to, DATABASE, means).await?;
     if has_audit {
         copy_file(&files.audit, to, AUDIT, means).await?;
@@ -58,7 +58,7 @@ pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, 
     Ok(Made { facts, files: kept })
 }
 
-/// Of a file and its log: its copy is not larger.
+/// The size of a file and its log, which its copy does not exceed.
 fn bytes_of(file: &Path) -> u64 {
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     bytes(file) + bytes(&log_of(file))
@@ -87,12 +87,12 @@ async fn copy_file(
     let look = || {
         let bytes = fs::metadata(&copy).map_or(0, |file| file.len());
         (means.progress)(Progress { step, bytes, of: Some(of.max(bytes)) });
-        // The log of the database grows as long as it is read.
+        // The log of the database grows while it is read.
         let room = ensure_room(folder(&copy), 0).and_then(|()| ensure_room(folder(file), 0));
         room.inspect_err(|_| is_over.store(true, Ordering::Relaxed))
     };
     let copying = sqlx::query(COPY).bind(copy_name).execute(&mut connection);
-    // The thread of SQLite sees that it has to stop.
+    // The thread of SQLite notices that it has to stop.
     let copied = watched(copying, means.until, STOPPING, look).await;
     let closed = connection.close().await;
     match copied? {
@@ -102,13 +102,13 @@ async fn copy_file(
     }
 }
 
-/// Opens files that nobody has open, without writing beside them.
+/// Opens files that nobody else has open, without writing beside them.
 pub async fn open_at_rest(file: &Path) -> Result<SqliteConnection, OpenError> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
     options.connect().await.map_err(|error| OpenError::of_sqlite(file, &error))
 }
 
-/// Checks files that nobody has open, and tells what they hold.
+/// Checks files that nobody else has open, and counts their contents.
 pub async fn check(database: &Path, audit: &Path, until: Instant) -> Result<Facts, BackupError> {
     let mut connections = Vec::new();
     for file in [database, audit] {

@@ -1,4 +1,4 @@
-//! A backup of PostgreSQL: what `pg_dump` writes of one snapshot, in which the rows are counted.
+//! Backs up PostgreSQL: `pg_dump` writes a snapshot, in which the rows are counted.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,11 @@ use crate::{
 
 /// The file of a backup.
 pub const DUMP: &str = "throughline.dump";
-/// How long a server has to let somebody in.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// By these the server hears that this client has vanished, and nothing between takes a connection
-/// that waits for the dump for one that is over.
+/// With these the server notices that the client has vanished, and no middlebox drops a connection
+/// that waits for the dump.
 const KEEPALIVE: [(&str, &str); 4] = [
     ("tcp_keepalives_idle", "15s"),
     ("tcp_keepalives_interval", "5s"),
@@ -41,7 +41,7 @@ const BYTES: &str = "select cast(coalesce(sum(pg_table_size(c.oid)), 0) as bigin
     from pg_class c join pg_namespace n on n.oid = c.relnamespace \
     where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
 
-/// Connects to the primary of a URL, and tells where these programs find it.
+/// Connects to the primary of a URL, and returns the URL for the client programs.
 pub async fn connect(url: &str) -> Result<(PgConnection, Place), BackupError> {
     let servers = Servers::of(url, |options| {
         options.application_name("throughline backup").options(KEEPALIVE)
@@ -77,7 +77,7 @@ pub async fn version(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(VERSION).fetch_one(connection).await?)
 }
 
-/// Counts the rows for as long as it takes, until the time is up.
+/// Counts the rows without a statement timeout, until the time is up.
 pub async fn facts(connection: &mut PgConnection, until: Instant) -> Result<Facts, BackupError> {
     let counting = async {
         connection.execute(WITHOUT_LIMITS).await?;
@@ -86,12 +86,12 @@ pub async fn facts(connection: &mut PgConnection, until: Instant) -> Result<Fact
     Ok(in_time(until, counting).await??)
 }
 
-/// Closes a connection that has only read: whatever comes of that, nothing is lost.
+/// Closes a connection that has only read. An error does not matter.
 pub async fn close(connection: PgConnection) {
     let _ = timeout(CONNECT, connection.close()).await;
 }
 
-/// Begins the snapshot, and gives its name and how many bytes the tables have in it.
+/// Begins the snapshot, and returns its name and the size of the tables in bytes.
 async fn begin(connection: &mut PgConnection) -> Result<(String, i64), Error> {
     connection.execute(WITHOUT_LIMITS).await?;
     connection.execute(BEGIN).await?;

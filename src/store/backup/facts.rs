@@ -1,4 +1,4 @@
-//! What a database holds, in numbers by which a copy is known to be whole.
+//! Figures of a database by which a copy is known to be complete.
 
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, SqliteConnection};
@@ -10,7 +10,7 @@ use crate::{
     store::{database_id, dialect::Kind, inspect::HAS_TABLE, settings},
 };
 
-/// The newest migration that has run.
+/// The newest applied migration.
 const MIGRATION: &str = "select coalesce(max(version), 0) from _sqlx_migrations where success";
 const CUSTOMERS: &str = "select count(*) from customers";
 const ENTRIES: &str = "select count(*) from entries";
@@ -18,29 +18,29 @@ const ERASURES: &str = "select count(*) from erasures";
 const AUDIT_ENTRIES: &str = "select count(*) from audit_log";
 const LAST_SEAL: &str = "select coalesce(max(number), 0) from audit_seals";
 
-/// See the module.
+/// The figures of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Nothing in a database that an older version made.
+    /// None for a database of an older version.
     pub database_id: Option<Uuid>,
     pub migration: i64,
-    /// Records of customers.
+    /// Customer records.
     pub customers: i64,
     pub entries: i64,
     pub erasures: i64,
     pub audit_entries: i64,
-    /// The number of the last seal of the audit log; 0 where there is none.
+    /// The number of the last seal of the audit log; 0 if there is none.
     pub last_seal: i64,
 }
 
-/// A connection that is asked.
+/// A connection to count on.
 pub enum Asked<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
 }
 
 impl Facts {
-    /// Those of a file of SQLite, and of the audit log beside it.
+    /// The figures of an SQLite file and its audit log.
     pub async fn of_sqlite(
         db: &mut SqliteConnection,
         audit: Option<&mut SqliteConnection>,
@@ -85,7 +85,7 @@ impl Facts {
 }
 
 impl Asked<'_> {
-    /// A number; 0 where there is no such table, as an older version has it.
+    /// A count; 0 if the table does not exist, as in older versions.
     async fn number(&mut self, table: &str, sql: &'static str) -> Result<i64, Error> {
         if !self.has(table).await? {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! The folder of a backup: new, for its owner alone, and gone again where the backup fails.
+//! The folder of a backup: new, readable only by its owner, and removed if the backup fails.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -16,21 +16,21 @@ use super::{
 };
 use crate::store::files::folder;
 
-/// The names of files in a backup begin so, but for the manifest.
+/// The prefix of the files in a backup, except for the manifest.
 pub const STEM: &str = "throughline.";
-/// So much stays free on each disk: a full one stops the database.
+/// How much must stay free on each disk: a full disk stops the database.
 const RESERVE_BYTES: u64 = 64 << 20;
 
-/// A folder that is being filled. Dropped before it is finished, it is emptied.
+/// A folder that is being filled. It is emptied if it is dropped before it is finished.
 pub struct Folder {
     path: PathBuf,
-    /// Whether it was not there before.
+    /// Whether it was created.
     is_new: bool,
     is_finished: bool,
 }
 
 impl Folder {
-    /// Makes a folder, or takes one that is empty, for its owner alone.
+    /// Creates a folder, or takes an empty one, readable only by its owner.
     pub fn create(path: &Path) -> Result<Self, BackupError> {
         let made = DirBuilder::new().mode(0o700).create(path);
         let is_new = match made {
@@ -51,7 +51,7 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Makes an empty file for its owner alone, which keeps its mode when it is written.
+    /// Creates an empty file readable only by its owner, which keeps its mode when it is written.
     pub fn new_file(&self, name: &str) -> Result<PathBuf, BackupError> {
         let path = self.file(name);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
@@ -59,7 +59,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// What a file holds that is whole, once it is on the disk.
+    /// Describes a complete file once it is durable.
     pub async fn keep(&self, name: &'static str, until: Instant) -> Result<Content, BackupError> {
         let path = self.file(name);
         let kept = tokio::task::spawn_blocking({
@@ -73,11 +73,11 @@ impl Folder {
         kept.map_err(|error| BackupError::of_reading(&path, &error))
     }
 
-    /// Writes the manifest, by which the folder becomes a backup, and gives its path.
+    /// Writes the manifest, which makes the folder a backup, and returns its path.
     pub fn finish(mut self, manifest: &Manifest) -> Result<PathBuf, BackupError> {
         let (path, whole) = (self.file(NAME), self.file("backup.json.new"));
         let write = || -> io::Result<()> {
-            // Its files are there by their names.
+            // The names of its files are durable.
             sync_folder(&self.path)?;
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole)?;
@@ -98,7 +98,7 @@ impl Drop for Folder {
         if self.is_finished {
             return;
         }
-        // What cannot be removed is left: without a manifest it is no backup.
+        // What cannot be removed is left: without a manifest it is not a backup.
         for file in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = file.file_name();
             let name = name.to_string_lossy();
@@ -126,12 +126,12 @@ fn ensure_empty(path: &Path) -> Result<(), BackupError> {
     Err(BackupError::refused(format!("{shown} is not empty"), advice))
 }
 
-/// Has the names of a folder on the disk.
+/// Makes the names in a folder durable.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Refuses where the disk of a folder has no room for so many bytes more.
+/// Refuses if the disk of a folder lacks room for so many more bytes.
 pub fn ensure_room(folder: &Path, bytes: u64) -> Result<(), BackupError> {
     let found = statvfs(folder).map_err(|error| BackupError::of_file(folder, &error.into()))?;
     let (free, needed) = (found.f_bavail * found.f_frsize, bytes.saturating_add(RESERVE_BYTES));

@@ -1,4 +1,4 @@
-//! What a database remembers of its last backup.
+//! The last backup, as the database remembers it.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::{
 
 const KEY: &str = "last_backup";
 
-/// A backup that was made.
+/// A completed backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastBackup {
     /// Microseconds since 1970 UTC.
@@ -22,11 +22,11 @@ pub struct LastBackup {
     pub folder: String,
 }
 
-/// The last backup of a database that has settings; nothing where it knows of none.
+/// The last backup of a database with settings; None if it knows of none.
 pub async fn last_backup(db: &Db) -> Result<Option<LastBackup>, Error> {
     let value: Option<Vec<u8>> =
         on_db!(db, |c| { sqlx::query_scalar(settings::GET).bind(KEY).fetch_optional(c).await? });
-    // What a newer version writes says nothing to this one.
+    // A format of a newer version is ignored.
     Ok(value.and_then(|value| serde_json::from_slice(&value).ok()))
 }
 

@@ -1,4 +1,4 @@
-//! What a backup says of itself, in the file `backup.json` of its folder.
+//! The manifest of a backup, in the file `backup.json` of its folder.
 
 use std::{
     fs::{self, File},
@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, Facts};
-use crate::{model::Micros, story::audit::hex};
+use crate::{domain::audit::hex, model::Micros};
 
 pub const NAME: &str = "backup.json";
-/// The form of the manifest.
+/// The format version of the manifest.
 pub const FORMAT: u32 = 1;
-/// A manifest is shorter.
+/// The largest manifest.
 const MAX_BYTES: u64 = 1 << 20;
 /// How much of a file is read at once, in bytes.
 const PIECE: usize = 1 << 20;
 
-/// See the module.
+/// The manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub format: u32,
@@ -29,16 +29,16 @@ pub struct Manifest {
     pub version: String,
     /// `sqlite` or `postgres`.
     pub database: String,
-    /// All that was acknowledged by then is in it.
+    /// The backup contains everything acknowledged before this time.
     #[serde(with = "time")]
     pub created_at: Micros,
     pub facts: Facts,
-    /// Nothing where no ledger was kept.
+    /// None if no ledger was kept.
     pub ledger: Option<LedgerPosition>,
     pub files: Vec<Content>,
 }
 
-/// How far the erasure ledger had come, at least: it is no part of a backup.
+/// The minimum state of the erasure ledger, which is not part of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerPosition {
     pub path: String,
@@ -59,7 +59,7 @@ impl Manifest {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// The manifest of a folder. A folder without one is no backup.
+    /// Reads the manifest of a folder. A folder without one is not a backup.
     pub fn read(folder: &Path) -> Result<Self, BackupError> {
         let (shown, path) = (folder.display(), folder.join(NAME));
         let text = match File::open(&path).and_then(|file| {
@@ -94,12 +94,12 @@ impl Manifest {
 }
 
 impl Content {
-    /// What a file holds. It fails with `TimedOut` when the time is up.
+    /// Describes a file. Fails with `TimedOut` when the time is up.
     pub fn of(path: &Path, name: &str, until: Instant) -> io::Result<Self> {
         Self::copied(path, name, until, &mut io::sink())
     }
 
-    /// What a file holds that is copied as it is read, until the time is up.
+    /// Copies a file while describing it, until the time is up.
     pub fn copied(
         path: &Path,
         name: &str,
@@ -124,7 +124,7 @@ impl Content {
         }
     }
 
-    /// Refuses a file that is not the one that was written.
+    /// Refuses a file that differs from the one that was written.
     pub fn ensure_is(&self, found: &Self, folder: &Path) -> Result<(), BackupError> {
         if self == found {
             return Ok(());
@@ -133,15 +133,14 @@ impl Content {
         Err(BackupError::refused(what, "It was changed, or its disk fails: take another backup"))
     }
 
-    /// Refuses where the file of a folder is not there, or not as long. It says nothing of what the
-    /// file holds.
+    /// Refuses if the file of a folder is missing or has another length. Its content is not read.
     pub fn ensure_there(&self, folder: &Path) -> Result<(), BackupError> {
         let bytes = fs::metadata(folder.join(&self.name)).map_or(0, |file| file.len());
         self.ensure_is(&Self { bytes, ..self.clone() }, folder)
     }
 }
 
-/// A time as RFC 3339 has it.
+/// Times in RFC 3339.
 mod time {
     use jiff::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serializer, de, ser};

@@ -1,5 +1,5 @@
-//! Backups: a folder with one whole state of a database, and a manifest that is written last, so
-//! that a backup that was cut short is never taken for one.
+//! Backups: a folder with a complete state of a database, and a manifest that is written last, so
+//! that an interrupted backup is never taken for one.
 
 mod copy;
 mod dump;
@@ -32,50 +32,50 @@ use super::{
 use crate::{clock::Clock, error::Error};
 use folder::Folder;
 
-/// How often it is looked how far the work has come, and whether there is room for the rest.
+/// The interval at which progress and free space are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a statement or a program that was stopped may take to end.
+/// How long a stopped statement or program may take to end.
 const STOPPING: Duration = Duration::from_secs(10);
 
-/// What a backup and a restore are given.
+/// The options of a backup and a restore.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     pub clock: Clock,
-    /// The erasure ledger; nothing where none is kept.
+    /// The erasure ledger; None if none is kept.
     pub ledger: Option<&'a Path>,
-    /// Where the client programs of PostgreSQL are; nothing for those on the PATH.
+    /// The folder of PostgreSQL's client programs; None: the PATH.
     pub programs: Option<&'a Path>,
-    /// All of it is given up then.
+    /// The deadline.
     pub until: Instant,
-    /// Is told how far it has come.
+    /// Called with the progress.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
-/// How far the work has come.
+/// The progress of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub step: &'static str,
     pub bytes: u64,
-    /// How many there are to be, about; nothing where that is not known.
+    /// The approximate total; None if unknown.
     pub of: Option<u64>,
 }
 
-/// A backup that was made.
+/// A completed backup.
 #[derive(Clone, Debug)]
 pub struct BackedUp {
     pub folder: PathBuf,
     pub manifest: Manifest,
-    /// Why the database does not know of it.
+    /// Why the database does not remember it.
     pub not_noted: Option<String>,
 }
 
-/// Why there is no backup, or why it was not put back.
+/// Why a backup or a restore failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackupError {
-    /// What is wrong, and what to do.
+    /// The problem, and what to do.
     #[error("{what}. {advice}")]
     Refused { what: String, advice: String },
-    /// The dump is in the database of PostgreSQL, and what follows it is not done.
+    /// The dump was restored into PostgreSQL, but the steps after it failed.
     #[error(
         "the dump is in the database, but the restore was not finished: {0}. Start no server on \
          it: who was erased since the backup may be in it. Run the restore again, or drop the \
@@ -93,13 +93,13 @@ impl BackupError {
         Self::Refused { what: what.into(), advice: advice.into() }
     }
 
-    /// What the system says of a file or a folder.
+    /// The error of a file or a folder.
     fn of_file(path: &Path, error: &std::io::Error) -> Self {
         let what = OpenError::of_file(path, error).to_string();
         Self::refused(what, "Is the folder there, may this user write to it, and is there room?")
     }
 
-    /// What the system says of a file that was read to its end, unless its time was up.
+    /// The error of reading a file, or that the time was up.
     fn of_reading(path: &Path, error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::TimedOut => Self::late(),
@@ -115,11 +115,11 @@ impl BackupError {
     }
 }
 
-/// Makes a backup of the database of a URL in a new folder, while others may use the database.
+/// Backs up the database of a URL into a new folder, while others may use it.
 pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp, BackupError> {
     let folder = Folder::create(to)?;
     let created_at = means.clock.now();
-    // Before the state of the database: whoever is erased in it stands in the ledger.
+    // Before the snapshot: whoever is erased in the snapshot is in the ledger.
     let ledger = match means.ledger {
         None => None,
         Some(path) => Some(LedgerPosition {
@@ -151,13 +151,13 @@ pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp,
     Ok(BackedUp { folder: path, manifest, not_noted })
 }
 
-/// What was made.
+/// The contents of the backup.
 struct Made {
     facts: Facts,
     files: Vec<Content>,
 }
 
-/// Has the database remember its backup.
+/// Makes the database remember its backup.
 async fn note(url: &str, last: &LastBackup) -> Result<(), OpenError> {
     let _lock = match Files::of(url) {
         Some(files) => Some(files.lock_to_read().await?),
@@ -169,13 +169,13 @@ async fn note(url: &str, last: &LastBackup) -> Result<(), OpenError> {
     Ok(noted?)
 }
 
-/// Waits for a step until the time is up.
+/// Runs a step until the time is up.
 async fn in_time<T>(until: Instant, step: impl Future<Output = T>) -> Result<T, BackupError> {
     timeout_at(until.into(), step).await.map_err(|_| BackupError::late())
 }
 
-/// Runs something, and looks how far it has come until it is done or its time is up. Stopped, it
-/// has some time to end by itself.
+/// Runs something and reports progress until it is done or the time is up. After that it has some
+/// time to end by itself.
 async fn watched<T>(
     work: impl Future<Output = T>,
     until: Instant,

@@ -18,18 +18,18 @@ use tokio::{
 use super::{BackupError, Means, Progress, STOPPING, folder::ensure_room, watched};
 use crate::store::files::folder;
 
-/// Of what a program complains so much is told, in bytes.
+/// How much of a program's error output is reported, in bytes.
 const MAX_COMPLAINT_BYTES: usize = 300;
 
-/// Where a database is, as these programs take it.
+/// The address of a database for these programs.
 pub struct Place {
-    /// Without the password: whoever lists the processes sees it.
+    /// Without the password, which would be visible in the process list.
     url: String,
     password: Option<String>,
 }
 
 impl Place {
-    /// That of a URL of one server.
+    /// The address from a URL of one server.
     pub fn of(url: &str) -> Self {
         let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -63,7 +63,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// What libpq calls a parameter of a URL; nothing for what it does not have.
+/// The name of a URL parameter in libpq; None if libpq does not have it.
 fn as_libpq(key: &str) -> Option<&str> {
     Some(match key {
         "ssl-mode" => "sslmode",
@@ -76,7 +76,7 @@ fn as_libpq(key: &str) -> Option<&str> {
     })
 }
 
-/// One of the programs.
+/// A client program.
 pub struct Program<'a> {
     name: &'static str,
     path: PathBuf,
@@ -84,7 +84,7 @@ pub struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// Finds a program that is at least as new as a server of a version such as 16; 0 takes any.
+    /// Finds a program that is at least as new as a server of a version such as 16; 0 accepts any.
     pub async fn find(
         name: &'static str,
         server: i64,
@@ -115,7 +115,7 @@ impl<'a> Program<'a> {
         )
     }
 
-    /// Runs it on a database, and tells how large a file becomes that it writes.
+    /// Runs it on a database, and reports the size of the file that it writes.
     pub async fn run(
         &self,
         place: &Place,
@@ -137,7 +137,7 @@ impl<'a> Program<'a> {
         self.done(command, look).await.map(drop)
     }
 
-    /// The contents of a dump, a line each.
+    /// The table of contents of a dump, a line each.
     pub async fn list(&self, dump: &Path) -> Result<String, BackupError> {
         let mut command = Command::new(&self.path);
         command.arg("--list").arg(dump);
@@ -151,14 +151,14 @@ impl<'a> Program<'a> {
         look: impl FnMut() -> Result<(), BackupError>,
     ) -> Result<Output, BackupError> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Given up, it ends as well.
+        // It ends if this future is dropped.
         command.kill_on_drop(true);
         let mut running = command.spawn().map_err(|error| self.not_started(&error))?;
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
         let ending = async { try_join!(running.wait(), all_of(stdout), all_of(stderr)) };
         let done = watched(ending, self.means.until, Duration::ZERO, look).await;
         if done.is_err() {
-            // It writes nothing more: what it has written is removed next.
+            // It stops writing, since its output is removed next.
             let _ = running.start_kill();
             let _ = timeout(STOPPING, running.wait()).await;
         }
@@ -178,7 +178,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What a program writes until it ends.
+/// Reads the output of a program to its end.
 async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     if let Some(mut pipe) = pipe {
@@ -187,7 +187,7 @@ async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The first error that a program tells, without the rows that it may show below that.
+/// The first error that a program reports, without the rows that it may print below.
 fn complaint(done: &Output) -> String {
     let text = String::from_utf8_lossy(&done.stderr);
     let is_error = |line: &&str| line.contains("error: ") || line.contains("fatal: ");

@@ -1,15 +1,15 @@
-//! The texts of the search that differ between the two databases, side by side.
+//! The statements of the search that differ between the two databases.
 
 use crate::store::dialect::Twin;
 
-/// The words of names that are known. $1: words.
+/// Which words occur in names. $1: words.
 pub const KNOWN_WORDS: Twin = Twin {
     sqlite: "select word from name_words \
         where word in (select value ->> 0 from json_each($1))",
     postgres: "select word from name_words where word = any($1)",
 };
 
-/// The words that are kept under some variants, with spaces between them. $1: variants.
+/// The dictionary words of some variants, separated by spaces. $1: variants.
 pub const WORDS_BY_VARIANT: Twin = Twin {
     sqlite: "select string_agg(word, ' ') from (select variant, word from name_variants \
         where variant in (select value ->> 0 from json_each($1)) \
@@ -18,8 +18,8 @@ pub const WORDS_BY_VARIANT: Twin = Twin {
         where variant = any($1) order by variant, word limit 2000) w",
 };
 
-/// The ids of customers in ranges of names, strung together for each range, in the order of the
-/// ranges; {rows} of each. $1: words with the least word beside them and what is behind it.
+/// The ids of customers in ranges of names, concatenated for each range, in the order of the
+/// ranges; {rows} of each. $1: words with the bounds of the range of the word beside them.
 pub const NAMES_IN_RANGES: Twin = Twin {
     sqlite: "select (select string_agg(customer_id, '') from (select customer_id \
             from customer_names where word = r.value ->> 0 \
@@ -33,9 +33,9 @@ pub const NAMES_IN_RANGES: Twin = Twin {
         r(word, least, behind, place) order by place",
 };
 
-/// The ids of customers who have two words of which each begins so, {rows} of them; of the words
-/// that begin as the one, the first 2,000 count. $1 to $4: the ranges of the one and of the other.
-/// Without a bound within, PostgreSQL would sort all that begin with one word.
+/// The ids of customers whose names have a word with each of two beginnings, {rows} of them; the
+/// first 2,000 words with the first beginning count. $1 to $4: both ranges. Without the inner
+/// limit, PostgreSQL would sort all words with one beginning.
 pub const NAMES_BY_BEGINNINGS: Twin = Twin {
     sqlite: "select string_agg(customer_id, '') from (select n.customer_id from name_words w \
         join customer_names n on n.word = w.word and n.other >= $3 and n.other < $4 \
@@ -51,8 +51,8 @@ pub const NAMES_BY_BEGINNINGS: Twin = Twin {
         order by w.word, n.other, n.customer_id limit {rows}) ids",
 };
 
-/// What a search weighs of customers: the ids of the records and of the persons as bytes, and the
-/// profiles with line ends between them, of which JSON holds none. $1: ids.
+/// The data that a search ranks customers by: the ids of records and persons as bytes, and the
+/// profiles separated by line feeds, which JSON does not contain. $1: ids.
 pub const PROFILES_BY_ID: Twin = Twin {
     sqlite: "select string_agg(id, ''), string_agg(person_id, ''), string_agg(profile, '\n') \
         from (select id, person_id, profile from customers \
@@ -62,7 +62,7 @@ pub const PROFILES_BY_ID: Twin = Twin {
         from (select id, person_id, profile from customers where id = any($1) order by id) c",
 };
 
-/// Those without a number to put in, with a name, for the test that prepares them.
+/// The statements without a placeholder by name, for the test that prepares them.
 pub(super) const STATEMENTS: [(&str, Twin); 3] = [
     ("customer_search.known_words", KNOWN_WORDS),
     ("customer_search.words_by_variant", WORDS_BY_VARIANT),

@@ -1,11 +1,11 @@
-//! Fills the tables of the search for customers that were there before them, once for a database.
-//! Other servers may write meanwhile: what they change they index themselves, and a row too many
-//! does no harm.
+//! Fills the search tables with existing customers, once per database. Other servers may write
+//! meanwhile: they index their own changes, and surplus rows do no harm.
 
 use uuid::Uuid;
 
 use super::rows::{NameRow, add_names, add_parts};
 use crate::{
+    domain::customer_search::name_rows,
     error::Error,
     store::{
         Store,
@@ -14,7 +14,6 @@ use crate::{
         settings,
         writes::read_profile,
     },
-    story::customer_search::name_rows,
 };
 
 const LIST_PROFILES: &str =
@@ -25,11 +24,11 @@ const LIST_KEYS: &str =
 pub(super) const STATEMENTS: [(&str, &str); 2] =
     [("customer_search.list_profiles", LIST_PROFILES), ("customer_search.list_keys", LIST_KEYS)];
 
-/// The setting that says that the tables are filled.
+/// The setting that records that the tables are filled.
 const FILLED: &str = "customer_search_filled";
 
 impl Store {
-    /// Fills the tables, unless that has been done.
+    /// Fills the tables, unless that was done before.
     pub(in crate::store) async fn fill_customer_search(&self) -> Result<(), Error> {
         let filled: Option<Vec<u8>> = on_db!(&self.db, |c| {
             sqlx::query_scalar(settings::GET).bind(FILLED).fetch_optional(c).await?

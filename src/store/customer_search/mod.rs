@@ -1,9 +1,8 @@
-//! SearchCustomers: whom the readings of a query find, ranked.
+//! SearchCustomers: finds and ranks customers for the readings of a query.
 //!
-//! A clue finds the ids of customer records, by index ranges of bounded length. The records are
-//! then read and each is held against the whole reading: what is not the customer's any more, or
-//! not all that was asked for, falls out there. So a row too many in the tables of the search does
-//! no harm.
+//! A clue finds the ids of customer records in index ranges of bounded length. The records are then
+//! read, and each is checked against the whole reading, which drops outdated and partial matches.
+//! So surplus rows in the search tables do no harm.
 
 mod dialect;
 mod fill;
@@ -24,17 +23,17 @@ use dialect::PROFILES_BY_ID;
 
 use super::{Store, db::Db, writes::read_profile};
 use crate::{
+    domain::customer_search::explain,
     error::Error,
     model::{Clue, CustomerQuery, FoundCustomer, Match, Position, Profile, Reading},
-    story::customer_search::explain,
 };
 
-/// How many customers a search gives: who is not among the best is found by saying more.
+/// How many customers a search returns at most; a more specific query finds the others.
 const BEST: usize = 200;
-/// How many records a reading is held against.
+/// How many records are checked against a reading.
 const MAX_CANDIDATES: usize = 400;
 
-/// All statements of the search, with a name, for the test that prepares them.
+/// All statements of the search by name, for the test that prepares them.
 pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {
     let packed = names::statements().into_iter().chain(values::statements());
     let mut all: Vec<_> = packed.map(|(name, text)| (name, text.on(db).to_owned())).collect();
@@ -47,10 +46,10 @@ pub(super) fn statements(db: &Db) -> Vec<(&'static str, String)> {
     all
 }
 
-/// A search so far.
+/// The state of a search.
 struct Search<'a> {
     store: &'a Store,
-    /// The records read.
+    /// The records read so far.
     records: HashMap<Uuid, Record>,
     /// The best match of each person.
     found: BTreeMap<Uuid, Match>,
@@ -64,8 +63,8 @@ struct Record {
 }
 
 impl Store {
-    /// The customers that a query finds, the best match first and of equal ones the oldest record,
-    /// behind `after` and at most `limit`.
+    /// The customers that a query finds, the best match first and among equal ones the oldest
+    /// record, after `after` and at most `limit`.
     pub async fn search_customers(
         &self,
         query: &CustomerQuery,
@@ -87,8 +86,7 @@ impl Store {
 }
 
 impl Search<'_> {
-    /// Holds records against a reading: what the clue says of each, and whether it explains the
-    /// words. How many of them do is returned.
+    /// Checks records against a reading: whether clue and words match. Returns how many matched.
     async fn weigh(
         &mut self,
         reading: &Reading,
@@ -111,7 +109,7 @@ impl Search<'_> {
                 (Some(found), None) | (None, Some(found)) => found,
                 (None, None) => continue,
             };
-            // Here the records of one person become one answer.
+            // Here the records of a person become one result.
             let person = record.person_id;
             hits.insert(person);
             match self.found.entry(person) {
@@ -127,7 +125,7 @@ impl Search<'_> {
         Ok(hits.len())
     }
 
-    /// Reads the records that are not read yet.
+    /// Reads records that were not read before.
     async fn read(&mut self, ids: impl Iterator<Item = Uuid>) -> Result<(), Error> {
         let mut seen = BTreeSet::new();
         let new = ids.filter(|id| !self.records.contains_key(id) && seen.insert(*id));
@@ -153,7 +151,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The page behind `after`, with the identifiers of its customers.
+    /// The page after `after`, with the identifiers of its customers.
     async fn page(
         mut self,
         after: Option<Position>,

@@ -1,6 +1,5 @@
-//! Records by the words of a name. Two words are looked for together: `customer_names` has a row
-//! for each two words of a name, so that two words that many people have cost no more than two
-//! rare ones.
+//! Finds records by words of a name. `customer_names` has a row for each pair of words of a name,
+//! so that a search for two common words costs no more than one for two rare words.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -16,13 +15,13 @@ use super::{
     packed::{self, Packed},
 };
 use crate::{
+    domain::customer_search::{nearest, query_keys},
     error::Error,
     model::{Match, Reading},
     store::{
         Store,
         db::{Db, json, on, on_db},
     },
-    story::customer_search::{nearest, query_keys},
 };
 
 static FIND_BY_BEGINNING: LazyLock<Packed> = LazyLock::new(|| {
@@ -34,17 +33,17 @@ static FIND_BY_BEGINNING: LazyLock<Packed> = LazyLock::new(|| {
 static FIND_BY_BEGINNINGS: LazyLock<Packed> =
     LazyLock::new(|| Packed::bounded(NAMES_BY_BEGINNINGS, 300));
 
-/// Many ranges of `customer_names` in one statement, and how many rows of each.
+/// Many ranges of `customer_names` in one statement, with the number of rows of each.
 struct Ranges {
     rows: usize,
     text: LazyLock<Packed>,
 }
 
-/// For the words as they are typed, and the nearest of those that may have been meant.
+/// For the typed words, and the most similar dictionary words.
 static TYPED: Ranges = Ranges::of::<200>();
-/// For the many other words that may have been meant.
+/// For the many other similar words.
 static MEANT: Ranges = Ranges::of::<24>();
-/// How many ranges of those that may have been meant are the nearest.
+/// How many ranges of similar words use the larger size.
 const NEAREST: usize = 16;
 
 impl Ranges {
@@ -54,13 +53,13 @@ impl Ranges {
     }
 }
 
-/// How many words of a query lead to records; the others are looked at in what these find.
+/// How many words of a query are looked up; the others only filter the results.
 const MAX_LEADING: usize = 4;
-/// How many words near the words of a query are looked for with its other words.
+/// How many similar words are looked up together with other words of the query.
 const MAX_MEANT: usize = 128;
-/// How many are looked for where both of two words are misspelt.
+/// How many are looked up if both of two words are misspelt.
 const MAX_MEANT_BOTH: usize = 6;
-/// How many words near one are looked for alone.
+/// How many similar words are looked up for a single word.
 const MAX_NEAREST: usize = 48;
 
 pub(super) fn statements() -> [(&'static str, &'static Packed); 4] {
@@ -75,7 +74,7 @@ pub(super) fn statements() -> [(&'static str, &'static Packed); 4] {
 /// A word, and the range of the words beside it.
 type Range = (String, String, String);
 
-/// The least text behind all that begin with an ASCII text.
+/// The upper bound of all texts that begin with an ASCII text.
 fn behind(text: &str) -> String {
     format!("{text}\u{7f}")
 }
@@ -87,18 +86,18 @@ fn longest(words: &[String]) -> Vec<&String> {
     longest
 }
 
-/// A word beside which another begins so.
+/// The range of a word beside words with a given beginning.
 fn beside(word: &str, other: &str) -> Range {
     (word.to_owned(), other.to_owned(), behind(other))
 }
 
-/// A word beside which a place begins so.
+/// The range of a word beside places with a given beginning.
 fn beside_place(word: &str, place: &str) -> Range {
     beside(word, &format!("@{place}"))
 }
 
 impl Search<'_> {
-    /// Adds whom the words of a reading find: as they are typed, and misspelt where these are few.
+    /// Adds the records that the words of a reading find: as typed, and misspelt if these are few.
     pub(super) async fn by_name(&mut self, reading: &Reading, places: bool) -> Result<(), Error> {
         let words = &reading.words;
         let typed = match words.as_slice() {
@@ -113,7 +112,7 @@ impl Search<'_> {
     }
 }
 
-/// Each record once; the clue says nothing of them that the words do not.
+/// Each record once, without a match of the clue, since the words decide.
 fn candidates(ids: Vec<Uuid>) -> Vec<(Uuid, Option<Match>)> {
     let mut seen = HashSet::new();
     let mut candidates: Vec<_> =
@@ -131,9 +130,9 @@ impl Store {
         Ok(packed::ids(found))
     }
 
-    /// Records that have two of the words together: those of the fewest first, and then those of
-    /// the longest words, which say most. The records that have all the words are among those of
-    /// any two of them.
+    /// Records with two of the words: first the pair with the fewest records, then the pairs of the
+    /// longest words, which are the most selective. The records with all words are among those of
+    /// any pair.
     async fn find_together(&self, words: &[String], places: bool) -> Result<Vec<Uuid>, Error> {
         let words = longest(words);
         let words: Vec<&String> = words.into_iter().take(MAX_LEADING).collect();
@@ -157,12 +156,12 @@ impl Store {
             all.extend(ids);
         }
         let mut pairs: Vec<_> = pairs.into_values().collect();
-        // Stable: the pairs that are cut stay in the order of their words.
+        // The sort is stable: truncated pairs stay in the order of their words.
         pairs.sort_by_key(|(is_cut, ids)| (*is_cut, if *is_cut { 0 } else { ids.len() }));
         Ok(pairs.into_iter().flat_map(|(_, ids)| ids).collect())
     }
 
-    /// Records that have words near the ones typed; two of several at a time.
+    /// Records with words similar to the typed ones; if there are several words, two at a time.
     async fn find_misspelt(&self, words: &[String], places: bool) -> Result<Vec<Uuid>, Error> {
         let meant = self.find_meant(words).await?;
         let mut ids = Vec::new();
@@ -170,7 +169,7 @@ impl Store {
         if words.len() == 1 {
             ranges.extend(meant.iter().flatten().map(|near| beside(near, "")));
         } else {
-            // Two beginnings, the longer one of which fewer words have.
+            // Two beginnings, starting with the longer one, which fewer words have.
             let longest = longest(words);
             let (one, other) = (longest[0], longest[1]);
             let text = AssertSqlSafe(FIND_BY_BEGINNINGS.on(&self.db));
@@ -179,7 +178,7 @@ impl Store {
                 query.bind(other).bind(behind(other)).fetch_one(c).await?
             }));
             let each = MAX_MEANT / (2 * words.len() * (words.len() - 1));
-            // The nearest of each word before the next nearest of any.
+            // The most similar dictionary word of each word before the next of any.
             for rank in 0..each {
                 for (at, near) in meant.iter().enumerate() {
                     let Some(near) = near.get(rank) else { continue };
@@ -202,7 +201,7 @@ impl Store {
         Ok(ids)
     }
 
-    /// For each word the words of the dictionary that are near it.
+    /// For each word, the similar words of the dictionary.
     async fn find_meant(&self, words: &[String]) -> Result<Vec<Vec<String>>, Error> {
         let keys: BTreeSet<String> = words.iter().flat_map(|word| query_keys(word)).collect();
         let keys: Vec<String> = keys.into_iter().collect();

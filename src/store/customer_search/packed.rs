@@ -1,5 +1,5 @@
-//! Many rows as one: a row of an answer costs more than an id in it, so the database strings the
-//! ids of a range together, 16 bytes each, and texts with a line end between them.
+//! Packs many rows into one: a row costs more than an id in it, so the database concatenates the
+//! ids of a range, 16 bytes each, and texts with line feeds between them.
 
 use uuid::Uuid;
 
@@ -11,14 +11,14 @@ use crate::{
     },
 };
 
-/// A statement whose ids come strung together.
+/// A statement that returns concatenated ids.
 pub(super) struct Packed {
     sqlite: String,
     postgres: String,
 }
 
 impl Packed {
-    /// `text` is made for each database, given what an id of it is as bytes.
+    /// `text` builds the statement for a database, given how an id is converted to bytes.
     pub(super) fn new(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
         let of = |bytes: &'static str| move |column: &str| bytes.replace("{}", column);
         let (sqlite, postgres) = (of(UUID_BYTES.sqlite), of(UUID_BYTES.postgres));
@@ -30,7 +30,7 @@ impl Packed {
         Self::new(|bytes| format!("select string_agg({}, '') from ({rows}) s", bytes("id")))
     }
 
-    /// A statement that selects an id, named `id`, and a text without line ends, named `text`.
+    /// A statement that selects an id, named `id`, and a text without line feeds, named `text`.
     pub(super) fn ids_and_texts(rows: &'static str) -> Self {
         Self::new(|bytes| {
             let ids = bytes("id");
@@ -38,7 +38,7 @@ impl Packed {
         })
     }
 
-    /// A statement that differs by database, with a number in the place of {rows}.
+    /// A statement that differs by database, with a number in place of {rows}.
     pub(super) fn bounded(twin: Twin, rows: usize) -> Self {
         let of = |text: &str| text.replace("{rows}", &rows.to_string());
         Self { sqlite: of(twin.sqlite), postgres: of(twin.postgres) }
@@ -52,13 +52,13 @@ impl Packed {
     }
 }
 
-/// The ids of a string of them; of no rows there is none.
+/// Splits concatenated ids; NULL is none.
 pub(super) fn ids(bytes: Option<Vec<u8>>) -> Vec<Uuid> {
     let bytes = bytes.unwrap_or_default();
     bytes.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect()
 }
 
-/// The texts of a string of them, one for each of so many ids.
+/// Splits concatenated texts, one for each id.
 pub(super) fn texts(text: Option<&str>, count: usize) -> Result<Vec<&str>, Error> {
     let texts: Vec<&str> = text.map(|text| text.split('\n').collect()).unwrap_or_default();
     match texts.len() == count {

@@ -1,4 +1,4 @@
-//! The rows that a search finds customers by, written together with what they are made of.
+//! The rows of the search tables, written together with the customers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::dialect::KNOWN_WORDS;
 use crate::{
+    domain::customer_search::{identifier_parts, index_keys, name_rows},
     error::Error,
     store::{
         bulk::{Batch, Column, Table},
         db::{Tx, on_tx},
         dialect::{READ_CUSTOMERS, Twin},
-        writes::{CustomerRow, Writes, held, read_profile},
+        writes::{CustomerRecord, CustomerRow, Writes, read_profile},
     },
-    story::customer_search::{identifier_parts, index_keys, name_rows},
 };
 
 const REMOVE_NAME: &str =
@@ -49,8 +49,8 @@ static IDENTIFIER_PARTS: Table = Table { name: "identifier_parts", columns: &["p
 /// A row of `customer_names`.
 pub(super) type NameRow = (String, String, Uuid);
 
-/// Adds the rows of the profiles of a batch, and removes at once those that the profiles as they
-/// are stored have and the new ones do not.
+/// Adds the rows for the new profiles of a batch, and removes those that only the stored profiles
+/// have.
 pub(in crate::store) async fn change_names(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -62,8 +62,8 @@ pub(in crate::store) async fn change_names(
     if !old.is_empty() {
         let rows: Vec<CustomerRow> = tx.by_ids(READ_CUSTOMERS, &old).await?;
         for row in rows {
-            let (id, held) = held(row);
-            before.insert(id, name_rows(&read_profile(&held.profile)?.profile));
+            let (id, current) = CustomerRecord::from_row(row);
+            before.insert(id, name_rows(&read_profile(&current.profile)?.profile));
         }
     }
     let mut added: Vec<NameRow> = Vec::new();
@@ -80,8 +80,8 @@ pub(in crate::store) async fn change_names(
     add_names(tx, batch, added).await
 }
 
-/// Adds rows of `customer_names`, with the words that are new to the dictionary. The rows of each
-/// table are in order, so that two servers that add the same ones never wait for each other.
+/// Adds rows of `customer_names`, with new words of the dictionary. The rows of each table are
+/// sorted, so that two servers that add the same ones never deadlock.
 pub(super) async fn add_names(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -112,8 +112,7 @@ pub(super) async fn add_names(
     Ok(())
 }
 
-/// Removes the rows of the names of records that are locked, by their profiles as they are stored.
-/// The dictionary keeps its words.
+/// Removes the rows for the stored profiles of locked records. The dictionary keeps its words.
 pub(in crate::store) async fn remove_names<'a>(
     tx: &mut Tx,
     profiles: impl Iterator<Item = (Uuid, &'a str)>,
@@ -135,7 +134,7 @@ pub(in crate::store) fn add_parts(batch: &mut Batch, keys: &[String]) {
     batch.insert_missing(&IDENTIFIER_PARTS, parts_of(keys));
 }
 
-/// Removes them.
+/// Removes the parts of identifiers, by their keys.
 pub(in crate::store) async fn remove_parts(tx: &mut Tx, keys: &[String]) -> Result<i64, Error> {
     tx.apply(REMOVE_PARTS, parts_of(keys)).await
 }

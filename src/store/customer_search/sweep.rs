@@ -1,9 +1,10 @@
-//! Words of the dictionary that nobody's name has any more go once somebody was erased: the names
-//! that the customer had before are among them.
+//! Removes unused words from the dictionary after an erasure, since former names of the customer
+//! may be among them.
 
 use std::collections::BTreeSet;
 
 use crate::{
+    domain::customer_search::index_keys,
     error::Error,
     store::{
         Store,
@@ -12,16 +13,15 @@ use crate::{
         db::{Tx, on, on_db},
         dialect::Twin,
     },
-    story::customer_search::index_keys,
 };
 
-/// A page of words behind one, each with whether a name has it. $1: the word.
+/// A page of words after one, each with whether it is in use. $1: the word.
 const LIST_WORDS: &str = "select w.word, \
     exists (select 1 from customer_names n where n.word = w.word) \
     from (select word from name_words where word > $1 order by word limit 1000) w order by w.word";
-/// Waits for whoever has read the dictionary in a transaction that goes on, and keeps everybody
-/// from reading it: a writer who finds a word there does not add it. Held for one short
-/// transaction, and not waited for long, since others wait behind it.
+/// Waits for transactions that have read the dictionary, and blocks new readers: a writer who finds
+/// a word there does not add it. The lock is held for one short transaction and not waited for
+/// long, since others wait behind it.
 const LOCK_WORDS: [&str; 2] =
     ["set local lock_timeout = '2s'", "lock table name_words in access exclusive mode"];
 /// $1: words.
@@ -47,14 +47,14 @@ pub(super) const TWINS: [(&str, Twin); 2] = [
     ("customer_search.remove_variants", REMOVE_VARIANTS),
 ];
 
-/// The sweep, as far as it has come.
+/// The progress of the sweep.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Unused {
     after: String,
 }
 
 impl Unused {
-    /// Removes those of the next 1,000 words that no name has. False where there is none left.
+    /// Removes the unused ones among the next 1,000 words. False if there are no more words.
     pub async fn remove_next(&mut self, store: &Store) -> Result<bool, Error> {
         let page: Vec<(String, bool)> = on_db!(&store.db, |c| {
             sqlx::query_as(LIST_WORDS).bind(&self.after).fetch_all(c).await?

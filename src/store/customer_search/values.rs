@@ -1,4 +1,4 @@
-//! Records by a value: an identifier, a part of one, an order, a postal code.
+//! Finds records by a value: an identifier, a part of one, an order, a postal code.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::packed::{Packed, ids, texts};
 use crate::{
+    domain::customer_search::{email_match, phone_match, phone_part},
     error::Error,
     model::{Clue, IdentifierKind, Match, MatchQuality, MatchedBy},
     store::{Store, db::on_db},
-    story::customer_search::{email_match, phone_match, phone_part},
 };
 
 static FIND_BY_KEY: LazyLock<Packed> = LazyLock::new(|| {
@@ -62,7 +62,7 @@ pub(super) fn statements() -> [(&'static str, &'static Packed); 6] {
 }
 
 impl Store {
-    /// The records that a clue finds, and how well it does. A name is no value.
+    /// The records that a clue finds, with the match. Names are handled elsewhere.
     pub(super) async fn find_by_value(
         &self,
         clue: &Clue,
@@ -119,7 +119,7 @@ impl Store {
         Ok(ids(found))
     }
 
-    /// The keys of identifiers within the range of what begins so, with whom they name.
+    /// The identifier keys in a range, with the records that they name.
     async fn find_keys(
         &self,
         find: &Packed,
@@ -136,7 +136,7 @@ impl Store {
     }
 }
 
-/// The very value.
+/// Exact matches.
 fn exact(by: MatchedBy, ids: Vec<Uuid>) -> Vec<(Uuid, Option<Match>)> {
     ids.into_iter().map(|id| (id, Some(Match::new(by, MatchQuality::Exact, 0)))).collect()
 }

@@ -1,13 +1,13 @@
-//! What the errors of a database mean.
+//! Classifies the errors of a database.
 
 use sqlx::error::DatabaseError;
 
 use crate::error::Error;
 
 impl From<sqlx::Error> for Error {
-    /// A database that cannot be reached, is busy or is closing is a matter of time; a value that
-    /// it refuses got past the edge and is a fault of ours. The text may hold values: it must not
-    /// leave the process, and the database's own detail of a row is left out of it.
+    /// A database that is unreachable, busy or closing is a temporary outage; a value that it
+    /// refuses is a bug, since it passed validation. The text may contain values, so that it must
+    /// not leave the process, and the database's row detail is left out.
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) => of_database(database.as_ref()),
@@ -31,7 +31,7 @@ impl From<sqlx::migrate::MigrateError> for Error {
 fn of_database(error: &dyn DatabaseError) -> Error {
     let code = error.code().unwrap_or_default();
     if lost_race(error) {
-        return Error::LostRace;
+        return Error::Conflict;
     }
     match Fault::of(&code) {
         Fault::Outage => Error::Unavailable(format!("database error {code}")),
@@ -40,25 +40,25 @@ fn of_database(error: &dyn DatabaseError) -> Error {
     }
 }
 
-/// Whether the same transaction may succeed when it is run again: PostgreSQL's serialization
-/// failure and deadlock, SQLite's stale snapshot, and a unique key that another server took first.
+/// Whether the same transaction may succeed if it is run again: PostgreSQL's serialization failure
+/// and deadlock, SQLite's stale snapshot, and a unique key that another server took first.
 fn lost_race(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     matches!(&*code, "40001" | "40P01" | "517") || error.is_unique_violation()
 }
 
-/// Whose fault an error of the database is.
+/// The class of a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The database does not work now, and may work later.
     Outage,
-    /// Its files hold what they must not.
+    /// Its files are damaged.
     Damage,
-    /// A statement or a value of ours.
+    /// A statement or a value of this program.
     Ours,
 }
 
-/// Classes and codes of PostgreSQL that are an outage.
+/// Classes and codes of PostgreSQL that are outages.
 const POSTGRES_OUTAGES: [&str; 11] = [
     "08",    // the connection
     "28",    // it lets nobody in
@@ -76,7 +76,7 @@ const POSTGRES_DAMAGES: [&str; 2] = [
     "XX001", // data
     "XX002", // an index
 ];
-/// Primary codes of SQLite that are an outage.
+/// Primary codes of SQLite that are outages.
 const SQLITE_OUTAGES: [u32; 11] = [
     3,  // the file may not be used
     5,  // busy
@@ -97,14 +97,14 @@ const SQLITE_DAMAGES: [u32; 2] = [
 
 impl Fault {
     fn of(code: &str) -> Self {
-        // Those of PostgreSQL have five characters, and those of SQLite are at most four digits.
+        // Codes of PostgreSQL have five characters, and those of SQLite at most four digits.
         if code.len() == 5 {
             if POSTGRES_OUTAGES.iter().any(|outage| code.starts_with(outage)) {
                 return Self::Outage;
             }
             return if POSTGRES_DAMAGES.contains(&code) { Self::Damage } else { Self::Ours };
         }
-        // The last byte is the primary code; what is before it says more.
+        // The last byte is the primary code.
         match code.parse::<u32>().map(|code| code & 0xff) {
             Ok(primary) if SQLITE_OUTAGES.contains(&primary) => Self::Outage,
             Ok(primary) if SQLITE_DAMAGES.contains(&primary) => Self::Damage,

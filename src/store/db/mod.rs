@@ -1,4 +1,4 @@
-//! The two databases behind one enum: pools, transactions, and what their errors mean.
+//! The two databases behind one enum: pools, transactions and errors.
 
 mod fault;
 mod observer;
@@ -27,10 +27,10 @@ use super::{
 };
 use crate::{error::Error, model::Micros};
 
-/// The pools of one database.
+/// The pools of a database.
 #[derive(Clone, Debug)]
 pub enum Db {
-    /// SQLite has one writer: a pool of one connection for it, so that writers queue here and not
+    /// SQLite allows one writer: its pool has one connection, so that writers queue here instead of
     /// in a busy loop.
     Sqlite {
         read: Pool<SqliteConnection>,
@@ -40,7 +40,7 @@ pub enum Db {
     Postgres(Pool<PgConnection>),
 }
 
-/// Runs statements on a connection in use: `on!(connection, |c| query.fetch_all(c).await?)`.
+/// Runs statements on an acquired connection: `on!(connection, |c| query.fetch_all(c).await?)`.
 macro_rules! on {
     ($pooled:expr, |$c:ident| $run:expr) => {{
         let pooled = &mut $pooled;
@@ -54,7 +54,7 @@ macro_rules! on {
     }};
 }
 
-/// Runs the same statements on the database at hand, outside of a transaction.
+/// Runs the same statements on either database, outside of a transaction.
 macro_rules! on_db {
     ($db:expr, |$c:ident| $run:expr) => {
         match $db {
@@ -111,7 +111,7 @@ impl Db {
         }
     }
 
-    /// Fails where a file of SQLite that is open is no longer found by its name.
+    /// Fails if an open SQLite file can no longer be found by its name.
     pub fn ensure_in_place(&self) -> Result<(), Error> {
         match self {
             Self::Sqlite { file, .. } => file.ensure_in_place(),
@@ -119,7 +119,7 @@ impl Db {
         }
     }
 
-    /// What its use tells of it.
+    /// Its health, as observed through its use.
     pub fn vitals(&self) -> &Arc<Vitals> {
         match self {
             Self::Sqlite { write, .. } => write.vitals(),
@@ -127,7 +127,7 @@ impl Db {
         }
     }
 
-    /// Tells the metrics how many connections there are.
+    /// Updates the connection metrics.
     pub fn count_connections(&self) {
         match self {
             Self::Sqlite { read, write, .. } => {
@@ -155,7 +155,7 @@ impl Db {
         }
     }
 
-    /// Begins a transaction that only reads, and sees one state of the database to its end.
+    /// Begins a read-only transaction on a consistent snapshot.
     pub async fn snapshot(&self) -> Result<Tx, Error> {
         match self {
             Self::Sqlite { read, .. } => {
@@ -171,7 +171,7 @@ impl Db {
         }
     }
 
-    /// The rows of some ids, by one statement.
+    /// The rows of some ids, in one statement.
     pub async fn by_ids<T: Row>(&self, sql: Twin, ids: &[Uuid]) -> Result<Vec<T>, Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => {
@@ -186,7 +186,7 @@ impl Db {
         })
     }
 
-    /// The rows of some texts, by one statement.
+    /// The rows of some texts, in one statement.
     pub async fn by_texts<T: Row>(&self, sql: Twin, texts: &[String]) -> Result<Vec<T>, Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => {
@@ -201,8 +201,8 @@ impl Db {
         })
     }
 
-    /// A page of the rows of some records: $1 the records, $2 whether the open ones alone, $3 and
-    /// $4 behind what, $5 how many.
+    /// A page of rows of some records: $1 the records, $2 open only, $3 and $4 the position, $5 the
+    /// limit.
     pub async fn page_of_records<T: Row>(
         &self,
         sql: Twin,
@@ -226,7 +226,7 @@ impl Db {
         })
     }
 
-    /// The rows of some pairs of texts, by one statement.
+    /// The rows of some pairs of texts, in one statement.
     pub async fn by_pairs<T: Row>(
         &self,
         sql: Twin,
@@ -246,8 +246,7 @@ impl Db {
         })
     }
 
-    /// The rows of some records under a key: $1 the records, $2 and $3 its kind and the key, $4
-    /// how many.
+    /// The rows of some records with a key: $1 the records, $2 and $3 kind and key, $4 the limit.
     pub async fn by_key_of_records<T: Row>(
         &self,
         sql: Twin,
@@ -283,7 +282,7 @@ impl Db {
     }
 }
 
-/// A row that both databases can give.
+/// A row type that both databases can decode.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T> Row for T
 where
@@ -292,7 +291,7 @@ where
 {
 }
 
-/// A list as SQLite takes it: JSON, since it has no arrays.
+/// A list for SQLite, which has no arrays: JSON.
 pub(super) fn json<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<serde_json::Value> = rows
         .map(|row| serde_json::Value::Array(row.into_iter().map(Into::into).collect()))

@@ -1,4 +1,4 @@
-//! What is learnt of a database from its use: for the metrics, and for readiness.
+//! Observes the use of a database, for metrics and readiness.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     store::{dialect::Kind, health::Vitals},
 };
 
-/// What the pools of one database tell.
+/// The observers of the pools of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Observers {
     metrics: DatabaseMetrics,
@@ -17,12 +17,12 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// Those of the database of a name.
+    /// Observers for the database with a name.
     pub fn new(metrics: &DatabaseMetrics, name: &'static str) -> Self {
         Self { metrics: metrics.clone(), name, vitals: Arc::default() }
     }
 
-    /// The one of a pool.
+    /// The observer of a pool.
     pub fn of(&self, kind: Kind, pool: &'static str) -> Observer {
         let system = match kind {
             Kind::Sqlite => "sqlite",
@@ -34,17 +34,17 @@ impl Observers {
     }
 }
 
-/// What one pool tells.
+/// The observer of one pool.
 #[derive(Debug)]
 pub struct Observer {
     pub meter: PoolMeter,
-    /// What statements outside of a transaction do.
+    /// The operation of statements outside of a transaction.
     pub alone: Operation,
     pub vitals: Arc<Vitals>,
 }
 
 impl Observer {
-    /// An operation has ended.
+    /// Records an operation that has ended.
     pub fn note<T>(&self, operation: Operation, took: Duration, result: &Result<T, Error>) {
         self.meter.operation(operation, took, result.as_ref().err().map(error_type));
         if let Err(Error::Damaged(cause)) = result {
@@ -58,12 +58,12 @@ impl Observer {
     }
 }
 
-/// One of few words.
+/// One of a few words.
 fn error_type(error: &Error) -> &'static str {
     match error {
         Error::Unavailable(_) => "unavailable",
         Error::Damaged(_) => "damaged",
-        Error::LostRace => "lost_race",
+        Error::Conflict => "lost_race",
         _ => "other",
     }
 }

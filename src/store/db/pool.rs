@@ -1,5 +1,5 @@
-//! The connections of one database. sqlx has a pool too: it asks a connection that is given back
-//! whether it is well, with a round trip and without a bound.
+//! A connection pool. sqlx has one too, but it checks each returned connection with a round trip
+//! and without a time limit.
 
 use std::{
     fmt,
@@ -22,57 +22,57 @@ use tokio::{
 use super::{observer::Observer, pooled::Pooled};
 use crate::{error::Error, store::health::Vitals};
 
-/// How long a caller waits for one of the connections.
+/// How long a caller waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a connection is given to say goodbye.
+/// How long closing a connection may take.
 const CLOSE: Duration = Duration::from_secs(2);
-/// A connection that has been idle for so long is checked before its next use.
+/// A connection that was idle for this long is checked before its next use.
 const RESTED: Duration = Duration::from_secs(15);
 /// How long that check may take.
 const CHECK: Duration = Duration::from_secs(1);
-/// A connection that has been idle for so long, or is so old, is closed: what it has cached is
-/// freed, here and in the database.
+/// A connection that was idle for this long, or is this old, is closed, to free what it has cached
+/// here and in the database.
 const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
-/// For so long after an attempt to connect has failed others are refused at once.
+/// After a failed attempt to connect, further ones are refused for this long.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// What the pool has to know of a kind of connection.
+/// What the pool needs from a kind of connection.
 pub trait Connect: Connection + Sized + Sync + 'static {
     /// Where connections lead.
     type Target: Send + Sync + 'static;
 
-    /// What the database knows a connection by.
+    /// The identity of a connection in the database.
     type Session: Copy + Send + Sync + 'static;
 
-    /// How long the pool waits for the end of a statement that its caller has given up.
+    /// How long the pool waits for the end of an abandoned statement.
     const DRAIN: Duration;
 
-    /// Opens a connection, within a bound.
+    /// Opens a connection within a time limit.
     fn open(
         target: &Self::Target,
     ) -> impl Future<Output = Result<(Self, Self::Session), Error>> + Send;
 
-    /// Waits, beside a statement, until it is known that no answer will come.
+    /// Completes when it is known that a running statement will not be answered.
     fn lost(target: &Self::Target, session: Self::Session) -> impl Future<Output = ()> + Send;
 
     /// Ends what the database may still hold of a connection that was closed in an unknown state.
     fn end(target: &Self::Target, session: Self::Session) -> impl Future<Output = ()> + Send;
 
-    /// Whether a connection still leads where it should.
+    /// Checks that a connection still leads where it should.
     fn check(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// What the error of a statement means, where the error alone does not tell.
+    /// The meaning of a statement's error, if the error alone does not show it.
     fn explain(target: &Self::Target, error: Error) -> Error;
 
-    /// Runs a statement without parameters or rows.
+    /// Runs a statement without parameters and rows.
     fn command(
         &mut self,
         statement: &'static str,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// The connections of one database, at most so many at the same time.
+/// The connections of a database, up to a maximum number.
 pub struct Pool<C: Connect>(pub(super) Arc<Inner<C>>);
 
 pub(super) struct Inner<C: Connect> {
@@ -85,11 +85,11 @@ pub(super) struct Inner<C: Connect> {
 }
 
 struct Shared<C: Connect> {
-    /// The one that was used last is used next: its caches are warm.
+    /// The last used one is used next: its caches are warm.
     idle: Vec<Idle<C>>,
-    /// When a connection failed last: those that have been idle since before are checked.
+    /// When a connection failed last: connections idle since before are checked.
     suspected_at: Option<Instant>,
-    /// The last attempt to connect, where it failed.
+    /// The last attempt to connect, if it failed.
     refused: Option<(Instant, Error)>,
 }
 
@@ -98,7 +98,7 @@ struct Idle<C: Connect> {
     since: Instant,
 }
 
-/// A connection that is open.
+/// An open connection.
 pub(super) struct Open<C: Connect> {
     pub connection: C,
     pub session: C::Session,
@@ -118,7 +118,7 @@ impl<C: Connect> fmt::Debug for Pool<C> {
 }
 
 impl<C: Connect> Pool<C> {
-    /// A pool of at most `size` connections, with none yet.
+    /// A pool of at most `size` connections, initially empty.
     pub fn new(target: C::Target, size: u32, observer: Observer) -> Self {
         let shared = Shared { idle: Vec::new(), suspected_at: None, refused: None };
         Self(Arc::new(Inner {
@@ -131,7 +131,8 @@ impl<C: Connect> Pool<C> {
         }))
     }
 
-    /// A connection, once one is free. Fails at once where the database was just found to be away.
+    /// Acquires a connection once one is free. Fails at once if the database was just found to be
+    /// down.
     pub async fn acquire(&self) -> Result<Pooled<C>, Error> {
         let begun = Instant::now();
         let acquired = self.wait().await;
@@ -157,7 +158,7 @@ impl<C: Connect> Pool<C> {
         &self.0.observer.vitals
     }
 
-    /// Tells the metrics how many connections there are.
+    /// Updates the connection metrics.
     pub fn count_connections(&self) {
         let used = (self.0.size as usize).saturating_sub(self.0.permits.available_permits());
         self.0.observer.meter.connections(used, self.0.lock().idle.len());
@@ -179,7 +180,7 @@ impl<C: Connect> Inner<C> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idle connection that can be used.
+    /// An idle connection that is usable.
     async fn trusted(&self) -> Option<Open<C>> {
         loop {
             let (mut open, is_trusted) = self.pop()?;
@@ -187,13 +188,13 @@ impl<C: Connect> Inner<C> {
                 return Some(open);
             }
             discard(open.connection);
-            // Those beside it lead where it leads.
+            // The other idle connections lead to the same place.
             let others = mem::take(&mut self.lock().idle);
             others.into_iter().for_each(|idle| discard(idle.open.connection));
         }
     }
 
-    /// The idle connection that was used last, and whether it can be used without a check.
+    /// The last used idle connection, and whether it can be used without a check.
     fn pop(&self) -> Option<(Open<C>, bool)> {
         let mut shared = self.lock();
         let idle = shared.idle.pop()?;
@@ -213,7 +214,7 @@ impl<C: Connect> Inner<C> {
         old.into_iter().for_each(|idle| discard(idle.open.connection));
     }
 
-    /// Something is wrong: what is idle is checked before its next use.
+    /// Marks idle connections as suspect, so that they are checked before their next use.
     pub(super) fn suspect(&self) {
         self.lock().suspected_at = Some(Instant::now());
     }
@@ -233,11 +234,11 @@ impl<C: Connect> Inner<C> {
 }
 
 pub(super) async fn close<C: Connect>(connection: C) {
-    // It is gone either way.
+    // It is dropped in any case.
     let _ = timeout(CLOSE, connection.close()).await;
 }
 
-/// Closes a connection that nobody waits for.
+/// Closes a connection in the background.
 fn discard<C: Connect>(connection: C) {
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(close(connection));

@@ -1,5 +1,5 @@
-//! A connection in use. Each use has a bound, and a connection serves the next caller only where it
-//! is known what state it is in.
+//! An acquired connection. Each use has a time limit, and a connection is reused only if its state
+//! is known.
 
 use std::{future::Future, mem, sync::Arc, time::Duration};
 
@@ -12,44 +12,44 @@ use tokio::{
 use super::pool::{Connect, Open, Pool, close, closed, unavailable};
 use crate::{error::Error, metrics::Operation};
 
-/// How long one statement may take. The limits of the database itself are shorter.
+/// The time limit of a statement. The limits of the database itself are shorter.
 const STATEMENT: Duration = Duration::from_secs(35);
-/// How long a rollback may take that nobody waits for.
+/// The time limit of a rollback in the background.
 const ROLLBACK: Duration = Duration::from_secs(2);
 
-/// What is known of a connection in use.
+/// The known state of an acquired connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing is under way.
+    /// Idle.
     Ready,
-    /// Statements outside of a transaction are under way.
+    /// Statements outside of a transaction are running.
     Running,
     /// A transaction is open, and all of its statements have succeeded.
     Open,
-    /// A transaction is open that has lost a race: all that is left is to roll it back.
+    /// A transaction is open and has lost a conflict: it can only be rolled back.
     Lost,
-    /// A statement of a transaction is under way, or a statement has failed.
+    /// A statement of a transaction is running, or a statement has failed.
     Unknown,
 }
 
-/// A connection in use. Dropped, it goes back to the pool where it is as it was: a transaction is
-/// rolled back first, and the end of a statement that was given up is waited for. It is closed
-/// where that fails, and where a statement has failed.
+/// An acquired connection. When dropped, it returns to the pool once it is clean: an open
+/// transaction is rolled back, and an abandoned statement is waited for. It is closed if that
+/// fails, or if a statement has failed.
 pub struct Pooled<C: Connect> {
-    /// Nothing once it is dropped.
+    /// None once it is dropped.
     open: Option<Open<C>>,
     usage: Usage<C>,
-    /// Given back last.
+    /// Released last.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// What becomes of a connection in use.
+/// The state and the limits of an acquired connection.
 pub struct Usage<C: Connect> {
     pool: Pool<C>,
     session: C::Session,
     state: State,
     bound: Duration,
-    /// What its statements do outside of a transaction.
+    /// The operation of its statements outside of a transaction.
     alone: Operation,
     /// When the transaction began.
     begun: Option<Instant>,
@@ -62,13 +62,13 @@ impl<C: Connect> Pooled<C> {
         Self { open: Some(open), usage, permit: Some(permit) }
     }
 
-    /// Gives each use of the connection another bound.
+    /// Sets another time limit for each use.
     pub fn bounded_by(mut self, bound: Duration) -> Self {
         self.usage.bound = bound;
         self
     }
 
-    /// Says that statements outside of a transaction write.
+    /// Declares that statements outside of a transaction write.
     pub fn writing(mut self) -> Self {
         self.usage.alone = Operation::Write;
         self
@@ -79,14 +79,14 @@ impl<C: Connect> Pooled<C> {
         &self.usage.pool.0.target
     }
 
-    /// The connection, and what its use is to be run in.
+    /// The connection, and the usage that its statements run in.
     pub fn parts(&mut self) -> Result<(&mut C, &mut Usage<C>), Error> {
         let open = self.open.as_mut().ok_or_else(closed)?;
         Ok((&mut open.connection, &mut self.usage))
     }
 
-    /// Begins a transaction. sqlx does not count it: SQLite ends a transaction by itself after some
-    /// errors, and sqlx would go on to take the connection for one within it.
+    /// Begins a transaction. sqlx must not track it: SQLite ends a transaction by itself after some
+    /// errors, and sqlx would still consider the connection to be in it.
     pub async fn begin(&mut self, statement: &'static str) -> Result<(), Error> {
         let (connection, usage) = self.parts()?;
         let begin = connection.command(statement);
@@ -99,8 +99,8 @@ impl<C: Connect> Pooled<C> {
         let (connection, usage) = self.parts()?;
         match usage.state {
             State::Open => {}
-            State::Lost => return Err(Error::LostRace),
-            // PostgreSQL would roll back and not say so.
+            State::Lost => return Err(Error::Conflict),
+            // PostgreSQL would roll back without an error.
             _ => return Err(Error::Internal("a commit after a failed statement".to_owned())),
         }
         let commit = connection.command("commit");
@@ -114,7 +114,7 @@ impl<C: Connect> Pooled<C> {
 }
 
 impl<C: Connect> Usage<C> {
-    /// Runs statements of the connection that this belongs to.
+    /// Runs statements of its connection.
     pub async fn over<T>(
         &mut self,
         statements: impl Future<Output = Result<T, Error>>,
@@ -131,7 +131,7 @@ impl<C: Connect> Usage<C> {
         result
     }
 
-    /// Runs statements that put the connection into another state.
+    /// Runs statements that change the state of the connection.
     async fn run<T>(
         &mut self,
         operation: Operation,
@@ -151,8 +151,8 @@ impl<C: Connect> Usage<C> {
         self.pool.0.observer.note(operation, begun.elapsed(), &result);
         self.state = match &result {
             Ok(_) => afterwards,
-            Err(Error::LostRace) if meanwhile == State::Running => State::Ready,
-            Err(Error::LostRace) if before != State::Unknown => State::Lost,
+            Err(Error::Conflict) if meanwhile == State::Running => State::Ready,
+            Err(Error::Conflict) if before != State::Unknown => State::Lost,
             Err(_) => {
                 self.pool.0.suspect();
                 State::Unknown
@@ -169,7 +169,7 @@ impl<C: Connect> Drop for Pooled<C> {
         if self.usage.state == State::Ready {
             return pool.push(open);
         }
-        // There is no runtime any more where a process ends.
+        // There is no runtime when the process ends.
         let Ok(runtime) = Handle::try_current() else { return };
         let (pool, state, permit) = (Arc::clone(pool), self.usage.state, self.permit.take());
         runtime.spawn(async move {
@@ -177,7 +177,7 @@ impl<C: Connect> Drop for Pooled<C> {
             match settled(open.connection, state).await {
                 Some(connection) => pool.push(Open { connection, session, since }),
                 None => {
-                    // The next one is open to others.
+                    // The slot is free again.
                     drop(permit);
                     C::end(&pool.target, session).await;
                 }
@@ -186,7 +186,7 @@ impl<C: Connect> Drop for Pooled<C> {
     }
 }
 
-/// The connection in a state that is known, or nothing where it had to be closed.
+/// Brings the connection into a known state; None if it had to be closed.
 async fn settled<C: Connect>(mut connection: C, state: State) -> Option<C> {
     let is_settled = match state {
         State::Ready => true,
@@ -218,12 +218,12 @@ mod tests {
 
     const SLOW: &str = "with recursive n(i) as (select 1 union all select i + 1 from n \
         where i < 3000000) select max(i) from n";
-    /// SQLite ends the transaction by itself, as it does where a disk is full.
+    /// A trigger after which SQLite ends the transaction by itself, as on a full disk.
     const BREAK: &str = "create trigger broken before insert on kept when new.n = 2 \
         begin select raise(rollback, 'broken'); end";
 
-    /// A pool of one connection. Each has a database of its own, in memory: whoever finds the table
-    /// has the first one.
+    /// A pool of one connection. Each connection has its own database in memory: finding the table
+    /// means that it is the first one.
     async fn pool() -> Result<Pool<SqliteConnection>, Error> {
         let observer = Observers::default().of(Kind::Sqlite, "write");
         let memory = SqliteConnectOptions::new().filename(":memory:");
@@ -234,7 +234,7 @@ mod tests {
         Ok(pool)
     }
 
-    /// The rows that are there, where the first connection is.
+    /// The number of rows, if it is the first connection.
     async fn rows(pool: &Pool<SqliteConnection>) -> Result<i64, Error> {
         let count = sqlx::query_scalar("select count(*) from kept");
         Ok(on!(pool.acquire().await?, |c| count.fetch_one(c).await?))
@@ -267,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn a_lost_race_does_not_cost_the_connection() -> Result<(), Error> {
         let pool = pool().await?;
-        assert_eq!(insert_twice(&pool).await, Err(Error::LostRace));
+        assert_eq!(insert_twice(&pool).await, Err(Error::Conflict));
         assert_eq!(rows(&pool).await, Ok(0));
         Ok(())
     }
@@ -282,7 +282,7 @@ mod tests {
             Ok::<_, Error>(())
         };
         assert!(matches!(insert.await, Err(Error::Internal(_))));
-        // Whoever goes on all the same is not told that it was committed.
+        // A caller that continues all the same is not told that it was committed.
         assert!(matches!(tx.commit().await, Err(Error::Internal(_))));
         assert!(matches!(rows(&pool).await, Err(Error::Internal(_))), "it is used again");
 

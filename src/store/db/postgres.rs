@@ -1,4 +1,4 @@
-//! Connects to PostgreSQL, and asks after a connection that has become silent.
+//! Connects to PostgreSQL, and probes connections that have become silent.
 
 use std::{io, time::Duration};
 
@@ -17,9 +17,9 @@ use crate::{
     store::{dialect::Kind, opening::OpenError},
 };
 
-/// What the server side of each connection is told. Every statement of ours goes by an index: a
-/// plan that was cached while a table was empty must not read the table whole once it is full. Of a
-/// client that has vanished it hears by keepalive, and frees its locks.
+/// The session settings of each connection. Every statement uses an index: a plan that was cached
+/// while a table was empty must not scan the table once it is full. Keepalive makes the server
+/// notice a client that has vanished, and free its locks.
 const SETTINGS: [(&str, &str); 13] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
@@ -35,27 +35,27 @@ const SETTINGS: [(&str, &str); 13] = [
     ("client_min_messages", "warning"),
     ("plan_cache_mode", "force_generic_plan"),
 ];
-/// How long a connection may take to be there.
+/// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For how long a database that is starting is waited for, and how often it is tried.
+/// How long to wait for a database that is starting, and how often it is tried.
 const START: Duration = Duration::from_secs(10);
 const START_RETRY: Duration = Duration::from_millis(100);
-/// A statement without an answer is asked after each time this has passed.
+/// A statement without an answer is probed each time this has passed.
 const SILENCE: Duration = Duration::from_secs(2);
-/// How long it may take to ask, or to end a session, over a connection of its own.
+/// The time limit for probing or ending a session over a separate connection.
 const ASIDE: Duration = Duration::from_millis(1500);
 
-/// What PostgreSQL knows the session by, whether it is a standby, and what a commit is worth.
+/// The identity of the session, whether it is a standby, and the durability of commits.
 const SESSION: &str = "select pid, cast(extract(epoch from backend_start) * 1000000 as bigint), \
     pg_is_in_recovery(), current_setting('fsync') = 'on', \
     current_setting('full_page_writes') = 'on', current_setting('synchronous_commit') = 'off' \
     from pg_stat_activity where pid = pg_backend_pid()";
 const IS_STANDBY: &str = "select pg_is_in_recovery()";
-/// A role or a database may have it off: a commit would not be on disk. What is stronger than this
-/// stays as it is.
+/// A role or a database may have it off, so that commits would not be durable. Stronger settings
+/// are left as they are.
 const COMMIT_TO_DISK: &str = "set synchronous_commit = on";
-/// Whether a session is at work. One that has waited for its client for long writes an answer that
-/// does not arrive. Where the database keeps no account of its sessions they are taken to work.
+/// Whether a session is working. A session that has waited for its client for long is writing an
+/// answer that does not arrive. If the database does not track activity, sessions count as working.
 const IS_AT_WORK: &str = "select exists (select from pg_stat_activity where pid = $1 \
     and cast(extract(epoch from backend_start) * 1000000 as bigint) = $2 \
     and state in ('active', 'fastpath function call', 'disabled') \
@@ -88,7 +88,7 @@ async fn wait_for(servers: &Servers) -> Result<(), OpenError> {
                          for each connection, so that what is acknowledged is on disk"
                     );
                 }
-                // It is of no more use, whatever comes of that.
+                // It is not needed any more, even if this fails.
                 let _ = connection.close().await;
                 return Ok(());
             }
@@ -100,17 +100,16 @@ async fn wait_for(servers: &Servers) -> Result<(), OpenError> {
     }
 }
 
-/// Why there is no connection to a server.
+/// Why a server cannot be used.
 enum Refusal {
     Failed(sqlx::Error),
     Standby,
-    /// A setting of the server is off without which a crash loses what was acknowledged.
+    /// A setting is off without which a crash loses acknowledged data.
     Unsafe(&'static str),
 }
 
 impl Refusal {
-    /// Nobody listens yet, or the database says that it is starting, has no connection left, or is
-    /// a standby.
+    /// Nobody listens yet, or the database is starting, has no connection left, or is a standby.
     fn is_starting(&self) -> bool {
         match self {
             Self::Failed(sqlx::Error::Io(error)) => {
@@ -126,7 +125,7 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// What whoever starts a server is told.
+    /// The error for whoever starts the program.
     fn into_open_error(self, servers: &Servers) -> OpenError {
         let options = servers.options(0);
         let user = options.get_username().to_owned();
@@ -172,7 +171,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Connects to the server that is the primary. Where none is, the first says why.
+/// Connects to the primary. If there is none, the first server's reason is returned.
 async fn connect(servers: &Servers) -> Result<(PgConnection, Session), Refusal> {
     let mut first = None;
     for server in servers.in_order() {
@@ -212,17 +211,17 @@ fn late() -> sqlx::Error {
     io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
-/// What PostgreSQL knows a connection by: its process, and when that began.
+/// The identity of a connection in PostgreSQL: its process, and its start time.
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
     server: usize,
     pid: i32,
     begun: i64,
-    /// Whether its commits would not have waited for the disk.
+    /// Whether its commits would not wait for the disk.
     is_lazy: bool,
 }
 
-/// Asks of a session over a connection of its own, which is not one of the pool.
+/// Asks about a session over a separate connection outside of the pool.
 async fn ask<T>(servers: &Servers, session: Session, sql: &'static str) -> Result<T, sqlx::Error>
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
@@ -247,9 +246,9 @@ impl Connect for PgConnection {
         Ok(connect(servers).await?)
     }
 
-    /// A network can forget a connection, and a machine can vanish: then nothing comes, not even an
-    /// error. sqlx does not give its socket, which could find it out by itself; so what is silent
-    /// is asked after elsewhere. A statement that takes long is none of that.
+    /// A network can drop a connection silently, and a machine can vanish: then nothing arrives,
+    /// not even an error. sqlx does not expose its socket, which could detect it, so that silent
+    /// connections are probed over another one. A slow statement is not affected.
     async fn lost(servers: &Servers, session: Session) {
         loop {
             sleep(SILENCE).await;
@@ -259,14 +258,14 @@ impl Connect for PgConnection {
         }
     }
 
-    /// A session without a client may hold locks for as long as its transaction may be idle.
+    /// A session without a client could hold locks for as long as a transaction may be idle.
     async fn end(servers: &Servers, session: Session) {
         if let Err(error) = ask::<i64>(servers, session, END).await {
-            tracing::debug!(%error, "a session is left to end by itself");
+            tracing::debug!(%error, "a session was not ended: PostgreSQL does so when it is idle");
         }
     }
 
-    /// A server that was the primary may have come back as a standby.
+    /// A former primary may have come back as a standby.
     async fn check(&mut self) -> Result<(), Error> {
         let is_standby = sqlx::query_scalar(IS_STANDBY).fetch_one(self).await?;
         if is_standby { Err(Refusal::Standby.into()) } else { Ok(()) }

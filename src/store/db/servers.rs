@@ -1,5 +1,5 @@
-//! The servers of a PostgreSQL URL, which may name several, parted by commas as libpq has it:
-//! whichever of them is the primary is connected to.
+//! The servers of a PostgreSQL URL, which may list several, separated by commas as in libpq: the
+//! primary among them is used.
 
 use std::{
     str::FromStr as _,
@@ -10,17 +10,17 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::error::Error;
 
-/// See the module.
+/// The servers of a URL.
 pub struct Servers {
     options: Vec<PgConnectOptions>,
-    /// Of each.
+    /// One per server.
     urls: Vec<String>,
-    /// The one that was the primary last.
+    /// The last known primary.
     primary: AtomicUsize,
 }
 
 impl Servers {
-    /// Those of a URL, each with more options.
+    /// Parses a URL; each server gets the additional options.
     pub fn of(
         url: &str,
         with: impl Fn(PgConnectOptions) -> PgConnectOptions,
@@ -31,7 +31,7 @@ impl Servers {
         Ok(Self { options: options?, urls, primary: AtomicUsize::new(0) })
     }
 
-    /// Their numbers, in the order in which they are to be tried.
+    /// Their indices, in the order in which they should be tried.
     pub fn in_order(&self) -> impl Iterator<Item = usize> {
         let (first, count) = (self.primary.load(Ordering::Relaxed), self.options.len());
         (0..count).map(move |index| (first + index) % count)
@@ -41,7 +41,7 @@ impl Servers {
         &self.options[server]
     }
 
-    /// The URL of one alone.
+    /// The URL of one server.
     pub fn url(&self, server: usize) -> &str {
         &self.urls[server]
     }
@@ -51,7 +51,7 @@ impl Servers {
     }
 }
 
-/// A URL for each of the servers.
+/// A URL for each server.
 fn urls(url: &str) -> Vec<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -59,7 +59,7 @@ fn urls(url: &str) -> Vec<String> {
         Some((user, hosts)) => (format!("{user}@"), hosts),
         None => (String::new(), authority),
     };
-    // libpq is told by this to look for the primary, which is always done here.
+    // This parameter tells libpq to find the primary, which is always done here.
     let path = path.replace("target_session_attrs=read-write", "");
     hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Opens the file of SQLite.
+//! Opens an SQLite file.
 
 use std::{
     future::{self, Future},
@@ -24,8 +24,8 @@ use crate::{
 /// How long a statement waits for the lock of another process.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The cache of each connection: so many KiB, as SQLite has it. What it does not hold is in the
-/// system's own cache.
+/// The cache size of a connection, in KiB as SQLite counts it. The rest is in the cache of the
+/// operating system.
 const CACHE: &str = "-2048";
 
 /// Opens a file.
@@ -35,10 +35,10 @@ pub async fn open(file: &str, connections: u32, observers: &Observers) -> Result
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
-        // A page of a mapped file that the disk does not give, or that a shorter file no longer
-        // has, ends the process by SIGBUS; a read that fails is an error.
+        // A mapped page that the disk cannot read, or that a truncated file no longer has, would
+        // end the process with SIGBUS; a failed read is an error.
         .pragma("mmap_size", "0")
-        // What is deleted is overwritten.
+        // Deleted data is overwritten.
         .pragma("secure_delete", "on")
         .pragma("cache_size", CACHE)
         .row_buffer_size(256)
@@ -54,22 +54,22 @@ impl Connect for SqliteConnection {
     type Target = Arc<OpenFile>;
     type Session = ();
 
-    /// It ends by itself: nothing that it waits for is beyond this machine.
+    /// It ends by itself: it depends on nothing outside of this machine.
     const DRAIN: Duration = Duration::from_secs(35);
 
     async fn open(file: &Arc<OpenFile>) -> Result<(Self, ()), Error> {
         Ok((file.connect().await?, ()))
     }
 
-    /// It answers, however long that takes.
+    /// It always answers.
     fn lost(_: &Arc<OpenFile>, (): ()) -> impl Future<Output = ()> + Send {
         future::pending()
     }
 
-    /// Closing it ended all.
+    /// Closing it ended everything.
     async fn end(_: &Arc<OpenFile>, (): ()) {}
 
-    /// It leads to a file that it holds open.
+    /// It keeps its file open.
     async fn check(&mut self) -> Result<(), Error> {
         Ok(())
     }
@@ -106,8 +106,8 @@ mod tests {
         fs::remove_file(&log).unwrap();
         fs::create_dir(&log).unwrap();
         assert!(matches!(explained(), Error::Unavailable(_)));
-        let other = SqliteConnection::explain(&file, Error::LostRace);
-        assert!(matches!(other, Error::LostRace));
+        let other = SqliteConnection::explain(&file, Error::Conflict);
+        assert!(matches!(other, Error::Conflict));
         file.close().await;
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -1,4 +1,4 @@
-//! A write transaction.
+//! Write transactions.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-/// A write transaction. Dropped, it is rolled back, and its connection is closed where a statement
-/// has failed.
+/// A write transaction. When dropped, it is rolled back, and its connection is closed if a
+/// statement has failed.
 pub enum Tx {
     Sqlite(Pooled<SqliteConnection>),
     Postgres(Pooled<PgConnection>),
@@ -29,14 +29,14 @@ impl Tx {
                 on!(tx, |c| sqlx::query(COUNT).execute(c).await?);
                 let file = Arc::clone(tx.target());
                 tx.commit().await?;
-                // A commit into a file without a name is none.
+                // A commit into a file that has lost its name is lost.
                 file.ensure_in_place()
             }
             Self::Postgres(tx) => tx.commit().await,
         }
     }
 
-    /// The rows of some ids, by one statement.
+    /// The rows of some ids, in one statement.
     pub async fn by_ids<T: Row>(&mut self, sql: Twin, ids: &[Uuid]) -> Result<Vec<T>, Error> {
         Ok(match self {
             Self::Sqlite(tx) => {
@@ -51,7 +51,7 @@ impl Tx {
         })
     }
 
-    /// The rows of some texts, by one statement.
+    /// The rows of some texts, in one statement.
     pub async fn by_texts<T: Row>(&mut self, sql: Twin, texts: &[String]) -> Result<Vec<T>, Error> {
         Ok(match self {
             Self::Sqlite(tx) => {
@@ -66,7 +66,7 @@ impl Tx {
         })
     }
 
-    /// Notes that identifiers were seen: pairs of key and customer.
+    /// Updates when identifiers were last seen: pairs of key and customer.
     pub async fn set_last_seen(
         &mut self,
         pairs: &[(String, String)],
@@ -87,8 +87,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that something was taken from the identity of records that are locked: whoever has
-    /// read who they are before, without a lock, sees it.
+    /// Increments the identity revision of locked records, so that transactions that resolved
+    /// identities before without a lock notice.
     pub async fn changed_identity(&mut self, records: &[Uuid]) -> Result<(), Error> {
         match self {
             Self::Sqlite(tx) => {
@@ -120,7 +120,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The rows of some pairs of texts, by one statement.
+    /// The rows of some pairs of texts, in one statement.
     pub async fn by_pairs<T: Row>(
         &mut self,
         sql: Twin,

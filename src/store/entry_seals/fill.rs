@@ -1,10 +1,11 @@
-//! Gives a salt to the entries that were recorded before entries were sealed, and notes them, once
-//! for a database.
+//! Gives salts to entries recorded before entries were sealed, and queues them for sealing, once
+//! per database.
 
 use uuid::Uuid;
 
 use super::{Row, item, note, salt, stored, verify::ENTRIES};
 use crate::{
+    domain::entry_seal::Fate,
     error::Error,
     model::Micros,
     store::{
@@ -13,19 +14,18 @@ use crate::{
         db::{Tx, on_db, on_tx},
         settings,
     },
-    story::entry_seal::Fate,
 };
 
-/// Changes nothing where another server was quicker.
+/// Changes nothing if another server was faster.
 pub(super) const SET_SALT: &str = "update entries set salt = $4 \
     where customer_id = $1 and occurred_at = $2 and entry_id = $3 and length(salt) = 0";
 
-/// The setting that says that all entries are noted. From then on one without a salt was put in
-/// past the product.
+/// The setting that records that all entries are queued. From then on, an entry without a salt was
+/// inserted by somebody else.
 const FILLED: &str = "entry_seals_filled";
 
 impl Store {
-    /// Notes all entries, unless that has been done.
+    /// Queues all entries, unless that was done before.
     pub(in crate::store) async fn fill_entry_seals(&self) -> Result<(), Error> {
         let filled: Option<Vec<u8>> = on_db!(&self.db, |c| {
             sqlx::query_scalar(settings::GET).bind(FILLED).fetch_optional(c).await?

@@ -1,7 +1,7 @@
-//! What proves that entries are what was recorded. Each transaction that records or removes some
-//! leaves a row in `unsealed_entries`; `seal` makes seals of these rows, many at once, and anchors
-//! them among the seals of the audit log, which are written outside of the database too; `verify`
-//! compares the entries with all of it.
+//! Seals that make entries tamper-evident. Each transaction that records or removes entries adds a
+//! row to `unsealed_entries`; `seal` turns many such rows into a seal and anchors it in the seals
+//! of the audit log, which are also written outside of the database; `verify` compares the entries
+//! with all of it.
 
 mod fill;
 mod seal;
@@ -16,22 +16,23 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    domain::entry_seal::{Fate, ITEM_BYTES, Item, StoredEntry},
     error::Error,
     model::Micros,
-    story::entry_seal::{Fate, ITEM_BYTES, Item, StoredEntry},
 };
 
-/// The entries of a record behind one: at most so many, and no more once they have so many bytes.
+/// The entries of a record after one, limited by number and by bytes.
 const OF_RECORD: &str = "select q.customer_id, q.occurred_at, q.entry_id, q.kind, q.channel, \
-        q.mark, q.payload, q.salt from ( \
-        select p.customer_id, p.occurred_at, p.entry_id, p.kind, p.channel, p.mark, p.payload, \
+        q.index_tag, q.payload, q.salt from ( \
+        select p.customer_id, p.occurred_at, p.entry_id, p.kind, p.channel, \
+            p.index_tag, p.payload, \
             p.salt, sum(length(p.payload)) over (order by p.occurred_at, p.entry_id) as bytes \
-        from (select customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt \
+        from (select customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, salt \
             from entries where customer_id = $1 and (occurred_at, entry_id) > ($2, $3) \
             order by occurred_at, entry_id limit 500) p) q \
     where q.bytes - length(q.payload) < 1048576 order by q.occurred_at, q.entry_id";
 
-/// All statements of this folder, with a name, for the test that prepares them.
+/// All statements of this module by name, for the test that prepares them.
 pub(super) const TEXTS: [(&str, &str); 8] = [
     ("entries.of_record", OF_RECORD),
     ("entries.set_salt", fill::SET_SALT),
@@ -42,13 +43,13 @@ pub(super) const TEXTS: [(&str, &str); 8] = [
     ("unsealed_entries.list", verify::UNSEALED),
     ("entries.all", verify::ENTRIES),
 ];
-/// Those of the audit log.
+/// Those on the audit log.
 pub(super) const AUDIT_TEXTS: [(&str, &str); 2] =
     [("audit.entries_head", seal::HEAD), ("audit.set_entries_head", seal::SET_HEAD)];
 
 static UNSEALED_ENTRIES: Table = Table { name: "unsealed_entries", columns: &["id", "items"] };
 
-/// How many items one row holds at most. With the rows that are sealed at once it bounds a seal to
+/// How many items a row holds at most. With the number of rows sealed at once this limits a seal to
 /// 1.6 MB.
 const ROW_ITEMS: usize = 128;
 
@@ -56,14 +57,14 @@ const ROW_ITEMS: usize = 128;
 pub(super) type Row = (Uuid, Micros, Uuid, String, String, String, Vec<u8>, Vec<u8>);
 
 pub(super) fn stored(row: &Row) -> StoredEntry<'_> {
-    let (customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt) = row;
+    let (customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, salt) = row;
     StoredEntry {
         customer_id: *customer_id,
         occurred_at: *occurred_at,
         entry_id: *entry_id,
         kind,
         channel,
-        mark,
+        index_tag,
         payload,
         salt,
     }
@@ -71,16 +72,16 @@ pub(super) fn stored(row: &Row) -> StoredEntry<'_> {
 
 /// Random bytes for the row of a new entry.
 pub(super) fn salt() -> Vec<u8> {
-    // They are random by whatever clock.
+    // They are random with any clock.
     Clock::System.random_id().as_bytes().to_vec()
 }
 
-/// What is to be sealed of an entry.
+/// The item of an entry.
 pub(super) fn item(fate: Fate, entry: StoredEntry<'_>) -> Item {
     Item { fate, entry_id: entry.entry_id, hash: entry.hash() }
 }
 
-/// Notes what a transaction does to entries, to be sealed later.
+/// Queues items of a transaction for sealing.
 pub(super) fn note(batch: &mut Batch, items: &[Item]) {
     let mut rows = Vec::new();
     for some in items.chunks(ROW_ITEMS) {
@@ -92,7 +93,7 @@ pub(super) fn note(batch: &mut Batch, items: &[Item]) {
     batch.insert(&UNSEALED_ENTRIES, vec![Column::Ids(ids), Column::Bytes(rows)]);
 }
 
-/// Notes that all entries of a record are removed.
+/// Queues the removal of all entries of a record for sealing.
 pub(super) async fn note_removal(tx: &mut Tx, record: Uuid) -> Result<(), Error> {
     let (mut at, mut id) = (Micros::MIN, Uuid::nil());
     loop {

@@ -1,8 +1,9 @@
-//! Seals of entries: made each minute of what was recorded and removed since, and anchored among
-//! the seals of the audit log.
+//! Seals of entries, made each minute for what was recorded and removed since, and anchored in the
+//! seals of the audit log.
 
 use crate::{
     clock::Clock,
+    domain::entry_seal::{FIRST_CHAIN, chain},
     error::Error,
     model::Seal,
     store::{
@@ -12,17 +13,16 @@ use crate::{
         bulk::{Batch, Column, Table},
         db::{Db, Tx, on_db, on_tx},
     },
-    story::entry_seal::{FIRST_CHAIN, chain},
 };
 
-/// Takes rows that wait. Of two servers that do so at once one gets a row, so that no item is in
-/// two seals.
+/// Takes queued rows. If two servers do so at once, each row goes to one of them, so that no item
+/// is in two seals.
 pub(super) const TAKE: &str = "delete from unsealed_entries \
     where id in (select id from unsealed_entries order by id limit 256) returning items";
 pub(super) const LAST: &str = "select number, chain from entry_seals order by number desc limit 1";
 pub(super) const CHAIN_OF: &str = "select chain from entry_seals where number = $1";
 pub(super) const HEAD: &str = "select sealed, hash from audit_heads where log = $1";
-/// Writes nothing where another server was quicker, unless $5.
+/// Writes nothing if another server was faster, unless $5.
 pub(super) const SET_HEAD: &str = "insert into audit_heads \
     (log, sealed, hash, sealed_at, is_closed) values ($1, $2, $3, $4, true) \
     on conflict (log) do update set sealed = excluded.sealed, hash = excluded.hash, \
@@ -35,8 +35,8 @@ static ENTRY_SEALS: Table =
 pub(super) type Last = (i64, [u8; 32]);
 
 impl Store {
-    /// Seals what was recorded and removed since the last seal. Answers the seal of the audit log
-    /// that holds it.
+    /// Seals what was recorded and removed since the last seal. Returns the seal of the audit log
+    /// that anchors it.
     pub async fn seal_entries(&self) -> Result<Option<Seal>, Error> {
         loop {
             let (db, clock) = (self.db.clone(), self.clock);
@@ -50,9 +50,9 @@ impl Store {
         }
     }
 
-    /// Writes the last seal of entries among those of the audit log, where it is not there yet.
+    /// Anchors the last seal of entries in the audit log, if it is not there yet.
     async fn anchor_entries(&self) -> Result<Option<Seal>, Error> {
-        // Read first: the audit log never knows more than the database.
+        // Read first, so that the audit log never knows more than the database.
         let last = last(&self.db).await?;
         let head = head(&self.audit).await?;
         if last.0 <= head.map_or(0, |(sealed, _)| sealed) {
@@ -69,9 +69,8 @@ impl Store {
         attempt(anchor).await.map_err(lost)
     }
 
-    /// Notes that an older state of the database was put back, where its audit log, which has a
-    /// file of its own, knows seals of entries that it does not have. What comes follows from the
-    /// state that was put back.
+    /// Records that an older state of the database was restored, if its audit log in a separate
+    /// file knows seals of entries that the database lacks. New seals follow the restored state.
     pub(in crate::store) async fn note_put_back(&self) -> Result<(), Error> {
         if matches!(self.db, Db::Postgres(_)) || self.is_known(head(&self.audit).await?).await? {
             return Ok(());
@@ -99,7 +98,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the database has the seal of entries that its audit log knows last.
+    /// Whether the database has the last seal of entries that its audit log knows.
     async fn is_known(&self, head: Option<Last>) -> Result<bool, Error> {
         let Some((sealed, hash)) = head else { return Ok(true) };
         let found: Option<Vec<u8>> = on_db!(&self.db, |c| {
@@ -109,7 +108,7 @@ impl Store {
     }
 }
 
-/// Seals some of the rows that wait. Whether there were any.
+/// Seals some of the queued rows. Returns whether there were any.
 async fn try_seal(db: &Db, clock: Clock) -> Result<bool, Error> {
     let mut tx = db.begin().await?;
     let rows: Vec<(Vec<u8>,)> = on_tx!(&mut tx, |c| sqlx::query_as(TAKE).fetch_all(c).await?);
@@ -135,8 +134,7 @@ async fn try_seal(db: &Db, clock: Clock) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Writes a seal of entries among those of the audit log. `put_back`: also where a later one is
-/// there.
+/// Anchors a seal of entries in the audit log. `put_back`: even if a later one is there.
 async fn anchor(
     mut tx: Tx,
     clock: Clock,
@@ -162,7 +160,7 @@ async fn last(db: &Db) -> Result<Last, Error> {
     Ok(last.map_or((0, FIRST_CHAIN), |(number, chain)| (number, digest(&chain))))
 }
 
-/// How far the audit log knows the seals of entries.
+/// The last seal of entries that the audit log knows.
 pub(super) async fn head(audit: &Db) -> Result<Option<Last>, Error> {
     let head: Option<(i64, Vec<u8>)> =
         on_db!(audit, |c| { sqlx::query_as(HEAD).bind(ENTRIES_LOG).fetch_optional(c).await? });

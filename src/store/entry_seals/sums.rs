@@ -1,13 +1,13 @@
-//! Compares two large sets of entries in little memory: by sums of hashes, in groups.
+//! Compares two large sets of entries in little memory, by sums of hashes in groups.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// How many groups there are. Where two sets differ, a few of them are looked at again.
+/// The number of groups. If two sets differ, some of the differing groups are read again.
 pub(super) const GROUPS: usize = 4096;
 
-/// For each group the sum of the hashes of all that is in one set, less that of the other. The key
-/// is another one each time, so that nobody finds things beforehand whose sum is that of others.
+/// For each group the sum of the hashes of one set, minus that of the other. The key is different
+/// each time, so that nobody can prepare elements with the same sum.
 pub(super) struct Sums {
     key: [u8; 32],
     groups: Vec<[u64; 4]>,
@@ -18,7 +18,7 @@ impl Sums {
         Self { key, groups: vec![[0; 4]; GROUPS] }
     }
 
-    /// Something is in the one set.
+    /// Adds an element of one set.
     pub fn add(&mut self, entry_id: Uuid, hash: &[u8; 32]) {
         let lanes = self.lanes(entry_id, hash);
         for (sum, lane) in self.groups[group(entry_id)].iter_mut().zip(lanes) {
@@ -26,7 +26,7 @@ impl Sums {
         }
     }
 
-    /// Something is in the other one.
+    /// Adds an element of the other set.
     pub fn subtract(&mut self, entry_id: Uuid, hash: &[u8; 32]) {
         let lanes = self.lanes(entry_id, hash);
         for (sum, lane) in self.groups[group(entry_id)].iter_mut().zip(lanes) {
@@ -55,7 +55,7 @@ impl Sums {
     }
 }
 
-/// The group of an entry: by the last bits of its id, which are random.
+/// The group of an entry: the last bits of its id, which are random.
 pub(super) fn group(entry_id: Uuid) -> usize {
     let [.., a, b] = *entry_id.as_bytes();
     usize::from(u16::from_be_bytes([a, b])) % GROUPS
@@ -74,7 +74,7 @@ mod tests {
         ids.iter().for_each(|id| sums.add(*id, &[1; 32]));
         ids.iter().rev().for_each(|id| sums.subtract(*id, &[1; 32]));
         assert_eq!(sums.differing(), [0; 0]);
-        // One with another hash, and one that is in one set alone.
+        // One element with another hash, and one that only one set has.
         sums.add(ids[1], &[1; 32]);
         sums.subtract(ids[1], &[2; 32]);
         sums.add(ids[2], &[1; 32]);

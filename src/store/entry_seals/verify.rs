@@ -1,4 +1,4 @@
-//! Whether the entries are what was recorded: each is hashed again and compared with the seals.
+//! Verifies entries: hashes each entry again and compares it with the seals.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,6 +11,7 @@ use super::{
     sums::{Sums, group},
 };
 use crate::{
+    domain::entry_seal::{FIRST_CHAIN, Fate, Item, chain, read_items},
     error::Error,
     model::{Micros, Seal},
     store::{
@@ -18,26 +19,26 @@ use crate::{
         audit::{ENTRIES_LOG, digest},
         db::{Db, Tx, on_tx},
     },
-    story::entry_seal::{FIRST_CHAIN, Fate, Item, chain, read_items},
 };
 
 pub(super) const SEALS: &str = "select number, items, sealed_at, chain from entry_seals \
     where number > $1 order by number limit 8";
 pub(super) const UNSEALED: &str =
     "select id, items from unsealed_entries where id > $1 order by id limit 256";
-/// At most so many, and no more once they have so many bytes.
+/// Limited by number and by bytes.
 pub(super) const ENTRIES: &str = "select q.customer_id, q.occurred_at, q.entry_id, q.kind, \
-        q.channel, q.mark, q.payload, q.salt from ( \
-        select p.customer_id, p.occurred_at, p.entry_id, p.kind, p.channel, p.mark, p.payload, \
+        q.channel, q.index_tag, q.payload, q.salt from ( \
+        select p.customer_id, p.occurred_at, p.entry_id, p.kind, p.channel, \
+            p.index_tag, p.payload, \
             p.salt, sum(length(p.payload)) \
             over (order by p.customer_id, p.occurred_at, p.entry_id) as bytes \
-        from (select customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt \
+        from (select customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, salt \
             from entries where (customer_id, occurred_at, entry_id) > ($1, $2, $3) \
             order by customer_id, occurred_at, entry_id limit 1000) p) q \
     where q.bytes - length(q.payload) < 1048576 \
     order by q.customer_id, q.occurred_at, q.entry_id";
 
-/// So many groups that differ are looked at again: each is a four-thousandth of all entries.
+/// How many differing groups are read again: each has a 4,096th of all entries.
 const MAX_GROUPS: usize = 32;
 
 type SealRow = (i64, Vec<u8>, Micros, Vec<u8>);
@@ -50,17 +51,17 @@ struct History {
 }
 
 impl Store {
-    /// Reads all that is kept of who called, and all entries, and tells what is not as it was
-    /// sealed; calls may go on meanwhile. `outside` are the seals that were written down elsewhere.
-    /// Without them nobody can tell that all was made anew, or that the end was cut off.
+    /// Verifies the audit log and all entries and reports what differs from the seals; calls may
+    /// continue meanwhile. `outside` are the seals outside of the database. Without them nobody can
+    /// detect that everything was recomputed or that the end was cut off.
     pub async fn verify(&self, outside: &[Seal]) -> Result<Verified, Error> {
-        let mut found = self.verify_accesses(outside).await?;
+        let mut found = self.verify_audit(outside).await?;
         self.verify_entries(&mut found).await?;
         Ok(found)
     }
 
     async fn verify_entries(&self, found: &mut Verified) -> Result<(), Error> {
-        // The audit log first: it never knows more than the database that is read after it.
+        // The audit log first: it never knows more than the database, which is read after it.
         let anchors = self.anchors(found).await?;
         let tx = &mut self.db.snapshot().await?;
         let mut sums = Sums::new(self.clock.new_key());
@@ -83,8 +84,8 @@ impl Store {
         Ok(())
     }
 
-    /// The seals of entries that the audit log knows, by their numbers. Where an older state of the
-    /// database was put back, those behind it hold no longer, which is told.
+    /// The seals of entries that the audit log knows, by number. If an older state of the database
+    /// was restored, those after it no longer apply, which is reported.
     async fn anchors(&self, found: &mut Verified) -> Result<BTreeMap<i64, [u8; 32]>, Error> {
         let head = head(&self.audit).await?;
         let mut anchors: BTreeMap<i64, [u8; 32]> = BTreeMap::new();
@@ -102,7 +103,7 @@ impl Store {
                     let text = format!("{text} the database was put back to {state}");
                     match self.db {
                         Db::Sqlite { .. } => found.put_back.push(text),
-                        // Its audit log is put back with it.
+                        // Its audit log is restored with it.
                         Db::Postgres(_) => found.wrong(text),
                     }
                 }
@@ -119,8 +120,8 @@ impl Store {
     }
 }
 
-/// The seals and their chain against what the audit log knows of it. `visit` is told each item, and
-/// each that waits to be sealed.
+/// Verifies the chain of seals against the audit log. `visit` is called with each item, also with
+/// those that wait to be sealed.
 async fn verify_chain(
     tx: &mut Tx,
     mut anchors: BTreeMap<i64, [u8; 32]>,
@@ -150,7 +151,7 @@ async fn verify_chain(
     })
     .await?;
     for (number, anchor) in anchors {
-        // That there was none to begin with is known too.
+        // That there was none at the start is known too.
         if (number, anchor) != (0, FIRST_CHAIN) {
             found.wrong(format!("seal {number} of entries: is missing, but the audit log has it"));
         }
@@ -166,7 +167,7 @@ async fn verify_chain(
     .await
 }
 
-/// Compares the entries of some groups with what the seals say of them, one by one.
+/// Compares the entries of some groups with the seals, one by one.
 async fn compare(tx: &mut Tx, groups: &[usize], found: &mut Verified) -> Result<(), Error> {
     let mut histories: HashMap<Uuid, History> = HashMap::new();
     let mut tell = |items: Vec<u8>| {
@@ -204,7 +205,7 @@ async fn compare(tx: &mut Tx, groups: &[usize], found: &mut Verified) -> Result<
 }
 
 impl History {
-    /// Takes out what was removed as it had been recorded.
+    /// Cancels removals against the matching recordings.
     fn settle(&mut self) {
         self.removed.retain(|hash| {
             let recorded = self.recorded.iter().position(|recorded| recorded == hash);
@@ -212,7 +213,7 @@ impl History {
         });
     }
 
-    /// What is wrong with an entry that is there.
+    /// The problem of an existing entry, if any.
     fn problem(mut self, hash: &[u8; 32]) -> Option<&'static str> {
         let was_removed = !self.removed.is_empty();
         self.settle();
@@ -247,7 +248,7 @@ async fn each_unsealed(tx: &mut Tx, mut visit: impl FnMut(Vec<u8>)) -> Result<()
     }
 }
 
-/// All entries, each with its hash.
+/// Reads all entries, each with its hash.
 async fn each_entry(tx: &mut Tx, mut visit: impl FnMut(&Row, [u8; 32])) -> Result<(), Error> {
     let mut behind = (Uuid::nil(), Micros::MIN, Uuid::nil());
     loop {

@@ -1,5 +1,5 @@
-//! What is done at a start: erasures that the file has and the database does not, since a backup
-//! was put back, are done again, and those that the file lacks are added to it.
+//! Synchronises erasures at the start: those that only the file has, because a backup was restored,
+//! are repeated, and those that the file lacks are added to it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,29 +17,29 @@ use crate::{
         attempt::{attempt, lost},
         db::{Tx, on_db},
         dialect, merge, person,
-        writes::Held,
+        writes::CustomerRecord,
     },
 };
 
-/// Erasures behind one. $1: the id.
+/// Erasures after one. $1: the id.
 const LIST: &str = "select erasure_id, erased_at, records, removed from erasures \
     where erasure_id > $1 order by erasure_id limit 1000";
 
 pub(super) const TEXTS: [(&str, &str); 1] = [("erasures.list", LIST)];
 
 impl Store {
-    /// The same store, which keeps its erasures in a file too.
+    /// Adds the file in which this store also records its erasures.
     pub fn with_erasure_file(self, file: Arc<ErasureFile>) -> Self {
         Self { erasure_file: Some(file), ..self }
     }
 
-    /// Does the erasures again that the file has and the database does not. Gives their number.
-    /// Nobody may be served before.
+    /// Repeats the erasures that only the file has, and returns their number. The store must not be
+    /// served before.
     pub async fn erase_again(&self) -> Result<usize, Error> {
         let Some(file) = &self.erasure_file else { return Ok(0) };
         let mut lines: BTreeMap<Uuid, Line> = BTreeMap::new();
         for line in file.read().await? {
-            // One whose transaction was run again stands there more than once.
+            // An erasure whose transaction was run again is in the file more than once.
             match lines.get_mut(&line.erasure_id) {
                 None => {
                     lines.insert(line.erasure_id, line);
@@ -68,8 +68,8 @@ impl Store {
         Ok(again)
     }
 
-    /// Adds to the file the erasures of the database that it lacks: other servers have done them.
-    /// Gives their number.
+    /// Adds the erasures that the file lacks, since other servers made them, and returns their
+    /// number.
     pub async fn tell_erasures(&self) -> Result<usize, Error> {
         let Some(file) = &self.erasure_file else { return Ok(0) };
         let told: BTreeSet<Uuid> =
@@ -103,8 +103,8 @@ impl Store {
         }
     }
 
-    /// Erases the records of a line, as far as they are there. A record that is of the same person
-    /// in this database, and was not when the customer was erased, stays.
+    /// Erases the records of a line that exist. A record that belongs to the same person now, but
+    /// did not when the customer was erased, stays.
     async fn try_erase_again(&self, line: &Line) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let there: Vec<(Uuid, Uuid)> = tx.by_ids(dialect::PERSONS_BY_ID, &line.records).await?;
@@ -112,23 +112,24 @@ impl Store {
         let mut hashes = if line.key == self.tombstones.key_id() {
             line.hashes()
         } else {
-            // A backup from before the key was made: what it holds itself is hashed anew.
+            // A backup from before the key was made: the names that it contains are hashed again.
             tracing::warn!(
                 erasure_id = %line.erasure_id,
-                "the hashes of an erasure are of another key: a late retry is not known again"
+                "the hashes of an erasure have another key: a late retry is not recognised"
             );
             Hashes::default()
         };
         let mut removed = BTreeMap::new();
         if !there.is_empty() {
-            // A hold that came later does not undo what had been done.
+            // A later hold does not undo an earlier erasure.
             let locked = person::lock_even_restricted(&mut tx, &there).await?;
             let (rows, found) =
-                rows::remove(&mut tx, self.clock, &self.tombstones, &locked.held, &there).await?;
+                rows::remove(&mut tx, self.clock, &self.tombstones, &locked.records, &there)
+                    .await?;
             removed = rows;
             hashes.names.extend(found.names);
             hashes.identifiers.extend(found.identifiers);
-            set_persons(&mut tx, &locked.held, &there).await?;
+            set_persons(&mut tx, &locked.records, &there).await?;
         }
         let mut erasure = Erasure {
             id: line.erasure_id,
@@ -141,16 +142,20 @@ impl Store {
     }
 }
 
-/// Makes people anew of the records that stay, by the merges that do.
-async fn set_persons(tx: &mut Tx, held: &BTreeMap<Uuid, Held>, gone: &[Uuid]) -> Result<(), Error> {
-    let rest: Vec<Uuid> = held.keys().copied().filter(|id| !gone.contains(id)).collect();
+/// Recomputes the persons of the remaining records from the remaining merges.
+async fn set_persons(
+    tx: &mut Tx,
+    records: &BTreeMap<Uuid, CustomerRecord>,
+    gone: &[Uuid],
+) -> Result<(), Error> {
+    let rest: Vec<Uuid> = records.keys().copied().filter(|id| !gone.contains(id)).collect();
     let rows: Vec<merge::MergeRow> = tx.by_ids(dialect::MERGES_IN_FORCE, &rest).await?;
     let merges: Vec<Merge> = rows.into_iter().map(merge::merge).collect::<Result<_, _>>()?;
     let into: BTreeMap<Uuid, Uuid> = merges.iter().map(|it| (it.from_id, it.into_id)).collect();
     let mut people: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
     for id in rest {
         let mut root = id;
-        // Edges have no cycle.
+        // The links have no cycle.
         while let Some(next) = into.get(&root) {
             root = *next;
         }

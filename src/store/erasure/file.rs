@@ -1,5 +1,5 @@
-//! The erasures in a file outside of the database, a line of JSON each, so that they can be done
-//! again where a backup of the database is put back. It holds ids and keyed hashes, and no value.
+//! The erasure ledger: a file outside of the database with a line of JSON for each erasure, so that
+//! they can be repeated after a restore. It contains ids and keyed hashes, and no personal data.
 
 use std::{
     collections::BTreeSet,
@@ -18,14 +18,14 @@ use crate::{
     model::{Erasure, Micros},
 };
 
-/// An erasure as it stands in the file.
+/// An erasure in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
     pub erasure_id: Uuid,
     /// Microseconds since 1970 UTC.
     pub erased_at: Micros,
     pub records: Vec<Uuid>,
-    /// The id of the key that the hashes are made with.
+    /// The id of the key of the hashes.
     pub key: String,
     pub names: Vec<String>,
     pub identifiers: Vec<String>,
@@ -51,7 +51,7 @@ impl Line {
     }
 }
 
-/// The file of erasures. It comes into being with the first one.
+/// The erasure ledger. The file is created with the first erasure.
 #[derive(Debug)]
 pub struct ErasureFile {
     path: PathBuf,
@@ -66,7 +66,7 @@ impl ErasureFile {
         Arc::new(Self { path })
     }
 
-    /// Adds lines, and waits until they are on the disk.
+    /// Appends lines, and waits until they are durable.
     pub(super) async fn append(self: &Arc<Self>, lines: Vec<Line>) -> Result<(), Error> {
         let file = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || append(&file.path, &lines));
@@ -74,12 +74,12 @@ impl ErasureFile {
         written.map_err(|error| self.unfit(&error))
     }
 
-    /// The ids of the erasures in it; none where there is no file.
+    /// The ids of its erasures; none if there is no file.
     pub async fn ids(self: &Arc<Self>) -> Result<BTreeSet<Uuid>, Error> {
         Ok(self.read().await?.into_iter().map(|line| line.erasure_id).collect())
     }
 
-    /// All lines; none where there is no file.
+    /// All lines; none if there is no file.
     pub(super) async fn read(self: &Arc<Self>) -> Result<Vec<Line>, Error> {
         let file = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || read(&file.path));
@@ -106,15 +106,15 @@ fn append(path: &Path, lines: &[Line]) -> io::Result<()> {
     file.write_all(&text)?;
     file.sync_all()?;
     if is_new && let Some(folder) = path.parent() {
-        // The name of the file is to last as the file does.
+        // The name of the file must be as durable as the file.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
     }
     Ok(())
 }
 
-/// Takes off what a process has left that ended while it wrote: no transaction was committed for
-/// it.
+/// Removes the incomplete line of a process that ended while writing: its transaction was not
+/// committed.
 fn cut_torn_line(file: &mut File) -> io::Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
     let mut whole = length;

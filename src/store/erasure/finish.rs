@@ -1,5 +1,5 @@
-//! The second step of an erasure: what cannot be done in one transaction. Each part of it is
-//! short, and does no harm when it is done again.
+//! The second step of an erasure: work that cannot be done in one transaction. Each part is short
+//! and can be repeated.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,8 +20,8 @@ use crate::{
 const UNFINISHED: &str = "select erasure_id, records from erasures where not is_finished \
     order by erasure_id limit 100";
 const SET_FINISHED: &str = "update erasures set is_finished = true where erasure_id = $1";
-/// A part of the merge of the index of the search of SQLite, in pages; a negative number begins
-/// one of all that there is. What was deleted leaves the index with it.
+/// Merges a part of SQLite's search index, measured in pages; a negative number starts a merge of
+/// everything, which removes deleted data from the index.
 const MERGE_WORDS: &str = "insert into entry_words (entry_words, rank) values ('merge', $1)";
 const CHANGES: &str = "select total_changes()";
 const CHECKPOINT: &str = "pragma wal_checkpoint(truncate)";
@@ -29,16 +29,16 @@ const CHECKPOINT: &str = "pragma wal_checkpoint(truncate)";
 pub(super) const TEXTS: [(&str, &str); 2] =
     [("erasures.unfinished", UNFINISHED), ("erasures.set_finished", SET_FINISHED)];
 
-/// How many pages one transaction merges: some milliseconds of work.
+/// How many pages a transaction merges: a few milliseconds of work.
 const PAGES: i64 = 64;
-/// The merge of all may have to end one that was under way before, and another one of what was
-/// written meanwhile.
+/// A full merge may have to complete an earlier one first, and another one of what was written
+/// meanwhile.
 const ROUNDS: usize = 3;
-/// Work that other processes leave is looked for so often.
+/// The interval at which work of other processes is checked for.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 impl Store {
-    /// Finishes the erasures that are not, and gives their number.
+    /// Finishes unfinished erasures, and returns their number.
     pub async fn finish_erasures(&self) -> Result<usize, Error> {
         let rows: Vec<(Uuid, String)> =
             on_db!(&self.db, |c| sqlx::query_as(UNFINISHED).fetch_all(c).await?);
@@ -77,8 +77,7 @@ impl Store {
         Ok(finished)
     }
 
-    /// Does so whenever there is something to do, until it is dropped. Errors are told in the log,
-    /// and it tries again.
+    /// Finishes erasures whenever there are any. Errors are logged and retried. Never returns.
     pub async fn keep_erasures_finished(self) {
         loop {
             let finished = self.finish_erasures().await;
@@ -88,20 +87,20 @@ impl Store {
             match finished {
                 Ok(0) => {}
                 Ok(erasures) => tracing::info!(erasures, "erasures are finished"),
-                Err(error) => tracing::warn!(%error, detail = ?error, "erasures not finished"),
+                Err(error) => tracing::warn!(%error, detail = ?error, "cannot finish erasures"),
             }
-            // What other servers have done is to be known here too where a backup is put back.
+            // Erasures by other servers must be in this ledger too, for a restore.
             if let Err(error) = told {
-                tracing::warn!(%error, detail = ?error, "the file of erasures lacks some");
+                tracing::warn!(%error, detail = ?error, "the erasure ledger lacks erasures");
             }
             let erased = self.signals.erased.notified();
-            // An end of the time is no error: other processes may have erased.
+            // A timeout is not an error: other processes may have erased.
             let _ = tokio::time::timeout(LOOK_EVERY, erased).await;
         }
     }
 
-    /// A writer that had read a customer without a lock, such as one that gives an earlier write
-    /// another name, may have left a row that names the record.
+    /// A writer that had read a customer without a lock, for example to add an idempotency key to
+    /// an earlier write, may have left a row of the record.
     async fn remove_strays(&self, records: Vec<Uuid>) -> Result<(), Error> {
         let store = self.clone();
         attempt(move || {
@@ -115,7 +114,7 @@ impl Store {
         .await
     }
 
-    /// Merges the index of the search, part by part: other writers come in between.
+    /// Merges the search index in parts, so that other writers get a turn.
     async fn merge_words(&self) -> Result<(), Error> {
         for _ in 0..ROUNDS {
             if !self.merge_some_words(-PAGES).await? {
@@ -126,7 +125,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether there was anything to merge.
+    /// Merges some pages. Returns whether there was anything to merge.
     async fn merge_some_words(&self, pages: i64) -> Result<bool, Error> {
         let store = self.clone();
         attempt(move || {
@@ -148,7 +147,7 @@ impl Store {
         .await
     }
 
-    /// Brings what is in SQLite's log to the file, and empties the log. It waits for whoever reads.
+    /// Moves SQLite's write-ahead log to the file, and truncates it. Waits for readers.
     pub(super) async fn checkpoint(&self) -> Result<(), Error> {
         let store = self.clone();
         attempt(move || {

@@ -1,8 +1,8 @@
-//! Erasing a customer: one transaction in which all rows go, then a sweep of what is shared with
-//! others or cannot be done in one (`finish`). What stays is that it was done (`erasures`), which
-//! ids mean nobody any more (`erased_customers`), and keyed hashes of what must not come back
-//! (`tombstones`), all of it in a file beside the database too (`file`), from which it is done
-//! again where a backup is put back (`again`).
+//! Erases a customer: one transaction removes all rows, and a second step cleans up what is shared
+//! or too large for one transaction (`finish`). What remains is the erasure itself (`erasures`),
+//! the erased ids (`erased_customers`), and keyed hashes of what must not come back (`tombstones`).
+//! All of it is also in a file beside the database (`file`), from which it is repeated after a
+//! restore (`again`).
 
 mod again;
 mod file;
@@ -26,11 +26,11 @@ use super::{
     db::{Tx, on_db, on_tx},
     dialect::{Kind, Twin},
     person, record,
-    writes::LedgerRow,
+    writes::IdempotencyRow,
 };
 use crate::{
     error::Error,
-    model::{Asked, Erasure, Micros, WriteName},
+    model::{Erasure, IdempotencyKey, Micros, RequestContext},
 };
 use file::Line;
 use rows::Removed;
@@ -52,7 +52,7 @@ const AMONG: Twin = Twin {
 
 type Row = (Uuid, Micros, String, String);
 
-/// All statements, with a name, for the test that prepares them.
+/// All statements by name, for the test that prepares them.
 pub(super) fn statements(kind: Kind) -> Vec<(&'static str, String)> {
     let texts = [
         ("erasures.add", ADD),
@@ -77,13 +77,13 @@ pub(super) async fn among(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, E
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// What a write is told of which some records are not there.
+/// The error for a write to records that do not exist.
 pub(super) async fn missing(tx: &mut Tx, ids: &[Uuid]) -> Result<Error, Error> {
     let erased = among(tx, ids).await?;
     Ok(if erased.is_empty() { Error::CustomerNotFound } else { Error::CustomerErased })
 }
 
-/// An erasure out of its row.
+/// An erasure from its row.
 fn erasure((id, erased_at, records, removed): Row) -> Result<Erasure, Error> {
     let unreadable = |column| Error::Inconsistent { table: "erasures", column };
     Ok(Erasure {
@@ -95,17 +95,21 @@ fn erasure((id, erased_at, records, removed): Row) -> Result<Erasure, Error> {
 }
 
 impl Store {
-    /// Erases a customer with all records. Again: the same erasure. What is left to be swept is
-    /// left to `finish_erasures`.
-    pub async fn erase_customer(&self, customer_id: Uuid, asked: Asked) -> Result<Erasure, Error> {
+    /// Erases a customer with all records. Idempotent. The second step is left to
+    /// `finish_erasures`.
+    pub async fn erase_customer(
+        &self,
+        customer_id: Uuid,
+        context: RequestContext,
+    ) -> Result<Erasure, Error> {
         let store = self.clone();
         let id = self.clock.new_id();
         let write = move || {
-            let (store, asked) = (store.clone(), asked.clone());
-            async move { store.try_erase(id, customer_id, &asked).await }
+            let (store, context) = (store.clone(), context.clone());
+            async move { store.try_erase(id, customer_id, &context).await }
         };
         let erasure = attempt(write).await.map_err(lost)?;
-        // Whoever watches looks again, and finds nobody.
+        // Watches of the customer check again, and find nobody.
         self.signals.live.wake(erasure.records.iter().map(|record| (*record, i64::MAX)));
         self.signals.erased.notify_one();
         Ok(erasure)
@@ -115,7 +119,7 @@ impl Store {
         &self,
         id: Uuid,
         customer_id: Uuid,
-        asked: &Asked,
+        context: &RequestContext,
     ) -> Result<Erasure, Error> {
         let mut tx = self.db.begin().await?;
         let before: Option<Row> =
@@ -124,31 +128,31 @@ impl Store {
             return erasure(row);
         }
         let locked = match person::lock_even_restricted(&mut tx, &[customer_id]).await {
-            // Somebody else has done it since.
-            Err(Error::CustomerErased) => return Err(Error::LostRace),
+            // Somebody else has erased it meanwhile.
+            Err(Error::CustomerErased) => return Err(Error::Conflict),
             locked => locked?,
         };
-        locked.refuse_held()?;
-        earlier(&mut tx, asked).await?;
-        let ids: Vec<Uuid> = locked.held.keys().copied().collect();
+        locked.ensure_not_on_hold()?;
+        earlier(&mut tx, context).await?;
+        let ids: Vec<Uuid> = locked.records.keys().copied().collect();
         let (removed, hashes) =
-            rows::remove(&mut tx, self.clock, &self.tombstones, &locked.held, &ids).await?;
+            rows::remove(&mut tx, self.clock, &self.tombstones, &locked.records, &ids).await?;
         let erased_at = self.clock.now();
         let mut erasure = Erasure { id, erased_at, records: ids, removed: Vec::new() };
         self.write_erasure(&mut tx, &mut erasure, removed, &hashes).await?;
-        name(&mut tx, &erasure, asked).await?;
+        name(&mut tx, &erasure, context).await?;
         if let Some(file) = &self.erasure_file {
             let line = Line::of(&erasure, &hashes, self.tombstones.key_id());
             let file = Arc::clone(file);
-            // Before the commit: what the database has, the file has. Where the commit fails, the
-            // next start does what was asked for.
+            // Before the commit, so that the file has whatever the database has. If the commit
+            // fails, the next start completes the erasure.
             file.append(vec![line]).await?;
         }
         tx.commit().await?;
         Ok(erasure)
     }
 
-    /// Writes that an erasure was done.
+    /// Records the erasure.
     async fn write_erasure(
         &self,
         tx: &mut Tx,
@@ -159,7 +163,7 @@ impl Store {
         let removed = removed.into_iter().filter(|(_, rows)| *rows > 0);
         erasure.removed = removed.map(|(table, rows)| (table.to_owned(), rows)).collect();
         self.tombstones.add(tx, (erasure.id, erasure.erased_at), hashes).await?;
-        // Ids and numbers: there is nothing in them that JSON cannot hold.
+        // Ids and numbers can always be encoded as JSON.
         let records = serde_json::to_string(&erasure.records).unwrap_or_default();
         let removed = serde_json::to_string(&erasure.removed).unwrap_or_default();
         on_tx!(&mut *tx, |c| {
@@ -175,7 +179,7 @@ impl Store {
         Ok(())
     }
 
-    /// The canonical record of the person that a write is about.
+    /// The canonical record of the customer that a write names.
     pub(super) async fn person_to_write(&self, customer_id: Uuid) -> Result<Uuid, Error> {
         match self.records_of(customer_id).await {
             Ok(records) => Ok(records[0]),
@@ -186,7 +190,7 @@ impl Store {
         }
     }
 
-    /// The erasure that a record went with.
+    /// The erasure that removed a record.
     pub async fn get_erasure(&self, customer_id: Uuid) -> Result<Option<Erasure>, Error> {
         let row: Option<Row> = on_db!(&self.db, |c| {
             sqlx::query_as(GET).bind(customer_id).fetch_optional(c).await?
@@ -195,10 +199,10 @@ impl Store {
     }
 }
 
-/// Names the erasure by the request, so that no other call has the name. It names no customer.
-async fn name(tx: &mut Tx, erasure: &Erasure, asked: &Asked) -> Result<(), Error> {
-    let row = LedgerRow {
-        body: asked.body.to_vec(),
+/// Stores the idempotency key of the erasure. It names no customer.
+async fn name(tx: &mut Tx, erasure: &Erasure, context: &RequestContext) -> Result<(), Error> {
+    let row = IdempotencyRow {
+        body: context.body.to_vec(),
         customer_id: Uuid::nil(),
         entry_id: Some(erasure.id),
         revision: 0,
@@ -206,7 +210,7 @@ async fn name(tx: &mut Tx, erasure: &Erasure, asked: &Asked) -> Result<(), Error
         customer_created: false,
     };
     let mut batch = Batch::default();
-    let name = WriteName::Request(asked.request_id).parts();
-    record::add_to_ledger(&mut batch, vec![(name, row)]);
+    let name = IdempotencyKey::Request(context.request_id).parts();
+    record::add_idempotency_keys(&mut batch, vec![(name, row)]);
     batch.write(tx).await
 }

@@ -1,4 +1,4 @@
-//! Which rows of which tables are a customer's, and how they go.
+//! The tables with rows of a customer, and their removal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,11 @@ use crate::{
         person::id_list,
         reask_rate,
         search::customer_word,
-        writes::Held,
+        writes::CustomerRecord,
     },
 };
 
-/// Tables whose rows are a record's, and the column that says whose. The customer goes last.
+/// Tables with rows of one record, and the column with its id. The customer is removed last.
 const OF_RECORD: [(&str, &str); 18] = [
     ("case_entries", "customer_id"),
     ("case_passes", "customer_id"),
@@ -32,7 +32,7 @@ const OF_RECORD: [(&str, &str); 18] = [
     ("entries", "customer_id"),
     ("entry_revisions", "customer_id"),
     ("identifiers", "customer_id"),
-    ("ledger", "customer_id"),
+    ("idempotency_keys", "customer_id"),
     ("match_queue", "customer_id"),
     ("order_entries", "customer_id"),
     ("orders", "customer_id"),
@@ -44,15 +44,15 @@ const OF_RECORD: [(&str, &str); 18] = [
     ("restrictions", "customer_id"),
     ("customers", "id"),
 ];
-/// Tables whose rows are of two records, and go with either.
+/// Tables with rows of two records, which are removed with either.
 const OF_TWO: [(&str, &str, &str); 5] = [
     ("dismissals", "one_id", "other_id"),
-    ("kept_apart", "one_id", "other_id"),
+    ("merge_exclusions", "one_id", "other_id"),
     ("merge_approvals", "one_id", "other_id"),
     ("merges", "into_id", "from_id"),
     ("suggestions", "one_id", "other_id"),
 ];
-/// The keys of identifiers that some records have, had or were said to have. $1: ids.
+/// The keys of identifiers that records have, had or were refused. $1: ids.
 const KEYS_OF: Twin = Twin {
     sqlite: "select key from identifiers \
             where customer_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -64,13 +64,13 @@ const KEYS_OF: Twin = Twin {
         union select key from ended_identifiers where customer_id = any($1) \
         union select key from refused_claims where customer_id = any($1) order by key",
 };
-/// What the writes of some records are called. $1: ids.
+/// The idempotency keys of records. $1: ids.
 const NAMES_OF: Twin = Twin {
-    sqlite: "select scope, name from ledger \
+    sqlite: "select scope, name from idempotency_keys \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select scope, name from ledger where customer_id = any($1)",
+    postgres: "select scope, name from idempotency_keys where customer_id = any($1)",
 };
-/// What some records were told and asked again. $1: ids.
+/// The facts and re-asks of records. $1: ids.
 const FACTS_OF: Twin = Twin {
     sqlite: "select told_at, channel, reasked from told_facts \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
@@ -82,33 +82,33 @@ const REMOVE_FACTS: Twin = Twin {
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
     postgres: "delete from told_facts where customer_id = any($1)",
 };
-/// Takes a place among the claims to keys, until the transaction ends: whoever adds one meanwhile
+/// Takes a slot among the claims to keys until the transaction ends: whoever adds one meanwhile
 /// waits, and whoever has added one is waited for. Columns: keys, ids of claims, and of a record.
 const HOLD_KEYS: Twin = Twin {
-    sqlite: "insert into identifiers (key, slot, customer_id, claim_id, proof, source, \
+    sqlite: "insert into identifiers (key, slot, customer_id, claim_id, verification, source, \
             raw_value, mixed_script, valid_from, last_seen_at) \
         select value ->> 0, 0, unhex(value ->> 2), unhex(value ->> 1), 'claimed', '', '', false, \
             0, 0 from json_each($1) where true on conflict do nothing",
-    postgres: "insert into identifiers (key, slot, customer_id, claim_id, proof, source, \
+    postgres: "insert into identifiers (key, slot, customer_id, claim_id, verification, source, \
             raw_value, mixed_script, valid_from, last_seen_at) \
         select a, 0, c, b, 'claimed', '', '', false, 0, 0 \
         from unnest(cast($1 as text[]), cast($2 as uuid[]), cast($3 as uuid[])) as t (a, b, c) \
         on conflict do nothing",
 };
-/// Which of some keys anybody claims. $1: keys.
+/// Which of some keys are claimed. $1: keys.
 const CLAIMED: Twin = Twin {
     sqlite: "select distinct key from identifiers \
         where key in (select value ->> 0 from json_each($1))",
     postgres: "select distinct key from identifiers where key = any($1)",
 };
-/// $1: what to match.
+/// $1: the match expression.
 const REMOVE_WORDS: Twin = Twin {
     sqlite: "delete from entry_words where rowid in \
         (select rowid from entry_words where entry_words match $1)",
     postgres: "delete from entry_words \
         where array_to_tsvector(string_to_array(words, ' ')) @@ cast($1 as tsquery)",
 };
-/// Takes back the merges that go with some records. $1: ids.
+/// Removes the reversals of merges of records. $1: ids.
 const REMOVE_UNMERGES: Twin = Twin {
     sqlite: "delete from unmerges where merge_id in (select id from merges \
             where into_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -117,7 +117,7 @@ const REMOVE_UNMERGES: Twin = Twin {
     postgres: "delete from unmerges where merge_id in (select id from merges \
             where into_id = any($1) union select id from merges where from_id = any($1))",
 };
-/// Other people's merges that were asked for a record that is gone. $1: ids.
+/// Anonymises other people's merges that were requested for an erased record. $1: ids.
 const FORGET_ASKED_INTO: Twin = Twin {
     sqlite: "update merges set asked_into_id = into_id \
         where asked_into_id in (select unhex(value ->> 0) from json_each($1))",
@@ -130,7 +130,7 @@ const FORGET_ASKED_FROM: Twin = Twin {
     postgres: "update merges set asked_from_id = from_id where asked_from_id = any($1)",
 };
 
-/// All of the above, with a name, for the test that prepares them.
+/// All of the above by name, for the test that prepares them.
 pub(super) const TWINS: [(&str, Twin); 10] = [
     ("erasure.keys_of", KEYS_OF),
     ("erasure.names_of", NAMES_OF),
@@ -144,7 +144,7 @@ pub(super) const TWINS: [(&str, Twin); 10] = [
     ("erasure.forget_asked_from", FORGET_ASKED_FROM),
 ];
 
-/// The statements that remove rows by the ids of records, each with its table.
+/// The statements that remove rows by the ids of records, with their tables.
 pub(super) fn removals(kind: Kind) -> Vec<(&'static str, String)> {
     let is_one = |column: &str| match kind {
         Kind::Sqlite => format!("{column} in (select unhex(value ->> 0) from json_each($1))"),
@@ -159,17 +159,17 @@ pub(super) fn removals(kind: Kind) -> Vec<(&'static str, String)> {
     of_two.chain(of_record).collect()
 }
 
-/// How many rows went, by table.
+/// The number of removed rows by table.
 pub(super) type Removed = BTreeMap<&'static str, i64>;
 
-/// Removes all that is of some records, which are locked, and gives the hashes of what they were
-/// called. The first thing that it waits for beside the records is the turn to write the tables of
-/// matching, which is never waited for by somebody who holds what comes after it.
+/// Removes everything of some locked records, and returns the hashes of their names. After the
+/// records it first waits for the turn to write the tables of matching, which nobody who holds
+/// later locks waits for.
 pub(super) async fn remove(
     tx: &mut Tx,
     clock: Clock,
     tombstones: &Tombstones,
-    held: &BTreeMap<Uuid, Held>,
+    records: &BTreeMap<Uuid, CustomerRecord>,
     ids: &[Uuid],
 ) -> Result<(Removed, Hashes), Error> {
     let mut removed = matching::forget(tx, ids).await?;
@@ -181,7 +181,7 @@ pub(super) async fn remove(
         identifiers: keys.iter().map(|key| tombstones.of_identifier(key)).collect(),
     };
 
-    let profiles = ids.iter().filter_map(|id| Some((*id, held.get(id)?.profile.as_str())));
+    let profiles = ids.iter().filter_map(|id| Some((*id, records.get(id)?.profile.as_str())));
     removed.insert("customer_names", customer_search::remove_names(tx, profiles).await?);
     removed.insert("told_facts", keep_counts(tx, clock, ids).await?);
     removed.insert("entry_words", remove_words(tx, ids).await?);
@@ -190,7 +190,7 @@ pub(super) async fn remove(
         let claims = keys.iter().map(|_| clock.new_id()).collect();
         let records = vec![*record; keys.len()];
         let columns = vec![Column::Texts(keys.clone()), Column::Ids(claims), Column::Ids(records)];
-        // They go with the record's own, and are not counted with them.
+        // These slots are removed with the record's own, and not counted.
         let held = tx.apply(HOLD_KEYS, columns).await?;
         removed.insert("identifiers", -held);
     }
@@ -205,7 +205,7 @@ pub(super) async fn remove(
     Ok((removed, hashes))
 }
 
-/// Removes what is found by the ids of records alone.
+/// Removes what can be found by the ids of records.
 pub(super) async fn remove_by_ids(
     tx: &mut Tx,
     ids: &[Uuid],
@@ -235,7 +235,7 @@ pub(super) async fn remove_by_ids(
     Ok(())
 }
 
-/// What was told and asked again stays counted, of nobody and no case, and at no exact time.
+/// Facts and re-asks stay counted, without person and case, and with a rounded time.
 async fn keep_counts(tx: &mut Tx, clock: Clock, ids: &[Uuid]) -> Result<i64, Error> {
     let rows: Vec<(Micros, String, bool)> = tx.by_ids(FACTS_OF, ids).await?;
     let removed = tx.apply(REMOVE_FACTS, vec![Column::Ids(ids.to_vec())]).await?;

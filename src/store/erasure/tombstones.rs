@@ -1,6 +1,6 @@
-//! What says that something was erased, to whoever would write it again: keyed hashes among the
-//! names of writes, so that the look-up that every write makes finds them. Where nothing was ever
-//! erased a write asks for one name more and hashes nothing.
+//! Tombstones: keyed hashes of erased idempotency keys and identifiers, stored among the
+//! idempotency keys, so that the look-up of every write finds them. As long as nothing was erased,
+//! a write looks up only one additional name and computes no hash.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,26 +24,26 @@ use crate::{
         dialect::Twin,
         record::find_writes,
         settings,
-        writes::LedgerRow,
+        writes::IdempotencyRow,
     },
 };
 
-/// The setting that holds the key. It is made before anything is erased, so that every backup of
-/// this version has it.
+/// The setting that holds the key. It is created before anything is erased, so that every backup
+/// has it.
 const KEY: &str = "erasure_key";
-/// The scopes of the hashes. No source has such a name: spaces at its ends are taken off.
+/// The scopes of the hashes. No source can have such a name, since surrounding spaces are removed.
 const NAMES: &str = " erased";
 const IDENTIFIERS: &str = " erased identifier";
 
 /// Columns: scopes, hashes, ids of erasures and times.
 pub(super) const SET_TOMBSTONES: Twin = Twin {
-    sqlite: "insert into ledger (scope, name, body, customer_id, entry_id, revision, \
+    sqlite: "insert into idempotency_keys (scope, name, body, customer_id, entry_id, revision, \
             recorded_at, customer_created) \
         select value ->> 0, value ->> 1, x'', zeroblob(16), unhex(value ->> 2), 0, \
             value ->> 3, false from json_each($1) where true \
         on conflict (scope, name) do update set entry_id = excluded.entry_id, \
             recorded_at = excluded.recorded_at",
-    postgres: "insert into ledger (scope, name, body, customer_id, entry_id, revision, \
+    postgres: "insert into idempotency_keys (scope, name, body, customer_id, entry_id, revision, \
             recorded_at, customer_created) \
         select a, b, '', cast('00000000-0000-0000-0000-000000000000' as uuid), c, 0, d, false \
         from unnest(cast($1 as text[]), cast($2 as text[]), cast($3 as uuid[]), \
@@ -52,49 +52,49 @@ pub(super) const SET_TOMBSTONES: Twin = Twin {
             recorded_at = excluded.recorded_at",
 };
 
-/// The hashes of an erasure. Read at a start, where a file lacks them. $1: the id.
-pub(super) const OF_ERASURE: &str = "select scope, name from ledger \
+/// The hashes of an erasure. Read at the start if a file lacks them. $1: the id.
+pub(super) const OF_ERASURE: &str = "select scope, name from idempotency_keys \
     where scope in (' erased', ' erased identifier') and entry_id = $1 order by scope, name";
 
-/// The keyed hashes of one erasure, in hexadecimal.
+/// The keyed hashes of an erasure, in hexadecimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashes {
-    /// Of the names of writes.
+    /// Of idempotency keys.
     pub names: BTreeSet<String>,
     /// Of the keys of identifiers.
     pub identifiers: BTreeSet<String>,
 }
 
-/// Of what a batch names, what was erased.
+/// Which names of a batch were erased.
 #[derive(Clone, Debug, Default)]
 pub struct Erased {
-    /// Names of writes, by scope and name.
+    /// Idempotency keys, by scope and name.
     pub names: BTreeSet<(String, String)>,
-    /// Keys of identifiers, and when they were.
+    /// Keys of identifiers, with the time of the erasure.
     pub identifiers: HashMap<String, Micros>,
 }
 
-/// The key, and whether anything was erased, as far as it is known here.
+/// The key, and whether anything is known to have been erased.
 #[derive(Clone)]
 pub struct Tombstones {
     key: Arc<[u8]>,
     any: Arc<AtomicBool>,
 }
 
-/// Shows no key.
+/// Prints no key.
 impl fmt::Debug for Tombstones {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Tombstones").field("any", &self.any).finish_non_exhaustive()
     }
 }
 
-/// The name that is there as soon as anything was erased.
+/// The name that exists as soon as anything was erased.
 fn mark() -> (String, String) {
     (NAMES.to_owned(), String::new())
 }
 
 impl Tombstones {
-    /// With the key of a database, which is made once.
+    /// Loads the key of a database, which is created once.
     pub async fn load(db: &Db, clock: Clock) -> Result<Self, Error> {
         let read = || async {
             Ok::<Option<Vec<u8>>, Error>(on_db!(db, |c| {
@@ -116,7 +116,7 @@ impl Tombstones {
         Ok(Self { key: key.into(), any: Arc::default() })
     }
 
-    /// Tells the key from that of another database, and nothing of it.
+    /// Identifies the key without revealing it.
     pub fn key_id(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"the id of a key");
@@ -124,7 +124,7 @@ impl Tombstones {
         hexadecimal(&hash.finalize()[..8])
     }
 
-    /// The hash of the name of a write.
+    /// The hash of an idempotency key.
     pub fn of_name(&self, (scope, name): &(String, String)) -> String {
         self.hash(NAMES, scope, name)
     }
@@ -144,14 +144,14 @@ impl Tombstones {
         hexadecimal(&mac.finalize().into_bytes())
     }
 
-    /// The earlier writes of some names, and which of these and of the keys of identifiers were
-    /// erased: one statement, unless it tells for the first time that anything was.
+    /// The earlier writes with some names, and which of the names and identifier keys were erased:
+    /// one statement, unless it finds for the first time that anything was erased.
     pub async fn find(
         &self,
         tx: &mut Tx,
         names: &[(String, String)],
         keys: &BTreeSet<String>,
-    ) -> Result<(HashMap<(String, String), LedgerRow>, Erased), Error> {
+    ) -> Result<(HashMap<(String, String), IdempotencyRow>, Erased), Error> {
         let mut asked = names.to_vec();
         if !self.any.load(Ordering::Relaxed) {
             asked.push(mark());
@@ -184,8 +184,8 @@ impl Tombstones {
         Ok((found, erased))
     }
 
-    /// Keeps the hashes of an erasure, in their order, so that two servers that add the same ones
-    /// never wait for each other.
+    /// Stores the hashes of an erasure, sorted, so that two servers that add the same ones never
+    /// deadlock.
     pub async fn add(
         &self,
         tx: &mut Tx,
@@ -206,7 +206,7 @@ impl Tombstones {
         tx.apply(SET_TOMBSTONES, columns).await.map(drop)
     }
 
-    /// The hashes of an erasure as they are kept.
+    /// The stored hashes of an erasure.
     pub async fn of_erasure(&self, db: &Db, erasure_id: uuid::Uuid) -> Result<Hashes, Error> {
         let rows: Vec<(String, String)> =
             on_db!(db, |c| { sqlx::query_as(OF_ERASURE).bind(erasure_id).fetch_all(c).await? });

@@ -1,4 +1,4 @@
-//! Writes the whole database anew, so that free space holds nothing of what was deleted.
+//! Rewrites the whole database, so that its free space holds no deleted data.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::{
 
 const TABLES: &str = "select quote_ident(tablename) from pg_tables \
     where schemaname = current_schema() order by tablename";
-/// No statement of these may be stopped half-way by the limits of calls.
+/// None of these statements may be stopped by the limits of calls.
 const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0";
 const WITH_LIMITS: &str = "reset statement_timeout; reset lock_timeout";
-/// How long all of it may take.
+/// The time limit of all of it.
 const BOUND: Duration = Duration::from_secs(24 * 3600);
-/// What `analyze` has learnt of the values before, which are values.
+/// Statistics of `analyze` contain values.
 const VACUUM_STATISTICS: &str = "vacuum full pg_catalog.pg_statistic";
 
-/// Of a table that has become empty `analyze` forgets nothing. It takes a superuser.
+/// `analyze` keeps the statistics of a table that has become empty. This requires a superuser.
 const FORGET_STATISTICS: &str = "delete from pg_catalog.pg_statistic where starelid in \
     (select oid from pg_catalog.pg_class \
     where relnamespace = cast(current_schema() as regnamespace))";
 
 impl Store {
-    /// Writes the file of SQLite, or each table of PostgreSQL, anew. Writers wait meanwhile; on
-    /// PostgreSQL readers of the table too. It needs as much room again. On PostgreSQL it takes the
-    /// owner of the database.
+    /// Rewrites the SQLite file, or each PostgreSQL table. Writers wait meanwhile; on PostgreSQL
+    /// readers of the table too. It temporarily needs the same space again. On PostgreSQL it
+    /// requires the owner of the database.
     pub async fn vacuum(&self) -> Result<(), Error> {
         let store = self.clone();
         let task = tokio::spawn(async move {
@@ -61,7 +61,7 @@ async fn vacuum_postgres(connection: &mut PgConnection) -> Result<(), Error> {
     let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut *connection).await?;
     if let Err(error) = connection.execute(FORGET_STATISTICS).await {
         let error = Error::from(error);
-        tracing::warn!(%error, "statistics of empty tables keep what they hold");
+        tracing::warn!(%error, "cannot clear the statistics of empty tables");
     }
     for table in tables {
         let text = format!("vacuum (full, analyze) {table}");

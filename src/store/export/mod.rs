@@ -1,7 +1,7 @@
-//! All that is kept of a person, row by row: each table in pages behind a key, so that whoever
-//! reads slowly holds up nothing, and nothing is held in memory but a page.
+//! Exports all data of a person row by row: each table in pages after a key, so that a slow reader
+//! blocks nothing, and only a page is in memory.
 
-mod accesses;
+mod audit;
 mod parts;
 mod row;
 
@@ -13,43 +13,43 @@ use parts::PARTS;
 pub use row::Exported;
 use row::{Key, Sort, read};
 
-/// A table that holds something of a person.
+/// A table with personal data.
 #[derive(Debug)]
 struct Part {
     table: &'static str,
     text: &'static str,
-    /// What the text selects.
+    /// The columns that the statement selects.
     columns: &'static [(&'static str, Sort)],
-    /// The columns that its rows go by.
+    /// The columns that its rows are sorted by.
     key: &'static [usize],
-    /// The columns that name records, where several do. A row that several records of the person
-    /// share comes with the first of them.
+    /// The columns with record ids, if there are several. A row that several records of the person
+    /// share is exported with the first of them.
     sides: &'static [usize],
     /// How many rows are read at once.
     rows: i64,
 }
 
-/// An export that is under way.
+/// An export in progress.
 #[derive(Debug)]
 pub struct Export {
     store: Store,
     /// The canonical one first.
     records: Vec<Uuid>,
-    /// The table and the record that come next, and behind which key.
+    /// The next table and record, and the key after which to continue.
     part: usize,
     record: usize,
     behind: Vec<Key>,
-    /// The last access that was read, once all tables were.
+    /// The last exported audit entry, once all tables were exported.
     after: Option<Position>,
 }
 
-/// Every statement, with a name, for the test that prepares them.
+/// All statements by name, for the test that prepares them.
 pub(super) fn statements() -> impl Iterator<Item = (&'static str, String)> {
     PARTS.iter().map(|part| (part.table, part.text.to_owned()))
 }
 
 impl Store {
-    /// Begins to export a customer, whether restricted or not.
+    /// Begins the export of a customer, whether restricted or not.
     pub async fn export(&self, customer_id: Uuid) -> Result<Export, Error> {
         let records = self.records_even_restricted(customer_id).await?;
         let behind = PARTS[0].begin();
@@ -63,10 +63,10 @@ impl Export {
         &self.records
     }
 
-    /// Some rows more; nothing at the end. A page may be empty.
+    /// The next rows; None at the end. A page may be empty.
     pub async fn page(&mut self) -> Result<Option<Vec<Exported>>, Error> {
         let Some(part) = PARTS.get(self.part) else {
-            return self.accesses().await;
+            return self.audit().await;
         };
         let record = self.records[self.record];
         let limit = part.rows;
@@ -94,7 +94,7 @@ impl Export {
         Ok(Some(own.map(|row| row.exported(part.table, record)).collect()))
     }
 
-    /// To the next record, or to the next table.
+    /// Continues with the next record, or with the next table.
     fn go_on(&mut self) {
         self.record += 1;
         if self.record == self.records.len() {
@@ -104,7 +104,7 @@ impl Export {
         self.behind = PARTS.get(self.part).map(Part::begin).unwrap_or_default();
     }
 
-    /// Nothing more, where the records are still those of the person.
+    /// Ends the export, if the records are still those of the person.
     async fn finish(&self) -> Result<Option<Vec<Exported>>, Error> {
         if self.store.records_even_restricted(self.records[0]).await? == self.records {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Export {
 }
 
 impl Part {
-    /// What is before every key.
+    /// A key before all others.
     fn begin(&self) -> Vec<Key> {
         let first = |column: &usize| match self.columns[*column].1 {
             Sort::Id => Key::Id(Uuid::nil()),

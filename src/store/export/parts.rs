@@ -1,10 +1,10 @@
-//! What is exported: the tables that hold something of a person, each with its statement. A test
-//! reads the catalogue of the database and holds this list to it.
+//! The exported tables, with their statements. A test compares the list with the catalogue of the
+//! database.
 
 use super::{Part, Sort::*};
 
-/// The tables, in the order of the export. Each text reads the rows of one record, $1, behind a key
-/// ($2 and on), and its last parameter is how many.
+/// The tables in the order of the export. Each statement reads the rows of a record, $1, after a
+/// key ($2 and on), and its last parameter is the limit.
 pub(super) static PARTS: [Part; 19] = [
     Part {
         table: "customers",
@@ -29,14 +29,15 @@ pub(super) static PARTS: [Part; 19] = [
     },
     Part {
         table: "identifiers",
-        text: "select key, slot, claim_id, proof, source, raw_value, mixed_script, valid_from, \
+        text: "select key, slot, claim_id, verification, source, raw_value, mixed_script, \
+            valid_from, \
             last_seen_at from identifiers \
             where customer_id = $1 and key > $2 order by key limit $3",
         columns: &[
             ("key", Text),
             ("slot", Number),
             ("claim_id", Id),
-            ("proof", Text),
+            ("verification", Text),
             ("source", Text),
             ("raw_value", Text),
             ("mixed_script", Flag),
@@ -49,13 +50,14 @@ pub(super) static PARTS: [Part; 19] = [
     },
     Part {
         table: "ended_identifiers",
-        text: "select claim_id, key, proof, source, raw_value, mixed_script, valid_from, \
+        text: "select claim_id, key, verification, source, raw_value, mixed_script, \
+            valid_from, \
             last_seen_at, valid_to from ended_identifiers \
             where customer_id = $1 and claim_id > $2 order by claim_id limit $3",
         columns: &[
             ("claim_id", Id),
             ("key", Text),
-            ("proof", Text),
+            ("verification", Text),
             ("source", Text),
             ("raw_value", Text),
             ("mixed_script", Flag),
@@ -120,8 +122,8 @@ pub(super) static PARTS: [Part; 19] = [
         rows: 100,
     },
     Part {
-        table: "kept_apart",
-        text: "select one_id, other_id, marked_at, actor, reason from kept_apart \
+        table: "merge_exclusions",
+        text: "select one_id, other_id, marked_at, actor, reason from merge_exclusions \
             where (one_id = $1 or other_id = $1) and (one_id, other_id) > ($2, $3) \
             order by one_id, other_id limit $4",
         columns: &[
@@ -172,7 +174,7 @@ pub(super) static PARTS: [Part; 19] = [
         sides: &[],
         rows: 200,
     },
-    // At most so many bytes of entries at once, and one entry more.
+    // Limited to so many bytes of entries plus one entry.
     Part {
         table: "entries",
         text: "select q.occurred_at, q.entry_id, q.payload from ( \
@@ -301,10 +303,11 @@ pub(super) static PARTS: [Part; 19] = [
         sides: &[0, 1],
         rows: 200,
     },
-    // The names of entries are their source and source_ref.
+    // The keys of entries are their source and source_ref.
     Part {
-        table: "ledger",
-        text: "select scope, name, entry_id, revision, recorded_at, customer_created from ledger \
+        table: "idempotency_keys",
+        text: "select scope, name, entry_id, revision, recorded_at, customer_created \
+            from idempotency_keys \
             where customer_id = $1 and (scope, name) > ($2, $3) \
             order by scope, name limit $4",
         columns: &[

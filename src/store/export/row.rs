@@ -1,4 +1,4 @@
-//! A row of an export, out of what the database gives.
+//! Decodes rows of an export.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Part;
 use crate::error::Error;
 
-/// What a column holds. Any may be null.
+/// The type of a column. Any may be null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Id,
@@ -16,13 +16,13 @@ pub(super) enum Sort {
     Time,
     Text,
     Flag,
-    /// JSON, in which some numbers are times.
+    /// JSON in which some numbers are times.
     Json,
-    /// An entry as it is stored.
+    /// A stored entry.
     Payload,
 }
 
-/// A value that rows go by.
+/// A value of a sort key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Id(Uuid),
@@ -30,23 +30,23 @@ pub(super) enum Key {
     Text(String),
 }
 
-/// A row of one table.
+/// A row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
     pub table: &'static str,
-    /// The record that it is of.
+    /// The record that it belongs to.
     pub record: Uuid,
-    /// Its columns under their names.
+    /// Its columns by name.
     pub columns: Map<String, Value>,
-    /// An entry, as a page of a timeline would hold it.
+    /// A stored entry, as in a page of a timeline.
     pub entry: Option<Vec<u8>>,
 }
 
-/// A row as it was read.
+/// A decoded row.
 #[derive(Debug)]
 pub(super) struct Row {
     pub key: Vec<Key>,
-    /// The records that it names, where several columns do.
+    /// The records that it names, if several columns do.
     pub sides: Vec<Uuid>,
     columns: Map<String, Value>,
     entry: Option<Vec<u8>>,
@@ -58,7 +58,7 @@ impl Row {
     }
 }
 
-/// Reads a row of a part.
+/// Decodes a row of a table.
 pub(super) fn read<R>(row: &R, part: &Part) -> Result<Row, Error>
 where
     R: sqlx::Row,
@@ -116,13 +116,13 @@ where
     Ok(read)
 }
 
-/// A point in time as RFC 3339 has it.
+/// A point in time in RFC 3339.
 pub(super) fn time(micros: i64) -> Value {
-    // One that no calendar has was never taken.
+    // A time outside of the calendar cannot have been recorded.
     Timestamp::from_microsecond(micros).map_or(micros.into(), |time| time.to_string().into())
 }
 
-/// What is kept as JSON names its times so that they are known.
+/// Converts times in JSON, which are recognised by their names.
 fn show_times(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(show_times),

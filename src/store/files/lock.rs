@@ -1,5 +1,6 @@
-//! The lock of an SQLite database, a file beside it. Whoever has the database open holds it shared.
-//! Whoever creates it, looks at what a crash has left or puts a backup in its place holds it alone.
+//! The lock of an SQLite database: a file beside it. Processes with the database open hold it
+//! shared. A process that creates the database, checks it after a crash or restores a backup holds
+//! it exclusively.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -10,16 +11,16 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-/// How long to wait for whoever holds the lock alone, and how often to look.
+/// How long to wait for an exclusive holder, and how often to check.
 const WAIT: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(20);
 
-/// What is done with the files by whoever holds the lock alone. It stands in the lock, so that it
-/// is known where that was cut short.
+/// What an exclusive holder does with the files. It is written to the lock, so that an interruption
+/// is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnderWay {
     Creating,
-    /// The files of a backup take the place of those that were there.
+    /// A restore replaces the files.
     Restoring,
 }
 
@@ -36,21 +37,21 @@ impl UnderWay {
     }
 }
 
-/// The lock, held until it is dropped or its process ends, however it does.
+/// The lock, held until it is dropped or its process ends in any way.
 #[derive(Debug)]
 pub struct StoreLock(File);
 
-/// How the lock was had.
+/// How the lock is held.
 #[derive(Debug)]
 pub enum Held {
-    /// Nobody has the database open.
+    /// Exclusively: nobody else has the database open.
     Alone(StoreLock),
     Shared(StoreLock),
 }
 
 impl StoreLock {
-    /// Takes the lock alone where nobody holds it, or else shared. Nothing where somebody holds it
-    /// alone for too long.
+    /// Takes the lock exclusively if nobody holds it, otherwise shared. None if somebody holds it
+    /// exclusively for too long.
     pub async fn take(path: &Path) -> io::Result<Option<Held>> {
         let until = Instant::now() + WAIT;
         loop {
@@ -68,7 +69,7 @@ impl StoreLock {
         }
     }
 
-    /// Whether somebody holds the lock. A file that is not there is not made.
+    /// Whether somebody holds the lock. The file is not created.
     pub fn is_held(path: &Path) -> io::Result<bool> {
         match File::open(path) {
             Ok(file) => Ok(!is_locked(file.try_lock())?),
@@ -77,19 +78,19 @@ impl StoreLock {
         }
     }
 
-    /// Takes the lock alone. Nothing where somebody holds it.
+    /// Takes the lock exclusively. None if somebody holds it.
     pub fn take_alone(path: &Path) -> io::Result<Option<Self>> {
         let file = open(path)?;
         Ok(is_locked(file.try_lock())?.then_some(Self(file)))
     }
 
-    /// Lets others share a lock that was held alone. Nothing where somebody else has taken it in
-    /// between: the system lets go of it first.
+    /// Turns an exclusive lock into a shared one. None if somebody else took it in between, since
+    /// the system releases it first.
     pub fn share(self) -> io::Result<Option<Self>> {
         Ok(is_locked(self.0.try_lock_shared())?.then_some(self))
     }
 
-    /// What was begun with the files and not done.
+    /// What was begun with the files and not completed.
     pub fn under_way(&mut self) -> io::Result<Option<UnderWay>> {
         let mut text = Vec::new();
         self.0.rewind()?;
@@ -97,7 +98,8 @@ impl StoreLock {
         Ok(UnderWay::of(&text))
     }
 
-    /// The same of a lock that is not taken, which may be that of whoever is at it.
+    /// What was begun with the files, read without taking the lock; its holder may still be
+    /// working.
     pub fn under_way_at(path: &Path) -> io::Result<Option<UnderWay>> {
         match fs::read(path) {
             Ok(text) => Ok(UnderWay::of(&text)),
@@ -106,7 +108,7 @@ impl StoreLock {
         }
     }
 
-    /// Notes what is begun, or that it is done.
+    /// Records what is begun, or that it is completed.
     pub fn set_under_way(&mut self, under_way: Option<UnderWay>) -> io::Result<()> {
         self.0.set_len(0)?;
         self.0.rewind()?;
@@ -118,8 +120,8 @@ impl StoreLock {
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     match file {
-        // Another user has made it, such as an operator by a command, or the disk takes no writes
-        // any more: to lock it reading is enough.
+        // Another user, such as an operator, has created it, or the disk is read-only: reading
+        // suffices to lock it.
         Err(error)
             if matches!(
                 error.kind(),

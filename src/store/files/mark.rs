@@ -1,4 +1,5 @@
-//! The number that each transaction raises in its file, by which a log is known to belong to it.
+//! The counter that each transaction increments in its file, by which a write-ahead log is known to
+//! belong to it.
 
 use sqlx::{AssertSqlSafe, Executor as _, SqliteConnection};
 
@@ -9,7 +10,7 @@ pub const COUNT: &str = "update write_count set count = count + 1";
 const PAGE: &str = "select rootpage, user_version from sqlite_master, pragma_user_version \
     where type = 'table' and name = 'write_count'";
 
-/// Writes into the header of the file which of its pages has the number. A vacuum moves it.
+/// Writes the number of the page with the counter into the file header. A vacuum moves it.
 pub async fn name_page(connection: &mut SqliteConnection) -> Result<(), Error> {
     let (page, named): (i64, i64) = sqlx::query_as(PAGE).fetch_one(&mut *connection).await?;
     if page != named {

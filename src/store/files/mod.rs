@@ -1,7 +1,7 @@
-//! The files of an SQLite database: which they are, and whether they may be opened.
+//! The files of an SQLite database, and the checks before they are opened.
 //!
-//! SQLite makes a new database of a file that is missing, and plays whatever log stands beside it.
-//! So what stands there is looked at before SQLite is.
+//! SQLite creates a new database for a missing file, and replays whatever log is beside it. So the
+//! files are checked before SQLite opens them.
 
 mod lock;
 mod mark;
@@ -23,20 +23,20 @@ pub use quick_check::{INTEGRITY_CHECK, QUICK_CHECK, first_fault};
 use super::opening::{OpenError, Opening};
 use wal::Belongs;
 
-/// How often a log is compared with its file that does not seem to belong to it: a version that
-/// holds no lock may have both open.
+/// How often a log that does not seem to belong to its file is compared with it: an older version
+/// without a lock may have both open.
 const TRIES: usize = 3;
 
-/// What there is to be made of a database.
+/// Which files have to be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Nothing,
-    /// The audit log alone.
+    /// Only the audit log.
     Audit,
     Database,
 }
 
-/// The files of a database, by their names.
+/// The files of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     pub database: PathBuf,
@@ -45,27 +45,27 @@ pub struct Files {
 }
 
 impl Files {
-    /// Those of a URL; nothing for PostgreSQL, and for SQLite in memory.
+    /// The files of a URL; None for PostgreSQL, and for SQLite in memory.
     pub fn of(url: &str) -> Option<Self> {
         let name = url.strip_prefix("sqlite:")?;
         let name = name.strip_prefix("//").unwrap_or(name);
         let database = PathBuf::from(name);
         (name != ":memory:").then(|| Self {
             audit: beside(&database, "-audit"),
-            // Of one file there is one lock, whatever name it is opened by.
+            // A file has one lock, whatever name it is opened by.
             lock: beside(&resolved(&database), "-lock"),
             database,
         })
     }
 
-    /// What stands there that only a database leaves.
+    /// Files that only an earlier database can have left.
     pub fn traces(&self, opening: &Opening) -> Vec<PathBuf> {
         let database = resolved(&self.database);
         let mut places = vec![beside(&database, "-wal"), beside(&database, "-shm")];
         places.extend([self.audit.clone(), beside(&resolved(&self.audit), "-wal")]);
         places.retain(|path| has_content(path));
         places.extend(opening.traces());
-        // A link leads to where the file was, as on a volume that is not there.
+        // A link shows where the file was, for example on a volume that is not mounted.
         let links = [&self.database, &self.audit];
         places
             .extend(links.into_iter().filter(|path| path.is_symlink() && !path.exists()).cloned());
@@ -73,7 +73,7 @@ impl Files {
     }
 }
 
-/// A file whose name goes on from that of another.
+/// A file whose name extends that of another.
 pub fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
@@ -85,12 +85,12 @@ pub fn log_of(file: &Path) -> PathBuf {
     beside(&resolved(file), "-wal")
 }
 
-/// The path without links, as SQLite takes it for the names of the log.
+/// The path without links, which SQLite uses for the name of the log.
 fn resolved(path: &Path) -> PathBuf {
     if let Ok(path) = path.canonicalize() {
         return path;
     }
-    // A file that is not there is looked for where its link leads.
+    // A missing file is expected where its link leads.
     let path = path.read_link().map_or_else(|_| path.to_owned(), |to| folder(path).join(to));
     match (folder(&path).canonicalize(), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
@@ -98,7 +98,7 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 pub fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -106,7 +106,7 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Whether there is such a file and it has at least one byte.
+/// Whether a file exists and is not empty.
 pub fn has_content(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
@@ -123,8 +123,8 @@ impl Files {
         StoreLock::is_held(&self.lock).map_err(|error| self.no_lock(&error))
     }
 
-    /// Whether a crash has left a log beside one of them, which nobody has open. A log that does
-    /// not belong to its file is refused.
+    /// Whether a crash has left a log beside one of them. A log that does not belong to its file is
+    /// refused.
     pub fn has_logs(&self) -> Result<bool, OpenError> {
         let mut has_logs = false;
         for file in [&self.database, &self.audit] {
@@ -137,12 +137,12 @@ impl Files {
         &self.lock
     }
 
-    /// What the system says of the lock.
+    /// The error for a lock that cannot be taken.
     pub fn no_lock(&self, error: &io::Error) -> OpenError {
         OpenError::of_file(&self.lock, error)
     }
 
-    /// Refuses where a file is gone that others have open.
+    /// Refuses if a file is missing that others have open.
     pub fn ensure_there(&self) -> Result<(), OpenError> {
         match [&self.database, &self.audit].into_iter().find(|file| !has_content(file)) {
             None => Ok(()),
@@ -150,8 +150,8 @@ impl Files {
         }
     }
 
-    /// Looks at the files, which nobody has open, and says what there is to be made. `under_way` is
-    /// what was begun with them and not done.
+    /// Checks the files, which nobody has open, and returns which have to be created. `under_way`
+    /// is what was begun with them and not completed.
     pub async fn look(
         &self,
         opening: &Opening,
@@ -178,8 +178,8 @@ impl Files {
         Ok(if has_content(&self.audit) { Missing::Nothing } else { Missing::Audit })
     }
 
-    /// The lock to read a database that is there, as it is: no table is brought up to date. What
-    /// does not belong together is refused.
+    /// Takes the lock to read an existing database without migrating it. Files that do not belong
+    /// together are refused.
     pub async fn lock_to_read(&self) -> Result<StoreLock, OpenError> {
         loop {
             let mut lock = match self.lock().await? {
@@ -197,12 +197,12 @@ impl Files {
         }
     }
 
-    /// The lock for whoever changes the files themselves. Nothing where somebody has them open.
+    /// Takes the lock to change the files themselves. None if somebody has them open.
     pub fn lock_alone(&self) -> Result<Option<StoreLock>, OpenError> {
         StoreLock::take_alone(&self.lock).map_err(|error| self.no_lock(&error))
     }
 
-    /// Refuses where a restore was not done, or is under way.
+    /// Refuses if a restore is incomplete or in progress.
     pub fn ensure_restored(&self) -> Result<(), OpenError> {
         match StoreLock::under_way_at(&self.lock).map_err(|error| self.no_lock(&error))? {
             Some(UnderWay::Restoring) => Err(self.restore_cut_short()),
@@ -214,13 +214,13 @@ impl Files {
         OpenError::RestoreCutShort { file: self.database.clone(), lock: self.lock.clone() }
     }
 
-    /// The database and the audit log where their links lead.
+    /// The database and the audit log, with links resolved.
     pub fn resolved(&self) -> [PathBuf; 2] {
         [resolved(&self.database), resolved(&self.audit)]
     }
 }
 
-/// Whether a crash has left a log beside a file. One that does not belong to it is refused.
+/// Whether a crash has left a log beside a file. A log that does not belong to it is refused.
 fn has_log(file: &Path) -> Result<bool, OpenError> {
     let (file, log) = (resolved(file), log_of(file));
     if !has_content(&log) {

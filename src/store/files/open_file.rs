@@ -1,7 +1,7 @@
-//! A file of SQLite as this process has opened it, and whether it is still the one of that name.
+//! An SQLite file as this process has opened it, and whether it is still the file of that name.
 //!
-//! SQLite goes on with a file that was deleted or replaced, and a commit into a file without a name
-//! is gone with the process. So each commit is answered only after the names were looked at again.
+//! SQLite keeps using a file that was deleted or replaced, and a commit into it is lost with the
+//! process. So each commit is acknowledged only after the names were checked again.
 
 use std::{
     fs::{self, File},
@@ -19,36 +19,37 @@ use tokio::sync::Mutex;
 use super::{beside, resolved};
 use crate::error::Error;
 
-/// Reads the file, by which SQLite opens its log.
+/// Reads the file, which makes SQLite open its log.
 const READ: &str = "select count(*) from sqlite_master";
 
-/// See the module.
+/// An open file.
 #[derive(Debug)]
 pub struct OpenFile {
     options: SqliteConnectOptions,
-    /// The file, its log, and the index of that.
+    /// The file, its log, and the index of the log.
     parts: Vec<Part>,
-    /// SQLite deletes the log with the last connection, and begins another one with the next.
+    /// A connection that keeps the log: SQLite deletes it with the last connection, and creates
+    /// another one with the next.
     anchor: Mutex<Option<SqliteConnection>>,
 }
 
 #[derive(Debug)]
 struct Part {
     path: PathBuf,
-    /// The device, and the number of the file there.
+    /// The device and the inode.
     identity: (u64, u64),
-    /// Whether it may be empty, as a log is after its content came into the file.
+    /// Whether it may be empty, like a log after a checkpoint.
     may_be_empty: bool,
 }
 
 impl OpenFile {
-    /// Opens a file, and the connections to come by the same options.
+    /// Opens a file, and later connections with the same options.
     pub async fn open(path: &Path, options: SqliteConnectOptions) -> Result<Self, Error> {
         let mut anchor = options.connect().await?;
         anchor.execute(READ).await?;
         let file = resolved(path);
         let part = |end: &str, may_be_empty| -> Result<Part, Error> {
-            // By the name that was given: a link may come to lead elsewhere.
+            // By the given name: a link may change.
             let path = if end.is_empty() { path.to_owned() } else { beside(&file, end) };
             let found = fs::metadata(&path).map_err(|error| not_in_place(&path, Some(&error)))?;
             let identity = (found.dev(), found.ino());
@@ -58,14 +59,14 @@ impl OpenFile {
         Ok(Self { options, parts, anchor: Mutex::new(Some(anchor)) })
     }
 
-    /// A file whose name is not looked at again: one that is only read, or that is in memory.
+    /// A file whose name is not checked again: it is only read, or in memory.
     pub fn unwatched(options: SqliteConnectOptions) -> Self {
         Self { options, parts: Vec::new(), anchor: Mutex::default() }
     }
 
-    /// Another connection to the file.
+    /// Opens another connection to the file.
     pub async fn connect(&self) -> Result<SqliteConnection, Error> {
-        // Before, as well: SQLite would play our log into whatever has the name now.
+        // Also before opening: SQLite would replay this log into whatever has the name now.
         self.ensure_in_place()?;
         let opened = self.options.connect().await;
         let connection = opened.map_err(|error| self.explain(error.into()))?;
@@ -73,8 +74,8 @@ impl OpenFile {
         Ok(connection)
     }
 
-    /// Fails where the file or its log is no longer what is found by its name. It is so again once
-    /// it is put back.
+    /// Fails if the file or its log is no longer what its name refers to. It succeeds again once it
+    /// is put back.
     pub fn ensure_in_place(&self) -> Result<(), Error> {
         for part in &self.parts {
             match fs::metadata(&part.path) {
@@ -87,7 +88,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// What an error means. SQLite calls a file corrupt that the disk does not give.
+    /// The meaning of an error. SQLite reports a file as corrupt if the disk cannot read it.
     pub fn explain(&self, error: Error) -> Error {
         match error {
             Error::Damaged(_) => self.ensure_readable().err().unwrap_or(error),
@@ -105,10 +106,10 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Closes it behind all other connections.
+    /// Closes it after all other connections.
     pub async fn close(&self) {
         if let Some(anchor) = self.anchor.lock().await.take() {
-            // It is gone either way.
+            // It is dropped in any case.
             let _ = anchor.close().await;
         }
     }

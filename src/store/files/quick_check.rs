@@ -1,4 +1,4 @@
-//! A look through the pages of files that a crash has left, before they are served.
+//! Checks the pages of files after a crash, before they are served.
 
 use std::{
     path::Path,
@@ -10,22 +10,22 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::Sqlit
 use super::has_content;
 use crate::store::opening::OpenError;
 
-/// One line: `ok`, or the first thing that is wrong.
+/// One line: `ok`, or the first problem.
 pub const QUICK_CHECK: &str = "pragma quick_check(1)";
-/// The same of the indexes against their tables too, which takes longer.
+/// Checks the indexes against their tables too, which takes longer.
 pub const INTEGRITY_CHECK: &str = "pragma integrity_check(1)";
-/// After how many steps SQLite asks whether to go on.
+/// The number of steps after which SQLite calls the progress handler.
 const STEPS: i32 = 1000;
-/// What SQLite says of a statement that was stopped.
+/// SQLite's code for an interrupted statement.
 const INTERRUPTED: &str = "9";
 
-/// Checks each of the files that is there, all within a time. What that does not suffice for is
-/// left unchecked.
+/// Checks each existing file, all within a time limit. When the time is up, the rest is left
+/// unchecked.
 pub async fn check(files: &[&Path], limit: Duration) -> Result<(), OpenError> {
     let until = Instant::now() + limit;
     for file in files.iter().copied().filter(|file| has_content(file)) {
         let unfit = |error: sqlx::Error| OpenError::of_sqlite(file, &error);
-        // Without a write: what is found wrong is left as it was.
+        // Read-only, so that a damaged file stays as it is.
         let options = SqliteConnectOptions::new().filename(file).read_only(true);
         let mut connection = options.connect().await.map_err(unfit)?;
         let found = first_fault(&mut connection, QUICK_CHECK, until).await;
@@ -34,10 +34,10 @@ pub async fn check(files: &[&Path], limit: Duration) -> Result<(), OpenError> {
             None => tracing::warn!(
                 file = %file.display(),
                 seconds = limit.as_secs(),
-                "the database was not checked to its end within the time for it"
+                "the check of the database ran out of time"
             ),
             Some(found) if found == "ok" => {
-                tracing::info!(file = %file.display(), "the database was checked, and is whole");
+                tracing::info!(file = %file.display(), "the database was checked, and is intact");
             }
             Some(fault) => return Err(OpenError::Corrupt { file: file.to_owned(), fault }),
         }
@@ -45,7 +45,7 @@ pub async fn check(files: &[&Path], limit: Duration) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What a check says; nothing where its time is up before.
+/// The result of a check; None if the time is up before.
 pub async fn first_fault(
     connection: &mut SqliteConnection,
     check: &'static str,
@@ -87,11 +87,11 @@ mod tests {
         let whole =
             first_fault(&mut memory, INTEGRITY_CHECK, begun + Duration::from_secs(600)).await?;
         assert_eq!(whole.as_deref(), Some("ok"));
-        // In the midst of it.
+        // In the middle of it.
         let until = Instant::now() + begun.elapsed() / 20;
         assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, until).await?, None);
         assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, begun).await?, None);
-        // The connection is as it was.
+        // The connection is usable again.
         let far = Instant::now() + Duration::from_secs(600);
         assert_eq!(first_fault(&mut memory, INTEGRITY_CHECK, far).await?.as_deref(), Some("ok"));
         Ok(())

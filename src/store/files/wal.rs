@@ -1,10 +1,10 @@
-//! Whether the log that stands beside a database file belongs to it.
+//! Determines whether a write-ahead log belongs to its database file.
 //!
-//! SQLite itself cannot tell: it plays whatever stands in `FILE-wal` into `FILE`, even where a
-//! crash left the log and somebody has copied a backup over the file since. So each transaction
-//! counts in `write_count`, a table of one row: a log belongs to a file if it goes on from the
-//! number that the file has. The file is read here without SQLite, which would play the log at its
-//! first look. `user_version` says which page has the row.
+//! SQLite itself cannot tell: it replays whatever is in `FILE-wal` into `FILE`, even if a crash
+//! left the log and somebody has since copied a backup over the file. So each transaction
+//! increments the counter in `write_count`, a table of one row: a log belongs to a file if it
+//! continues from the counter of the file. The file is read here without SQLite, which would replay
+//! the log at once. `user_version` holds the page of the row.
 
 use std::{
     fs::File,
@@ -18,14 +18,14 @@ use std::{
 pub enum Belongs {
     Yes,
     No,
-    /// Nothing in them was counted: an older version wrote them.
+    /// They have no counter: an older version wrote them.
     Unknown,
 }
 
-/// How a database file begins.
+/// The beginning of a database file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
-/// How a log begins; its last bit says in which order its checksums take bytes.
+/// The beginning of a log; its last bit determines the byte order of its checksums.
 const LOG_MAGIC: u32 = 0x377f_0682;
 const LOG_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
@@ -35,8 +35,8 @@ pub fn belongs(database: &Path, log: &Path) -> io::Result<Belongs> {
     let mut file = File::open(database)?;
     let header = read_array::<HEADER_BYTES>(&mut file)?;
     let found = compare(&mut file, header, log);
-    // To close any descriptor of a file takes away the locks that this process has on it by
-    // another. Nobody should have it open, but where somebody does that would be the end of it.
+    // Closing any descriptor of a file releases the locks that this process holds on it through
+    // others. Nobody should have it open, but if somebody does, that would be fatal.
     mem::forget(file);
     found
 }
@@ -45,11 +45,12 @@ fn compare(file: &mut File, header: Option<[u8; HEADER_BYTES]>, log: &Path) -> i
     let root = header.map_or(0, |header| word(&header, 60));
     let log = read_log(log, root)?;
     if log.transactions == 0 {
-        // There is nothing to play.
+        // There is nothing to replay.
         return Ok(Belongs::Yes);
     }
     let Some(header) = header else { return Ok(Belongs::No) };
-    // A file that says that it has no log was put there: SQLite begins a log after it has said so.
+    // A file whose header says that it has no log was put there: SQLite begins a log only after
+    // changing the header.
     let has_log = header[18] == 2 && header[19] == 2;
     if !header.starts_with(MAGIC) || !has_log || page_bytes(&header) != log.page_bytes {
         return Ok(Belongs::No);
@@ -66,18 +67,17 @@ fn compare(file: &mut File, header: Option<[u8; HEADER_BYTES]>, log: &Path) -> i
     })
 }
 
-/// What SQLite would play of a log.
+/// What SQLite would replay of a log.
 #[derive(Debug, Default)]
 struct Log {
     page_bytes: usize,
     transactions: u64,
-    /// The first and the last number that was counted. Nothing where the page of the count holds
-    /// something else.
+    /// The first and the last counter. None if the page of the counter contains something else.
     counts: Option<(i64, i64)>,
 }
 
-/// Reads the transactions that were committed: up to the first frame that is of an older round of
-/// the log, or torn.
+/// Reads the committed transactions, up to the first frame that is torn or of an older generation
+/// of the log.
 fn read_log(path: &Path, root: u32) -> io::Result<Log> {
     let mut log = Log::default();
     let mut file = BufReader::new(File::open(path)?);
@@ -90,7 +90,7 @@ fn read_log(path: &Path, root: u32) -> io::Result<Log> {
         return Ok(log);
     }
     let mut page = vec![0; log.page_bytes];
-    // The counts of the transaction at hand; nothing in them is what cannot be read.
+    // The counters of the current transaction; None for unreadable ones.
     let mut pending: Vec<Option<i64>> = Vec::new();
     let mut is_readable = true;
     while let Some(frame) = read_array::<FRAME_HEADER_BYTES>(&mut file)?
@@ -118,9 +118,9 @@ fn read_log(path: &Path, root: u32) -> io::Result<Log> {
     Ok(log)
 }
 
-/// The number in a page of the table of one row, which has taken eight bytes since it was made.
+/// The counter in a page of the table, which always takes eight bytes.
 fn count(page: &[u8]) -> Option<i64> {
-    // A leaf of a table with one cell, whose row has an id of one byte.
+    // A leaf page of a table with one cell, whose row has a one-byte id.
     let is_one_row = page[0] == 0x0d && page[3..5] == [0, 1];
     let cell = usize::from(u16::from_be_bytes([page[8], page[9]]));
     // The length of the row, its id, the length of its header, and one column of eight bytes.
@@ -129,7 +129,7 @@ fn count(page: &[u8]) -> Option<i64> {
     is_count.then(|| value.try_into().map_or(0, i64::from_be_bytes))
 }
 
-/// The sums that SQLite keeps over a log.
+/// The checksums of a log.
 struct Checksum {
     sum: (u32, u32),
     is_big_endian: bool,
@@ -166,13 +166,13 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     word.map_or(0, u32::from_be_bytes)
 }
 
-/// The next bytes; nothing where the file ends within them.
+/// The next bytes; None at the end of the file.
 fn read_array<const N: usize>(file: &mut impl Read) -> io::Result<Option<[u8; N]>> {
     let mut bytes = [0; N];
     Ok(fill(file, &mut bytes)?.then_some(bytes))
 }
 
-/// Whether there were as many bytes.
+/// Whether there were enough bytes.
 fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),

@@ -1,4 +1,4 @@
-//! Which migrations a database has had, beside those that this version knows.
+//! The migrations of a database, compared with those of this version.
 
 use sqlx::migrate::Migrator;
 
@@ -19,23 +19,23 @@ pub struct Migrations {
     pub applied: Vec<i64>,
     /// Known here, and not applied yet.
     pub pending: Vec<i64>,
-    /// Applied, and not known here: by a newer version.
+    /// Applied by a newer version, and not known here.
     pub unknown: Vec<i64>,
-    /// Applied with another text than is known here.
+    /// Applied with another text than the known one.
     pub changed: Vec<i64>,
-    /// Begun, and not done.
+    /// Begun, and not completed.
     pub failed: Vec<i64>,
-    /// The newest migration that a program has to know to work on the tables.
+    /// The newest migration that a program must know to work on the tables.
     pub needed: i64,
 }
 
 impl Migrations {
-    /// The newest that is known here.
+    /// The newest one known here.
     pub fn newest_known() -> i64 {
         migrate::newest()
     }
 
-    /// Of the database, and of SQLite's file of the audit log.
+    /// Of the database, and of SQLite's audit log file.
     pub(super) async fn read(db: &Db, audit: Option<&Db>) -> Result<Self, Error> {
         let mut found = Self::default();
         found.add(db, &migrate::known(db.kind())).await?;

@@ -1,5 +1,5 @@
-//! What a database says of itself. Nothing is changed: no migration runs, no file comes into being,
-//! and a server may be at work meanwhile.
+//! Inspects a database without changing anything: no migration runs, no file is created, and a
+//! server may be running.
 
 mod migrations;
 mod postgres;
@@ -28,36 +28,36 @@ use crate::{
     model::{Micros, Seal},
 };
 
-/// How long the database has to be reached and to answer, but for the check of its pages.
+/// The time limit for reaching the database and its answers, except for the check of its pages.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// Connections of an inspection.
+/// The connections of an inspection.
 const CONNECTIONS: u32 = 1;
 
 pub(super) const HAS_TABLE: Twin = Twin {
     sqlite: "select exists (select 1 from sqlite_master where type = 'table' and name = $1)",
     postgres: "select to_regclass($1) is not null",
 };
-/// Ids of erasures behind one.
+/// Ids of erasures after one.
 const ERASURES: &str =
     "select erasure_id from erasures where erasure_id > $1 order by erasure_id limit 1000";
 const LAST_SEAL: &str = "select max(number) from audit_seals";
 const CHAIN: &str = "select chain from audit_seals where number = $1";
 
-/// How an inspection is done.
+/// The options of an inspection.
 #[derive(Clone, Debug)]
 pub struct Inspecting {
     pub clock: Clock,
     pub opening: Opening,
-    /// How long the pages of SQLite may be checked, each file by itself. None: they are not.
+    /// How long the pages of each SQLite file may be checked. None: they are not.
     pub page_check: Option<Duration>,
-    /// A seal that stands outside of the database, to look for.
+    /// A seal outside of the database to look for.
     pub outside_seal: Option<Seal>,
 }
 
-/// What was found.
+/// The result of an inspection.
 #[derive(Clone, Debug)]
 pub enum Inspection {
-    /// There is no such file of SQLite, and nothing that says that there should be one.
+    /// The SQLite file does not exist, and nothing indicates that it should.
     Absent(PathBuf),
     Found(Box<Found>),
 }
@@ -66,7 +66,7 @@ pub enum Inspection {
 #[derive(Clone, Debug)]
 pub struct Found {
     pub engine: Engine,
-    /// What its tables say, or why they cannot be read.
+    /// The contents of its tables, or why they cannot be read.
     pub contents: Result<Contents, OpenError>,
 }
 
@@ -79,7 +79,7 @@ pub enum Engine {
 #[derive(Clone, Debug)]
 pub struct Contents {
     pub migrations: Migrations,
-    /// The ids of the erasures that were done in it.
+    /// The ids of its erasures.
     pub erasures: BTreeSet<Uuid>,
     /// The number of the last seal.
     pub last_seal: Option<i64>,
@@ -87,20 +87,20 @@ pub struct Contents {
     pub newest_seal_at: Option<Micros>,
     /// The last backup that it knows of.
     pub last_backup: Option<LastBackup>,
-    /// Whether it has the seal that was looked for.
+    /// Whether it has the seal to look for.
     pub has_outside_seal: Option<bool>,
 }
 
-/// How far another clock is from this one.
+/// The difference between another clock and this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockDifference {
-    /// Positive where the other one is ahead.
+    /// Positive if the other clock is ahead.
     pub by: Micros,
-    /// How much of it may be the time that the question took.
+    /// The uncertainty, since the question takes time.
     pub give_or_take: Micros,
 }
 
-/// Looks at the database of a URL.
+/// Inspects the database of a URL.
 pub async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, OpenError> {
     if url.starts_with("sqlite:") {
         return sqlite::inspect(url, how).await;
@@ -109,13 +109,13 @@ pub async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, OpenErro
     Ok(timeout(ANSWER_LIMIT, postgres::inspect(url, how)).await.map_err(late)??)
 }
 
-/// The ids of the erasures that a ledger has; none where there is no such file.
+/// The ids of the erasures of a ledger; none if there is no such file.
 pub async fn erasures_of_ledger(path: PathBuf) -> Result<BTreeSet<Uuid>, Error> {
     ErasureFile::new(path).ids().await
 }
 
 impl Contents {
-    /// Of the database, and of where the audit log is.
+    /// Reads the contents of the database and of the audit log.
     async fn read(db: &Db, audit: Option<&Db>, how: &Inspecting) -> Result<Self, Error> {
         let mut contents = Self {
             migrations: Migrations::read(db, audit).await?,

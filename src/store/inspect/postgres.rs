@@ -1,4 +1,4 @@
-//! A PostgreSQL server, and the database in it.
+//! Inspects a PostgreSQL server and the database in it.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use crate::{
     },
 };
 
-/// What each connection of an inspection is told.
+/// The session settings of an inspection.
 const CONNECTION_SETTINGS: [(&str, &str); 3] =
     [("default_transaction_read_only", "on"), ("statement_timeout", "5s"), ("lock_timeout", "5s")];
 
-/// Settings as they are for this user in this database, whatever a connection makes of them.
+/// The settings for this user in this database, regardless of the session.
 const SETTINGS: &str = "select name, reset_val from pg_settings where name in ('server_version', \
     'server_version_num', 'server_encoding', 'fsync', 'synchronous_commit', 'full_page_writes', \
     'data_checksums', 'max_connections', 'superuser_reserved_connections', \
     'reserved_connections', 'synchronous_standby_names', 'archive_mode')";
 
-/// Of the server, of the user and of the database; -1 is without a limit.
+/// The limits of the server, the user and the database; -1 is unlimited.
 const CONNECTIONS_OF: &str = "select \
     (select count(*) from pg_stat_activity \
         where coalesce(backend_type, 'client backend') = 'client backend' \
@@ -50,7 +50,7 @@ const REPLICATION: &str = "select pg_is_in_recovery() as is_standby, \
         and last_failed_time > coalesce(last_archived_time, '-infinity') \
         from pg_stat_archiver), false) as archiving_fails";
 
-/// Slots that nobody reads, and how much of the write-ahead log they hold on to.
+/// Replication slots that nobody reads, and how much write-ahead log they retain.
 const SLOTS: &str = "select count(*) as idle, \
     cast(coalesce(max(pg_wal_lsn_diff(case when pg_is_in_recovery() \
         then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn)), 0) as bigint) \
@@ -59,7 +59,7 @@ const SLOTS: &str = "select count(*) as idle, \
 
 #[derive(Clone, Debug)]
 pub struct Postgres {
-    /// By name, as `show` has them.
+    /// By name, as `show` prints them.
     pub settings: BTreeMap<String, String>,
     pub connections: Connections,
     pub place: Place,
@@ -70,7 +70,7 @@ pub struct Postgres {
 /// How many connections there are, and may be.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// In use by others than Throughline.
+    /// In use by other programs.
     pub of_others: i64,
     pub of_user: i32,
     pub of_database: i32,
@@ -82,7 +82,7 @@ pub struct Place {
     pub is_encrypted: bool,
     /// Whether it is reached over a network.
     pub is_remote: bool,
-    /// Whether this user may make tables.
+    /// Whether this user may create tables.
     pub may_create: bool,
 }
 
@@ -91,9 +91,9 @@ pub struct Replication {
     pub is_standby: bool,
     pub standbys: i64,
     pub archiving_fails: bool,
-    /// Slots that nobody reads.
+    /// Replication slots that nobody reads.
     pub idle_slots: i64,
-    /// The most of the write-ahead log that one of them holds on to.
+    /// The most write-ahead log that one of them retains.
     pub idle_slot_bytes: i64,
 }
 
@@ -142,7 +142,7 @@ where
     Ok(on!(pool.acquire().await?, |c| sqlx::query_as(text).fetch_one(c).await?))
 }
 
-/// The database is asked while this clock goes on: what it says is of some moment in between.
+/// This clock runs on while the database is asked: its answer is of some moment in between.
 async fn clock_difference(
     pool: &Pool<PgConnection>,
     clock: Clock,

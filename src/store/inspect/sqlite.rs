@@ -1,4 +1,4 @@
-//! The files of an SQLite database.
+//! Inspects the files of an SQLite database.
 
 use std::{
     fs::{self, File},
@@ -25,20 +25,20 @@ use crate::{
     },
 };
 
-/// Where the header of a file says how it is written, and what stands there for a write-ahead log.
+/// The position of the write version in the file header, and its value for a write-ahead log.
 const WRITE_VERSION: u64 = 18;
 const WRITE_AHEAD: [u8; 2] = [2, 2];
-/// How many pages are free, and the bytes of each.
+/// The number of free pages, and their size.
 const FREE_PAGES: &str = "select f.freelist_count, s.page_size \
     from pragma_freelist_count f, pragma_page_size s";
-/// The codes of SQLite of what it cannot read.
+/// SQLite's codes for unreadable content.
 const CORRUPT: &str = "11";
 const NOT_A_DATABASE: &str = "26";
 
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     pub database: SqliteFile,
-    /// The file of the audit log, beside the database; nothing where it is not there.
+    /// The audit log beside the database; None if it does not exist.
     pub audit: Option<SqliteFile>,
 }
 
@@ -47,19 +47,19 @@ pub struct SqliteFile {
     pub path: PathBuf,
     pub bytes: u64,
     pub free_bytes: u64,
-    /// Of the write-ahead log beside it. Where nobody has the file open, a crash has left it.
+    /// The size of its write-ahead log. If nobody has the file open, a crash has left the log.
     pub log_bytes: u64,
-    /// Whether it is written by way of that log.
+    /// Whether it uses a write-ahead log.
     pub is_write_ahead: bool,
     pub integrity: Integrity,
 }
 
-/// What the check of the pages says.
+/// The result of checking the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Integrity {
     Whole,
     Unchecked,
-    /// The time did not suffice.
+    /// The time limit was too short.
     Unfinished,
     Fault(String),
 }
@@ -75,7 +75,7 @@ pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, O
             traces => Err(OpenError::Lost { file: files.database, traces }),
         };
     }
-    // While somebody has them open a log is as it should be.
+    // While somebody has them open, a log is normal.
     if !files.are_open()? {
         files.has_logs()?;
     }
@@ -100,7 +100,7 @@ pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, O
     Ok(Inspection::Found(Box::new(Found { engine, contents })))
 }
 
-/// Whether the audit log is of another database. It has no id where an older version made it.
+/// Whether the audit log belongs to another database. It has no id if an older version created it.
 async fn is_of_another(db: &Db, audit: &Db) -> Result<bool, Error> {
     let has_ids = has_table(db, "settings").await? && has_table(audit, "audit_settings").await?;
     Ok(has_ids && database_id::differ(db, audit).await?)
@@ -110,19 +110,19 @@ fn bytes_of(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// Opens a file that is there, and looks at its pages.
+/// Opens an existing file and checks its pages.
 async fn look(path: &Path, check: Option<Duration>) -> Result<(Db, SqliteFile), Error> {
     let log = log_of(path);
     loop {
         let log_bytes = bytes_of(&log);
-        // Before SQLite has it open: to close a file takes away the locks that it has on it.
+        // Before SQLite opens it: closing a file releases the locks on it.
         let is_write_ahead = is_write_ahead(path).unwrap_or(false);
         let open_file = open(path, log_bytes == 0);
         let observer = Observers::default().of(Kind::Sqlite, "read");
         let pool = Pool::new(Arc::clone(&open_file), CONNECTIONS, observer);
         let file = SqliteFile { log_bytes, is_write_ahead, ..pages(&pool, path, check).await? };
-        // Whoever began to write meanwhile may have changed pages while they were looked at
-        // without a lock. From now on there is a log, so that this happens once.
+        // A process that began to write meanwhile may have changed pages that were checked without
+        // a lock. From now on there is a log, so that this happens once.
         if log_bytes > 0 || bytes_of(&log) == 0 {
             return Ok((Db::Sqlite { read: pool.clone(), write: pool, file: open_file }, file));
         }
@@ -130,15 +130,15 @@ async fn look(path: &Path, check: Option<Duration>) -> Result<(Db, SqliteFile), 
     }
 }
 
-/// A file that is opened without a log does not tell SQLite what it says itself.
+/// A file that is opened without a log does not let SQLite read its own header.
 fn is_write_ahead(path: &Path) -> io::Result<bool> {
     let mut versions = [0; 2];
     File::open(path)?.read_exact_at(&mut versions, WRITE_VERSION)?;
     Ok(versions == WRITE_AHEAD)
 }
 
-/// Where there is no log, nobody writes, and the file is read without one: SQLite would make it,
-/// and the next start would take it for what a crash has left.
+/// Without a log nobody writes, and the file is opened without one: SQLite would create it, and the
+/// next start would take it for the remains of a crash.
 fn open(path: &Path, nobody_writes: bool) -> Arc<OpenFile> {
     let options = SqliteConnectOptions::new()
         .filename(path)

@@ -1,5 +1,5 @@
-//! Fills the order of recording of the entries that were there before it was kept, once for a
-//! database. Other servers may write meanwhile: they add the rows of their own entries.
+//! Fills the recording order of existing entries, once per database. Other servers may write
+//! meanwhile: they add the rows of their own entries.
 
 use uuid::Uuid;
 
@@ -19,11 +19,11 @@ pub(super) const LIST_ENTRIES: &str = "select customer_id, occurred_at, entry_id
     from entries where (customer_id, occurred_at, entry_id) > ($1, $2, $3) \
     order by customer_id, occurred_at, entry_id limit 200";
 
-/// The setting that says that the table is filled.
+/// The setting that records that the table is filled.
 const FILLED: &str = "entry_revisions_filled";
 
 impl Store {
-    /// Fills the table, unless that has been done.
+    /// Fills the table, unless that was done before.
     pub(in crate::store) async fn fill_entry_revisions(&self) -> Result<(), Error> {
         let filled: Option<Vec<u8>> = on_db!(&self.db, |c| {
             sqlx::query_scalar(settings::GET).bind(FILLED).fetch_optional(c).await?

@@ -1,5 +1,5 @@
-//! Who waits for which records. A wake-up carries no data: whoever is woken reads what is new, at
-//! its own pace, so that nothing piles up for one that is slow.
+//! Wakes watches of records. A wake-up carries no data: each watch reads new entries at its own
+//! pace, so that nothing accumulates for a slow one.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,32 +12,31 @@ use std::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// Writers of different records seldom wait for each other.
+/// Writers of different records rarely contend.
 const SHARDS: usize = 16;
 
 type Shard = HashMap<Uuid, Watched>;
 
-/// The records that somebody waits for.
+/// The watched records.
 #[derive(Debug, Default)]
 pub struct Hub {
     shards: [Mutex<Shard>; SHARDS],
-    /// How many records are in the shards: where it is 0 a write costs nothing more.
+    /// The number of records in the shards: while it is 0, writes have no extra cost.
     records: AtomicUsize,
-    /// Told when the first record comes.
+    /// Notified when the first record is watched.
     begun: Notify,
 }
 
-/// A record that somebody waits for.
+/// A watched record.
 #[derive(Debug)]
 struct Watched {
-    /// The last revision that it is known to have come to.
+    /// The last known revision.
     seen: i64,
     bells: Vec<Arc<Notify>>,
 }
 
 impl Hub {
-    /// Wakes whoever waits for records that are known to have come to these revisions, unless that
-    /// was known before.
+    /// Wakes the watches of records that have reached these revisions, unless that was known.
     pub fn wake(&self, revisions: impl Iterator<Item = (Uuid, i64)>) {
         if self.records.load(Ordering::SeqCst) == 0 {
             return;
@@ -52,7 +51,7 @@ impl Hub {
         }
     }
 
-    /// The records that somebody waits for.
+    /// The watched records.
     pub(super) fn records(&self) -> Vec<Uuid> {
         let mut records = Vec::with_capacity(self.records.load(Ordering::SeqCst));
         for shard in &self.shards {
@@ -61,7 +60,7 @@ impl Hub {
         records
     }
 
-    /// Waits until there is a record that somebody waits for.
+    /// Waits until a record is watched.
     pub(super) async fn begun(&self) {
         while self.records.load(Ordering::SeqCst) == 0 {
             self.begun.notified().await;
@@ -69,8 +68,8 @@ impl Hub {
     }
 
     fn add(&self, record: Uuid, bell: &Arc<Notify>) {
-        // Counted first: a writer that still finds none has committed before, and whoever is added
-        // here reads after that.
+        // Counted first: a writer that still finds none has committed before, and the new watch
+        // reads after that.
         self.records.fetch_add(1, Ordering::SeqCst);
         let mut shard = self.shard(record);
         if shard.contains_key(&record) {
@@ -98,12 +97,12 @@ impl Hub {
     }
 }
 
-/// Nothing that is done under the lock can panic half-way.
+/// No code that runs under the lock can panic midway.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One who waits for some records, until it is dropped.
+/// A watch of some records, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     hub: Arc<Hub>,
@@ -116,8 +115,8 @@ impl Listener {
         Self { hub: Arc::clone(hub), records: BTreeSet::new(), bell: Arc::default() }
     }
 
-    /// Waits for these records from now on; whether it did not wait for all of them before. What
-    /// was written until then it has to read.
+    /// Watches these records from now on; returns whether some of them are new. Earlier writes have
+    /// to be read.
     pub fn listen_to(&mut self, records: BTreeSet<Uuid>) -> bool {
         for gone in self.records.difference(&records) {
             self.hub.remove(*gone, &self.bell);
@@ -131,7 +130,7 @@ impl Listener {
         is_new
     }
 
-    /// Waits until one of the records has been written since this was last called.
+    /// Waits until one of the records is written since the last call.
     pub async fn woken(&self) {
         self.bell.notified().await;
     }

@@ -1,8 +1,7 @@
-//! Watching a timeline: what is new of a customer, in the order in which it was recorded.
+//! Watches of timelines: new entries of a customer in the order in which they were recorded.
 //!
-//! The order within a record is that of its revisions: its row is locked by whoever writes, so that
-//! whoever sees one revision sees all before it. A position in it holds across merges, servers and
-//! restarts.
+//! The order within a record is that of its revisions: writers lock its row, so that whoever sees
+//! one revision sees all before it. A position stays valid across merges, servers and restarts.
 
 mod fill;
 mod hub;
@@ -27,7 +26,7 @@ static ENTRY_REVISIONS: Table = Table {
     columns: &["customer_id", "revision", "occurred_at", "entry_id"],
 };
 
-/// A row that tells as what revision of its record an entry was recorded.
+/// A row that maps a revision of a record to its entry.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryRevision {
     customer_id: Uuid,
@@ -52,7 +51,7 @@ pub fn add(batch: &mut Batch, rows: Vec<EntryRevision>) {
     batch.insert(&ENTRY_REVISIONS, columns(rows));
 }
 
-/// Adds those that are not there.
+/// Adds the rows that do not exist.
 fn add_missing(batch: &mut Batch, rows: Vec<EntryRevision>) {
     batch.insert_missing(&ENTRY_REVISIONS, columns(rows));
 }
@@ -66,7 +65,7 @@ fn columns(rows: Vec<EntryRevision>) -> Vec<Column> {
     ]
 }
 
-/// Every statement, with a name, for the test that prepares them.
+/// All statements by name, for the test that prepares them.
 pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {
     vec![
         ("live.revisions", poll::REVISIONS.on(kind).to_owned()),

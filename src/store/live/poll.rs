@@ -1,6 +1,6 @@
-//! Finds what other processes have written. Nothing is sent from one to the other: each asks for
-//! the revisions of the records that somebody waits for here, by their keys. It makes every
-//! wake-up that the writers of this process give a matter of speed alone.
+//! Detects writes of other processes. Processes do not notify each other: each polls the revisions
+//! of the records that it watches, by their keys. Wake-ups by writers of this process are therefore
+//! only an optimisation.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -10,19 +10,19 @@ use uuid::Uuid;
 use super::Hub;
 use crate::store::{db::Db, dialect::Twin};
 
-/// How long it rests between two rounds.
+/// The pause between two rounds.
 const EVERY: Duration = Duration::from_millis(150);
-/// How many records one statement asks for.
+/// How many records a statement reads.
 const CHUNK: usize = 1000;
 
-/// The revisions of some records. $1: ids.
+/// The revisions of records. $1: ids.
 pub(super) const REVISIONS: Twin = Twin {
     sqlite: "select id, revision from customers \
         where id in (select unhex(value ->> 0) from json_each($1))",
     postgres: "select id, revision from customers where id = any($1)",
 };
 
-/// Asks for as long as somebody waits for a record.
+/// Polls while any record is watched.
 pub async fn poll(db: Db, hub: Arc<Hub>) {
     loop {
         hub.begun().await;
@@ -35,7 +35,8 @@ pub async fn poll(db: Db, hub: Arc<Hub>) {
                     hub.wake(gone.map(|id| (*id, i64::MAX)));
                     hub.wake(found.into_iter());
                 }
-                // Those who wait read for themselves from time to time, and tell their callers.
+                // Watches read for themselves from time to time, and report errors to their
+                // callers.
                 Err(error) => tracing::debug!(%error, "revisions cannot be read"),
             }
         }

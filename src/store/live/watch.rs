@@ -1,4 +1,5 @@
-//! One watch: who the customer is by now, and the entries behind a resume point, page by page.
+//! A watch: the current records of the customer, and the entries after a resume point, page by
+//! page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +12,16 @@ use crate::{
     store::{Store, db::on_db, payload},
 };
 
-/// The records of a person with their revisions, all of one moment, and whether each is the
-/// canonical one, and is restricted. $1: any of the records.
+/// The records of a person with their revisions at one moment, and whether each is canonical and
+/// restricted. $1: any of the records.
 pub(super) const PERSON: &str = "select c.id, c.revision, c.person_id, c.restricted \
     from customers c where c.id = (select person_id from customers where id = $1) \
     union all \
     select c.id, c.revision, c.person_id, c.restricted from customers c \
     where c.person_id = (select person_id from customers where id = $1) and c.person_id <> c.id";
 
-/// The entries of a record behind a revision, in the order of recording: at most so many, and no
-/// more once they have so many bytes. $1: record, $2: revision, $3: entries, $4: bytes.
+/// The entries of a record after a revision, in the order of recording, limited by number and by
+/// bytes. $1: record, $2: revision, $3: entries, $4: bytes.
 pub(super) const ENTRIES: &str = "select q.revision, q.payload from ( \
         select p.revision, p.payload, sum(length(p.payload)) over (order by p.revision) as bytes \
         from (select r.revision, e.payload from entry_revisions r join entries e \
@@ -31,12 +32,12 @@ pub(super) const ENTRIES: &str = "select q.revision, q.payload from ( \
 
 /// How many entries are read at once.
 const PAGE_ENTRIES: i64 = 64;
-/// How many bytes of entries; one entry more may begin below it.
+/// How many bytes of entries are read at once; one more entry may start below the limit.
 const PAGE_BYTES: i64 = 256 << 10;
-/// What a page takes in memory at most, in bytes, about.
+/// The approximate maximum memory of a page, in bytes.
 pub const MAX_PAGE_BYTES: usize = 512 << 10;
 
-/// The records that a customer is.
+/// The records of a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The canonical record.
@@ -45,29 +46,28 @@ pub struct Person {
     pub records: BTreeMap<Uuid, i64>,
 }
 
-/// An entry that is new.
+/// A new entry.
 #[derive(Clone, Debug)]
 pub struct WatchedEntry {
     pub record: Uuid,
     pub revision: i64,
-    /// As it is stored: a field 1 of a message.
+    /// The stored entry: a field 1 of a message.
     pub payload: Vec<u8>,
 }
 
-/// A watch of a customer. It holds nothing that has been written but the page it was last asked
-/// for.
+/// A watch of a customer. It holds only the page that was last read.
 #[derive(Debug)]
 pub struct Watch {
     store: Store,
     listener: Listener,
     person: Person,
     point: ResumePoint,
-    /// Only the entries of this case are of interest.
+    /// Set if only the entries of this case are watched.
     case_id: Option<Uuid>,
 }
 
 impl Store {
-    /// Begins to watch a customer, or what belongs to a case of the customer.
+    /// Begins to watch a customer, or a case of the customer.
     pub async fn watch(&self, start: WatchStart, case_id: Option<Uuid>) -> Result<Watch, Error> {
         let (id, behind) = match start {
             WatchStart::Now(id) => (id, None),
@@ -125,7 +125,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The customer as it was last looked at.
+    /// The customer as last read.
     pub fn person(&self) -> &Person {
         &self.person
     }
@@ -134,26 +134,26 @@ impl Watch {
         &self.point
     }
 
-    /// Notes that an entry, and all of its record before it, is the receiver's matter now.
+    /// Marks an entry, and all of its record before it, as handled by the receiver.
     pub fn advance(&mut self, entry: &WatchedEntry) {
         self.point.revisions.insert(entry.record, entry.revision);
     }
 
-    /// Whether an entry is one of those that are watched.
+    /// Whether an entry is watched.
     pub fn concerns(&self, entry: &WatchedEntry) -> Result<bool, Error> {
         self.case_id.map_or(Ok(true), |case_id| payload::is_of_case(&entry.payload, case_id))
     }
 
-    /// Looks who the customer is by now, and how far the records have come; whether the records
-    /// are others than before.
+    /// Reads the records of the customer and their revisions; returns whether the set of records
+    /// has changed.
     pub async fn refresh(&mut self) -> Result<bool, Error> {
         let mut person = self.store.person_of(self.point.customer_id).await?;
-        // What is written from here on wakes; what was written to a new record until here did not.
+        // Later writes wake the watch; earlier writes to a new record did not.
         while self.listener.listen_to(person.records.keys().copied().collect()) {
             person = self.store.person_of(self.point.customer_id).await?;
         }
-        // A point that lies ahead was not reached in this database: a backup may have been put
-        // back.
+        // A resume point ahead of the record was not reached in this database: a backup may have
+        // been restored.
         let ahead = |(record, sent)| person.records.get(record).is_some_and(|last| last < sent);
         if self.point.revisions.iter().any(ahead) {
             return Err(Error::BadResumeToken);
@@ -169,14 +169,14 @@ impl Watch {
         Ok(is_other)
     }
 
-    /// Whether there are revisions that were not given yet.
+    /// Whether there are revisions that were not returned yet.
     pub fn is_behind(&self) -> bool {
         let sent = |record| self.point.revisions.get(record).copied().unwrap_or(0);
         self.person.records.iter().any(|(record, last)| sent(record) < *last)
     }
 
-    /// The next entries up to the revisions that were last looked at, those of one record, in the
-    /// order of recording. Each is to be followed by `advance`. Nothing where all were given.
+    /// The next entries of one record up to the revisions last read, in the order of recording.
+    /// Each has to be followed by `advance`. Empty if all were returned.
     pub async fn page(&mut self) -> Result<Vec<WatchedEntry>, Error> {
         for (record, last) in &self.person.records {
             let sent = self.point.revisions.get(record).copied().unwrap_or(0);
@@ -187,13 +187,13 @@ impl Watch {
             if !entries.is_empty() {
                 return Ok(entries);
             }
-            // The revisions since were changes that no entry tells of.
+            // The later revisions were changes without an entry.
             self.point.revisions.insert(*record, *last);
         }
         Ok(Vec::new())
     }
 
-    /// Waits until one of the records has been written since it was last looked at.
+    /// Waits until one of the records is written since it was last read.
     pub async fn woken(&self) {
         self.listener.woken().await;
     }

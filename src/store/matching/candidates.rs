@@ -1,4 +1,4 @@
-//! How likely the profile of a call is that of each candidate.
+//! Ranks candidates by the profile of a call.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use uuid::Uuid;
 
 use super::{index::frequencies, people::person, state::State};
 use crate::{
+    domain::matching::Person,
     error::Error,
     model::{Candidate, Identifier, Profile},
     store::Store,
-    story::matching::Person,
 };
 
 impl Store {
-    /// Scores candidates by the profile of a call, without the identifiers they share with it, and
-    /// puts the likeliest first.
+    /// Scores candidates by the profile of a call, ignoring the identifiers that they share with
+    /// it, and sorts the likeliest first.
     pub(in crate::store) async fn rank_candidates(
         &self,
         profile: &Profile,
@@ -29,7 +29,7 @@ impl Store {
         let mut theirs: BTreeMap<Uuid, Person> = BTreeMap::new();
         for candidate in candidates.iter() {
             let id = candidate.customer_id;
-            // One that was merged meanwhile is found by its old id too.
+            // A candidate that was merged meanwhile is found by its old id too.
             let Some(customer) = self.get_customer(id).await? else { continue };
             let keys = customer.identifiers.iter().map(|kept| kept.identifier.key());
             let keys: Vec<String> = keys.filter(|key| !shared.contains(key)).collect();
@@ -43,7 +43,7 @@ impl Store {
             candidate.profile_match =
                 their.map(|their| state.model.probability(&own, their, &frequencies));
         }
-        // The order of equal ones stays.
+        // The order of equal candidates is kept.
         candidates.sort_by(|one, other| {
             let of = |it: &Candidate| it.profile_match.unwrap_or(0.0);
             of(other).total_cmp(&of(one))

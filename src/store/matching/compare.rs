@@ -1,4 +1,4 @@
-//! Compares records with whom their keys bring them together.
+//! Compares records with those that share their blocking keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,31 +6,32 @@ use uuid::Uuid;
 
 use super::{
     index::frequencies,
-    people::{Known, load},
+    people::{MatchPerson, load},
     rules::rule_for,
     state::State,
     statements::{MEMBERS, SUGGESTIONS_OF},
 };
 use crate::{
+    domain::matching::{
+        Frequencies, MAX_BLOCK, Model, Reason, SUGGESTION_THRESHOLD, Score, block_keys,
+    },
     error::Error,
     model::MergeRule,
     store::{bulk::Column, db::Db},
-    story::matching::{
-        Frequencies, MAX_BLOCK, Model, Reason, SUGGESTION_THRESHOLD, Score, block_keys,
-    },
 };
 
-/// An identifier that more records have, or were said to have, is shared by many: that it was
-/// refused to one of them suggests nobody.
+/// An identifier that more records have or were refused is widely shared: refusing it to one of
+/// them suggests nobody.
 pub const MAX_CONFLICT_RECORDS: usize = 5;
 
-/// A suggestion that others' arrival has changed is written again from so many bits on.
+/// A suggestion that changes because of other records is written again if it changes by this many
+/// bits.
 const NOTABLE_BITS: f64 = 1.0;
 
 /// Two records, the smaller id first.
 pub type PairOf = (Uuid, Uuid);
 
-/// A row of `suggestions`, less its reasons.
+/// A row of `suggestions` without its reasons.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub pair: PairOf,
@@ -47,11 +48,11 @@ pub struct Found {
     pub reasons: Vec<Reason>,
 }
 
-/// What comparing some records leads to.
+/// The result of comparing records.
 #[derive(Debug, Default)]
 pub struct Compared {
     pub found: Vec<Found>,
-    /// Suggestions that are none any more.
+    /// Suggestions that no longer apply.
     pub gone: Vec<PairOf>,
     /// Pairs that a rule would merge, into the first.
     pub by_rule: Vec<(MergeRule, Uuid, Uuid)>,
@@ -69,7 +70,7 @@ pub async fn suggestions_of(db: &Db, ids: Vec<Uuid>) -> Result<Vec<Row>, Error> 
 pub async fn compare(
     db: &Db,
     state: &State,
-    subjects: BTreeMap<Uuid, Known>,
+    subjects: BTreeMap<Uuid, MatchPerson>,
     rules: &[MergeRule],
 ) -> Result<Compared, Error> {
     let candidates = candidates(db, &subjects).await?;
@@ -87,7 +88,7 @@ pub async fn compare(
 
     let model = state.model.clone();
     let rules = rules.to_vec();
-    // Thousands of comparisons: the threads that answer calls are not for them.
+    // Thousands of comparisons do not belong on the threads that answer calls.
     let task = tokio::task::spawn_blocking(move || {
         let scorer = Scorer { known: &known, model: &model, frequencies: &frequencies };
         scorer.compare(&candidates, &subject_ids, &before, &rules)
@@ -95,8 +96,11 @@ pub async fn compare(
     task.await.map_err(|_| Error::Internal("a comparison failed".to_owned()))
 }
 
-/// The pairs of a subject with whom a key brings it together.
-async fn candidates(db: &Db, subjects: &BTreeMap<Uuid, Known>) -> Result<BTreeSet<PairOf>, Error> {
+/// The pairs of a record with those that share a key.
+async fn candidates(
+    db: &Db,
+    subjects: &BTreeMap<Uuid, MatchPerson>,
+) -> Result<BTreeSet<PairOf>, Error> {
     let keys: BTreeMap<Uuid, Vec<i64>> =
         subjects.iter().map(|(id, known)| (*id, block_keys(&known.person))).collect();
     let all: BTreeSet<i64> = keys.values().flatten().copied().collect();
@@ -120,7 +124,7 @@ pub fn pair(one: Uuid, other: Uuid) -> PairOf {
 }
 
 struct Scorer<'a> {
-    known: &'a BTreeMap<Uuid, Known>,
+    known: &'a BTreeMap<Uuid, MatchPerson>,
     model: &'a Model,
     frequencies: &'a Frequencies,
 }
@@ -149,8 +153,8 @@ impl Scorer<'_> {
                     compared.gone.push(row.pair);
                 }
             } else if self.known.contains_key(&one) && self.known.contains_key(&other) {
-                // What the two share has become commoner, maybe: of a mailbox with one more user
-                // all suggestions are to be seen anew.
+                // What the two share may have become more common: with one more user of a mailbox,
+                // all its suggestions have to be rated again.
                 match self.found(row.pair, &conflicts) {
                     None => compared.gone.push(row.pair),
                     Some(found) if bits(found.rank - row.rank).abs() >= NOTABLE_BITS => {
@@ -163,7 +167,7 @@ impl Scorer<'_> {
         compared
     }
 
-    /// A pair, where it is to be suggested.
+    /// A pair, if it is to be suggested.
     fn found(&self, pair: PairOf, conflicts: &BTreeSet<PairOf>) -> Option<Found> {
         let (one, other) = (self.known.get(&pair.0)?, self.known.get(&pair.1)?);
         let (one, other) = (&one.person, &other.person);
@@ -172,8 +176,8 @@ impl Scorer<'_> {
         is_suggested.then(|| found(pair, self.model.score(one, other, self.frequencies)))
     }
 
-    /// Pairs of which one has an identifier that was refused to the other. All who have it are
-    /// known, since they share a key.
+    /// Pairs of which one has an identifier that was refused to the other. All owners are known,
+    /// since they share a key.
     fn conflicts(&self) -> BTreeSet<PairOf> {
         let mut refused: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
         for (id, known) in self.known {
@@ -195,7 +199,7 @@ impl Scorer<'_> {
     }
 }
 
-/// The pairs of those who have an identifier with those to whom it was refused.
+/// The pairs of the owners of an identifier with those to whom it was refused.
 pub fn conflicts(holders: &[Uuid], refused: &[Uuid]) -> Vec<PairOf> {
     let all: BTreeSet<&Uuid> = holders.iter().chain(refused).collect();
     if all.len() > MAX_CONFLICT_RECORDS {
@@ -210,7 +214,7 @@ pub fn found(pair: PairOf, score: Score) -> Found {
     Found { pair, rank: rank(score.weight_bits), reasons: score.reasons }
 }
 
-/// Logarithms of odds are kept in millionths.
+/// Logarithms of odds are stored in millionths.
 const PER_BIT: f64 = 1e6;
 
 fn rank(weight_bits: f64) -> i64 {
@@ -221,15 +225,15 @@ fn bits(rank: i64) -> f64 {
     rank as f64 / PER_BIT
 }
 
-/// The probability that a rank stands for.
+/// The probability of a rank.
 pub fn probability(rank: i64) -> f64 {
     let odds = bits(rank).exp2();
     if odds.is_infinite() { 1.0 } else { odds / (1.0 + odds) }
 }
 
-/// The least rank of a probability.
+/// The minimum rank of a probability.
 pub fn least_rank(probability: f64) -> i64 {
-    /// From these odds on a probability is 1, as far as a number of 53 bits tells.
+    /// From these odds on, a probability is 1 within the precision of 53 bits.
     const CERTAIN_BITS: f64 = 53.0;
     if probability <= 0.0 {
         return i64::MIN;

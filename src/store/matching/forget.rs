@@ -1,4 +1,4 @@
-//! Records that are erased count for nothing any more.
+//! Removes erased records from matching.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-/// Takes back what some records count for, which the transaction has locked. It is a generation of
-/// its own, so that whoever has read the records begins anew, who compares all customers too. Gives
-/// how many rows of which table went.
+/// Removes the contribution of records that the transaction has locked. It is a generation of its
+/// own, so that work based on these records starts again, including a full comparison. Returns how
+/// many rows of which table were removed.
 pub async fn forget(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeMap<&'static str, i64>, Error> {
     on_tx!(&mut *tx, |c| {
         sqlx::query(TAKE_TURN).execute(c).await?;

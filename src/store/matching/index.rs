@@ -1,26 +1,26 @@
-//! Under which keys a record is found, and for which values it counts.
+//! Maintains the blocking keys and the value counts of records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{
-    people::Known,
+    people::MatchPerson,
     state::State,
     statements::{ADD_KEYS, COUNT_TERMS, RECORDS, REMOVE_KEYS, REMOVE_TERMS, SET_RECORDS, TERMS},
 };
 use crate::{
+    domain::matching::{Frequencies, Person, block_keys},
     error::Error,
     store::{bulk::Column, db::Db},
-    story::matching::{Frequencies, Person, block_keys},
 };
 
-/// Brings the keys of records and the counts of their values up to date, in one transaction, from
-/// what each counted for before. Where nothing has changed it writes nothing.
+/// Updates the keys of records and the counts of their values in one transaction, from what each
+/// contributed before. Writes nothing if nothing has changed.
 pub async fn index(
     db: &Db,
     state: &mut State,
-    records: &BTreeMap<Uuid, Known>,
+    records: &BTreeMap<Uuid, MatchPerson>,
 ) -> Result<(), Error> {
     let ids: Vec<Uuid> = records.keys().copied().collect();
     let rows: Vec<(Uuid, Vec<u8>, Vec<u8>)> =
@@ -74,7 +74,7 @@ pub async fn index(
     tx.commit().await
 }
 
-/// How many records there are in all, and how many have each value of some of them.
+/// The number of all records, and how many have each value of some of them.
 pub async fn frequencies<'a>(
     db: &Db,
     people: i64,

@@ -1,5 +1,5 @@
-//! Which suggestions are shown: one of the same two people, and none of people who are one by now,
-//! are kept apart, or of whom somebody has said that they are not one.
+//! Decides which suggestions are listed: one for each two people, and none for people who are
+//! merged, excluded from merging, or dismissed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,18 +18,18 @@ use crate::{
     },
 };
 
-/// The suggestions of some people with everybody else, seen as suggestions of people.
+/// The suggestions of some people with everybody else, as pairs of people.
 #[derive(Debug)]
 pub struct Standing {
     rows: Vec<Row>,
-    /// The canonical record of each record that matters.
+    /// The canonical record of each relevant record.
     person_of: HashMap<Uuid, Uuid>,
-    /// The likeliest row of each two people who may be shown.
+    /// The likeliest row of each two people who may be listed.
     best: BTreeMap<PairOf, Row>,
 }
 
 impl Standing {
-    /// Reads all that matters for the suggestions of the people that these records belong to.
+    /// Reads everything that determines the suggestions of the persons of these records.
     pub async fn read(db: &Db, records: impl Iterator<Item = Uuid>) -> Result<Self, Error> {
         let mut person_of = HashMap::new();
         let asked: BTreeSet<Uuid> = records.collect();
@@ -75,25 +75,25 @@ impl Standing {
         Some((one.min(other), one.max(other)))
     }
 
-    /// All records of the two people of a pair, as far as they were asked for.
+    /// All records of the two people of a pair, as far as they were read.
     pub fn records_of(&self, pair: PairOf) -> Vec<Uuid> {
         let Some((one, other)) = self.people(pair) else { return Vec::new() };
         let of_both = self.person_of.iter().filter(|(_, it)| **it == one || **it == other);
         of_both.map(|(record, _)| *record).collect()
     }
 
-    /// Whether a row is the one that is shown of its two people.
+    /// Whether a row is the one listed for its two people.
     pub fn shows(&self, id: Uuid, pair: PairOf) -> bool {
         let best = self.people(pair).and_then(|people| self.best.get(&people));
         best.is_some_and(|best| best.id == id)
     }
 
-    /// The suggestions that are shown, with the two people of each.
+    /// The listed suggestions, with the two people of each.
     pub fn shown(&self) -> impl Iterator<Item = (PairOf, &Row)> {
         self.best.iter().map(|(people, row)| (*people, row))
     }
 
-    /// All suggestions between two people that may be shown.
+    /// All suggestions between two people that may be listed.
     pub fn between(&self, people: PairOf) -> Vec<PairOf> {
         if !self.best.contains_key(&people) {
             return Vec::new();
@@ -102,7 +102,7 @@ impl Standing {
         pairs.filter(|pair| self.people(*pair) == Some(people)).collect()
     }
 
-    /// The rows that are noted wrongly as listed, or as not.
+    /// The rows whose listed flag is wrong.
     pub fn changes(&self) -> Vec<(PairOf, bool)> {
         let rows = self.rows.iter().map(|row| (row, self.shows(row.id, row.pair)));
         rows.filter(|(row, shown)| row.listed != *shown).map(|(row, is)| (row.pair, is)).collect()

@@ -1,30 +1,30 @@
-//! Merge suggestions, kept up as customers arrive.
+//! Merge suggestions, updated as customers arrive.
 //!
-//! Every transaction that changes what is known of a record writes a row of `match_queue`, with the
-//! record's new revision. A batch of work takes some rows off it in these steps, each of which
-//! reads what it needs without a lock and writes in one short transaction:
+//! Every transaction that changes the data of a record adds a row to `match_queue`, with the new
+//! revision of the record. A batch takes some rows off the queue in these steps, each of which
+//! reads without locks and writes in one short transaction:
 //!
-//! 1. read the rows, then the records; bring their keys and the counts of their values up to date;
+//! 1. read the rows, then the records; update their keys and the counts of their values;
 //! 2. compare them with all that share a key with them; write the suggestions;
 //! 3. merge what a rule merges;
-//! 4. note which suggestions are listed, and take the rows off the queue.
+//! 4. update which suggestions are listed, and take the rows off the queue.
 //!
-//! What may come in between:
+//! What may happen in between:
 //!
-//! - A change commits after its record was read. It has written another row, of a higher revision,
-//!   which step 4 does not take off: the record is worked on again. A row is read before its record
-//!   is, so that the record is never older than the row.
-//! - Two records that are alike arrive at the same time. Each is in `match_keys` before it is
-//!   compared, so that whichever is compared later meets the other.
-//! - Several servers work at the same time. Each transaction goes on from the generation at which
-//!   the batch began (`state`): of two that do, one finds another generation, has written nothing,
-//!   and begins anew. So there is one writer at a time, who knows what all before have written.
-//! - A process ends between the steps. The rows are still on the queue, and each step does the same
-//!   again: the counts go from what each record counted for, which is kept with them.
+//! - A change commits after its record was read. It has added another row with a higher revision,
+//!   which step 4 does not take off: the record is processed again. A row is read before its
+//!   record, so that the record is never older than the row.
+//! - Two similar records arrive at the same time. Each is in `match_keys` before it is compared, so
+//!   that the one compared later meets the other.
+//! - Several servers work at the same time. Each transaction continues the generation at which the
+//!   batch began (`state`): of two that do, one finds another generation, writes nothing, and
+//!   starts again. So there is one writer at a time, who knows what all before have written.
+//! - A process ends between the steps. The rows are still on the queue, and each step can be
+//!   repeated: the counts are updated from what each record contributed before, which is stored.
 //!
 //! No transaction of a batch locks a customer, and of those that lock customers only an erasure
-//! writes the tables of matching (the others add rows to the queue). It takes its turn as the first
-//! thing behind those locks (`forget`): neither waits for the other in a circle.
+//! writes the tables of matching (the others add rows to the queue). It takes its turn immediately
+//! after those locks (`forget`), so that no deadlock is possible.
 
 mod candidates;
 mod compare;
@@ -48,7 +48,7 @@ use super::{
     bulk::Column,
     db::{Db, on_db},
 };
-use crate::{clock::Clock, error::Error, metrics::Job, model::MergeRule, story::matching::Reason};
+use crate::{clock::Clock, domain::matching::Reason, error::Error, metrics::Job, model::MergeRule};
 use compare::{Found, PairOf};
 use state::State;
 use statements::{QUEUE, REMOVE_SUGGESTIONS, REMOVE_WORK, SET_LISTED, SET_SUGGESTIONS};
@@ -63,44 +63,44 @@ pub(super) use statements::{ADD_WORK, REASONS_OF, TEXTS, TWINS};
 /// How many rows of the queue a batch takes.
 const BATCH: i64 = 64;
 
-/// Where the queue begins.
+/// The start of the queue.
 const BEGIN: (Uuid, i64) = (Uuid::nil(), 0);
 
-/// Work that other processes leave is looked for so often.
+/// The interval at which work of other processes is checked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What became of a batch.
+/// The result of a batch.
 enum Worked {
-    /// Nothing waits behind where the batch was to begin.
+    /// There is nothing after the start of the batch.
     Nothing,
-    /// Somebody else compares all customers, and leaves what comes meanwhile.
-    Held,
-    /// So many rows; the last of them.
+    /// Another process compares all customers; new work waits.
+    HeldByOther,
+    /// The number of rows processed, and the last of them.
     Some(usize, (Uuid, i64)),
 }
 
 impl Store {
-    /// Compares whoever waits to be compared, until nobody does. Gives the number of changes that
-    /// were looked at. Stops where another process compares all customers.
+    /// Processes the queue until it is empty. Returns the number of changes processed. Stops if
+    /// another process compares all customers.
     pub async fn match_all(&self, rules: &[MergeRule]) -> Result<usize, Error> {
         self.match_waiting(rules, false).await
     }
 
-    /// Does the same whenever there is something to do, until it is dropped. It uses half of a
-    /// processor at most. Errors are told in the log, and it tries again.
+    /// Processes the queue whenever there is work. Uses half a processor at most. Errors are logged
+    /// and retried. Never returns.
     pub async fn keep_matched(self, rules: Vec<MergeRule>) {
         loop {
             let matched = self.match_waiting(&rules, true).await;
-            let succeeded = matches!(matched, Ok(_) | Err(Error::LostRace));
+            let succeeded = matches!(matched, Ok(_) | Err(Error::Conflict));
             self.metrics.jobs.note(Job::Matching, succeeded, self.clock.now());
             match matched {
                 Ok(_) => {}
-                // Somebody else is at it.
-                Err(Error::LostRace) => {}
-                Err(error) => tracing::warn!(%error, detail = ?error, "customers not compared"),
+                // Another process is working on it.
+                Err(Error::Conflict) => {}
+                Err(error) => tracing::warn!(%error, detail = ?error, "cannot compare customers"),
             }
             let written = self.signals.queued.notified();
-            // An end of the time is no error: other processes may have written.
+            // A timeout is not an error: other processes may have written.
             let _ = tokio::time::timeout(LOOK_EVERY, written).await;
         }
     }
@@ -115,11 +115,11 @@ impl Store {
         loop {
             let started_at = self.clock.now();
             match self.match_batch(after, rules).await {
-                Err(Error::LostRace) if !in_background => tokio::task::yield_now().await,
+                Err(Error::Conflict) if !in_background => tokio::task::yield_now().await,
                 Err(error) => return Err(error),
-                Ok(Worked::Held) => return Ok(done),
+                Ok(Worked::HeldByOther) => return Ok(done),
                 Ok(Worked::Nothing) if after == BEGIN => return Ok(done),
-                // What came for earlier customers meanwhile.
+                // New work for earlier customers.
                 Ok(Worked::Nothing) => after = BEGIN,
                 Ok(Worked::Some(rows, last)) => {
                     done += rows;
@@ -134,7 +134,7 @@ impl Store {
         }
     }
 
-    /// Works on the next rows behind one, in a task that nobody cancels.
+    /// Processes the next rows after one, in a task that is never cancelled.
     async fn match_batch(&self, after: (Uuid, i64), rules: &[MergeRule]) -> Result<Worked, Error> {
         let (store, rules) = (self.clone(), rules.to_vec());
         attempt(move || {
@@ -153,7 +153,7 @@ impl Store {
         let Some(last) = work.last().copied() else { return Ok(Worked::Nothing) };
         let mut state = State::read(db).await?;
         if state.is_held(self.clock.now()) {
-            return Ok(Worked::Held);
+            return Ok(Worked::HeldByOther);
         }
         let ids: BTreeSet<Uuid> = work.iter().map(|(id, _)| *id).collect();
         let ids: Vec<Uuid> = ids.into_iter().collect();
@@ -177,13 +177,13 @@ impl Store {
         Ok(Worked::Some(rows, last))
     }
 
-    /// Says that there may be work, to whoever keeps suggestions up in this process.
+    /// Notifies the matcher of this process that there may be work.
     pub(super) fn notify_matcher(&self) {
         self.signals.queued.notify_one();
     }
 }
 
-/// Writes suggestions, and takes back those that are none any more.
+/// Writes suggestions, and removes those that no longer apply.
 async fn write(
     db: &Db,
     clock: Clock,
@@ -221,19 +221,19 @@ fn listed_columns(changes: Vec<(PairOf, bool)>) -> Vec<Column> {
     columns
 }
 
-/// Reasons as they are stored.
+/// Encodes reasons.
 fn write_reasons(reasons: &[Reason]) -> String {
-    /// What weighs more weighs no more than that.
+    /// The largest stored weight.
     const MOST_BITS: f64 = 1_000.0;
     let row = |it: &Reason| {
         (it.field, it.agreement, it.weight_bits.clamp(-MOST_BITS, MOST_BITS), it.chance)
     };
     let rows: Vec<_> = reasons.iter().map(row).collect();
-    // Names and finite numbers: there is nothing in them that JSON cannot hold.
+    // Names and finite numbers can always be encoded as JSON.
     serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// Stored reasons.
+/// Decodes reasons.
 pub(super) fn read_reasons(json: &str) -> Result<Vec<Reason>, Error> {
     let unreadable = |_| Error::Inconsistent { table: "suggestions", column: "reasons" };
     let rows: Vec<(_, _, f64, f64)> = serde_json::from_str(json).map_err(unreadable)?;

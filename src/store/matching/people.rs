@@ -1,4 +1,4 @@
-//! Records as they are compared: what is known of each, and who says so.
+//! Records as they are compared, with their claims.
 
 use std::collections::BTreeMap;
 
@@ -6,34 +6,34 @@ use uuid::Uuid;
 
 use super::statements::{CLAIMS, REFUSED_OF};
 use crate::{
+    domain::matching::Person,
     error::Error,
-    model::{Identifier, Micros, Profile, Proof},
+    model::{Identifier, Micros, Profile, Verification},
     store::{
         bulk::Column,
-        claims::read_proof,
+        claims::read_verification,
         db::Db,
         dialect::READ_CUSTOMERS,
-        writes::{CustomerRow, held, read_profile},
+        writes::{CustomerRecord, CustomerRow, read_profile},
     },
-    story::matching::Person,
 };
 
 /// A record to be compared.
 #[derive(Debug)]
-pub struct Known {
+pub struct MatchPerson {
     pub person: Person,
     /// The canonical record of the person.
     pub person_id: Uuid,
     pub created_at: Micros,
     /// The keys of its identifiers.
-    pub claims: Vec<(String, Proof)>,
-    /// The keys of identifiers that somebody else has and that were said to be its; whether by a
-    /// caller who may verify them.
+    pub claims: Vec<(String, Verification)>,
+    /// The keys of identifiers that were refused to it because somebody else has them; whether the
+    /// caller had the right to verify.
     pub refused: Vec<(String, bool)>,
 }
 
-impl Known {
-    /// Whether the record has, or was said to have, an identifier.
+impl MatchPerson {
+    /// Whether the record has an identifier, or was refused it.
     pub fn names(&self, key: &str) -> bool {
         self.claims.iter().any(|(own, _)| own == key)
             || self.refused.iter().any(|(own, _)| own == key)
@@ -41,15 +41,15 @@ impl Known {
 }
 
 /// Reads records, in three statements however many there are.
-pub async fn load(db: &Db, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Known>, Error> {
+pub async fn load(db: &Db, ids: &[Uuid]) -> Result<BTreeMap<Uuid, MatchPerson>, Error> {
     let rows: Vec<CustomerRow> = db.list(READ_CUSTOMERS, vec![Column::Ids(ids.to_vec())]).await?;
     let claims: Vec<(Uuid, String, String)> =
         db.list(CLAIMS, vec![Column::Ids(ids.to_vec())]).await?;
     let refused: Vec<(Uuid, String, bool)> =
         db.list(REFUSED_OF, vec![Column::Ids(ids.to_vec())]).await?;
-    let mut claims_of: BTreeMap<Uuid, Vec<(String, Proof)>> = BTreeMap::new();
-    for (id, key, proof) in claims {
-        claims_of.entry(id).or_default().push((key, read_proof(&proof)?));
+    let mut claims_of: BTreeMap<Uuid, Vec<(String, Verification)>> = BTreeMap::new();
+    for (id, key, verification) in claims {
+        claims_of.entry(id).or_default().push((key, read_verification(&verification)?));
     }
     let mut refused_of: BTreeMap<Uuid, Vec<(String, bool)>> = BTreeMap::new();
     for (id, key, verified) in refused {
@@ -58,18 +58,18 @@ pub async fn load(db: &Db, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Known>, Error>
 
     let mut known = BTreeMap::new();
     for row in rows {
-        let (id, held) = held(row);
+        let (id, current) = CustomerRecord::from_row(row);
         let claims = claims_of.remove(&id).unwrap_or_default();
         let refused = refused_of.remove(&id).unwrap_or_default();
         let keys = claims.iter().map(|(key, _)| key).chain(refused.iter().map(|(key, _)| key));
-        let person = person(&read_profile(&held.profile)?.profile, keys)?;
-        let (person_id, created_at) = (held.person_id, held.created_at);
-        known.insert(id, Known { person, person_id, created_at, claims, refused });
+        let person = person(&read_profile(&current.profile)?.profile, keys)?;
+        let (person_id, created_at) = (current.person_id, current.created_at);
+        known.insert(id, MatchPerson { person, person_id, created_at, claims, refused });
     }
     Ok(known)
 }
 
-/// The person of a profile and the keys of identifiers.
+/// The person of a profile and identifier keys.
 pub fn person<'a>(
     profile: &Profile,
     keys: impl Iterator<Item = &'a String>,

@@ -1,5 +1,5 @@
-//! Statements over lists: PostgreSQL takes each column as an array, SQLite all rows as one list of
-//! JSON, in which ids and bytes are hexadecimal.
+//! Statements over lists: PostgreSQL takes each column as an array, SQLite all rows as a JSON list
+//! with hexadecimal ids and bytes.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ macro_rules! bind_arrays {
 }
 
 impl Db {
-    /// The rows that a statement finds for lists.
+    /// The rows that a statement returns for lists.
     pub async fn list<T: Row>(&self, sql: Twin, columns: Vec<Column>) -> Result<Vec<T>, Error> {
         if columns[0].len() == 0 {
             return Ok(Vec::new());
@@ -47,7 +47,7 @@ impl Db {
 }
 
 impl Tx {
-    /// Runs a statement over lists. Gives the number of the rows that it has written.
+    /// Runs a statement over lists. Returns the number of rows written.
     pub async fn apply(&mut self, sql: Twin, columns: Vec<Column>) -> Result<i64, Error> {
         if columns[0].len() == 0 {
             return Ok(0);

@@ -1,19 +1,18 @@
-//! Rules by which a suggestion merges two customers by itself. None is in force unless the
-//! configuration says so.
+//! Rules by which a suggestion is merged automatically. None applies unless it is configured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{compare::PairOf, listed::Standing, people::Known, statements::UNDONE_MERGES};
+use super::{compare::PairOf, listed::Standing, people::MatchPerson, statements::UNDONE_MERGES};
 use crate::{
     error::Error,
-    model::{Asked, Identifier, IdentifierKind, MergeRule, NewMerge, Proof},
+    model::{Identifier, IdentifierKind, MergeRule, NewMerge, RequestContext, Verification},
     store::{Store, bulk::Column},
 };
 
-/// What a merge by a rule says for itself.
+/// The evidence that a merge by rule states.
 fn evidence(rule: MergeRule) -> &'static str {
     match rule {
         MergeRule::VerifiedEmail => "the same verified e-mail address",
@@ -21,10 +20,10 @@ fn evidence(rule: MergeRule) -> &'static str {
     }
 }
 
-/// The rule by which a pair is one person, with the record to merge into: the older one.
+/// The rule that merges a pair, with the record to merge into: the older one.
 pub fn rule_for(
     rules: &[MergeRule],
-    known: &BTreeMap<Uuid, Known>,
+    known: &BTreeMap<Uuid, MatchPerson>,
     (one, other): PairOf,
 ) -> Option<(MergeRule, Uuid, Uuid)> {
     if rules.is_empty() {
@@ -34,7 +33,7 @@ pub fn rule_for(
     let of_first = a.claims.iter().map(|(key, _)| key).chain(a.refused.iter().map(|(key, _)| key));
     let shared = of_first.filter(|key| b.names(key));
     let rule = shared.filter_map(|key| rule_of_key(rules, a, b, key).map(|rule| (rule, key)));
-    // A value that a third person has too is no proof.
+    // A value that a third person also has is not proof.
     let mut alone = rule.filter(|(_, key)| {
         let people = known.values().filter(|it| it.names(key)).map(|it| it.person_id);
         people.collect::<BTreeSet<Uuid>>().len() == 2
@@ -44,16 +43,23 @@ pub fn rule_for(
     Some(if is_older { (rule, one, other) } else { (rule, other, one) })
 }
 
-fn rule_of_key(rules: &[MergeRule], a: &Known, b: &Known, key: &str) -> Option<MergeRule> {
+fn rule_of_key(
+    rules: &[MergeRule],
+    a: &MatchPerson,
+    b: &MatchPerson,
+    key: &str,
+) -> Option<MergeRule> {
     let (kind, ..) = Identifier::parts_of(key)?;
-    let proof = |it: &Known| it.claims.iter().find(|(own, _)| own == key).map(|(_, p)| *p);
+    let proof = |it: &MatchPerson| it.claims.iter().find(|(own, _)| own == key).map(|(_, p)| *p);
     let (of_a, of_b) = (proof(a), proof(b));
-    let said = |it: &Known| it.refused.iter().any(|(own, verified)| own == key && *verified);
-    let verified = |own: Option<Proof>, other: &Known| own == Some(Proof::Verified) && said(other);
+    let said = |it: &MatchPerson| it.refused.iter().any(|(own, verified)| own == key && *verified);
+    let verified = |own: Option<Verification>, other: &MatchPerson| {
+        own == Some(Verification::Verified) && said(other)
+    };
     let rule = match kind {
         IdentifierKind::Email if verified(of_a, b) || verified(of_b, a) => MergeRule::VerifiedEmail,
         IdentifierKind::LoyaltyCard
-            if of_a != Some(Proof::Shared) && of_b != Some(Proof::Shared) =>
+            if of_a != Some(Verification::Shared) && of_b != Some(Verification::Shared) =>
         {
             MergeRule::LoyaltyCard
         }
@@ -63,9 +69,9 @@ fn rule_of_key(rules: &[MergeRule], a: &Known, b: &Known, key: &str) -> Option<M
 }
 
 impl Store {
-    /// Merges pairs by rules, but for those that somebody has spoken on: dismissed, kept apart,
-    /// taken apart once, or in need of a second person. A pair is merged by a rule once in its
-    /// life: the name of the request is made of it, so that a merge that was taken back stays so.
+    /// Merges pairs by rules, except for pairs that somebody has decided on: dismissed, excluded,
+    /// unmerged before, or in need of approval. A rule merges a pair once: the idempotency key is
+    /// derived from the pair, so that a reversed merge stays reversed.
     pub(super) async fn merge_by_rule(
         &self,
         pairs: Vec<(MergeRule, Uuid, Uuid)>,
@@ -88,14 +94,14 @@ impl Store {
                 from_etag: None,
             };
             let (request_id, body) = names(rule, pair);
-            let asked = Asked {
+            let context = RequestContext {
                 request_id,
                 body,
                 actor: format!("rule:{}", rule.code()),
                 reason: "a rule of the configuration".to_owned(),
                 time_violations: Vec::new(),
             };
-            match self.merge(new, asked).await {
+            match self.merge(new, context).await {
                 Ok(_) => tracing::info!(%into_id, %from_id, rule = rule.code(), "merged by rule"),
                 Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => return Err(error),
                 Err(error) => tracing::info!(%into_id, %from_id, %error, "not merged by rule"),
@@ -104,7 +110,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether records of the two people were merged before, and taken apart again.
+    /// Whether records of the two people were merged before and unmerged.
     async fn was_taken_apart(&self, pair: PairOf, standing: &Standing) -> Result<bool, Error> {
         let records = Column::Ids(standing.records_of(pair));
         let rows: Vec<PairOf> = self.db.list(UNDONE_MERGES, vec![records]).await?;
@@ -112,7 +118,7 @@ impl Store {
     }
 }
 
-/// The name of the request by which a rule merges a pair, and the hash of what it asks for.
+/// The idempotency key and the content hash of a merge of a pair by a rule.
 fn names(rule: MergeRule, (one, other): PairOf) -> (Uuid, [u8; 16]) {
     let hash = Sha256::new()
         .chain_update("throughline merge by rule")

@@ -1,5 +1,4 @@
-//! One writer at a time, however many servers there are, and without a lock that anybody else
-//! waits for.
+//! Ensures one writer at a time across all servers, without a lock that anybody else waits for.
 
 use std::sync::Arc;
 
@@ -8,27 +7,26 @@ use uuid::Uuid;
 use super::statements::{ADVANCE, HOLD, RELEASE, SET_SETTING, STATE};
 use crate::{
     clock::Clock,
+    domain::matching::Model,
     error::Error,
     model::Micros,
     store::{
         db::{Db, Tx, on_db, on_tx},
         settings,
     },
-    story::matching::Model,
 };
 
-/// Under this name the settings hold the weights that were learnt.
+/// The setting that holds the learnt weights.
 const MODEL: &str = "match_model";
 
-/// Whoever compares all customers keeps the others off for so long, and says so again in time: 2
-/// minutes.
+/// How long a full comparison keeps other writers off before it has to renew: 2 minutes.
 const HOLD_FOR: Micros = 120 * 1_000_000;
 
-/// What was read rests on this state of the tables.
+/// The state of the tables that reads are based on.
 #[derive(Debug)]
 pub struct State {
     generation: i64,
-    /// How many records are counted.
+    /// The number of counted records.
     pub people: i64,
     pub model: Arc<Model>,
     held: Option<(Uuid, Micros)>,
@@ -41,18 +39,18 @@ impl State {
         let text: Option<Vec<u8>> = on_db!(db, |c| {
             sqlx::query_scalar(settings::GET).bind(MODEL).fetch_optional(c).await?
         });
-        // Weights of another version of the program are no fault: the next run learns them anew.
+        // Weights of another program version are ignored: the next run learns them again.
         let model = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let held = held_by.map(|holder| (holder, held_until));
         Ok(Self { generation, people, model: Arc::new(model), held })
     }
 
-    /// Whether somebody else compares all customers.
+    /// Whether another process compares all customers.
     pub fn is_held(&self, now: Micros) -> bool {
         self.held.is_some_and(|(_, until)| until > now)
     }
 
-    /// Begins a transaction that writes, if what was read still is as it was.
+    /// Begins a write transaction, if the state is unchanged since the reads.
     pub async fn begin(&mut self, db: &Db, more_people: i64) -> Result<Tx, Error> {
         let mut tx = db.begin().await?;
         let rows = on_tx!(&mut tx, |c| {
@@ -60,16 +58,16 @@ impl State {
             query.execute(c).await?.rows_affected()
         });
         if rows == 0 {
-            return Err(Error::LostRace);
+            return Err(Error::Conflict);
         }
-        // Where the commit fails the caller begins anew and reads all of it again.
+        // If the commit fails, the caller starts again and reads everything again.
         self.generation += 1;
         self.people += more_people;
         Ok(tx)
     }
 }
 
-/// Keeps everybody else from writing, for a time. False where somebody else does so already.
+/// Keeps other writers off for a time. False if another process does so already.
 pub async fn hold(db: &Db, clock: Clock, holder: Uuid) -> Result<bool, Error> {
     let mut tx = db.begin().await?;
     let now = clock.now();
@@ -89,7 +87,7 @@ pub async fn release(db: &Db, holder: Uuid) -> Result<(), Error> {
     tx.commit().await
 }
 
-/// Keeps the weights that all servers use from now on.
+/// Stores the weights for all servers.
 pub async fn set_model(tx: &mut Tx, model: &Model) -> Result<(), Error> {
     let text = serde_json::to_vec(model)
         .map_err(|_| Error::Internal("the weights have no JSON form".to_owned()))?;

@@ -2,26 +2,26 @@
 
 use crate::store::dialect::Twin;
 
-/// The work that waits, behind a customer and revision, $1 and $3. $2: how many.
+/// The queued work after a customer and revision, $1 and $3. $2: the limit.
 pub const QUEUE: &str = "select customer_id, revision from match_queue \
     where (customer_id, revision) > ($1, $3) order by customer_id, revision limit $2";
 
 pub const STATE: &str =
     "select generation, people, held_by, held_until from match_state where id = 1";
 
-/// Goes on from one generation, $1, to the next, with so many more records, $2.
+/// Advances from a generation, $1, to the next, with so many more records, $2.
 pub const ADVANCE: &str = "update match_state set generation = generation + 1, \
     people = people + $2 where id = 1 and generation = $1";
 
-/// Goes on to the next generation, whichever this one is, and keeps others from it until the end of
-/// the transaction.
+/// Advances to the next generation, whichever the current one is, and keeps others from it until
+/// the end of the transaction.
 pub const TAKE_TURN: &str = "update match_state set generation = generation + 1 where id = 1";
 
 /// Counts so many records less, $1.
 pub const COUNT_LESS: &str = "update match_state set people = people - $1 where id = 1";
 
-/// Takes, or keeps, the sole right to write for $1 until $2. $3: now. Taking it is a generation, so
-/// that whoever is at work begins anew.
+/// Takes or keeps the sole right to write for $1 until $2. $3: now. Taking it is a generation, so
+/// that work in progress starts again.
 pub const HOLD: &str = "update match_state set held_by = $1, held_until = $2, \
     generation = generation + case when held_by = $1 then 0 else 1 end \
     where id = 1 and (held_by is null or held_until <= $3 or held_by = $1)";
@@ -32,14 +32,14 @@ pub const RELEASE: &str =
 pub const SET_SETTING: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value";
 
-/// Ids of customers, behind one. $2: how many.
+/// Ids of customers after one. $2: the limit.
 pub const CUSTOMERS: &str = "select id from customers where id > $1 order by id limit $2";
 
-/// What was said of identifiers that others have, behind a record and key. $3: how many.
+/// Refused claims after a record and key. $3: the limit.
 pub const REFUSED: &str = "select customer_id, key from refused_claims \
     where (customer_id, key) > ($1, $2) order by customer_id, key limit $3";
 
-/// Suggestions, behind a pair. $3: how many.
+/// Suggestions after a pair. $3: the limit.
 pub const SUGGESTIONS: &str = "select one_id, other_id from suggestions \
     where (one_id, other_id) > ($1, $2) order by one_id, other_id limit $3";
 
@@ -51,7 +51,7 @@ pub const REMOVE_WORK: Twin = Twin {
         (select * from unnest(cast($1 as uuid[]), cast($2 as bigint[])))",
 };
 
-/// Notes customers to be compared, at the revision they have. $1: ids.
+/// Queues customers for matching at their current revision. $1: ids.
 pub const ADD_WORK: Twin = Twin {
     sqlite: "insert into match_queue (customer_id, revision) select id, revision from customers \
         where id in (select unhex(value ->> 0) from json_each($1)) on conflict do nothing",
@@ -59,7 +59,7 @@ pub const ADD_WORK: Twin = Twin {
         from customers where id = any($1) on conflict do nothing",
 };
 
-/// What records count for. $1: ids.
+/// What records contribute. $1: ids.
 pub const RECORDS: Twin = Twin {
     sqlite: "select customer_id, keys, terms from match_records \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
@@ -100,7 +100,7 @@ pub const REMOVE_KEYS: Twin = Twin {
         (select * from unnest(cast($1 as bigint[]), cast($2 as uuid[])))",
 };
 
-/// Columns: terms and how many more records have each.
+/// Columns: terms and the change of their counts.
 pub const COUNT_TERMS: Twin = Twin {
     sqlite: "insert into match_terms (term, records) select value ->> 0, value ->> 1 \
         from json_each($1) where true on conflict (term) do update \
@@ -110,7 +110,7 @@ pub const COUNT_TERMS: Twin = Twin {
         on conflict (term) do update set records = match_terms.records + excluded.records",
 };
 
-/// Forgets terms that no record has any more. $1: terms.
+/// Removes terms that no record has. $1: terms.
 pub const REMOVE_TERMS: Twin = Twin {
     sqlite: "delete from match_terms where records <= 0 \
         and term in (select value ->> 0 from json_each($1))",
@@ -124,8 +124,8 @@ pub const TERMS: Twin = Twin {
     postgres: "select term, records from match_terms where term = any($1)",
 };
 
-/// Whom the keys bring together. Of a key that more than 60 records have, none on SQLite, and 61 of
-/// them on PostgreSQL, which is the same as none. $1: keys.
+/// The records that share keys. For a key of more than 60 records SQLite returns none, and
+/// PostgreSQL 61, which counts as none. $1: keys.
 pub const MEMBERS: Twin = Twin {
     sqlite: "select j.value ->> 0, m.customer_id from json_each($1) j \
         cross join match_keys m on m.block_key = j.value ->> 0 \
@@ -136,16 +136,16 @@ pub const MEMBERS: Twin = Twin {
         cross join lateral (select customer_id from match_keys \
             where block_key = k.block_key limit 61) m",
 };
-const _: () = assert!(crate::story::matching::MAX_BLOCK == 60, "the number in MEMBERS");
+const _: () = assert!(crate::domain::matching::MAX_BLOCK == 60, "the number in MEMBERS");
 
 /// The identifiers of records. $1: ids.
 pub const CLAIMS: Twin = Twin {
-    sqlite: "select customer_id, key, proof from identifiers \
+    sqlite: "select customer_id, key, verification from identifiers \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id, key, proof from identifiers where customer_id = any($1)",
+    postgres: "select customer_id, key, verification from identifiers where customer_id = any($1)",
 };
 
-/// What was said of records and identifiers that others have. $1: ids.
+/// The refused claims of records. $1: ids.
 pub const REFUSED_OF: Twin = Twin {
     sqlite: "select customer_id, key, verified from refused_claims \
         where customer_id in (select unhex(value ->> 0) from json_each($1))",
@@ -223,7 +223,7 @@ pub const DISMISSALS_OF: Twin = Twin {
         union select one_id, other_id from dismissals where other_id = any($1)",
 };
 
-/// The merges that joined some records and were taken back. $1: ids.
+/// The reversed merges of records. $1: ids.
 pub const UNDONE_MERGES: Twin = Twin {
     sqlite: "select into_id, from_id from merges m \
         where from_id in (select unhex(value ->> 0) from json_each($1)) \
@@ -232,7 +232,7 @@ pub const UNDONE_MERGES: Twin = Twin {
         and exists (select 1 from unmerges u where u.merge_id = m.id)",
 };
 
-/// All of the above that differ, with a name, for the test that prepares them.
+/// All of the above that differ, by name, for the test that prepares them.
 pub const TWINS: [(&str, Twin); 21] = [
     ("match_records.remove", REMOVE_RECORDS),
     ("match_queue.remove", REMOVE_WORK),
@@ -257,7 +257,7 @@ pub const TWINS: [(&str, Twin); 21] = [
     ("merges.undone", UNDONE_MERGES),
 ];
 
-/// Those that are the same on both.
+/// Those that are the same on both databases.
 pub const TEXTS: [(&str, &str); 11] = [
     ("match_state.take_turn", TAKE_TURN),
     ("match_state.count_less", COUNT_LESS),

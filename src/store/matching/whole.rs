@@ -1,5 +1,5 @@
-//! Compares all customers with each other: the first run, and any later one that is to learn the
-//! weights anew. Changes that come meanwhile wait on the queue.
+//! Compares all customers: the first run, and any later one that learns the weights again. Changes
+//! that arrive meanwhile wait on the queue.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    domain::matching::{
+        Frequencies, Model, Person, Progress, Reason, SUGGESTION_THRESHOLD, find_pairs,
+    },
     error::Error,
     model::MergeRule,
     store::{
@@ -29,42 +32,39 @@ use crate::{
         bulk::Column,
         db::{Db, on_db},
     },
-    story::matching::{
-        Frequencies, Model, Person, Progress, Reason, SUGGESTION_THRESHOLD, find_pairs,
-    },
 };
 
-/// How many rows one statement reads, and one transaction writes.
+/// How many rows a statement reads, and a transaction writes.
 const PAGE: usize = 1_000;
 
-/// How many records have their keys and counts brought up to date in one transaction.
+/// For how many records keys and counts are updated in one transaction.
 const RECORDS: usize = 250;
 
-/// So often it says that it is still there.
+/// How often the run renews its right to write.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 
-/// How many of the likeliest pairs a run tells of.
+/// How many of the likeliest pairs are reported.
 const TOP: usize = 10;
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// So many customers have been read.
+    /// The number of customers read.
     Reading(usize),
     Learning,
     Comparing(Progress),
-    /// So many suggestions of so many have been written.
+    /// The number of suggestions written, and their total.
     Writing(usize, usize),
 }
 
-/// What a run has found.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Suggested {
     pub customers: usize,
-    /// How many pairs were compared.
+    /// The number of pairs compared.
     pub compared: u64,
     pub suggestions: usize,
-    /// The likeliest, by their records.
+    /// The likeliest pairs, by their records.
     pub top: Vec<TopSuggestion>,
     pub model: Model,
 }
@@ -79,9 +79,8 @@ pub struct TopSuggestion {
 }
 
 impl Store {
-    /// Compares all customers with each other, by weights learnt from them or by those given, which
-    /// are used from then on. Nothing where another process is doing so. `rules` are those that the
-    /// servers merge by: what they may apply to is left to them.
+    /// Compares all customers, with learnt or given weights, which are used from then on. None if
+    /// another process is doing so. `rules` are the rules of the servers, which apply them later.
     pub async fn suggest_all(
         &self,
         model: Option<Model>,
@@ -103,8 +102,8 @@ impl Store {
             released.map(|()| Some(suggested))
         });
         match task.await.map_err(|_| Error::Internal("a run failed".to_owned()))? {
-            // It was away for too long, and others have written since.
-            Err(Error::LostRace) => Err(Error::Unavailable("the run was overtaken".to_owned())),
+            // It was suspended for too long, and others have written since.
+            Err(Error::Conflict) => Err(Error::Unavailable("the run was overtaken".to_owned())),
             result => result,
         }
     }
@@ -120,7 +119,7 @@ fn renew(db: Db, clock: Clock, holder: Uuid) -> JoinHandle<()> {
                 async move { state::hold(&db, clock, holder).await }
             });
             if let Err(error) = renewed.await {
-                tracing::warn!(%error, "the run may be overtaken");
+                tracing::warn!(%error, "another process may take over the run");
             }
         }
     })
@@ -185,7 +184,7 @@ impl Whole<'_> {
         }
     }
 
-    /// All records in the order of their ids, each with its keys and counts up to date.
+    /// All records by id, each with up-to-date keys and counts.
     async fn read(
         &self,
         state: &mut State,
@@ -244,7 +243,7 @@ impl Whole<'_> {
         Ok(pairs)
     }
 
-    /// Writes suggestions, takes back those that are none any more, and notes which are listed.
+    /// Writes suggestions, removes those that no longer apply, and updates which are listed.
     async fn write(
         &self,
         state: &mut State,
@@ -286,7 +285,7 @@ impl Whole<'_> {
         Ok(())
     }
 
-    /// The suggestions there are beyond these.
+    /// The stored suggestions that are not among these.
     async fn gone(&self, pairs: &BTreeSet<PairOf>) -> Result<Vec<PairOf>, Error> {
         let mut gone = Vec::new();
         let mut last = (Uuid::nil(), Uuid::nil());
@@ -310,7 +309,7 @@ struct Searched<P> {
     progress: P,
 }
 
-/// Finds the pairs. Takes all processors for a while.
+/// Finds the pairs. Uses all processors for a while.
 fn search<P: Fn(Step) + Clone>(
     model: Option<Model>,
     ids: Vec<Uuid>,
@@ -328,7 +327,7 @@ fn search<P: Fn(Step) + Clone>(
     let mut add = |one: usize, other: usize, is_conflict: bool| {
         let pair = pair(ids[one], ids[other]);
         let score = model.score(&people[one], &people[other], &frequencies);
-        // A pair that only follows from others is met when those have been merged.
+        // A pair that only follows from others is found once those have been merged.
         if is_conflict || score.probability >= SUGGESTION_THRESHOLD {
             found.insert(pair, compare::found(pair, score));
         }
@@ -338,7 +337,7 @@ fn search<P: Fn(Step) + Clone>(
     }
     let place = |id: &Uuid| ids.binary_search(id).ok();
     for (one, other) in &conflicts {
-        // One that came while the others were read waits on the queue.
+        // A record that arrived after the others were read waits on the queue.
         if let (Some(one), Some(other)) = (place(one), place(other)) {
             add(one, other, true);
         }

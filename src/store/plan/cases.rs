@@ -1,17 +1,17 @@
-//! Which case an entry joins.
+//! Decides which case an entry joins.
 
 use uuid::Uuid;
 
 use super::Plan;
 use crate::{
+    domain::probable_case::probable_cases,
     error::Error,
     model::{CaseChoice, ProbableCase},
     store::writes::NamedEntry,
-    story::probable_case::probable_cases,
 };
 
 impl Plan {
-    /// A case that is named must be the customer's.
+    /// A case that is named must belong to the customer.
     pub(super) fn check_case(
         &self,
         existing: Option<Uuid>,
@@ -19,21 +19,21 @@ impl Plan {
     ) -> Result<(), Error> {
         let CaseChoice::This(case_id) = choice else { return Ok(()) };
         let records = existing.map_or(Vec::new(), |id| self.records_of(id));
-        let has = |record: &Uuid| self.known.cases.contains(&(*record, case_id));
+        let has = |record: &Uuid| self.snapshot.cases.contains(&(*record, case_id));
         if records.iter().any(has) { Ok(()) } else { Err(Error::CaseNotFound) }
     }
 
-    /// The case that an entry joins, and those that it may belong to.
+    /// The case that an entry joins, and its probable cases.
     pub(super) fn choose_case(
         &self,
         record_id: Uuid,
         named: &NamedEntry,
     ) -> (Option<Uuid>, Vec<ProbableCase>) {
-        if self.known.open_cases.is_empty() && named.case == CaseChoice::None {
+        if self.snapshot.open_cases.is_empty() && named.case == CaseChoice::None {
             return (None, Vec::new());
         }
-        // Which cases somebody has who is restricted is nothing to tell or to go by.
-        if self.known.customers.get(&record_id).is_some_and(|held| held.restricted) {
+        // The cases of a restricted customer are neither returned nor used.
+        if self.snapshot.customers.get(&record_id).is_some_and(|it| it.restricted) {
             let named = match named.case {
                 CaseChoice::This(case_id) => Some(case_id),
                 _ => None,
@@ -41,7 +41,8 @@ impl Plan {
             return (named, Vec::new());
         }
         let records = self.records_of(record_id);
-        let open = records.iter().filter_map(|record| self.known.open_cases.get(record)).flatten();
+        let open =
+            records.iter().filter_map(|record| self.snapshot.open_cases.get(record)).flatten();
         let probable = probable_cases(&named.entry, open, self.now);
         let case_id = match named.case {
             CaseChoice::None => None,

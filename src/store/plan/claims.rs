@@ -1,28 +1,28 @@
-//! What the identifiers of an item say of the record that it is about.
+//! Decides the claims that the identifiers of an item create.
 
 use uuid::Uuid;
 
 use super::{super::writes::ClaimRow, Plan};
 use crate::{
-    model::{Claim, Identifier, MAX_CLAIMS, Micros, Origin, Proof, Target},
-    story::attribution::{self, Choice},
+    domain::identifier_resolution::{self, Choice},
+    model::{Claim, Identifier, MAX_CLAIMS, Micros, Origin, Target, Verification},
 };
 
-/// An identifier that was seen again is noted so once in this time: a day.
+/// How often a sighting of an identifier is recorded: once a day.
 const SEEN_AGAIN: Micros = 24 * 3600 * 1_000_000;
 
 impl Plan {
-    /// Whether the item says of an identifier of somebody else what was not known yet.
+    /// Whether the item adds a refused claim that was not known.
     pub(super) fn refuses_more(&self, record_id: Uuid, target: &Target, choice: &Choice) -> bool {
         let Target::Identifiers(identifiers) = target else { return false };
         choice.refused.iter().any(|index| {
             let identifier = &identifiers[*index];
-            let known = self.known.refused.get(&(record_id, identifier.key()));
-            known.is_none_or(|verified| identifier.verified && !verified)
+            let snapshot = self.snapshot.refused.get(&(record_id, identifier.key()));
+            snapshot.is_none_or(|verified| identifier.verified && !verified)
         })
     }
 
-    /// Writes what the identifiers of an item say of a record.
+    /// Writes the claims of an item for a record.
     pub(super) fn claim(
         &mut self,
         record_id: Uuid,
@@ -36,9 +36,9 @@ impl Plan {
         }
         for (index, owner) in &choice.upgrades {
             let key = identifiers[*index].key();
-            let claims = self.known.claims.entry(key.clone()).or_default();
+            let claims = self.snapshot.claims.entry(key.clone()).or_default();
             for claim in claims.iter_mut().filter(|claim| claim.customer_id == *owner) {
-                claim.proof = Proof::Verified;
+                claim.verification = Verification::Verified;
             }
             match self
                 .writes
@@ -46,7 +46,7 @@ impl Plan {
                 .values_mut()
                 .find(|row| row.customer_id == *owner && row.identifier.key() == key)
             {
-                Some(row) => row.proof = Proof::Verified,
+                Some(row) => row.verification = Verification::Verified,
                 None => {
                     self.writes.verified.insert((key, *owner));
                 }
@@ -55,14 +55,14 @@ impl Plan {
         for index in &choice.refused {
             let identifier = &identifiers[*index];
             let pair = (record_id, identifier.key());
-            let verified = self.known.refused.get(&pair).copied();
+            let verified = self.snapshot.refused.get(&pair).copied();
             if verified.is_none_or(|verified| identifier.verified && !verified) {
-                self.known.refused.insert(pair.clone(), identifier.verified);
+                self.snapshot.refused.insert(pair.clone(), identifier.verified);
                 self.writes.refused.insert(pair, identifier.verified);
             }
         }
         for key in identifiers.iter().map(Identifier::key) {
-            let Some(claims) = self.known.claims.get_mut(&key) else { continue };
+            let Some(claims) = self.snapshot.claims.get_mut(&key) else { continue };
             let own = claims.iter_mut().filter(|claim| claim.person_id == person_id);
             for own in own.filter(|own| own.last_seen_at + SEEN_AGAIN <= self.now) {
                 own.last_seen_at = self.now;
@@ -79,33 +79,33 @@ impl Plan {
         origin: &Origin,
     ) {
         let key = identifier.key();
-        let claims = self.known.claims.entry(key.clone()).or_default();
-        // What so many have names none of them: one more would change nothing.
+        let claims = self.snapshot.claims.entry(key.clone()).or_default();
+        // An identifier of so many names none of them: one more claim would change nothing.
         let Some(slot) = free_slot(claims) else { return };
-        let shared = claims.iter().any(|claim| claim.proof == Proof::Shared);
-        let proof = match (shared, identifier.verified) {
-            (true, _) => Proof::Shared,
-            (false, true) => Proof::Verified,
-            (false, false) => Proof::Claimed,
+        let shared = claims.iter().any(|claim| claim.verification == Verification::Shared);
+        let verification = match (shared, identifier.verified) {
+            (true, _) => Verification::Shared,
+            (false, true) => Verification::Verified,
+            (false, false) => Verification::Claimed,
         };
         let (customer_id, last_seen_at) = (record_id, self.now);
-        claims.push(Claim { customer_id, person_id, slot, proof, last_seen_at });
-        *self.known.identifier_counts.entry(record_id).or_default() += 1;
-        if attribution::is_strong(identifier.kind) {
-            self.known.strong.entry(person_id).or_default().insert(key.clone());
+        claims.push(Claim { customer_id, person_id, slot, verification, last_seen_at });
+        *self.snapshot.identifier_counts.entry(record_id).or_default() += 1;
+        if identifier_resolution::is_strong(identifier.kind) {
+            self.snapshot.strong.entry(person_id).or_default().insert(key.clone());
         }
         let row = ClaimRow {
             customer_id,
             claim_id: self.clock.new_id(),
             identifier: identifier.clone(),
-            proof,
+            verification,
             source: origin.source.clone(),
         };
         self.writes.claims.insert((key, slot), row);
     }
 }
 
-/// The first free place among the claims of an identifier.
+/// The first free slot among the claims of an identifier.
 pub fn free_slot(claims: &[Claim]) -> Option<i64> {
     let limit = i64::try_from(MAX_CLAIMS).unwrap_or(i64::MAX);
     (0..limit).find(|slot| claims.iter().all(|claim| claim.slot != *slot))

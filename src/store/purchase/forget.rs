@@ -1,4 +1,4 @@
-//! What is kept of orders once entries that told of them are gone.
+//! Removes entries from order histories.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -6,19 +6,19 @@ use uuid::Uuid;
 
 use super::{OrderOf, OrderWrites, add, pair, parts_of};
 use crate::{
+    domain::serial::serial_key,
     error::Error,
     store::{
         bulk::Batch,
         db::{Tx, on_tx},
         dialect,
     },
-    story::serial::serial_key,
 };
 
 pub(super) const REMOVE_KEY: &str = "delete from purchase_keys \
     where kind = $1 and key = $2 and customer_id = $3 and order_key = $4";
 
-/// Takes what some entries told out of a record's orders. The record is locked.
+/// Removes entries from the order histories of a locked record.
 pub(in crate::store) async fn forget(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -33,10 +33,10 @@ pub(in crate::store) async fn forget(
     let _: Vec<(Uuid,)> = tx.by_pairs(dialect::REMOVE_ORDERS, &pairs).await?;
     let mut writes = OrderWrites::default();
     for (order, part) in parts {
-        for told in part.told {
-            // The keys that what stays has too are written again.
-            let serials = told.news.serial_numbers().map(|number| ("serial", number));
-            let tracking = told.news.tracking_number().map(|number| ("tracking", number));
+        for entry in part.entries {
+            // Keys that remaining entries also have are written again.
+            let serials = entry.event.serial_numbers().map(|number| ("serial", number));
+            let tracking = entry.event.tracking_number().map(|number| ("tracking", number));
             for (kind, number) in serials.chain(tracking) {
                 let Some(key) = serial_key(number) else { continue };
                 on_tx!(&mut *tx, |c| {
@@ -44,8 +44,8 @@ pub(in crate::store) async fn forget(
                     query.bind(&order.1).execute(c).await?;
                 });
             }
-            if !entries.contains(&told.entry_id) {
-                writes.tell(&HashMap::new(), order.clone(), told);
+            if !entries.contains(&entry.entry_id) {
+                writes.tell(&HashMap::new(), order.clone(), entry);
             }
         }
     }

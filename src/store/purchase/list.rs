@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::{OrderOf, pair, read};
 use crate::{
+    domain::{order::order_key, purchase, serial::serial_key},
     error::Error,
-    model::{Micros, OrderPart, Position, PurchaseNumber, PurchaseState},
+    model::{Micros, OrderHistory, Position, PurchaseNumber, PurchaseState},
     store::{Store, db::on_db, dialect},
-    story::{order::order_key, purchase, serial::serial_key},
 };
 
-/// The purchases of a record behind one, the last bought first; what is behind some bytes of them
-/// comes without content. $2, $3: the one before. $4: what was recorded by then. $6: so many bytes.
+/// The purchases of a record after one, the last bought first; beyond a number of bytes they come
+/// without content. $2, $3: the previous one. $4: recorded by then. $6: the bytes.
 pub(super) const LIST: &str = "select order_key, bought_at, entry_id, \
     case when bytes - octet_length(content) < $6 then content end \
     from (select order_key, bought_at, entry_id, content, sum(octet_length(content)) \
@@ -27,15 +27,15 @@ pub(super) const FIND_BY_KEY: &str = "select customer_id, order_key from purchas
 pub(super) const FIND_BY_ORDER: &str = "select customer_id, order_key from purchases \
     where order_key = $1 order by customer_id limit $2";
 
-/// How many bytes of purchases one page reads, but for the first, which is always there.
+/// How many bytes of purchases a page reads, except for the first, which is always included.
 const PAGE_BYTES: i64 = 1 << 20;
 
 type Place = (Micros, Uuid);
 type ListRow = (String, Micros, Uuid, Option<String>);
 
 impl Store {
-    /// Purchases of a customer behind `after`, the last bought first, as known at `as_of`; and
-    /// whether there are more. At most `limit`, and fewer where they are large.
+    /// Purchases of a customer after `after`, the last bought first, as of `as_of`; and whether
+    /// there are more. At most `limit`, and fewer if they are large.
     pub async fn list_purchases(
         &self,
         customer_id: Uuid,
@@ -47,8 +47,7 @@ impl Store {
         self.purchases_of(&records, as_of, after, limit).await
     }
 
-    /// The same of all records of a person: one statement for a person of one record, and one more
-    /// than the records of any other.
+    /// The purchases of all records of a person: one statement for each record.
     pub(in crate::store) async fn purchases_of(
         &self,
         records: &[Uuid],
@@ -59,7 +58,7 @@ impl Store {
         let after: Place =
             after.map_or((i64::MAX, Uuid::max()), |it| (it.occurred_at, it.entry_id));
         let count = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-        let mut parts: BTreeMap<OrderOf, OrderPart> = BTreeMap::new();
+        let mut parts: BTreeMap<OrderOf, OrderHistory> = BTreeMap::new();
         let mut left_out: Option<Place> = None;
         for record in records {
             let rows: Vec<ListRow> = on_db!(&self.db, |c| {
@@ -123,7 +122,7 @@ impl Store {
                 query.fetch_all(c).await?
             }),
         };
-        // The order of one customer is asked for record by record.
+        // The order of one customer is read record by record.
         let is_cut = kind.is_empty() && customer_id.is_some();
         let mut more = !is_cut && found.len() > limit;
         let mut purchases = self.told_of(found).await?;
@@ -133,8 +132,7 @@ impl Store {
         Ok((purchases, more))
     }
 
-    /// The purchases that some records tell of, with what the other records of the same people
-    /// tell of them.
+    /// The purchases of some records, completed from the other records of the same persons.
     async fn told_of(&self, mut found: Vec<OrderOf>) -> Result<Vec<PurchaseState>, Error> {
         found.retain(|(record, _)| !self.is_restricted(*record));
         let asked: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
@@ -161,11 +159,11 @@ impl Store {
         Ok(tell(parts, Micros::MAX, |record| person_of.get(&record).copied().unwrap_or(record)))
     }
 
-    /// What some records tell of orders.
+    /// The order histories of records.
     async fn parts(
         &self,
         orders: &BTreeSet<OrderOf>,
-    ) -> Result<BTreeMap<OrderOf, OrderPart>, Error> {
+    ) -> Result<BTreeMap<OrderOf, OrderHistory>, Error> {
         let pairs: Vec<_> = orders.iter().map(pair).collect();
         let rows: Vec<(Uuid, String, String)> =
             self.db.by_pairs(dialect::ORDERS_BY_KEY, &pairs).await?;
@@ -173,13 +171,13 @@ impl Store {
     }
 }
 
-/// The purchases that parts of people's records add up to, the last bought first.
+/// Derives the purchases of persons from order histories, the last bought first.
 pub(super) fn tell(
-    parts: BTreeMap<OrderOf, OrderPart>,
+    parts: BTreeMap<OrderOf, OrderHistory>,
     as_of: Micros,
     person_of: impl Fn(Uuid) -> Uuid,
 ) -> Vec<PurchaseState> {
-    let mut orders: BTreeMap<OrderOf, Vec<(Uuid, OrderPart)>> = BTreeMap::new();
+    let mut orders: BTreeMap<OrderOf, Vec<(Uuid, OrderHistory)>> = BTreeMap::new();
     for ((record, key), part) in parts {
         orders.entry((person_of(record), key)).or_default().push((record, part));
     }

@@ -1,12 +1,12 @@
-//! Purchases. A row of `orders` is what the entries of one customer record tell of one order, and
-//! is written with them under the lock of that record alone. A person of several records has as
-//! many rows for an order as records that tell of it, and they are put together when they are
-//! read: so a merge and its end change nothing here, and no entry waits for another record's lock.
+//! Purchases. A row of `orders` is the history of an order from the entries of one customer record,
+//! written with them under the lock of that record only. A person with several records has a row
+//! for each record with entries about an order, and they are combined when they are read: so merges
+//! and unmerges change nothing here, and no entry waits for the lock of another record.
 
+mod event;
 mod fill;
 mod forget;
 mod list;
-mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,19 +16,19 @@ use super::{
     bulk::{Batch, Column, Table},
     db::Tx,
     dialect, payload,
-    writes::Item,
+    writes::WriteItem,
 };
 use crate::{
+    domain::{purchase, serial::serial_key},
     error::Error,
-    model::{OrderPart, OrderTold},
-    story::{purchase, serial::serial_key},
+    model::{OrderEntry, OrderHistory},
 };
 
+pub use event::order_event;
+pub(super) use event::own_key;
 pub(super) use forget::forget;
-pub use told::order_news;
-pub(super) use told::own_key;
 
-/// The statements that are the same on both databases, by their names.
+/// The statements that are the same on both databases, by name.
 pub(super) const TEXTS: [(&str, &str); 6] = [
     ("purchase_keys.remove", forget::REMOVE_KEY),
     ("orders.list", list::LIST),
@@ -48,66 +48,71 @@ static PURCHASE_KEYS: Table =
 /// A customer record and the key of an order.
 pub(super) type OrderOf = (Uuid, String);
 
-/// What the entries of a record tell of an order by now, and whether there is a row of it.
+/// The new history of an order in a record, and whether it has a row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChangedOrder {
-    pub part: OrderPart,
+    pub part: OrderHistory,
     pub is_kept: bool,
 }
 
-/// What is to be written of orders.
+/// The writes to orders.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OrderWrites {
     pub changed: BTreeMap<OrderOf, ChangedOrder>,
-    /// Kind, key, and what they name.
+    /// Kind, key, and the order that they identify.
     keys: BTreeSet<(&'static str, String, Uuid, String)>,
 }
 
 impl OrderWrites {
-    /// What a record tells of an order by now; `kept` has what was read.
+    /// The current history of an order in a record; `kept` has the stored ones.
     pub fn part<'a>(
         &'a self,
-        kept: &'a HashMap<OrderOf, OrderPart>,
+        kept: &'a HashMap<OrderOf, OrderHistory>,
         order: &OrderOf,
-    ) -> Option<&'a OrderPart> {
+    ) -> Option<&'a OrderHistory> {
         self.changed.get(order).map(|it| &it.part).or_else(|| kept.get(order))
     }
 
-    /// Adds what an entry tells.
-    pub fn tell(&mut self, kept: &HashMap<OrderOf, OrderPart>, order: OrderOf, told: OrderTold) {
+    /// Adds an entry.
+    pub fn tell(
+        &mut self,
+        kept: &HashMap<OrderOf, OrderHistory>,
+        order: OrderOf,
+        entry: OrderEntry,
+    ) {
         let add = |kind, number: &str| {
             serial_key(number).map(|key| (kind, key, order.0, order.1.clone()))
         };
-        self.keys.extend(told.news.serial_numbers().filter_map(|number| add("serial", number)));
-        self.keys.extend(told.news.tracking_number().and_then(|number| add("tracking", number)));
+        self.keys.extend(entry.event.serial_numbers().filter_map(|number| add("serial", number)));
+        self.keys.extend(entry.event.tracking_number().and_then(|number| add("tracking", number)));
         let changed = self.changed.entry(order).or_insert_with_key(|order| match kept.get(order) {
             Some(part) => ChangedOrder { part: part.clone(), is_kept: true },
             None => ChangedOrder::default(),
         });
-        purchase::add(&mut changed.part, told);
+        purchase::add(&mut changed.part, entry);
     }
 }
 
-/// Reads the rows that the items may change, of the records that they may be about.
+/// Reads the histories that the items may change, of the records that they may concern.
 pub(super) async fn load<'a>(
     tx: &mut Tx,
-    items: impl Iterator<Item = (&'a Item, &'a BTreeSet<Uuid>)>,
-) -> Result<HashMap<OrderOf, OrderPart>, Error> {
+    items: impl Iterator<Item = (&'a WriteItem, &'a BTreeSet<Uuid>)>,
+) -> Result<HashMap<OrderOf, OrderHistory>, Error> {
     let mut pairs = BTreeSet::new();
     for (item, records) in items {
-        let news = item.entry.as_ref().and_then(|named| named.entry.news.as_ref());
-        if let Some((key, _)) = news {
+        let event = item.entry.as_ref().and_then(|named| named.entry.order_event.as_ref());
+        if let Some((key, _)) = event {
             pairs.extend(records.iter().map(|id| (*id, key.clone())));
         }
     }
     parts_of(tx, &pairs).await
 }
 
-/// The rows of some orders.
+/// The histories of some orders.
 async fn parts_of(
     tx: &mut Tx,
     orders: &BTreeSet<OrderOf>,
-) -> Result<HashMap<OrderOf, OrderPart>, Error> {
+) -> Result<HashMap<OrderOf, OrderHistory>, Error> {
     if orders.is_empty() {
         return Ok(HashMap::new());
     }
@@ -116,8 +121,8 @@ async fn parts_of(
     rows.into_iter().map(|(id, key, content)| Ok(((id, key), read(&content)?))).collect()
 }
 
-/// Writes the rows that have changed. A row that was there is taken away and made anew, so that
-/// any number of them costs one statement more.
+/// Writes changed histories. An existing row is removed and inserted again, so that any number of
+/// them costs one additional statement.
 pub(super) async fn write(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -135,7 +140,7 @@ pub(super) async fn write(
 fn add(batch: &mut Batch, orders: OrderWrites) {
     let rows = orders.changed;
     let purchase = |changed: &ChangedOrder| {
-        changed.part.purchase().map(|(told, _)| (told.at, told.entry_id, told.recorded_at))
+        changed.part.purchase().map(|(entry, _)| (entry.at, entry.entry_id, entry.recorded_at))
     };
     let purchases: Vec<_> = rows.values().map(purchase).collect();
     // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
@@ -164,20 +169,20 @@ fn pair((record, key): &OrderOf) -> (String, String) {
     (record.simple().to_string(), key.clone())
 }
 
-fn read(content: &str) -> Result<OrderPart, Error> {
+fn read(content: &str) -> Result<OrderHistory, Error> {
     serde_json::from_str(content)
         .map_err(|_| Error::Inconsistent { table: "orders", column: "content" })
 }
 
-/// What an entry tells of an order, out of what its row holds; nothing where it tells of none.
-fn open(bytes: &[u8]) -> Result<Option<(OrderOf, OrderTold)>, Error> {
+/// The order entry of a stored entry; None if it is not about an order.
+fn open(bytes: &[u8]) -> Result<Option<(OrderOf, OrderEntry)>, Error> {
     const UNREADABLE: Error = Error::Inconsistent { table: "entries", column: "payload" };
     let micros = |at: prost_types::Timestamp| at.seconds * 1_000_000 + i64::from(at.nanos / 1000);
     let entry = payload::open(bytes)?;
     let entry_id: Uuid = entry.id.parse().map_err(|_| UNREADABLE)?;
     let record_id: Uuid = entry.customer_id.parse().map_err(|_| UNREADABLE)?;
-    let Some((key, news)) = order_news(&entry, entry_id) else { return Ok(None) };
+    let Some((key, event)) = order_event(&entry, entry_id) else { return Ok(None) };
     let at = micros(entry.occurred_at.ok_or(UNREADABLE)?);
     let recorded_at = micros(entry.recorded_at.ok_or(UNREADABLE)?);
-    Ok(Some(((record_id, key), OrderTold { entry_id, at, recorded_at, news })))
+    Ok(Some(((record_id, key), OrderEntry { entry_id, at, recorded_at, event })))
 }

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    domain::entry_seal::{Fate, StoredEntry},
     model::{Channel, EntryKind, NewEntry},
     store::{
         bulk::{Batch, Column, Table},
@@ -11,7 +12,6 @@ use crate::{
         search,
         writes::EntryRow,
     },
-    story::entry_seal::{Fate, StoredEntry},
 };
 
 static ENTRIES: Table = Table {
@@ -22,7 +22,7 @@ static ENTRIES: Table = Table {
         "entry_id",
         "kind",
         "channel",
-        "mark",
+        "index_tag",
         "payload",
         "salt",
     ],
@@ -30,7 +30,7 @@ static ENTRIES: Table = Table {
 static ENTRY_WORDS: Table =
     Table { name: "entry_words", columns: &["customer_id", "occurred_at", "entry_id", "words"] };
 
-/// Adds entries with the words they are found by, and notes them to be sealed.
+/// Adds entries with their index words, and queues them for sealing.
 pub(in crate::store) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
     let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
@@ -53,7 +53,7 @@ pub(in crate::store) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
         Column::Ids(ids),
         Column::Texts(rows.iter().map(|row| row.entry.kind.code().to_owned()).collect()),
         Column::Texts(rows.iter().map(|row| channel_code(row.entry.channel).to_owned()).collect()),
-        Column::Texts(rows.iter().map(|row| mark(&row.entry).to_owned()).collect()),
+        Column::Texts(rows.iter().map(|row| index_tag(&row.entry).to_owned()).collect()),
         Column::Bytes(rows.into_iter().map(|row| row.payload).collect()),
         Column::Bytes(salts),
     ];
@@ -68,14 +68,14 @@ fn stored<'a>(row: &'a EntryRow, salt: &'a [u8]) -> StoredEntry<'a> {
         entry_id: row.entry.id,
         kind: row.entry.kind.code(),
         channel: channel_code(row.entry.channel),
-        mark: mark(&row.entry),
+        index_tag: index_tag(&row.entry),
         payload: &row.payload,
         salt,
     }
 }
 
-/// What an entry is found by without a search through the timeline.
-fn mark(entry: &NewEntry) -> &'static str {
+/// The index tag of an entry, by which it is found without scanning the timeline.
+fn index_tag(entry: &NewEntry) -> &'static str {
     match entry.kind {
         EntryKind::Interaction if entry.complaint => "complaint",
         EntryKind::Feedback => "feedback",
@@ -85,7 +85,7 @@ fn mark(entry: &NewEntry) -> &'static str {
     }
 }
 
-/// The channel as it is kept: what the server itself tells has none.
+/// The stored channel: empty for entries of the server itself.
 fn channel_code(channel: Option<Channel>) -> &'static str {
     channel.map_or("", Channel::code)
 }

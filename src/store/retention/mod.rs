@@ -1,9 +1,9 @@
-//! Retention: what is older than the rules keep is removed, record by record and a few entries at
-//! a time, under the locks of the person. Nobody who is restricted or held loses anything, and
-//! nothing goes that belongs to an open case or an unsettled promise.
+//! Retention: removes what is older than the rules keep, record by record and a few entries at a
+//! time, under the locks of the person. Customers who are restricted or on hold lose nothing, and
+//! nothing is removed that belongs to an open case or an unsettled promise.
 
-mod look;
 mod remove;
+mod scan;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,69 +16,68 @@ use crate::{
     metrics::Job,
     model::{Channel, Micros, RetentionRules},
 };
-use look::Look;
+use scan::RetentionScan;
 
-/// Records behind one that may lose something, each with the time of its oldest entry.
+/// Records after one that may lose something, each with the time of its oldest entry.
 const RECORDS: &str = "select c.id, (select min(e.occurred_at) from entries e \
         where e.customer_id = c.id) from customers c \
     where c.id > $1 and not c.restricted and not c.held order by c.id limit 500";
 
-/// How long the task of a server rests: behind some entries that it has removed, behind some
-/// records it has looked at, and when it is through.
+/// The pauses of the background job: after removing entries, after some records, and after a sweep.
 const REST: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// How to go through all customers.
+/// How to sweep all customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Looks what would go, and leaves it.
+    /// Reports what would be removed.
     DryRun,
-    /// Removes it, as fast as it goes.
+    /// Removes as fast as possible.
     AtOnce,
-    /// Removes it, a few entries a second.
+    /// Removes a few entries a second.
     Gently,
 }
 
-/// What went, or would go, by a rule on a channel.
+/// What was or would be removed by a rule on a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gone {
-    /// The number of the rule, from 0.
+pub struct RemovalReport {
+    /// The index of the rule.
     pub rule: usize,
-    /// None: what the server itself tells.
+    /// None: entries of the server itself.
     pub channel: Option<Channel>,
     pub entries: u64,
-    /// When the oldest of them happened.
+    /// When the oldest of them occurred.
     pub oldest: Micros,
 }
 
-/// How far a sweep has come.
+/// The progress of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepProgress {
     pub records: u64,
     pub entries: u64,
 }
 
-/// A few entries of a record: what went of them, and where to go on.
+/// A few entries of a record: what was removed, and where to continue.
 #[derive(Debug, Default)]
 struct Step {
     gone: Vec<(usize, Option<Channel>, Micros)>,
     next: Option<(Micros, Uuid)>,
 }
 
-/// Every statement, with a name, for the test that prepares them.
+/// All statements by name, for the test that prepares them.
 pub(super) fn statements(kind: Kind) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("retention.records", RECORDS.to_owned()),
         ("retention.words", remove::WORDS.on(kind).to_owned()),
     ];
-    let texts = look::TEXTS.into_iter().chain(remove::TEXTS);
+    let texts = scan::TEXTS.into_iter().chain(remove::TEXTS);
     all.extend(texts.map(|(name, text)| (name, text.to_owned())));
     all
 }
 
 impl Store {
-    /// Removes what is due by the rules, for ever.
+    /// Sweeps periodically by the rules. Never returns.
     pub async fn keep_retention(self, rules: RetentionRules) {
         loop {
             let swept = self.sweep(&rules, Sweep::Gently, |_| {}).await;
@@ -87,29 +86,31 @@ impl Store {
                 Ok(gone) => {
                     let entries: u64 = gone.iter().map(|it| it.entries).sum();
                     if entries > 0 {
-                        tracing::info!(entries, "removed by the rules of retention");
+                        tracing::info!(entries, "removed by the retention rules");
                     }
                 }
-                Err(error) => tracing::warn!(%error, detail = ?error, "retention stopped"),
+                Err(error) => {
+                    tracing::warn!(%error, detail = ?error, "cannot apply the retention rules")
+                }
             }
             sleep(PAUSE).await;
         }
     }
 
-    /// Goes through all customers once: what went by each rule and channel. What comes to be due
-    /// meanwhile is left to the next time.
+    /// Sweeps all customers once, and returns what was removed by each rule and channel. What falls
+    /// due meanwhile is left to the next sweep.
     pub async fn sweep(
         &self,
         rules: &RetentionRules,
         how: Sweep,
-        mut progress: impl FnMut(Swept),
-    ) -> Result<Vec<Gone>, Error> {
+        mut progress: impl FnMut(SweepProgress),
+    ) -> Result<Vec<RemovalReport>, Error> {
         let Some(shortest) = rules.shortest() else { return Ok(Vec::new()) };
         let now = self.clock.now();
         let bound = now.saturating_sub(shortest);
         let rules = Arc::new(rules.clone());
-        let mut tally: BTreeMap<(usize, Option<Channel>), Gone> = BTreeMap::new();
-        let mut swept = Swept::default();
+        let mut tally: BTreeMap<(usize, Option<Channel>), RemovalReport> = BTreeMap::new();
+        let mut swept = SweepProgress::default();
         let mut after = Uuid::nil();
         loop {
             let records: Vec<(Uuid, Option<Micros>)> =
@@ -141,7 +142,7 @@ impl Store {
         Ok(tally.into_values().collect())
     }
 
-    /// Some entries of a record, in a task that no caller cancels.
+    /// Processes some entries of a record, in a task that is never cancelled.
     async fn step(
         &self,
         record: Uuid,
@@ -156,12 +157,13 @@ impl Store {
             async move { store.try_step(record, behind, &rules, now, how).await }
         };
         match attempt(run).await {
-            // Restricted, held or gone since it was listed; or busy, and there is a next time.
+            // Restricted, on hold or gone since it was listed; or busy, and retried by the next
+            // sweep.
             Err(
                 Error::CustomerRestricted
-                | Error::CustomerHeld
+                | Error::CustomerOnHold
                 | Error::CustomerNotFound
-                | Error::LostRace,
+                | Error::Conflict,
             ) => Ok(Step::default()),
             done => done,
         }
@@ -176,20 +178,20 @@ impl Store {
         how: Sweep,
     ) -> Result<Step, Error> {
         let mut tx = self.db.begin().await?;
-        // All records of the person: a case that an entry belongs to may be another record's.
+        // All records of the person: the case of an entry may belong to another record.
         let locked = person::lock(&mut tx, &[record]).await?;
-        locked.refuse_held()?;
-        let mut look = Look::new(rules, now);
-        let (due, next) = look.due(&mut tx, record, behind).await?;
+        locked.ensure_not_on_hold()?;
+        let mut scan = RetentionScan::new(rules, now);
+        let (due, next) = scan.due(&mut tx, record, behind).await?;
         let gone = due.iter().map(|it| (it.rule, it.channel, it.occurred_at)).collect();
         let step = Step { gone, next };
         if how == Sweep::DryRun || due.is_empty() {
-            // What was not written is not committed.
+            // Nothing was written, so nothing is committed.
             return Ok(step);
         }
         let mut batch = Batch::default();
         remove::remove(&mut tx, &mut batch, self.clock, record, due).await?;
-        let revision = locked.held.get(&record).map_or(0, |held| held.revision);
+        let revision = locked.records.get(&record).map_or(0, |held| held.revision);
         batch.set_revision(record, revision + 1);
         batch.write(&mut tx).await?;
         tx.commit().await?;
@@ -198,12 +200,12 @@ impl Store {
 }
 
 fn count(
-    tally: &mut BTreeMap<(usize, Option<Channel>), Gone>,
+    tally: &mut BTreeMap<(usize, Option<Channel>), RemovalReport>,
     gone: &[(usize, Option<Channel>, Micros)],
 ) {
     for (rule, channel, at) in gone {
         let (rule, channel) = (*rule, *channel);
-        let none = Gone { rule, channel, entries: 0, oldest: *at };
+        let none = RemovalReport { rule, channel, entries: 0, oldest: *at };
         let counted = tally.entry((rule, channel)).or_insert(none);
         counted.entries += 1;
         counted.oldest = counted.oldest.min(*at);

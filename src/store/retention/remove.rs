@@ -1,13 +1,14 @@
-//! Takes entries away, with whatever was written with them. Their names in the ledger stay, so that
-//! a late retry does not bring them back.
+//! Removes entries, with everything that was written with them. Their idempotency keys stay, so
+//! that a late retry does not bring them back.
 
 use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
-use super::look::{Due, Whole};
+use super::scan::{Due, Whole};
 use crate::{
     clock::Clock,
+    domain::entry_seal::{Fate, Item},
     error::Error,
     model::{EntryKind, Micros},
     store::{
@@ -19,12 +20,11 @@ use crate::{
         payload, purchase, reask_rate,
         search::customer_word,
     },
-    story::entry_seal::{Fate, Item},
 };
 
 const ENTRY: &str = "delete from entries \
     where customer_id = $1 and occurred_at = $2 and entry_id = $3 \
-    returning customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt";
+    returning customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, salt";
 const REVISION: &str = "delete from entry_revisions where customer_id = $1 and revision = $2";
 const OF_ORDER: &str = "delete from order_entries \
     where customer_id = $1 and occurred_at = $2 and entry_id = $3 returning order_key";
@@ -58,7 +58,7 @@ pub(super) const TEXTS: [(&str, &str); 9] = [
     ("retention.quote", QUOTE),
 ];
 
-/// Removes entries of a record that is locked. What stays in another form is written by `batch`.
+/// Removes entries of a locked record. Rows that change instead are written by `batch`.
 pub(super) async fn remove(
     tx: &mut Tx,
     batch: &mut Batch,
@@ -75,7 +75,7 @@ pub(super) async fn remove(
         let of_orders = remove_entry(tx, record, &entry, &mut removed).await?;
         orders.extend(of_orders.into_iter().map(|key| (record, key)));
         if entry.kind == EntryKind::Purchase {
-            // One without a number is kept under its own.
+            // An order without a number has its own key.
             orders.insert((record, purchase::own_key(entry.entry_id)));
         }
         if entry.kind == EntryKind::Fact {
@@ -92,12 +92,12 @@ pub(super) async fn remove(
     }
     entry_seals::note(batch, &removed);
     purchase::forget(tx, batch, &orders, &ids).await?;
-    // What was counted stays counted, of nobody.
+    // Facts stay counted, anonymously.
     reask_rate::add_nobodys(batch, clock, facts);
     Ok(())
 }
 
-/// Gives the orders that it was of. `removed` is told that it went.
+/// Returns the orders of the entry. `removed` collects the item for sealing.
 async fn remove_entry(
     tx: &mut Tx,
     record: Uuid,
@@ -135,8 +135,8 @@ async fn remove_entry(
     }))
 }
 
-/// Removes what its entries are the story of. Those of them that are left go by the same rule: what
-/// they were of has ended.
+/// Removes the aggregate of removed entries. Its remaining entries are due by the same rule, since
+/// it has ended.
 async fn remove_whole(tx: &mut Tx, record: Uuid, whole: Whole) -> Result<(), Error> {
     let texts: &[&'static str] = match whole {
         Whole::Case(_) => &[CASE, case_pass::REMOVE],

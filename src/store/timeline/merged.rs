@@ -1,5 +1,5 @@
-//! The timeline of a customer whose records were merged: an ordered range of each record, merged by
-//! time. No entry has moved, and none is read that the page does not need.
+//! The timeline of a merged customer: an ordered range of each record, merged by time. No entry has
+//! moved, and only entries that the page needs are read.
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -13,19 +13,20 @@ use crate::{
     store::{Store, db::on_db, dialect::Kind},
 };
 
-/// The texts are for 2, 4, 8 ... records; what is too many is the nil id, which nobody has.
+/// There are statements for 2, 4, 8 ... records; surplus parameters are the nil id, which nobody
+/// has.
 const SIZES: usize = MAX_RECORDS.next_power_of_two().trailing_zeros() as usize;
 
-/// The person's records and revision when the page is read. $1 canonical id.
+/// The records and the revision of the person when the page is read. $1 canonical id.
 const PERSON: &str = "(select cast(sum(c.revision) as bigint) from \
         (select revision from customers where id = $1 and person_id = $1 \
         union all \
         select revision from customers where person_id = $1 and person_id <> id) c), \
     (select records from customers where id = $1), ";
 
-/// The rows of a page: an ordered range of each record, merged. `records` are what names them in
-/// the statement. SQLite merges what is ordered of itself, row by row, and would sort what has a
-/// limit; PostgreSQL merges what is sorted and has a limit, and would sort what has none.
+/// The rows of a page: an ordered range of each record, merged. `records` are their names in the
+/// statement. SQLite merges ordered ranges row by row if they have no limit, and would sort limited
+/// ones; PostgreSQL merges sorted ranges with a limit, and would sort those without.
 pub(super) fn ranges_text(
     kind: Kind,
     order: Order,
@@ -72,14 +73,15 @@ pub(super) fn ranges_text(
     }
 }
 
-/// The text of a page of several records, $8 and on; of an order or a case, $8, they are $9 and on.
+/// The statement of a page of several records, $8 and on; with an order or a case, $8, they are $9
+/// and on.
 fn merged_text(kind: Kind, order: Order, by: By, records: usize) -> String {
     let first = if by == By::Time { 8 } else { 9 };
     let records: Vec<String> = (first..first + records).map(|n| format!("${n}")).collect();
     page_text(PERSON, &ranges_text(kind, order, true, by, &records))
 }
 
-/// Every text, by [`text_index`], of each database.
+/// All statements, by [`text_index`], for each database.
 pub static TEXTS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
     Kind::BOTH.map(|kind| {
         let mut texts = Vec::new();
@@ -102,16 +104,17 @@ fn text_index(order: Order, by: By, records: usize) -> usize {
 }
 
 impl Store {
-    /// A page of the timeline of a person, whose records are these, the canonical one first.
+    /// A page of the timeline of a person with these records, the canonical one first.
     pub(super) async fn list_merged_timeline(
         &self,
         mut records: Vec<Uuid>,
         request: &PageRequest,
     ) -> Result<Page, Error> {
         let person = records[0];
-        // A merge or unmerge between finding the records and reading them shows, and is waited out.
+        // A merge or unmerge between finding and reading the records is detected, and the page is
+        // read again.
         for _ in 0..8 {
-            // A record that has just been taken apart reads as two, the second of them nobody.
+            // A record that was just unmerged is read as two, the second of which is nobody.
             records.resize(records.len().max(2), Uuid::nil());
             if let Some(page) = self.page_of(&records, request).await? {
                 return Ok(page);
@@ -121,7 +124,7 @@ impl Store {
         Err(Error::Unavailable("a customer kept changing".to_owned()))
     }
 
-    /// A page of some records, the canonical one first; nothing where they are no longer all of the
+    /// A page of some records, the canonical one first; None if they are no longer all of the
     /// person.
     async fn page_of(
         &self,
@@ -134,7 +137,8 @@ impl Store {
         Ok(revision.filter(|_| is_whole).map(|revision| Page { revision, ..page }))
     }
 
-    /// A page of some records, and the revision and number of records of the person of the first.
+    /// A page of some records, with the revision and the number of records of the first one's
+    /// person.
     pub(in crate::store) async fn read_page(
         &self,
         records: &[Uuid],

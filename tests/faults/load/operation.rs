@@ -1,4 +1,4 @@
-//! What writers do.
+//! The operations of writers.
 
 use throughline::{
     clock::Clock,
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Place, Writer};
 
-/// One thing that is done with a customer.
+/// An operation on a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Record,
@@ -31,7 +31,7 @@ use Operation::{
     SettlePromise, TellFact,
 };
 
-/// A little of everything, and entries most of all.
+/// A mix of all, mostly entries.
 #[rustfmt::skip]
 pub const USUAL: &[Operation] = &[
     Record, Record, Record, Record, Record, RecordBatch, OpenCase, TellFact, TellFact, MakePromise,
@@ -39,11 +39,11 @@ pub const USUAL: &[Operation] = &[
 ];
 
 const BATCH: usize = 5;
-/// In how many milliseconds a promise is due: some are broken while the fault lasts.
+/// The delays until promises are due, in milliseconds: some are broken during the fault.
 pub const SOON_AND_LATER: &[i64] = &[300, 1500, HOUR, 24 * HOUR];
-/// None of them before the call is answered, whatever the fault.
+/// None is due before the call is answered, whatever the fault.
 pub const LATER: &[i64] = &[20 * HOUR, 100 * HOUR];
-/// What is due in so many seconds is waited for.
+/// Promises due within this many seconds are waited for.
 pub const SOON: i64 = 60;
 const HOUR: i64 = 3_600_000;
 
@@ -64,7 +64,7 @@ impl Operation {
     }
 }
 
-/// So many milliseconds from now.
+/// A time this many milliseconds from now.
 fn later(millis: i64) -> prost_types::Timestamp {
     pb::timestamp(Clock::System.now() + millis * 1000)
 }
@@ -97,7 +97,7 @@ impl Writer {
         pb::RecordEntryRequest { identifiers, entry: Some(entry), ..Default::default() }
     }
 
-    /// The record of a customer who is known.
+    /// The record of a known customer.
     fn known(&mut self) -> Option<String> {
         let customer = self.random.below(self.shared.size.customers);
         self.book().customers[customer].clone()
@@ -239,7 +239,7 @@ impl Writer {
         let (Some(customer_id), Some(other_customer_id)) = (self.known(), self.known()) else {
             return;
         };
-        // Few, or all are one person soon.
+        // Few merges, otherwise all are soon one person.
         if customer_id == other_customer_id || !self.random.one_in(4) {
             return;
         }

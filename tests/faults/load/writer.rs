@@ -1,4 +1,4 @@
-//! One of those that write.
+//! A writer.
 
 use std::{
     sync::{Arc, MutexGuard},
@@ -14,20 +14,20 @@ use crate::{
     random::Random,
 };
 
-/// Between two tries of one operation.
+/// The pause between two tries of an operation.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the client waits beyond the deadline of a call, which the server is to keep.
+/// How long the client waits beyond the deadline of a call, which the server must keep.
 const BEYOND: Duration = Duration::from_secs(1);
-/// Calls are taken back within so many microseconds.
+/// Calls are cancelled within this many microseconds.
 const TAKEN_BACK_MICROS: u64 = 20_000;
 
-/// One writer, and the operation at hand.
+/// A writer, and its current operation.
 pub struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
     pub(super) random: Random,
     pub(super) operation: Operation,
-    /// The text that the operation at hand leaves in the history.
+    /// The text that the current operation leaves in the history.
     pub(super) mark: String,
 }
 
@@ -36,7 +36,7 @@ impl Writer {
         self.shared.book.lock().unwrap()
     }
 
-    /// Sends a call until it is answered. None: it was refused for good.
+    /// Sends a call until it is answered. None if it was refused permanently.
     pub(super) async fn send<Q: Clone, A>(
         &mut self,
         call: Q,
@@ -84,13 +84,13 @@ impl Writer {
         }
     }
 
-    /// Takes note of an operation that was answered with OK.
+    /// Records an operation that was answered with OK.
     pub(super) fn acknowledge(&self) {
         self.book().acknowledge(self.mark.clone(), None);
         self.tell();
     }
 
-    /// Tells whoever waits for acknowledgements.
+    /// Notifies whoever waits for acknowledgements.
     pub(super) fn tell(&self) {
         self.shared.acknowledged.send_modify(|count| *count += 1);
     }

@@ -10,7 +10,7 @@ use crate::{
     support::{Database, RowCounter, Server, on_both},
 };
 
-/// A batch that is refused, and that nothing of it is there.
+/// Checks that a batch is refused, and that none of it is stored.
 async fn check_refused(
     database: &Database,
     server: &Server,
@@ -76,7 +76,7 @@ async fn a_later_entry_may_be_about_an_earlier_order() {
         let again = server.batch(batch).await.unwrap().into_inner().responses;
         assert!(again.iter().all(|it| it.already_recorded));
 
-        // An earlier one may not be about a later order.
+        // An earlier entry may not refer to a later order.
         let early = vec![by(who(), about(note("x"), ["W-2"])), by(who(), bought("W-2"))];
         let field = "requests[0].entry.order_numbers[0]";
         let not_found = Refusal::new(Code::NotFound, "PURCHASE_NOT_FOUND", [field]);

@@ -1,12 +1,12 @@
-//! GetBriefing: what comes first, how sure it is, and what could be known at a moment.
+//! GetBriefing: its order, its confidence, and what was known at a moment.
 
 use std::sync::LazyLock;
 
 use throughline::{
     clock::{Clock, MovedClock},
     pb::{
-        self, Channel, EntryKind, IdentifierKind as Kind, PromiseState, briefed_identity::Sureness,
-        get_briefing_request::Customer, record_entry_request::Case,
+        self, Channel, EntryKind, IdentifierKind as Kind, PromiseState,
+        briefed_identity::Confidence, get_briefing_request::Customer, record_entry_request::Case,
     },
     store::Store,
 };
@@ -113,7 +113,7 @@ async fn what_is_broken_comes_first_and_each_line_names_its_entry() {
         let briefing = briefing.briefing.unwrap();
         assert_eq!((&briefing.customer_id, briefing.as_of), (&anna.id, Some(at(31))));
         let identity = briefing.identity.clone().unwrap();
-        assert_eq!(identity.sureness(), Sureness::Verified);
+        assert_eq!(identity.confidence(), Confidence::Verified);
         assert_eq!(
             (identity.verified_identifiers, identity.identifiers, identity.records),
             (1, 2, 1)
@@ -183,7 +183,7 @@ async fn what_is_broken_comes_first_and_each_line_names_its_entry() {
             (last.case_state(), last.disposition.as_str()),
             (pb::CaseState::Resolved, "repaired")
         );
-        assert_eq!(after.identity.unwrap().sureness(), Sureness::ById);
+        assert_eq!(after.identity.unwrap().confidence(), Confidence::ById);
         server.stop().await;
     })
     .await;

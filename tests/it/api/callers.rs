@@ -1,6 +1,6 @@
-//! Who calls: tokens, rights and actors.
+//! Authentication: tokens, rights and actors.
 
-use throughline::pb::{self, IdentifierKind as Kind, IdentifierProof as Proof};
+use throughline::pb::{self, IdentifierKind as Kind, IdentifierVerification as Verification};
 use tonic::{
     Code, Request,
     metadata::{Ascii, MetadataValue},
@@ -42,7 +42,7 @@ async fn an_unknown_token_is_refused_in_every_form() {
         let other = format!("Bearer {DESK_TOKEN}").parse().unwrap();
         twice.metadata_mut().append("authorization", other);
         assert_eq!(refusal(server.customers.clone().identify_customer(twice).await), unknown);
-        // Of the other service too, before anything else of the call is looked at.
+        // In the other service too, before anything else of the call is checked.
         let wrong = with_token("nobodys-token", pb::ListTimelineRequest::default());
         assert_eq!(refusal(server.timeline.clone().list_timeline(wrong).await), unknown);
         assert_eq!(rows.count().await, before);
@@ -62,19 +62,21 @@ async fn an_unknown_token_is_refused_in_every_form() {
 async fn the_right_to_verify_is_for_a_kind() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        let denied = |field| Refusal::new(Code::PermissionDenied, "MAY_NOT_VERIFY", [field]);
+        let denied =
+            |field| Refusal::new(Code::PermissionDenied, "VERIFICATION_NOT_PERMITTED", [field]);
         let card = || verified(identifier(Kind::LoyaltyCard, "9780306406157"));
         let call = identify(vec![card(), email("anna@example.net")]);
         let answer = server.customers.clone().identify_customer(with_token(DESK_TOKEN, call)).await;
         let anna = answer.unwrap().into_inner().customer.unwrap();
-        let proofs: Vec<_> = anna.identifiers.iter().map(|it| (it.kind(), it.proof())).collect();
-        assert!(proofs.contains(&(Kind::LoyaltyCard, Proof::Verified)), "{proofs:?}");
-        assert!(proofs.contains(&(Kind::Email, Proof::Claimed)), "{proofs:?}");
+        let proofs: Vec<_> =
+            anna.identifiers.iter().map(|it| (it.kind(), it.verification())).collect();
+        assert!(proofs.contains(&(Kind::LoyaltyCard, Verification::Verified)), "{proofs:?}");
+        assert!(proofs.contains(&(Kind::Email, Verification::Claimed)), "{proofs:?}");
 
         let call = identify(vec![card(), verified(email("anna@example.net"))]);
         let answer = server.customers.clone().identify_customer(with_token(DESK_TOKEN, call)).await;
         assert_eq!(refusal(answer), denied("identifiers[1].verified"));
-        // A broken rule is told first: the right to a call that cannot be made does not matter.
+        // Invalid fields are reported first: the permission for an invalid call does not matter.
         let call = identify(vec![verified(email("anna@example.net")), email("anna@")]);
         let answer = server.customers.clone().identify_customer(with_token(DESK_TOKEN, call)).await;
         assert_eq!(refusal(answer), Refusal::invalid(["identifiers[1].value"]));
@@ -89,7 +91,7 @@ async fn the_right_to_verify_is_for_a_kind() {
         assert_eq!(refusal(answer), denied("requests[0].identifiers[0].verified"));
         assert_eq!(server.not_recorded(first).await, denied("identifiers[0].verified"));
 
-        // A read says nothing that could be true or false.
+        // A read makes no claim that could be verified.
         assert_eq!(server.named_by(verified(email("anna@example.net"))).await.id, anna.id);
         server.stop().await;
     })
@@ -154,7 +156,7 @@ async fn an_entry_tells_who_changed_the_identity() {
     .await;
 }
 
-/// Of callers, each has its own names of calls: what one has been answered is not for another.
+/// Each caller has its own idempotency keys: one caller's answer is not returned to another.
 #[tokio::test]
 async fn a_request_id_belongs_to_its_caller() {
     on_both(async |database| {

@@ -1,4 +1,5 @@
-//! Callers that give a call up half-way: the server goes on, and what it has acknowledged is there.
+//! Callers that cancel a call half-way: the server continues, and what it has acknowledged is
+//! stored.
 
 use std::{collections::BTreeSet, future::Future};
 
@@ -14,7 +15,7 @@ use crate::{
 const CALLERS: u64 = 8;
 const ROUNDS: usize = 50;
 
-/// A call that is reset after so many turns of the other tasks.
+/// A call that is reset after a number of turns of the other tasks.
 async fn within<T>(turns: usize, call: impl Future<Output = T>) -> Option<T> {
     let patience = async {
         for _ in 0..turns {
@@ -61,7 +62,7 @@ async fn calls_that_are_given_up_cost_nobody_anything() {
 
         let entries = server.timeline_of(&anna).await;
         let there: BTreeSet<_> = entries.into_iter().map(|entry| entry.id).collect();
-        // Each that took effect is kept, and each of those that follow.
+        // Each call that took effect is stored, and so is each of those that follow.
         let made = there.len() + given_up.len();
         for recorded in &acknowledged {
             assert!(there.contains(&recorded.entry_id), "an acknowledged entry is lost");

@@ -1,8 +1,9 @@
-//! An identifier that several people have names none of them: candidates, and no guess.
+//! An identifier that several people have identifies none of them: there are candidates, and no
+//! guess.
 
 use throughline::pb::{
-    self, IdentifierKind as Kind, IdentifierProof as Proof, get_customer_request::Customer,
-    list_timeline_request, search_timeline_request,
+    self, IdentifierKind as Kind, IdentifierVerification as Verification,
+    get_customer_request::Customer, list_timeline_request, search_timeline_request,
 };
 use tonic::Code;
 
@@ -20,11 +21,15 @@ fn shared(customer_id: &str, identifier: pb::Identifier) -> pb::LinkIdentifierRe
     pb::LinkIdentifierRequest { shared: true, ..link(customer_id, identifier) }
 }
 
-fn candidate(customer: &pb::Customer, indices: &[i32], proof: Proof) -> pb::CustomerCandidate {
+fn candidate(
+    customer: &pb::Customer,
+    indices: &[i32],
+    verification: Verification,
+) -> pb::CustomerCandidate {
     pb::CustomerCandidate {
         customer_id: customer.id.clone(),
         identifier_indices: indices.to_vec(),
-        proof: proof.into(),
+        verification: verification.into(),
         last_seen_at: Some(at(0)),
         profile_match: None,
     }
@@ -39,7 +44,7 @@ async fn a_shared_phone_gives_candidates_and_never_a_guess() {
         let bert = server.made(vec![account("bert")]).await;
         for customer in [&anna, &bert] {
             let answer = server.linked(shared(&customer.id, family())).await;
-            assert_eq!(answer.identifier.unwrap().proof(), Proof::Shared);
+            assert_eq!(answer.identifier.unwrap().verification(), Verification::Shared);
         }
         let mut rows = RowCounter::of(database).await;
         let before = rows.count().await;
@@ -48,7 +53,8 @@ async fn a_shared_phone_gives_candidates_and_never_a_guess() {
         assert_eq!((answer.customer, answer.created), (None, false));
         let mut candidates = answer.candidates;
         candidates.sort_by(|a, b| a.customer_id.cmp(&b.customer_id));
-        let mut both: Vec<_> = [&anna, &bert].map(|it| candidate(it, &[0], Proof::Shared)).to_vec();
+        let mut both: Vec<_> =
+            [&anna, &bert].map(|it| candidate(it, &[0], Verification::Shared)).to_vec();
         both.sort_by(|a, b| a.customer_id.cmp(&b.customer_id));
         assert_eq!(candidates, both);
 
@@ -70,7 +76,7 @@ async fn a_shared_phone_gives_candidates_and_never_a_guess() {
         assert_eq!(refusal(server.timeline.clone().search_timeline(search).await), ambiguous);
         assert_eq!(rows.count().await, before);
 
-        // Beside one that names somebody it does no harm, and is not refused.
+        // Next to a unique identifier it does no harm, and is not refused.
         let answer = server.identified(vec![family(), account("bert")]).await;
         assert_eq!(answer.customer.unwrap().id, bert.id);
         assert_eq!((answer.conflicts, answer.candidates), (vec![], vec![]));
@@ -79,7 +85,7 @@ async fn a_shared_phone_gives_candidates_and_never_a_guess() {
     .await;
 }
 
-/// The phone of a family is theirs, and not of the one of them who is known first.
+/// The phone of a family belongs to all of them, not to the one who is known first.
 #[tokio::test]
 async fn what_is_shared_names_nobody_even_where_one_alone_has_it() {
     on_both(async |database| {
@@ -88,8 +94,8 @@ async fn what_is_shared_names_nobody_even_where_one_alone_has_it() {
         server.linked(shared(&anna.id, phone("+31612345678"))).await;
         let answer = server.identified(vec![phone("+31612345678")]).await;
         assert_eq!((answer.customer, answer.created), (None, false));
-        assert_eq!(answer.candidates, [candidate(&anna, &[0], Proof::Shared)]);
-        // With a value of their own somebody new is somebody new, and uses the phone too.
+        assert_eq!(answer.candidates, [candidate(&anna, &[0], Verification::Shared)]);
+        // With an identifier of their own, a new person is a new customer, and uses the phone too.
         let bert = server.identified(vec![phone("+31612345678"), account("bert")]).await;
         assert!(bert.created);
         let bert = bert.customer.unwrap();
@@ -100,7 +106,8 @@ async fn what_is_shared_names_nobody_even_where_one_alone_has_it() {
     .await;
 }
 
-/// Who has another account than the call names is somebody else, whatever they have in common.
+/// A customer with another account than the call's is another customer, whatever they have in
+/// common.
 #[tokio::test]
 async fn two_accounts_with_one_address_are_two_customers() {
     on_both(async |database| {
@@ -114,15 +121,15 @@ async fn two_accounts_with_one_address_are_two_customers() {
         let bert = bert.customer.unwrap();
         assert_eq!(values(&bert), ["bert", "office@example.net"]);
 
-        // Both claim it now: by itself it names neither.
+        // Both claim it now: by itself it identifies neither.
         let answer = server.identified(vec![info()]).await;
         assert_eq!((answer.customer, answer.candidates.len()), (None, 2));
-        // An account of another shop may be hers all the same, but it is not known whose it is.
+        // An account of another shop may still be hers, but that is not known.
         let elsewhere = pb::Identifier { namespace: "outlet".to_owned(), ..account("anna.w") };
         let third = server.identified(vec![info(), elsewhere]).await;
         assert!(third.created);
         assert_eq!(third.conflicts, []);
-        // Each is found by what is their own, as ever.
+        // Each is found by their own identifier, as before.
         assert_eq!(server.named_by(account("anna")).await.id, anna.id);
         assert_eq!(server.named_by(account("bert")).await.id, bert.id);
         server.stop().await;
@@ -141,14 +148,14 @@ async fn a_verified_value_names_its_customer_whoever_else_claims_it() {
         assert_eq!(server.identified(vec![mailbox()]).await.candidates.len(), 2);
 
         let answer = server.linked(link(&anna.id, verified(mailbox()))).await;
-        assert_eq!(answer.identifier.unwrap().proof(), Proof::Verified);
+        assert_eq!(answer.identifier.unwrap().verification(), Verification::Verified);
         let found = server.identified(vec![mailbox()]).await;
         assert_eq!((found.customer.unwrap().id, found.candidates.len()), (anna.id.clone(), 0));
         assert_eq!(server.named_by(mailbox()).await.id, anna.id);
         let entry = server.recorded(by(vec![mailbox()], note("x"))).await;
         assert_eq!((&entry.customer_id, &entry.record_id), (&anna.id, &anna.id));
 
-        // Whoever verifies it for the other one is refused; nothing is taken over by the way.
+        // Verifying it for the other customer is refused; nothing is taken over silently.
         let other = identify(vec![account("bert"), verified(mailbox())]);
         let answer = server.customers.clone().identify_customer(by_shop(other)).await.unwrap();
         let answer = answer.into_inner();
@@ -176,13 +183,14 @@ async fn candidates_are_at_most_20_with_those_first_who_have_more() {
         server.linked(shared(&last.id, mailbox())).await;
         let answer = server.identified(vec![mailbox(), desk()]).await;
         assert_eq!((answer.customer, answer.candidates.len()), (None, 20));
-        assert_eq!(answer.candidates[0], candidate(&last, &[0, 1], Proof::Shared));
+        assert_eq!(answer.candidates[0], candidate(&last, &[0, 1], Verification::Shared));
         server.stop().await;
     })
     .await;
 }
 
-/// Of a family with one phone, the profile of the call tells who it may be; it still is no guess.
+/// For a family with one phone, the profile of the call ranks the candidates; there is still no
+/// guess.
 #[tokio::test]
 async fn the_likeliest_by_the_profile_comes_first() {
     on_both(async |database| {

@@ -53,14 +53,14 @@ fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "CASE_PASS_NOT_FOUND", [])
 }
 
-/// Another code that begins like this one, and is well-formed.
+/// Another well-formed code that begins like this one.
 fn wrong(code: &str) -> String {
     let signs: Vec<char> = code.chars().filter(|sign| *sign != '-').collect();
     let guess = "23456789CDFHJKLMNPRTVWX".chars().find_map(|last| {
         let secret = if signs[5] == '7' { '8' } else { '7' };
         let guess: String =
             signs[..5].iter().chain([&secret]).chain(&signs[6..11]).chain([&last]).collect();
-        throughline::story::case_pass::Code::read(&guess).ok()
+        throughline::domain::case_pass::Code::read(&guess).ok()
     });
     guess.unwrap().display()
 }
@@ -182,7 +182,7 @@ async fn a_pass_is_locked_after_five_wrong_codes() {
         let case = server.opened(opening(&anna.id)).await;
         let pass = server.issued(issuing(&case.id)).await;
         let guess = wrong(&pass.code);
-        // A slip of the hand is no guess.
+        // A typing error is not a guess.
         let slip =
             format!("{}{}", &pass.code[..13], if pass.code.ends_with('2') { '3' } else { '2' });
         for _ in 0..7 {
@@ -191,7 +191,7 @@ async fn a_pass_is_locked_after_five_wrong_codes() {
         for _ in 0..4 {
             assert_eq!(server.not_redeemed(&guess).await, not_found());
         }
-        // The right code neither counts nor makes forget what was counted.
+        // The right code neither counts as a try nor resets the count.
         server.redeemed(redeeming(&pass.code)).await;
         server.redeemed(redeeming(&pass.code)).await;
         assert_eq!(server.not_redeemed(&guess).await, not_found());

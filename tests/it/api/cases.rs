@@ -1,4 +1,4 @@
-//! Cases and what the customer told within them.
+//! Cases, and the facts that customers told.
 
 use throughline::pb::{
     self, CaseState, Channel, case_change, entry::Content, list_cases_request::Of,
@@ -168,7 +168,7 @@ async fn facts_are_told_once_corrected_and_asked_again() {
         let case = server.opened(opening(&anna.id)).await;
         let told = server.told(telling(&case, "Serial Number", "SN-4711")).await;
         assert_eq!(told.facts[0].key, "serial_number");
-        // What is known already is no news.
+        // A known fact changes nothing.
         let same = server.told(telling(&case, "serial-number", "SN-4711")).await;
         assert_eq!(same, told);
         let corrected = server.told(telling(&case, "serial_number", "SN-4712")).await;
@@ -188,7 +188,7 @@ async fn facts_are_told_once_corrected_and_asked_again() {
         assert_eq!((reasks.len(), reasks[0].channel()), (1, Channel::Social));
         let refused = refusal(cases.reask_fact(by_shop(asking("fault"))).await);
         assert_eq!(refused, Refusal::new(Code::FailedPrecondition, "FACT_UNKNOWN", []));
-        // What is said to hold it must be there, with this customer.
+        // The entry that is said to contain it must exist, for this customer.
         let entry_id = server.recorded(to(&anna.id, note("she says it hums"))).await.entry_id;
         let bert = server.made(vec![account("bert")]).await;
         let of_bert = server.recorded(to(&bert.id, note("another one"))).await.entry_id;
@@ -200,7 +200,7 @@ async fn facts_are_told_once_corrected_and_asked_again() {
         let expected = Refusal::new(Code::NotFound, "ENTRY_NOT_FOUND", ["told_in_entry_id"]);
         assert_eq!(refused, expected);
         server.told(told_in(&entry_id)).await;
-        // A card number does not stay, here as anywhere.
+        // A card number is redacted, here as anywhere.
         let call = telling(&case, "tried", "paid with 4111 1111 1111 1111");
         let told = server.told(call).await;
         let tried = told.facts.iter().find(|fact| fact.key == "tried").unwrap();
@@ -230,32 +230,31 @@ async fn a_case_is_handed_over_returned_and_accepted() {
             request_id: request_id(),
             ..Default::default()
         };
-        let answer = |accept: bool, reason: &str| pb::AnswerHandOverRequest {
+        let answer = |accept: bool, reason: &str| pb::AnswerHandoverRequest {
             case_id: case.id.clone(),
             accept,
             reason: reason.to_owned(),
             channel: Channel::Store.into(),
             request_id: request_id(),
         };
-        let refused = refusal(cases.answer_hand_over(by_shop(answer(true, ""))).await);
+        let refused = refusal(cases.answer_handover(by_shop(answer(true, ""))).await);
         assert_eq!(refused, Refusal::new(Code::FailedPrecondition, "NOT_HANDED_OVER", []));
         let offered = cases.hand_over_case(by_shop(offer())).await.unwrap().into_inner();
         let offered = offered.case.unwrap();
         assert_eq!((offered.owner.as_str(), offered.queue.as_str()), ("joe", ""));
-        assert_eq!(offered.hand_over.unwrap().next_step, "send a technician");
+        assert_eq!(offered.handover.unwrap().next_step, "send a technician");
         let returned =
-            cases.answer_hand_over(by_shop(answer(false, "not mine"))).await.unwrap().into_inner();
+            cases.answer_handover(by_shop(answer(false, "not mine"))).await.unwrap().into_inner();
         let returned = returned.case.unwrap();
         assert_eq!((returned.owner.as_str(), returned.queue.as_str()), ("", "repairs"));
         cases.hand_over_case(by_shop(offer())).await.unwrap();
-        let accepted =
-            cases.answer_hand_over(by_shop(answer(true, ""))).await.unwrap().into_inner();
+        let accepted = cases.answer_handover(by_shop(answer(true, ""))).await.unwrap().into_inner();
         let accepted = accepted.case.unwrap();
-        // Whoever took it has it.
+        // Whoever accepted it owns it.
         assert_eq!(accepted.owner, "shop");
-        let hand_over = accepted.hand_over.unwrap();
-        assert_eq!(hand_over.state(), pb::hand_over::State::Accepted);
-        assert_eq!(hand_over.answered_by, "shop");
+        let handover = accepted.handover.unwrap();
+        assert_eq!(handover.state(), pb::handover::State::Accepted);
+        assert_eq!(handover.answered_by, "shop");
         server.stop().await;
     })
     .await;
@@ -311,7 +310,7 @@ async fn a_case_stays_with_its_record_over_a_merge_and_back() {
         let of_anna = || server.cases_of(Of::CustomerId(anna.id.clone()));
         let of_also = || server.cases_of(Of::CustomerId(also.id.clone()));
         assert_eq!(of_anna().await, std::slice::from_ref(&case.id));
-        // One that is opened of the merged customer is of the canonical record.
+        // A case that is opened for the merged customer belongs to the canonical record.
         let second = server.opened(opening(&also.id)).await;
         assert_eq!(second.customer_id, anna.id);
         server.told(telling(&case, "fault", "dark")).await;
@@ -344,7 +343,7 @@ async fn a_case_is_about_orders_that_are_there() {
     .await;
 }
 
-/// Every rule of every field is named, and nothing is stored.
+/// Every violation of every field is reported, and nothing is stored.
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused() {
     on_both(async |database| {

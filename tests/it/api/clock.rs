@@ -1,4 +1,4 @@
-//! A server whose clock is off refuses nobody for good, and says so.
+//! A server whose clock is off refuses nobody permanently, and says so.
 
 use prost_types::Timestamp;
 use throughline::{
@@ -19,7 +19,7 @@ use crate::{
 const MINUTE: Micros = 60_000_000;
 const HOUR: Micros = 60 * MINUTE;
 
-/// A clock that can be moved, and shows what that of the machine shows by now.
+/// A clock that can be moved, set to the machine's current time.
 fn clock() -> &'static MovedClock {
     let clock: &'static MovedClock = Box::leak(Box::default());
     clock.begin(Clock::System.now(), 42, 1);
@@ -41,13 +41,13 @@ impl World {
         Self { clock, store, server }
     }
 
-    /// Moves the clock, which is compared before its time.
+    /// Moves the clock, which is compared before the next interval.
     async fn move_clock(&self, by: Micros) {
         self.clock.forward(by);
         self.store.check_clock().await.unwrap();
     }
 
-    /// Records what happens now, whatever the server's clock shows.
+    /// Records something that happens now, whatever the server's clock says.
     async fn record(&self) -> Result<pb::RecordEntryResponse, Refusal> {
         let entry = pb::Entry { occurred_at: Some(now()), ..note("x") };
         let answer =
@@ -84,7 +84,7 @@ async fn by_a_clock_that_has_gone_back_nobody_is_refused_for_good() {
         let said = log.take();
         let off = "the clock of this machine is behind";
         assert_eq!(said.matches(off).count(), 1, "{said}");
-        // What breaks another rule too is refused for that.
+        // A call that breaks another rule too is refused for that.
         let early = pb::Entry { occurred_at: Some(now()), channel: 99, ..note("x") };
         let refused = world.server.not_recorded(by(vec![account("anna")], early)).await;
         assert_eq!(refused.code, Code::InvalidArgument, "{refused:?}");
@@ -133,7 +133,7 @@ async fn times_that_have_not_come_are_told_at_the_start() {
     .await;
 }
 
-/// PostgreSQL has a clock of its own, which shows the other direction too.
+/// PostgreSQL has its own clock, which shows the other direction too.
 #[tokio::test]
 async fn by_a_clock_that_is_ahead_a_time_that_has_not_come_is_not_refused_for_good() {
     let Some(database) = Database::postgres().await else { return };
@@ -155,7 +155,7 @@ async fn by_a_clock_that_is_ahead_a_time_that_has_not_come_is_not_refused_for_go
     world.server.stop().await;
 }
 
-/// Where nothing is known against the clock, what callers say is told.
+/// Without evidence against the clock, the caller's times are refused.
 #[tokio::test]
 async fn that_calls_named_times_that_have_not_come_is_told_once() {
     on_both(async |database| {

@@ -1,4 +1,4 @@
-//! Which connections a server keeps where there are too many.
+//! Which connections a server keeps if there are too many.
 
 use std::{
     io,
@@ -38,9 +38,9 @@ use crate::{
     },
 };
 
-/// The preface of HTTP/2 with its settings, which are none.
+/// The HTTP/2 preface with empty settings.
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-/// Longer than anything takes that happens at all.
+/// Longer than any event takes.
 const BOUND: Duration = Duration::from_secs(60);
 
 async fn start(database: &Database, limits: ConnectionLimits) -> Server {
@@ -49,7 +49,7 @@ async fn start(database: &Database, limits: ConnectionLimits) -> Server {
     Server::start_within(store, settings, limits).await
 }
 
-/// A connection that greets and makes no call. The server has answered its greeting.
+/// A connection that completes the preface and makes no call.
 async fn silent(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(GREETING).await.unwrap();
@@ -92,7 +92,7 @@ async fn counting(address: SocketAddr) -> (CaseServiceClient<Channel>, Arc<Atomi
     (CaseServiceClient::new(channel), connects)
 }
 
-/// Counts, of which nothing is kept.
+/// Counts calls that are not audited.
 fn counts() -> pb::GetReaskRateRequest {
     let (from, before) = (Some(at(0)), Some(at(1)));
     pb::GetReaskRateRequest { of: Some(Of::Everybody(true)), from, before }
@@ -115,7 +115,7 @@ async fn a_crowd_that_makes_no_call_shuts_nobody_out() {
             ended(closed).await;
         }
         assert!(newest.iter().all(is_open));
-        // Known callers keep their connections, and whoever is new comes in.
+        // Authenticated callers keep their connections, and newcomers are accepted.
         known.get_reask_rate(counts()).await.unwrap();
         assert_eq!(connects.load(Ordering::Relaxed), 1);
         let (mut new, connects) = counting(server.address).await;
@@ -177,7 +177,7 @@ async fn neither_a_bad_token_nor_a_question_of_health_keeps_a_place() {
     .await;
 }
 
-/// Makes a call until it is answered: one that meets the end of its connection is lost.
+/// Makes a call until it is answered: a call on a closing connection is lost.
 async fn answer(mut call: impl AsyncFnMut() -> Result<(), Status>) {
     let answered = async {
         while let Err(status) = call().await {
@@ -209,7 +209,7 @@ async fn a_full_house_is_told_until_somebody_leaves() {
         let reason = "TOO_MANY_CONNECTIONS";
         assert_eq!(refusal(refused), Refusal::new(Code::ResourceExhausted, reason, []));
         drop(shop);
-        // The place is free once the server has seen that the connection is gone.
+        // The permit is released once the server has noticed that the connection is closed.
         while third.get_reask_rate(with_token("reader", counts())).await.is_err() {}
         assert_eq!(connects.load(Ordering::Relaxed), 1);
         server.stop().await;

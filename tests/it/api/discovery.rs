@@ -32,7 +32,7 @@ use crate::{
     support::{CONNECTION_LIMITS, Database, NOW, Server, listen, on_both, settings, wire::browse},
 };
 
-/// A server over a store that the test keeps too.
+/// A server over a store that the test uses too.
 async fn serve(store: Store) -> (Channel, Arc<Notify>) {
     let (address, incoming) = listen(CONNECTION_LIMITS).await;
     let stop = Arc::new(Notify::new());
@@ -44,7 +44,7 @@ async fn serve(store: Store) -> (Channel, Arc<Notify>) {
     (endpoint.connect().await.unwrap(), stop)
 }
 
-/// What health tells of a service, from now on.
+/// The health of a service, from now on.
 struct Watch(tonic::Streaming<tonic_health::pb::HealthCheckResponse>);
 
 impl Watch {
@@ -54,7 +54,7 @@ impl Watch {
         Self(health.watch(request).await.unwrap().into_inner())
     }
 
-    /// Waits until health tells it, or for so long that it never will.
+    /// Waits until health reports it, or for a time after which it never will.
     async fn until(&mut self, wanted: ServingStatus) {
         let told = async { while self.0.message().await.unwrap().unwrap().status() != wanted {} };
         timeout(NEVER, told).await.expect("health tells what is true");
@@ -106,7 +106,7 @@ async fn health_tells_when_postgres_is_gone_and_when_it_is_back() {
     let mut watch = Watch::of(&channel, "").await;
     watch.until(ServingStatus::Serving).await;
 
-    // Nobody gets in, and who is in is thrown out.
+    // Nobody can connect, and existing connections are closed.
     let (before, query) = database.url.split_once('?').unwrap();
     let (server, name) = before.rsplit_once('/').unwrap();
     let admin = format!("{server}/postgres?{query}");
@@ -119,7 +119,7 @@ async fn health_tells_when_postgres_is_gone_and_when_it_is_back() {
     watch.until(ServingStatus::NotServing).await;
     let call = by(vec![account("anna")], note("x"));
     let mut timeline = TimelineServiceClient::new(channel.clone());
-    // The first ones meet a connection that was cut, the others get none.
+    // The first calls meet closed connections, the others get none.
     let unavailable = Refusal::new(Code::Unavailable, "STORE_UNAVAILABLE", []);
     for _ in 0..5 {
         assert_eq!(refusal(timeline.record_entry(call.clone()).await), unavailable);
@@ -212,7 +212,7 @@ async fn large_messages_may_be_compressed() {
         assert_eq!(encoding(&page), Some("gzip"));
         assert_eq!(page.into_inner().entries[0].content, call.entry.unwrap().content);
 
-        // The same page for one who does not take it.
+        // The same page for a client that does not accept it.
         let mut timeline = TimelineServiceClient::new(channel.clone());
         let page = timeline.list_timeline(list(&recorded.customer_id)).await.unwrap();
         assert_eq!(encoding(&page), None);

@@ -21,7 +21,7 @@ fn auto(threshold_percent: i32) -> Case {
     Case::AutoCase(pb::AutoCase { threshold_percent })
 }
 
-/// What speaks for the most probable case.
+/// The clues for the most probable case.
 fn clues(answer: &pb::RecordEntryResponse) -> Vec<Kind> {
     let case = &answer.probable_cases[0];
     assert!(case.clues.is_sorted_by_key(|clue| -clue.percent), "{case:?}");
@@ -89,7 +89,7 @@ async fn an_entry_is_told_which_cases_it_may_belong_to_and_why() {
             // Nobody asked to join one.
             assert_eq!(answer.case_id, "");
         }
-        // A case that is resolved is no candidate, of which nobody has to think any more.
+        // A resolved case is not a candidate: nobody has to consider it any more.
         for case in [&television, &bill] {
             server.cases.clone().resolve_case(by_shop(resolution(case))).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! Connections that keep to HTTP/2 and mean harm: each is closed, and others are served.
+//! Connections that use HTTP/2 correctly but maliciously: each is closed, and others are served.
 
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ const PROTOCOL_ERROR: u32 = 1;
 const FRAME_SIZE_ERROR: u32 = 6;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// A call, as the static table of HPACK has it: POST, http, the path and the authority.
+/// A call in the static table of HPACK: POST, http, the path and the authority.
 const CALL: &[u8] = b"\x83\x86\x04\x02/x\x41\x01a";
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -34,14 +34,14 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Sends a preface and frames until the server ends the connection; with which code.
+/// Sends a preface and frames until the server ends the connection; returns the code.
 async fn ended(address: SocketAddr, frames: impl Fn(u32) -> Vec<u8>) -> Option<u32> {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.set_nodelay(true).unwrap();
     let (mut reader, mut writer) = socket.split();
     let write = async {
         let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-        // Enough for whatever bound there is, and then it waits for what the server says.
+        // Enough for any limit; then it waits for the server's answer.
         for number in 0..20_000 {
             bytes.extend(frames(2 * number + 1));
             if bytes.len() > 1 << 16 || number == 19_999 {
@@ -79,15 +79,15 @@ async fn ended(address: SocketAddr, frames: impl Fn(u32) -> Vec<u8>) -> Option<u
 async fn floods_of_frames_end_their_connection_and_no_other() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        // CVE-2023-44487: calls that are taken back before they are looked at.
+        // CVE-2023-44487: calls that are cancelled before they are processed.
         let taken_back = |stream| {
             let reset = frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
             [frame(HEADERS, END_HEADERS, stream, CALL), reset].concat()
         };
         assert_eq!(ended(server.address, taken_back).await, Some(ENHANCE_YOUR_CALM));
-        // CVE-2025-8671: calls that the server takes back, for faults of the client.
+        // CVE-2025-8671: calls that the server resets because of client errors.
         let faulty = |stream| {
-            // The window of the stream grows beyond all bounds.
+            // The stream's window exceeds the limit.
             let window = frame(WINDOW_UPDATE, 0, stream, &(u32::MAX >> 1).to_be_bytes());
             [frame(HEADERS, END_HEADERS, stream, CALL), window].concat()
         };

@@ -1,5 +1,5 @@
-//! Readiness tells the truth: it names what is wrong, and is well again when that is gone. Each
-//! fault is one that the ping of before, `select 1`, did not see.
+//! Readiness tells the truth: it names what is wrong, and recovers when that is gone. The former
+//! ping, `select 1`, noticed none of these faults.
 
 use std::{fs::File, os::unix::fs::FileExt as _, time::Duration};
 
@@ -28,10 +28,10 @@ use crate::{
     support::{Database, NOW, Server, on_both, settings, wire},
 };
 
-/// What takes longer never comes.
+/// What takes longer never happens.
 const NEVER: Duration = Duration::from_secs(30);
 
-/// A server that is asked for its health by gRPC and over HTTP.
+/// A server whose health is checked over gRPC and HTTP.
 struct Asked {
     server: Server,
     health: HealthClient<tonic::transport::Channel>,
@@ -68,7 +68,7 @@ impl Asked {
         assert_eq!(self.get("/readyz").await, (200, "ready\n".to_owned()));
     }
 
-    /// Waits until the server is not ready for a cause that holds these words. It stays alive.
+    /// Waits until the server is not ready for a cause that contains these words. It stays alive.
     async fn until_not_ready(&mut self, words: &str) {
         let is_cause =
             |state: &State| matches!(state, State::NotReady(cause) if cause.contains(words));
@@ -101,7 +101,7 @@ async fn select_1(connection: &mut SqliteConnection) {
     assert_eq!(one, 1);
 }
 
-/// A table that takes no rows, by a trigger: as if the disk had no room for them.
+/// A table that refuses rows because of a trigger: as if the disk were full.
 const BLOCK: &str = "create trigger block before insert on heartbeats \
     begin select raise(fail, 'no room'); end";
 
@@ -142,7 +142,7 @@ async fn a_store_that_takes_no_writes_is_not_ready() {
     .await;
 }
 
-/// The two files of SQLite, and what readiness calls them.
+/// The two files of SQLite, and their names in readiness.
 fn files(database: &Database) -> [(String, &'static str); 2] {
     [(database.url.clone(), "database: "), (database.audit_url(), "audit log: ")]
 }
@@ -161,7 +161,7 @@ async fn a_store_that_answers_too_late_is_not_ready() {
     asked.stop().await;
 }
 
-/// Requests that are begun and not ended, or are no requests, keep nobody from asking.
+/// Requests that are unfinished or malformed block nobody.
 #[tokio::test]
 async fn whoever_holds_connections_keeps_no_probe_out() {
     let database = Database::sqlite();
@@ -198,7 +198,7 @@ async fn only_what_there_is_can_be_asked() {
     asked.stop().await;
 }
 
-/// Overwrites a part of a file, and gives what was there.
+/// Overwrites a part of a file, and returns what was there.
 fn overwrite(url: &str, bytes: &[u8], at: u64) -> Vec<u8> {
     let path = url.trim_start_matches("sqlite:");
     let file = File::options().read(true).write(true).open(path).unwrap();
@@ -220,7 +220,7 @@ async fn a_damaged_file_is_not_ready_until_it_is_whole() {
     // Nothing of them is in the log.
     connection.execute("pragma wal_checkpoint(truncate)").await.unwrap();
 
-    // A page that no heartbeat meets: a call has to.
+    // A page that no heartbeat touches: only a call does.
     let at = u64::try_from(entries).unwrap();
     let before = overwrite(&database.url, &[0xff; 64], at);
     let read = asked.server.timeline.list_timeline(list(&recorded.customer_id)).await;

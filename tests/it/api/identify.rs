@@ -17,7 +17,7 @@ fn values(customer: &pb::Customer) -> BTreeSet<&str> {
     customer.identifiers.iter().map(|it| it.value.as_str()).collect()
 }
 
-/// Who the customer of an answer is, and what names it.
+/// The customer of an answer, and its identifiers.
 fn claims(answer: &pb::IdentifyCustomerResponse) -> (&String, &Vec<pb::CustomerIdentifier>) {
     let customer = answer.customer.as_ref().unwrap();
     (&customer.id, &customer.identifiers)
@@ -40,7 +40,7 @@ async fn a_new_customer_is_made_and_a_known_one_is_found() {
         assert!(!again.created);
         assert_eq!(again.customer.as_ref(), Some(&anna), "a call that brings nothing new");
 
-        // What is new is kept with the customer found, and then names it too.
+        // New identifiers are linked to the customer found, and then identify it too.
         let more = server.identified(vec![email("anna@example.net"), account("anna")]).await;
         let more = more.customer.unwrap();
         assert_eq!((&more.id, more.revision), (&anna.id, 2));
@@ -78,7 +78,7 @@ async fn get_makes_nothing() {
     .await;
 }
 
-/// Nothing is linked where identifiers belong to different customers; the strongest decides.
+/// Nothing is linked if identifiers belong to different customers; the strongest decides.
 #[tokio::test]
 async fn conflicts_are_named_and_nothing_is_linked() {
     let kinds = [
@@ -103,7 +103,7 @@ async fn conflicts_are_named_and_nothing_is_linked() {
             assert!(made.created);
             owned.push((identifier, made.customer.unwrap()));
         }
-        // The weaker first, so that the order of the call cannot be what decides.
+        // The weaker first, so that the order of the call cannot decide.
         for pair in owned.windows(2) {
             let [(strong, of_strong), (weak, of_weak)] = pair else { unreachable!() };
             let call = vec![weak.clone(), email("bert.smit@example.net"), strong.clone()];
@@ -176,7 +176,7 @@ async fn a_profile_fills_what_is_empty_and_no_more() {
         assert_eq!(profile.family_name, "de Wit");
         assert_eq!((profile.address, customer.revision), (Some(address.clone()), 2));
 
-        // Of an address no part is filled: a mix of two is nobody's.
+        // An address is never filled in part: a mix of two addresses is nobody's.
         let elsewhere = pb::PostalAddress { locality: "Oslo".to_owned(), ..Default::default() };
         let again = fill(pb::Profile { address: Some(elsewhere), ..Default::default() }).await;
         assert_eq!(again, customer, "a call that fills nothing changes nothing");
@@ -226,7 +226,7 @@ async fn a_customer_has_at_most_200_identifiers() {
             (from..to).map(|it| account(format!("account-{it}"))).collect()
         };
         let made = server.identified(numbered(0, 199)).await.customer.unwrap();
-        // The same new one twice is one more, not two.
+        // The same new identifier twice counts once.
         let twice = vec![account("account-0"), account("account-199"), account("account-199")];
         let full = server.identified(twice).await.customer.unwrap();
         assert_eq!((&full.id, full.identifiers.len()), (&made.id, 200));
@@ -237,7 +237,7 @@ async fn a_customer_has_at_most_200_identifiers() {
         assert_eq!(refusal(customers.identify_customer(one_more).await), too_many);
         let in_a_call = identify(numbered(300, 501));
         assert_eq!(refusal(customers.identify_customer(in_a_call).await), too_many);
-        // Those that it has do not count again.
+        // Existing ones do not count again.
         let known = server.identified(numbered(0, 200)).await;
         assert_eq!(known.customer, Some(full));
         assert!(server.identified(numbered(200, 201)).await.created);

@@ -11,14 +11,14 @@ use crate::{
 const PAGE_BYTES: usize = 3 << 20;
 const LARGE: usize = 250 << 10;
 
-/// A note of so many bytes that has the word "refund" in it.
+/// A note of this size with the word "refund" in it.
 fn large_note(bytes: usize, seconds: i64) -> pb::Entry {
     let mut text = "refund ".to_owned();
     text.push_str(&"-".repeat(bytes - text.len()));
     pb::Entry { occurred_at: Some(at(seconds)), ..note(text) }
 }
 
-/// Small entries, then large ones, then small ones again: 40 of all, some 6 MiB.
+/// Small entries, then large ones, then small ones again: 40 in total, about 6 MiB.
 async fn fill(server: &Server) -> String {
     let mut customer_id = String::new();
     for number in 0..40 {
@@ -29,7 +29,7 @@ async fn fill(server: &Server) -> String {
     customer_id
 }
 
-/// Whether the pages hold all 40 entries in their order, each page within its bound.
+/// Whether the pages hold all 40 entries in order, each page within its limit.
 fn check(mut pages: Vec<Vec<pb::Entry>>, newest_first: bool) {
     for page in &pages {
         let bytes: usize = page.iter().map(|entry| entry.encoded_len() + 5).sum();
@@ -54,7 +54,7 @@ async fn a_page_of_a_list_is_cut_before_it_is_too_large() {
     on_both(async |database| {
         let server = Server::start(database).await;
         let customer_id = fill(&server).await;
-        // What a client takes by default: 4 MiB.
+        // The default limit of a client: 4 MiB.
         let mut timeline = server.timeline.clone().max_decoding_message_size(4 << 20);
         for order in [TimelineOrder::NewestFirst, TimelineOrder::OldestFirst] {
             let mut call = pb::ListTimelineRequest {

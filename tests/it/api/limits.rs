@@ -22,7 +22,7 @@ use crate::{
 
 pub const NUMBERS: &[u16] = &[114];
 
-/// Counts, of which nothing is kept: a read that waits for no write.
+/// A read that is not audited, and therefore waits for no write.
 fn counts() -> pb::GetReaskRateRequest {
     let (from, before) = (Some(at(0)), Some(at(1)));
     pb::GetReaskRateRequest { of: Some(Of::Everybody(true)), from, before }
@@ -32,7 +32,8 @@ fn refused(reason: &str) -> Refusal {
     Refusal::new(Code::ResourceExhausted, reason, [])
 }
 
-/// Makes calls at the same time of which some never end, until the others are refused; how.
+/// Makes concurrent calls of which some never end, until the others are refused; returns the
+/// errors.
 async fn refusals<T: std::fmt::Debug + Send + 'static>(
     under_way: &mut JoinSet<Result<Response<T>, Status>>,
     calls: usize,
@@ -99,7 +100,7 @@ async fn a_caller_that_has_its_share_leaves_the_others_theirs() {
         let shops = cases.get_reask_rate(with_token(SHOP_TOKEN, counts())).await;
         assert_eq!(refusal(shops), refused("TOO_MANY_CALLS_OF_CALLER"));
         cases.get_reask_rate(with_token(DESK_TOKEN, counts())).await.unwrap();
-        // Whoever shows no token may be everybody there is.
+        // All callers without a token together may use everything.
         let mut locals = JoinSet::new();
         let none = refusals(&mut locals, 5, 5, || {
             let mut client = server.timeline.clone();
@@ -119,7 +120,7 @@ async fn a_caller_that_has_its_share_leaves_the_others_theirs() {
     .await;
 }
 
-/// However many there are, one stream more of a caller is refused.
+/// However many connections there are, one more stream of a caller is refused.
 #[tokio::test]
 async fn number_114_one_stream_more_of_a_caller_is_refused() {
     on_both(async |database| {

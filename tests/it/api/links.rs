@@ -3,15 +3,15 @@
 use throughline::{
     model::MAX_CLAIMS,
     pb::{
-        self, IdentifierKind as Kind, IdentifierProof as Proof, get_customer_request::Customer,
-        identity_change::Change,
+        self, IdentifierKind as Kind, IdentifierVerification as Verification,
+        get_customer_request::Customer, identity_change::Change,
     },
 };
 use tonic::Code;
 
 use crate::{
     calls::{Refusal, account, at, by, email, identifier, note, refusal, to},
-    identity::{by_shop, changes, keep_apart, link, unlink, values, verified},
+    identity::{by_shop, changes, exclude_merge, link, unlink, values, verified},
     support::{RowCounter, Server, on_both},
 };
 
@@ -31,7 +31,7 @@ async fn a_linked_identifier_names_the_customer() {
             value: "+31612345678".to_owned(),
             raw_value: "tel:+31-6-1234-5678".to_owned(),
             first_seen_at: Some(at(0)),
-            proof: Proof::Claimed.into(),
+            verification: Verification::Claimed.into(),
             source: "test".to_owned(),
             last_seen_at: Some(at(0)),
             valid_from: Some(at(0)),
@@ -51,23 +51,23 @@ async fn a_linked_identifier_names_the_customer() {
             actor: "shop".to_owned(),
             reason: "said so on the phone".to_owned(),
             identifier: Some(phone()),
-            proof: Proof::Claimed.into(),
+            verification: Verification::Claimed.into(),
             ..Default::default()
         };
         assert_eq!(change, &told);
         let entry = &timeline[0];
         assert_eq!((entry.channel(), entry.occurred_at), (pb::Channel::Unspecified, Some(at(0))));
 
-        // Seeing it again changes nothing that is told; seeing proof of it does.
+        // Seeing it again changes nothing visible; verifying it does.
         server.linked(link(&anna.id, phone())).await;
         assert_eq!(server.timeline_of(&anna.id).await.len(), 1);
         let answer = server.linked(link(&anna.id, verified(phone()))).await;
-        assert_eq!(answer.identifier.unwrap().proof(), Proof::Verified);
+        assert_eq!(answer.identifier.unwrap().verification(), Verification::Verified);
         let timeline = server.timeline_of(&anna.id).await;
         assert_eq!(changes(&timeline).len(), 2);
-        // What is known to be true is not less so because somebody merely says it.
+        // A verified identifier stays verified when somebody merely claims it.
         let answer = server.linked(link(&anna.id, phone())).await;
-        assert_eq!(answer.identifier.unwrap().proof(), Proof::Verified);
+        assert_eq!(answer.identifier.unwrap().verification(), Verification::Verified);
         server.stop().await;
     })
     .await;
@@ -85,8 +85,8 @@ async fn a_retry_changes_nothing_and_another_call_is_no_retry() {
         server.linked(link(&anna.id, email("old@example.net"))).await;
         let mut customers = server.customers.clone();
         customers.unlink_identifier(by_shop(gone.clone())).await.unwrap();
-        let apart = keep_apart(&anna.id, &bert.id);
-        customers.keep_customers_apart(by_shop(apart.clone())).await.unwrap();
+        let apart = exclude_merge(&anna.id, &bert.id);
+        customers.set_merge_exclusion(by_shop(apart.clone())).await.unwrap();
 
         let bare = pb::LinkIdentifierRequest {
             source: String::new(),
@@ -100,7 +100,7 @@ async fn a_retry_changes_nothing_and_another_call_is_no_retry() {
         let counted = rows.count().await;
         assert_eq!(server.linked(call.clone()).await, first);
         customers.unlink_identifier(by_shop(gone.clone())).await.unwrap();
-        customers.keep_customers_apart(by_shop(apart.clone())).await.unwrap();
+        customers.set_merge_exclusion(by_shop(apart.clone())).await.unwrap();
 
         let reused = Refusal::new(Code::InvalidArgument, "REQUEST_ID_REUSED", ["request_id"]);
         let other = pb::LinkIdentifierRequest { shared: true, ..call.clone() };
@@ -108,7 +108,7 @@ async fn a_retry_changes_nothing_and_another_call_is_no_retry() {
         let request_id = call.request_id.clone();
         let other = pb::UnlinkIdentifierRequest { request_id, ..gone };
         assert_eq!(refusal(customers.unlink_identifier(by_shop(other)).await), reused);
-        // Two calls whose bytes are the same are two calls all the same.
+        // Two calls with equal bytes are still two calls.
         let taken = pb::UnlinkIdentifierRequest {
             request_id: bare.request_id.clone(),
             reason: String::new(),
@@ -145,10 +145,10 @@ async fn a_recycled_number_is_a_conflict_until_it_is_taken_over() {
         let take =
             pb::LinkIdentifierRequest { take_over: true, ..link(&new.id, verified(phone())) };
         let answer = server.linked(take).await;
-        assert_eq!(answer.identifier.unwrap().proof(), Proof::Verified);
+        assert_eq!(answer.identifier.unwrap().verification(), Verification::Verified);
         assert_eq!(server.named_by(phone()).await.id, new.id);
         assert_eq!(values(&server.customer(&old.id).await), ["anna"]);
-        // The claim has ended and left its trace, and what was recorded by it stays.
+        // The claim has ended and was recorded, and entries recorded by it stay.
         let ended: Vec<_> = server.claims_of(&old.id).await;
         let ended: Vec<_> = ended.iter().filter(|it| it.valid_to.is_some()).collect();
         let [ended] = ended[..] else { panic!("{ended:?}") };
@@ -186,13 +186,14 @@ async fn an_unlinked_identifier_names_nobody() {
         let not_found = Refusal::new(Code::NotFound, "IDENTIFIER_NOT_FOUND", []);
         assert_eq!(refusal(again), not_found);
 
-        // Somebody else may have it now; of the old claim nothing comes back.
+        // Another customer may have it now; the old claim does not return.
         let bert = server.made(vec![phone()]).await;
         server.linked(link(&bert.id, verified(phone()))).await;
         let answer = customers.unlink_identifier(unlink(&anna.id, phone())).await;
         assert_eq!(refusal(answer), not_found);
-        // One that is verified is taken away by whoever may verify it.
-        let denied = Refusal::new(Code::PermissionDenied, "MAY_NOT_VERIFY", ["identifier"]);
+        // A verified identifier can be unlinked by a caller that may verify it.
+        let denied =
+            Refusal::new(Code::PermissionDenied, "VERIFICATION_NOT_PERMITTED", ["identifier"]);
         let answer = customers.unlink_identifier(unlink(&bert.id, phone())).await;
         assert_eq!(refusal(answer), denied);
         customers.unlink_identifier(by_shop(unlink(&bert.id, phone()))).await.unwrap();
@@ -211,7 +212,7 @@ async fn what_somebody_has_verified_is_shared_by_whoever_may_verify_it() {
         server.linked(link(&anna.id, verified(phone()))).await;
         let bert = server.made(vec![account("bert")]).await;
         let share = || pb::LinkIdentifierRequest { shared: true, ..link(&bert.id, phone()) };
-        let denied = Refusal::new(Code::PermissionDenied, "MAY_NOT_VERIFY", ["shared"]);
+        let denied = Refusal::new(Code::PermissionDenied, "VERIFICATION_NOT_PERMITTED", ["shared"]);
         assert_eq!(refusal(customers.link_identifier(share()).await), denied);
         assert_eq!(server.named_by(phone()).await.id, anna.id);
         server.linked(share()).await;
@@ -235,7 +236,7 @@ async fn a_value_has_at_most_50_customers_and_a_customer_200_values() {
         let too_many = Refusal::new(Code::ResourceExhausted, "TOO_MANY_CLAIMS", []);
         let answer = customers.link_identifier(link(&one_more.id, phone())).await;
         assert_eq!(refusal(answer), too_many);
-        // An identification goes on without it.
+        // An identification succeeds without it.
         let known = server.identified(vec![account("one-more"), phone()]).await;
         assert_eq!(values(&known.customer.unwrap()), ["one-more"]);
 
@@ -244,7 +245,7 @@ async fn a_value_has_at_most_50_customers_and_a_customer_200_values() {
         let too_many = Refusal::new(Code::ResourceExhausted, "TOO_MANY_IDENTIFIERS", []);
         let answer = customers.link_identifier(link(&full.id, email("a@example.net"))).await;
         assert_eq!(refusal(answer), too_many);
-        // One that it has already is no 201st.
+        // An identifier that it already has is not a 201st.
         server.linked(link(&full.id, identifier(Kind::Cookie, "cookie-7-x"))).await;
         server.stop().await;
     })
@@ -285,7 +286,7 @@ async fn identifiers_come_in_pages() {
             assert_eq!((found.len(), values.len()), (total, total));
             let ended = found.iter().filter(|it| it.valid_to.is_some()).count();
             assert_eq!(ended, total - 40);
-            // A token is of the call that it came with.
+            // A token is only valid for the call that returned it.
             call.include_ended = !include_ended;
             let bad = Refusal::new(Code::InvalidArgument, "BAD_PAGE_TOKEN", ["page_token"]);
             assert_eq!(refusal(customers.list_identifiers(call).await), bad);
@@ -301,7 +302,7 @@ async fn identifiers_come_in_pages() {
     .await;
 }
 
-/// The server alone tells of changes of identity; they are listed like other entries.
+/// Only the server records changes of identity; they are listed like other entries.
 #[tokio::test]
 async fn changes_of_identity_are_read_and_not_written() {
     on_both(async |database| {

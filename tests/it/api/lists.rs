@@ -55,7 +55,7 @@ async fn world(server: &Server, random: &mut Random) -> (String, Vec<pb::Entry>)
     (customer_id, entries)
 }
 
-/// What a filter says, said again.
+/// The meaning of a filter, reimplemented.
 fn passes(filter: &EntryFilter, entry: &pb::Entry) -> bool {
     let seconds = entry.occurred_at.unwrap().seconds;
     let number = &filter.order_number;
@@ -68,7 +68,7 @@ fn passes(filter: &EntryFilter, entry: &pb::Entry) -> bool {
         && (number.is_empty() || is_order || entry.order_numbers.contains(number))
 }
 
-/// A filter of several parts, each of which is there or not.
+/// A filter of several parts, each present or not.
 fn filter(random: &mut Random) -> EntryFilter {
     let mut filter = EntryFilter::default();
     let time = |random: &mut Random| at(-1000 + i64::try_from(random.below(70)).unwrap());
@@ -169,7 +169,7 @@ async fn a_page_tells_whose_it_is_and_at_which_revision() {
     .await;
 }
 
-/// A token is of one call: the same customer, filter and order. The size of a page may change.
+/// A token is for one call: the same customer, filter and order. The page size may change.
 #[tokio::test]
 async fn a_page_token_belongs_to_its_call() {
     on_both(async |database| {
@@ -200,7 +200,7 @@ async fn a_page_token_belongs_to_its_call() {
         for other in others {
             assert_eq!(refusal(timeline.list_timeline(other).await), bad);
         }
-        // Every single change of a sign, every shorter one, and a longer one.
+        // Every single change of a character, every prefix, and a longer one.
         let token = next.page_token.clone();
         let mut wrong: Vec<String> = (1..token.len()).map(|end| token[..end].to_owned()).collect();
         wrong.push(format!("{token}A"));
@@ -215,7 +215,7 @@ async fn a_page_token_belongs_to_its_call() {
         }
         server.stop().await;
 
-        // It outlives the server, and is good at another one of the same database.
+        // It survives a restart, and is valid at another server of the database.
         let server = Server::start(database).await;
         let page = server.timeline.clone().list_timeline(next.clone()).await.unwrap().into_inner();
         assert_eq!(page.entries, entries[10..20]);

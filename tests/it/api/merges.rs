@@ -1,4 +1,4 @@
-//! MergeCustomers, ApproveMerge and KeepCustomersApart.
+//! MergeCustomers, ApproveMerge and SetMergeExclusion.
 
 use throughline::{
     model::MAX_RECORDS,
@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::{
     calls::{Refusal, account, at, bought, by, email, identify, note, refusal, to},
     identity::{
-        approve, by_person, by_shop, changes, dry_run, keep_apart, link, merge, named, values,
+        approve, by_person, by_shop, changes, dry_run, exclude_merge, link, merge, named, values,
         verified,
     },
     support::{RowCounter, Server, on_both},
@@ -50,7 +50,7 @@ async fn two_become_one_and_both_ids_answer() {
         assert_ne!(customer.etag, anna.etag);
         assert_eq!((answer.entries, answer.conflicts), (vec![], vec![]));
 
-        // Whichever way it is asked for.
+        // In either direction.
         assert_eq!(server.customer(&anna.id).await, customer);
         assert_eq!(server.customer(&other.id).await, customer);
         assert_eq!(server.named_by(account("awit")).await, customer);
@@ -65,7 +65,7 @@ async fn two_become_one_and_both_ids_answer() {
         let [(Change::Merged, told)] = changes(&timeline)[..] else { panic!("{timeline:?}") };
         assert_eq!((&told.other_customer_id, &told.merge_id), (&anna.id, &made.id));
 
-        // An entry goes to the record that is named, and tells of the canonical one.
+        // An entry goes to the record that is named, and reports the canonical one.
         let entry = server.recorded(to(&other.id, note("after it"))).await;
         assert_eq!((&entry.customer_id, &entry.record_id), (&anna.id, &other.id));
         let get =
@@ -81,7 +81,7 @@ async fn two_become_one_and_both_ids_answer() {
 async fn each_value_of_the_profile_has_its_record() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        // One says it, the other has proof; and only the first knows the family name.
+        // One is claimed, the other verified; and only the first has the family name.
         let call = pb::IdentifyCustomerRequest {
             profile: Some(named("Ann", "de Wit")),
             ..identify(vec![email("anna@example.net")])
@@ -120,7 +120,7 @@ async fn each_value_of_the_profile_has_its_record() {
         let merged = server.merged(call).await.customer.unwrap();
         assert_eq!(merged.profile, Some(named("Ann", "de Wit")));
 
-        // One of somebody else cannot be chosen.
+        // A value of another customer cannot be chosen.
         server.unmerged(&merged.merges[0].id).await;
         let nobody = server.made(vec![account("nobody")]).await;
         for dry in [true, false] {
@@ -155,8 +155,8 @@ async fn a_dry_run_shows_what_would_be_and_changes_nothing() {
         for customer in [&anna, &other] {
             server.recorded(to(&customer.id, bought("W-1"))).await;
         }
-        let apart = keep_apart(&anna.id, &other.id);
-        customers.keep_customers_apart(apart).await.unwrap();
+        let apart = exclude_merge(&anna.id, &other.id);
+        customers.set_merge_exclusion(apart).await.unwrap();
         let before = (server.customer(&anna.id).await, server.customer(&other.id).await);
         let mut rows = RowCounter::of(database).await;
         let counted = rows.count().await;
@@ -168,7 +168,7 @@ async fn a_dry_run_shows_what_would_be_and_changes_nothing() {
         let wanted = [
             (Kind::FieldDiffers, "given_name"),
             (Kind::NeedsApproval, ""),
-            (Kind::KeptApart, ""),
+            (Kind::MergeExcluded, ""),
             (Kind::SameOrderNumber, "W-1"),
         ];
         assert_eq!(conflicts, wanted);
@@ -186,14 +186,14 @@ async fn a_dry_run_shows_what_would_be_and_changes_nothing() {
         assert_eq!(rows.count().await, counted);
         let after = (server.customer(&anna.id).await, server.customer(&other.id).await);
         assert_eq!(after, before);
-        // A record that is part of somebody stands for them.
+        // A record that has been merged stands for its customer.
         let part = server.made(vec![email("part@example.net")]).await;
         server.merged(self::merge(&other.id, &part.id)).await;
         let looked = server.merged(dry_run(&part.id, &anna.id)).await;
         let merge = looked.merge.unwrap();
         assert_eq!((&merge.into_customer_id, &merge.from_customer_id), (&other.id, &anna.id));
         assert_eq!(looked.customer.unwrap().record_ids.len(), 3);
-        // What is said of it is checked all the same, as far as it goes.
+        // Its fields are validated all the same, as far as possible.
         let wrong = pb::MergeCustomersRequest {
             request_id: "4711".to_owned(),
             reason: "x".repeat(501),
@@ -229,9 +229,9 @@ async fn a_retry_of_a_merge_is_the_same_merge() {
             assert_eq!(refusal(customers.merge_customers(call).await), already);
         }
         assert_eq!(refusal(customers.approve_merge(approve(&anna.id, &other.id)).await), already);
-        let apart = keep_apart(&anna.id, &other.id);
-        // The mark of two that are one says nothing.
-        let answer = customers.keep_customers_apart(apart).await;
+        let apart = exclude_merge(&anna.id, &other.id);
+        // An exclusion of two that are already one has no effect.
+        let answer = customers.set_merge_exclusion(apart).await;
         assert_eq!(refusal(answer).reason, "ALREADY_MERGED");
         assert_eq!(rows.count().await, counted);
         server.stop().await;
@@ -270,7 +270,7 @@ async fn a_merge_is_of_the_customers_as_they_were_seen() {
         };
         let merged = server.merged(call).await.customer.unwrap();
 
-        // The etag of several records is of all of them: an entry of either makes it stale.
+        // The etag of several records covers all of them: an entry of either makes it stale.
         let update = |etag: &str| pb::UpdateCustomerRequest {
             customer_id: other.id.clone(),
             profile: Some(named("Anna", "")),
@@ -298,7 +298,7 @@ async fn different_verified_accounts_need_a_second_person() {
         let needs = refused(Code::FailedPrecondition, "NEEDS_APPROVAL");
         let by_karin = || by_person("karin", merge(&anna.id, &other.id));
         assert_eq!(refusal(customers.merge_customers(by_karin()).await), needs);
-        // Her own word is not a second one.
+        // Her own approval is not a second one.
         let call = by_person("karin", approve(&other.id, &anna.id));
         customers.approve_merge(call).await.unwrap();
         assert_eq!(refusal(customers.merge_customers(by_karin()).await), needs);
@@ -332,24 +332,24 @@ async fn those_who_are_kept_apart_are_not_merged() {
         let twin = server.made(vec![email("twin@example.net")]).await;
         let third = server.made(vec![email("third@example.net")]).await;
         server.merged(merge(&twin.id, &third.id)).await;
-        let mark = by_person("karin", keep_apart(&anna.id, &third.id));
-        customers.keep_customers_apart(mark).await.unwrap();
-        let apart = refused(Code::FailedPrecondition, "KEPT_APART");
-        // The mark is of people, whichever of their records it was set on.
+        let mark = by_person("karin", exclude_merge(&anna.id, &third.id));
+        customers.set_merge_exclusion(mark).await.unwrap();
+        let apart = refused(Code::FailedPrecondition, "MERGE_EXCLUDED");
+        // The exclusion applies to the persons, whichever of their records it was set on.
         let answer = customers.merge_customers(merge(&twin.id, &anna.id)).await;
         assert_eq!(refusal(answer), apart);
         for (id, other) in [(&anna.id, &third.id), (&third.id, &anna.id)] {
             let entries = server.timeline_of(id).await;
             let told = changes(&entries);
-            let told = told.iter().find(|(change, _)| *change == Change::KeptApart).unwrap().1;
+            let told = told.iter().find(|(change, _)| *change == Change::MergeExcluded).unwrap().1;
             assert_eq!((&told.other_customer_id, &*told.actor), (other, "karin"));
             assert_eq!(told.reason, "twins");
         }
-        let lift = pb::KeepCustomersApartRequest { lift: true, ..keep_apart(&twin.id, &anna.id) };
-        customers.keep_customers_apart(lift).await.unwrap();
+        let lift = pb::SetMergeExclusionRequest { lift: true, ..exclude_merge(&twin.id, &anna.id) };
+        customers.set_merge_exclusion(lift).await.unwrap();
         let entries = server.timeline_of(&anna.id).await;
         let told = changes(&entries);
-        assert!(told.iter().any(|(change, _)| *change == Change::KeptApartLifted));
+        assert!(told.iter().any(|(change, _)| *change == Change::MergeExclusionLifted));
         server.merged(merge(&twin.id, &anna.id)).await;
         server.stop().await;
     })
@@ -374,7 +374,7 @@ async fn a_customer_has_at_most_100_records() {
         let looked = server.merged(dry_run(&anna.id, &one_more.id)).await;
         assert!(looked.conflicts.iter().any(|it| it.kind() == Kind::TooManyRecords));
 
-        // Whoever is found by any of 100 records is found.
+        // A person is found by any of 100 records.
         let answer = server.identified(vec![email("anna-57@example.net")]).await;
         assert_eq!(answer.customer, Some(customer));
         let entry = server.recorded(by(vec![email("anna-57@example.net")], note("x"))).await;

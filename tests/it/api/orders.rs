@@ -35,7 +35,7 @@ async fn an_entry_is_about_orders_of_its_own_customer() {
         server.recorded(by(vec![account("bert")], bought("B-1"))).await;
 
         server.recorded(to(&anna, about(note("both"), ["W-1", "W-2"]))).await;
-        // In another writing it is the same order.
+        // Another notation is the same order.
         server.recorded(to(&anna, about(note("forms"), [" #w-1 "]))).await;
         let unknown = to(&anna, about(note("x"), ["W-1", "W-3"]));
         assert_eq!(server.not_recorded(unknown).await, purchase_not_found(1));
@@ -62,7 +62,7 @@ async fn an_order_number_is_one_order_of_a_customer() {
         }
         assert!(server.recorded(first).await.already_recorded, "a retry is no second order");
         server.recorded(by(vec![account("bert")], bought("W-1"))).await;
-        // Where there is no number, there may be any number of orders.
+        // Without a number, there may be any number of orders.
         for _ in 0..2 {
             server.recorded(to(&anna, bought(""))).await;
         }

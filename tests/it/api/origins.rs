@@ -1,4 +1,4 @@
-//! Which web pages may call: those of origins that are named, and no others.
+//! Which web pages may call: those of the configured origins, and no others.
 
 use prost::Message as _;
 use throughline::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 const IDENTIFY: &str = "/throughline.v1.CustomerService/IdentifyCustomer";
-/// Whom the contract does not name: others' services.
+/// Not in our contract: other services.
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const DESK: &str = "https://desk.example.com";
@@ -51,7 +51,7 @@ async fn is_there(server: &Server, id: &str) -> bool {
 async fn no_page_calls_unless_it_is_named() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        // A page of a name that leads here is of the same origin as the server.
+        // A page of a name that resolves to this server has the server's origin.
         for origin in [DESK.to_owned(), "null".to_owned(), format!("http://{}", server.address)] {
             let text = browse(server.address, IDENTIFY, &of(&origin), &identify("anna")).await;
             assert!(text.contains("grpc-status: 7"), "{text}");
@@ -60,7 +60,7 @@ async fn no_page_calls_unless_it_is_named() {
             assert!(!asked.contains("access-control-allow-origin"), "{asked}");
         }
         assert!(!is_there(&server, "anna").await, "a page has made somebody");
-        // The control: what is no page names no origin.
+        // The control: a program that is not a page sends no origin.
         let text = browse(server.address, IDENTIFY, "", &identify("anna")).await;
         assert!(text.contains("grpc-status:0"), "{text}");
         assert!(is_there(&server, "anna").await);
@@ -77,7 +77,7 @@ async fn no_page_asks_for_the_health_or_the_contract_unless_it_is_named() {
     for path in [HEALTH, REFLECTION, "/there.is.none/Such"] {
         let text = browse(server.address, path, &of(OTHER), &[]).await;
         assert!(text.contains("grpc-status: 7"), "{text}");
-        // The controls: a page that is named, and a program.
+        // The controls: a configured page, and a program.
         for headers in [of(DESK), String::new()] {
             let text = browse(server.address, path, &headers, &[]).await;
             assert!(text.contains("grpc-status") && !text.contains("grpc-status: 7"), "{text}");

@@ -1,4 +1,4 @@
-//! A fault of ours that panics: its call is answered, and the log has where it was.
+//! A panic of ours: its call is answered, and the log has its location.
 
 use std::{
     convert::Infallible,
@@ -36,10 +36,10 @@ use uuid::Uuid;
 
 use crate::support::{Log, NOW, settings};
 
-/// What a panic says may quote somebody.
+/// The message of a panic may contain personal data.
 const TEXT: &str = "anna.larsen@example.net";
 
-/// Stands where the services do.
+/// Replaces the services.
 #[derive(Clone)]
 struct Panics;
 
@@ -61,7 +61,7 @@ impl Service<Request<Body>> for Panics {
     }
 }
 
-/// The line of the log of an incident.
+/// The log line of an incident.
 fn line(log: &Log, incident: Uuid) -> String {
     let log = log.text();
     assert!(!log.contains(TEXT), "{log}");
@@ -107,13 +107,13 @@ async fn a_call_that_panics_is_answered_with_the_incident_that_the_log_tells_of(
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = TimelineServiceClient::new(endpoint.connect().await.unwrap());
     let mut incidents = Vec::new();
-    // The only place is free again each time.
+    // The only permit is released each time.
     for _ in 0..3 {
         let status = client.get_entry(GetEntryRequest::default()).await.unwrap_err();
         assert!(!format!("{status:?}").contains(TEXT));
         let incident = incident_of(&status);
         assert!(line(&log, incident).contains("tests/it/api/panics.rs:"));
-        // The line says of which call.
+        // The line names the call.
         let id = status.metadata().get("x-request-id").unwrap().to_str().unwrap();
         assert!(line(&log, incident).contains(id));
         incidents.push(incident);

@@ -1,4 +1,4 @@
-//! Promises: made, kept, withdrawn, and broken by the clock.
+//! Promises: made, kept, withdrawn, and broken when overdue.
 
 use std::sync::LazyLock;
 
@@ -146,8 +146,7 @@ async fn a_promise_is_kept_or_withdrawn_once() {
     .await;
 }
 
-/// Two stores look at the same time, as two servers do; the second one comes late, as one that was
-/// down does.
+/// Two stores check at the same time, as two servers do; the second one is late, as after downtime.
 #[tokio::test]
 async fn a_promise_is_broken_once_at_the_moment_it_was_due() {
     static TIMES: LazyLock<[MovedClock; 2]> = LazyLock::new(Default::default);
@@ -165,7 +164,7 @@ async fn a_promise_is_broken_once_at_the_moment_it_was_due() {
 
         let one = Store::open(&database.url, 4, clock).await.unwrap();
         let two = Store::open(&database.url, 4, clock).await.unwrap();
-        // A microsecond early nothing is broken.
+        // A microsecond early, nothing is broken.
         moved.forward(3601 * 1_000_000 - 1);
         let due = one.break_due_promises().await.unwrap();
         assert_eq!(due, Some(NOW + 3601 * 1_000_000));
@@ -188,7 +187,7 @@ async fn a_promise_is_broken_once_at_the_moment_it_was_due() {
             [(broken.id.as_str(), PromiseState::Broken), (open.id.as_str(), PromiseState::Open)]
         );
         assert_eq!(unsettled[0].broken_at, Some(at(3601)));
-        // Late is kept all the same, and seen to be late.
+        // A promise kept late is kept, and shown as late.
         let late = server.settled(settling(&broken, PromiseState::Kept)).await;
         assert_eq!((late.state(), late.broken_at), (PromiseState::Kept, Some(at(3601))));
         server.stop().await;
@@ -251,7 +250,7 @@ async fn what_breaks_a_rule_is_refused() {
     .await;
 }
 
-/// A row that cannot be read is passed over: the clock goes on for everybody else.
+/// An unreadable row is skipped: the clock goes on for everybody else.
 #[tokio::test]
 async fn one_promise_that_cannot_be_read_holds_up_no_other() {
     static TIMES: LazyLock<[MovedClock; 2]> = LazyLock::new(Default::default);

@@ -87,12 +87,12 @@ async fn what_two_channels_quoted_differently_is_a_conflict() {
         let phone = server.quoted(call.clone()).await;
         assert_eq!(server.quoted(call).await, phone);
         assert!(phone.valid && phone.conflicts_with.is_empty());
-        // Somebody else's, and what another channel told alike.
+        // Another customer's, and an equal one from another channel.
         server.quoted(giving(&bert.id, Channel::Web, 89_900)).await;
         let store = server.quoted(giving(&anna.id, Channel::Store, 99_900)).await;
         assert!(store.conflicts_with.is_empty());
 
-        // A record of its own knows nothing of it, until they are one.
+        // A separate record does not have it, until the two are merged.
         let other = pb::GiveQuoteRequest {
             sku: "vx55 ".to_owned(),
             ..giving(&also.id, Channel::Web, 89_900)
@@ -154,7 +154,7 @@ async fn a_quote_ends_by_its_time_or_is_taken_back() {
         let withdrawn = server.withdrawn(call.clone()).await;
         assert_eq!((withdrawn.valid, withdrawn.reason.as_str()), (false, "the wrong model"));
         assert_eq!(withdrawn.withdrawn_at, Some(at(10)));
-        // What it contradicted it contradicted.
+        // Its conflicts stay as they were.
         assert_eq!(withdrawn.conflicts_with, std::slice::from_ref(&longest.id));
         assert_eq!(server.withdrawn(call).await, withdrawn);
         let again = server.cases.clone().withdraw_quote(by_shop(withdrawing(&withdrawn))).await;
@@ -202,7 +202,7 @@ async fn a_record_has_so_many_valid_quotes_and_no_more() {
         let refused = refusal(server.cases.clone().give_quote(by_shop(more())).await);
         assert_eq!(refused, Refusal::new(Code::ResourceExhausted, "TOO_MANY_QUOTES", []));
         server.withdrawn(withdrawing(&last.unwrap())).await;
-        // The one that was withdrawn at the moment of its giving was never valid.
+        // A quote that was withdrawn at the moment it was given was never valid.
         assert_eq!(server.quoted(more()).await.conflicts_with.len(), 99);
         server.stop().await;
     })

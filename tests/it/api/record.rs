@@ -1,4 +1,4 @@
-//! RecordEntry and GetEntry: whose timeline, and the names that make a retry harmless.
+//! RecordEntry and GetEntry: the timeline of an entry, and the idempotency keys.
 
 use std::collections::BTreeSet;
 
@@ -129,7 +129,7 @@ async fn what_the_server_sets_is_ignored_in_a_call() {
 async fn a_retry_is_answered_as_the_first_call() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        // Somebody else has the e-mail address, so that the answer names a conflict.
+        // Another customer has the e-mail address, so that the answer names a conflict.
         for one in [email("shared@example.net"), account("anna")] {
             server.identified(vec![one]).await;
         }
@@ -149,7 +149,7 @@ async fn a_retry_is_answered_as_the_first_call() {
     .await;
 }
 
-/// A request_id that came with an entry known by its source_ref means that entry from then on.
+/// A request_id sent with an entry known by its source_ref identifies that entry from then on.
 #[tokio::test]
 async fn a_retry_may_bring_a_further_name() {
     on_both(async |database| {
@@ -207,7 +207,7 @@ async fn a_name_with_another_content_is_refused() {
     .await;
 }
 
-/// The rest of what a customer is stays as it was where an entry is refused.
+/// The customer's other data is unchanged if an entry is refused.
 #[tokio::test]
 async fn a_refused_entry_leaves_nothing_behind() {
     on_both(async |database| {

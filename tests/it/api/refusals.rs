@@ -1,4 +1,4 @@
-//! Calls that are refused for want of room: how they are answered, and what the log tells of them.
+//! Calls that are refused for lack of capacity: how they are answered, and what is logged.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use crate::{
     support::{Database, Log, NOW, Server, on_both, settings},
 };
 
-/// Longer than anything takes that happens at all.
+/// Longer than any event takes.
 const BOUND: Duration = Duration::from_secs(60);
 const REQUEST_ID: &str = "x-request-id";
 
-/// A server that has room for one call.
+/// A server with capacity for one call.
 async fn narrow(database: &Database) -> Server {
     let settings = Settings { max_calls: 1, ..settings(Clock::Fixed(NOW)) };
     Server::start_with(database, settings).await
@@ -28,7 +28,7 @@ async fn narrow(database: &Database) -> Server {
 
 type Client = TimelineServiceClient<Channel>;
 
-/// How a call is refused while another one has the only place.
+/// How a call is refused while another one has the only permit.
 async fn refused(client: &mut Client, customer: &str) -> Status {
     loop {
         match client.list_timeline(list(customer)).await {
@@ -52,7 +52,7 @@ async fn an_answer_that_was_prepared_is_like_any_other() {
         assert!((&mut first).now_or_never().is_none());
         // Once one was refused the first has its place.
         refused(&mut known, &anna.id).await;
-        // Whoever is new is looked at, and has an id; then it is known.
+        // A new connection is checked, and gets an id; then it is known.
         let answers = [
             (refused(&mut known, &anna.id).await, false),
             (refused(&mut new, &anna.id).await, true),

@@ -1,5 +1,5 @@
-//! Retries: calls that are sent again and again, in any order and at the same time, have the effect
-//! of each sent once.
+//! Retries: calls that are repeated in any order and concurrently have the effect of each sent
+//! once.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,7 +19,7 @@ const CLIENTS: usize = 16;
 const CUSTOMERS: usize = 20;
 const SEED: u64 = 42;
 
-/// An answer, by the place of its call in the original list.
+/// An answer, by the index of its call in the original list.
 type Answers = Vec<(usize, pb::RecordEntryResponse)>;
 
 /// Calls of several customers, all unknown so far, in an order in which each can be recorded.
@@ -78,7 +78,7 @@ async fn send_at_once(servers: &[Server], calls: Vec<(usize, pb::RecordEntryRequ
             while let Some((index, call)) = next() {
                 match client.record_entry(call.clone()).await {
                     Ok(answer) => answers.push((index, answer.into_inner())),
-                    // It came before the order that it is about: once more, after the others.
+                    // Sent before the order that it is about: retried after the others.
                     Err(status) if status.code() == Code::NotFound => {
                         let refusal = refusal::<()>(Err(status));
                         assert_eq!(refusal.reason, "PURCHASE_NOT_FOUND");
@@ -93,8 +93,8 @@ async fn send_at_once(servers: &[Server], calls: Vec<(usize, pb::RecordEntryRequ
     clients.join_all().await.into_iter().flatten().collect()
 }
 
-/// The timelines by the account of their customers, the newest first, without what the server sets;
-/// and what is true of what it sets.
+/// The timelines by the account of their customers, newest first, without the fields that the
+/// server sets, which are checked.
 async fn timelines(server: &Server) -> BTreeMap<usize, Vec<pb::Entry>> {
     let mut timelines = BTreeMap::new();
     for number in 0..CUSTOMERS {
@@ -164,7 +164,7 @@ async fn calls_sent_again_and_at_once_have_the_effect_of_each_sent_once() {
     .await;
 }
 
-/// The control: the same with a new name for each copy is seen as more entries.
+/// The control: copies with new keys are recorded as more entries.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_name_that_stays_a_retry_is_another_entry() {
     let mut random = Random::new(SEED);

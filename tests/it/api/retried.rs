@@ -1,4 +1,5 @@
-//! A retry finds what it did, whatever has changed since: the clock, and the state that rules ask.
+//! A retry finds its first try, whatever has changed since: the clock, and the state that rules
+//! check.
 
 mod writes;
 
@@ -19,23 +20,23 @@ use crate::{
     support::{NOW, RowCounter, Server, dynamic, on_both, settings},
 };
 
-/// So far the clock is moved, forward and back: beyond every time that a write names.
+/// How far the clock is moved, forward and back: beyond every time in a write.
 const FAR: Micros = 400 * 24 * 3_600_000_000;
 
-/// A clock of one run of a test. Of two runs on one machine the ids differ.
+/// A clock for one run of a test. Ids differ between two runs on one machine.
 fn clock(run: u32) -> &'static MovedClock {
     let clock: &'static MovedClock = Box::leak(Box::default());
     clock.begin(NOW, 42, run);
     clock
 }
 
-/// A server by such a clock, at which nothing happens by itself.
+/// A server with this clock, and without background jobs.
 async fn start(database: &crate::support::Database, clock: &'static MovedClock) -> Server {
     let settings = settings(Clock::Moved(clock));
     Server::start_with(database, Settings { promise_clock: false, ..settings }).await
 }
 
-/// Every call that changes something, as the contract says.
+/// Every call of the contract that changes something.
 fn writes() -> BTreeSet<String> {
     let contract = dynamic::methods();
     let option = contract[0].parent_pool().get_extension_by_name("throughline.v1.access").unwrap();
@@ -81,7 +82,7 @@ async fn a_retry_is_answered_alike_whatever_has_changed() {
                 assert_eq!(part(&again), part(&first), "{name}: {again}");
                 assert_eq!(rows.count().await, before, "{name}");
             }
-            // The control: what the rules say to whoever asks for it for the first time.
+            // The control: the same rules for a first call.
             for moved in [0, 2 * FAR] {
                 clock.forward(moved);
                 let another = world.renamed(&message);

@@ -10,10 +10,10 @@ use tonic_types::StatusExt as _;
 
 use crate::support::{ROLES, Server, Services, on_both};
 
-/// The matrix that is wanted.
+/// The expected matrix.
 const MATRIX: &str = include_str!("roles.txt");
 
-/// Whether whoever shows a token, or none, may make a call. What the call says is wrong anyway.
+/// Whether a caller with this token, or none, may make a call. The request itself is invalid.
 async fn may(services: &Services, path: &str, token: Option<&str>) -> bool {
     let mut request = Request::new(());
     if let Some(token) = token {
@@ -31,8 +31,12 @@ async fn may(services: &Services, path: &str, token: Option<&str>) -> bool {
     let Err(status) = answer else { return true };
     let details = status.get_error_details();
     let reason = details.error_info().unwrap().reason.as_str();
-    assert_eq!(status.code() == Code::PermissionDenied, reason == "ROLE_MAY_NOT", "{status:?}");
-    reason != "ROLE_MAY_NOT"
+    assert_eq!(
+        status.code() == Code::PermissionDenied,
+        reason == "ROLE_NOT_PERMITTED",
+        "{status:?}"
+    );
+    reason != "ROLE_NOT_PERMITTED"
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! SearchTimeline: what a query finds, whose, and in which pages.
+//! SearchTimeline: what a query finds, for which customer, and in which pages.
 
 use throughline::pb::{self, Channel, EntryFilter, EntryKind, search_timeline_request::Customer};
 use tonic::Code;
@@ -68,7 +68,7 @@ async fn words_are_found_in_other_forms_without_case_and_accents() {
         for (name, text) in texts {
             server.recorded(by(vec![account("anna")], named(name, -60, said(text)))).await;
             for (query, of) in queries.iter().filter(|(_, of)| *of == name) {
-                // Found by the next call: nothing is indexed behind anybody's back.
+                // Found by the next call: indexing is synchronous.
                 assert_eq!(server.found(search(query)).await, [*of], "{query}");
                 assert_eq!(server.found(search_of("anna", query)).await, [*of], "{query}");
             }
@@ -123,7 +123,7 @@ async fn every_text_of_an_entry_is_searched() {
             ("receipt", &["chat"]),
             ("escalation", &["chat"]),
             ("disappointed", &["score"]),
-            // What is no text is no word.
+            // Only text is indexed.
             ("phone", &[]),
             ("interaction", &[]),
             ("queue", &[]),

@@ -1,4 +1,4 @@
-//! ListMergeSuggestions and DismissMergeSuggestion, with a server that keeps suggestions up.
+//! ListMergeSuggestions and DismissMergeSuggestion, with a server that maintains suggestions.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn profile(given_name: &str, birth_date: &str) -> pb::Profile {
 }
 
 impl Server {
-    /// A server that keeps suggestions up.
+    /// A server that maintains suggestions.
     async fn start_matching(database: &crate::support::Database) -> Self {
         let matching = Some(Vec::new());
         Self::start_with(database, Settings { matching, ..settings(Clock::Fixed(NOW)) }).await
@@ -52,7 +52,7 @@ impl Server {
         self.customers.clone().list_merge_suggestions(call).await.unwrap().into_inner()
     }
 
-    /// Waits until there are so many suggestions: they come soon, and not within a call.
+    /// Waits for this many suggestions: they appear soon, but not within a call.
     async fn awaited(&self, count: usize) -> Vec<pb::MergeSuggestion> {
         let waiting = async {
             loop {
@@ -151,7 +151,7 @@ async fn suggestions_come_in_pages_of_everybody_or_of_one_customer() {
 
         let refused =
             async |call| refusal(server.customers.clone().list_merge_suggestions(call).await);
-        // A token is of one call, but for the size of its pages.
+        // A token is for one call, apart from the page size.
         call.min_probability = 0.5;
         assert_eq!(refused(call).await.reason, "BAD_PAGE_TOKEN");
         for odd in [-0.1, 1.1, f64::NAN, f64::INFINITY] {

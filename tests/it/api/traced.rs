@@ -1,4 +1,4 @@
-//! The trace that a caller names stands in the log of its call.
+//! A caller's trace id is in the log of its call.
 
 use throughline::pb::GetCustomerRequest;
 

@@ -1,4 +1,4 @@
-//! Calls under way: their deadlines, how many there may be, and what a shutdown does to them.
+//! Calls under way: their deadlines, their number, and the effect of a shutdown.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn is_deadline_passed(answer: &Answer) -> bool {
     status.code() == Code::DeadlineExceeded && reason == Some("DEADLINE_PASSED")
 }
 
-/// The deadline of the call, the cap on it, and the one of a call that names none.
+/// The deadline of the call, the maximum, and the default.
 #[tokio::test]
 async fn a_call_ends_at_its_deadline_and_its_retry_is_harmless() {
     let short = Duration::from_millis(100);
@@ -62,8 +62,7 @@ async fn a_call_ends_at_its_deadline_and_its_retry_is_harmless() {
     .await;
 }
 
-/// Neither a call that is refused nor one that is answered waits longer for its row of the audit
-/// log.
+/// Neither a refused nor an answered call waits longer for its row of the audit log.
 #[tokio::test]
 async fn a_call_whose_access_is_not_kept_in_time_ends_at_its_deadline() {
     let short = Duration::from_millis(100);
@@ -128,7 +127,7 @@ async fn watch(server: &Server) -> tonic::Streaming<tonic_health::pb::HealthChec
     health.watch(request).await.unwrap().into_inner()
 }
 
-/// A grace that no shutdown may use up, and how long one may take that does not.
+/// A grace period that no shutdown may use up, and the time limit of a shutdown that does not.
 const ENDLESS: Duration = Duration::from_secs(3600);
 const AT_ONCE: Duration = Duration::from_secs(60);
 
@@ -148,8 +147,7 @@ async fn a_shutdown_lets_calls_under_way_finish() {
         };
         let mut record = Box::pin(record);
         assert!((&mut record).now_or_never().is_none());
-        // A call behind it on the same connection is answered, of which nothing is kept: it has
-        // arrived.
+        // A later call on the same connection is answered without an audit entry: it has arrived.
         let counts = throughline::pb::GetReaskRateRequest {
             of: Some(throughline::pb::get_reask_rate_request::Of::Everybody(true)),
             from: Some(crate::calls::at(0)),
@@ -160,7 +158,7 @@ async fn a_shutdown_lets_calls_under_way_finish() {
         let address = server.address;
         let mut stop = Box::pin(server.stop());
         assert!((&mut stop).now_or_never().is_none());
-        // Health tells that the shutdown has begun.
+        // Health reports that the shutdown has begun.
         let next = tokio::select! {
             next = watch.message() => next.unwrap().unwrap(),
             () = &mut stop => panic!("it did not wait"),
@@ -233,7 +231,7 @@ async fn a_call_has_an_id_that_its_caller_may_choose() {
             assert_eq!(ask(Some(id), unknown).await, id, "of an error");
             assert_eq!(ask(Some(id), "no uuid").await, id, "of an error");
         }
-        // One that a log could be misled with is replaced.
+        // An id that could mislead a reader of the log is replaced.
         let long = "x".repeat(65);
         let mut ids = std::collections::BTreeSet::new();
         for id in [None, None, Some(""), Some("a b"), Some("a=1"), Some(long.as_str())] {

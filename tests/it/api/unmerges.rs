@@ -1,4 +1,4 @@
-//! UnmergeCustomers: what a merge joined is apart again, exactly.
+//! UnmergeCustomers: what a merge joined is separated again, exactly.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::{
     support::{RowCounter, Server, on_both},
 };
 
-/// What a customer is, less what every write to it changes.
+/// A customer, without the fields that every write changes.
 fn state(customer: &pb::Customer) -> pb::Customer {
     pb::Customer { revision: 0, etag: String::new(), ..customer.clone() }
 }
 
-/// The entries of a customer, less what tells of merges.
+/// The entries of a customer, without those about merges.
 async fn story(server: &Server, customer: &pb::Customer) -> BTreeMap<String, pb::Entry> {
     let entries = server.timeline_of(&customer.id).await;
     let told: Vec<_> = entries.iter().filter(|it| changes(&[(*it).clone()]).is_empty()).collect();
@@ -86,22 +86,22 @@ async fn a_retry_changes_nothing_and_a_second_unmerge_is_told() {
         let anna = server.made(vec![account("anna")]).await;
         let other = server.made(vec![email("anna@example.net")]).await;
         let merge_id = server.merge_of(&anna.id, &other.id).await;
-        let call = pb::UnmergeCustomersRequest { keep_apart: true, ..unmerge(&merge_id) };
+        let call = pb::UnmergeCustomersRequest { exclude_merge: true, ..unmerge(&merge_id) };
         let first = customers.unmerge_customers(by_shop(call.clone())).await.unwrap().into_inner();
         let mut rows = RowCounter::of(database).await;
         let counted = rows.count().await;
         let again = customers.unmerge_customers(by_shop(call.clone())).await.unwrap().into_inner();
         assert_eq!(again, first);
         let reused = Refusal::new(Code::InvalidArgument, "REQUEST_ID_REUSED", ["request_id"]);
-        let changed = pb::UnmergeCustomersRequest { keep_apart: false, ..call };
+        let changed = pb::UnmergeCustomersRequest { exclude_merge: false, ..call };
         assert_eq!(refusal(customers.unmerge_customers(by_shop(changed)).await), reused);
         let already = Refusal::new(Code::FailedPrecondition, "ALREADY_UNMERGED", []);
         assert_eq!(refusal(customers.unmerge_customers(unmerge(&merge_id)).await), already);
         let unknown = Refusal::new(Code::NotFound, "MERGE_NOT_FOUND", []);
         let nothing = unmerge("0190f3c4-7b1a-7cc0-8000-00000000beef");
         assert_eq!(refusal(customers.unmerge_customers(nothing).await), unknown);
-        // The two are kept apart, as was asked for.
-        let apart = Refusal::new(Code::FailedPrecondition, "KEPT_APART", []);
+        // The two are excluded from being merged, as requested.
+        let apart = Refusal::new(Code::FailedPrecondition, "MERGE_EXCLUDED", []);
         assert_eq!(refusal(customers.merge_customers(merge(&anna.id, &other.id)).await), apart);
         assert_eq!(rows.count().await, counted);
         server.stop().await;
@@ -109,7 +109,7 @@ async fn a_retry_changes_nothing_and_a_second_unmerge_is_told() {
     .await;
 }
 
-/// A later merge that was made by way of this one goes first; one that was not, stays.
+/// A later merge that depends on this one must be undone first; one that does not, stays.
 #[tokio::test]
 async fn later_merges_that_depend_on_one_are_named() {
     on_both(async |database| {
@@ -120,7 +120,7 @@ async fn later_merges_that_depend_on_one_are_named() {
         }
         let [a, b, c, d] = &ids[..] else { unreachable!() };
         let first = server.merge_of(a, b).await;
-        // Asked for the record that came with the first merge: without it there is no reason.
+        // Requested for the record that came with the first merge: without it there is no reason.
         let by_way = server.merge_of(d, b).await;
         let beside = server.merge_of(d, c).await;
         let status = server.customers.clone().unmerge_customers(unmerge(&first)).await.unwrap_err();

@@ -78,7 +78,7 @@ async fn the_mask_says_what_changes() {
         assert_eq!(whole.profile, Some(whole_profile()));
         assert_eq!((whole.revision, whole.identifiers.len()), (2, 1));
 
-        // Named and not set is emptied, not named and set stays as it was.
+        // A field that is named but not set is emptied; one that is set but not named is unchanged.
         let none = pb::Profile { language: "no".to_owned(), ..Default::default() };
         let changed = server.updated(update(&anna, &["organisation", "address"], none)).await;
         let wanted = pb::Profile { organisation: String::new(), address: None, ..whole_profile() };
@@ -141,7 +141,7 @@ async fn a_retry_changes_nothing_and_another_body_is_refused() {
             let profile = pb::Profile { given_name: name.to_owned(), ..Default::default() };
             update(&anna, &["given_name"], profile)
         };
-        // With the etag it was made from, which is stale when it comes again.
+        // With the etag it was made from, which is stale when sent again.
         let first = pb::UpdateCustomerRequest { etag: anna.etag.clone(), ..named("Anna") };
         let once = server.updated(first.clone()).await;
         assert_eq!(server.updated(first.clone()).await, once);
@@ -153,7 +153,7 @@ async fn a_retry_changes_nothing_and_another_body_is_refused() {
         let reused = Refusal::new(Code::InvalidArgument, "REQUEST_ID_REUSED", ["request_id"]);
         let other = pb::UpdateCustomerRequest { request_id: first.request_id, ..named("Johanna") };
         assert_eq!(server.not_updated(other.clone()).await, reused);
-        // The id of an update is no id of an entry, nor the other way round.
+        // The id of an update is not the id of an entry, nor vice versa.
         let mut entry = by(vec![account("anna")], note("x"));
         entry.request_id = other.request_id;
         assert_eq!(server.not_recorded(entry.clone()).await, reused);
@@ -167,8 +167,8 @@ async fn a_retry_changes_nothing_and_another_body_is_refused() {
     .await;
 }
 
-/// Each caller changes a field of its own, over and over: every change counts, and no field is
-/// taken back to an older value by somebody else's write.
+/// Each caller changes its own field, repeatedly: every change counts, and no field is reset to an
+/// older value by another caller's write.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_at_once_are_all_made() {
     const ROUNDS: usize = 10;

@@ -1,4 +1,4 @@
-//! Reading Rust source well enough for rules: code without comments and texts, and its paths.
+//! Parses Rust source well enough for rules: code without comments and texts, and its paths.
 
 use std::{fs, path::Path};
 
@@ -8,8 +8,8 @@ pub struct Source {
     /// From the root of the repository, such as `src/store/mod.rs`.
     pub path: String,
     pub text: String,
-    /// The text with comments and the insides of literals blanked; the lines are the same. Only for
-    /// Rust; the text itself for others.
+    /// The text with comments and the contents of literals blanked, with the same lines. For files
+    /// other than Rust, the text itself.
     pub code: String,
 }
 
@@ -19,7 +19,7 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
-    /// Every file below a folder of the repository, or the file itself. None where there is none.
+    /// Every file below a folder of the repository, or the file itself. Empty if there is none.
     pub fn all_below(folder: &str) -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let path = root.join(folder);
@@ -49,8 +49,8 @@ impl Source {
         words(&self.code).any(|(_, found)| found == word)
     }
 
-    /// Every path of the code that begins with a name, `use` trees taken apart, without that name:
-    /// `use crate::{a::B, c}` is `a::B` and `c` for the name `crate`.
+    /// Every path of the code that begins with a name, with `use` trees expanded, without that
+    /// name: `use crate::{a::B, c}` is `a::B` and `c` for the name `crate`.
     pub fn paths(&self, root: &str) -> Vec<String> {
         let mut found = Vec::new();
         for (at, word) in words(&self.code) {
@@ -74,7 +74,7 @@ fn read_tree(rest: &mut &str, prefix: &str, found: &mut Vec<String>) {
         *rest = inside;
         loop {
             read_tree(rest, prefix, found);
-            // Over `as Name` and to what parts this tree from the next.
+            // Skip `as Name` up to the separator of the next tree.
             let end = rest.find([',', '}']).unwrap_or(rest.len());
             let closed = rest[end..].starts_with('}');
             *rest = rest.get(end + 1..).unwrap_or_default();
@@ -107,13 +107,13 @@ fn is_word(it: char) -> bool {
     it.is_alphanumeric() || it == '_'
 }
 
-/// The words of code with where each begins.
+/// The words of code and their positions.
 fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let pieces = code.split(|it: char| !is_word(it)).filter(|word| !word.is_empty());
     pieces.map(|word| (word.as_ptr() as usize - code.as_ptr() as usize, word))
 }
 
-/// Rust without its comments and what stands in its literals.
+/// Rust without comments and the contents of literals.
 fn blank(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
@@ -124,7 +124,7 @@ fn blank(text: &str) -> String {
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
             '"' => quoted(rest, '"'),
             'r' if (before == 'b' || !is_word(before)) && is_raw(rest) => raw(rest),
-            // A lifetime has no second quote right behind its first letter.
+            // A lifetime has no second quote after its first letter.
             '\'' if rest[1..].starts_with('\\') => quoted(rest, '\''),
             '\'' if rest.chars().nth(2) == Some('\'') => quoted(rest, '\''),
             _ => {
@@ -139,7 +139,7 @@ fn blank(text: &str) -> String {
     code
 }
 
-/// The length of a literal that begins and ends with a sign.
+/// The length of a literal between two quotes.
 fn quoted(rest: &str, sign: char) -> usize {
     let mut escaped = false;
     for (at, it) in rest.char_indices().skip(1) {

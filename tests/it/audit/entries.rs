@@ -1,4 +1,4 @@
-//! Whoever may write every table cannot change an entry unseen.
+//! Somebody who can write every table cannot change an entry without detection.
 
 mod owner;
 
@@ -26,7 +26,7 @@ use crate::{
     support::{Database, Life, NOW, Server, TempFolder, on_both},
 };
 
-/// A database with entries of some customers, all of them sealed.
+/// A database with sealed entries of some customers.
 struct World {
     store: Store,
     owner: Owner,
@@ -64,7 +64,7 @@ async fn open(database: &Database) -> Store {
     Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap()
 }
 
-/// Records an entry past any server.
+/// Records an entry directly.
 async fn record(store: &Store, text: &str) -> Uuid {
     let call = by(vec![account("account-0")], note(text));
     let rules = Rules::new(Clock::Fixed(NOW));
@@ -72,7 +72,7 @@ async fn record(store: &Store, text: &str) -> Uuid {
     store.record(vec![record]).await.unwrap()[0].entry_id
 }
 
-/// Whether a problem is told of which the text has all of these.
+/// Whether a problem is reported whose text contains all of these.
 fn tells(found: &Verified, texts: &[&str]) -> bool {
     found.problems.iter().any(|problem| texts.iter().all(|text| problem.contains(text)))
 }
@@ -90,8 +90,8 @@ async fn every_change_of_an_entry_is_found() {
             let (what, id) = world.owner.change_entry(&mut random).await;
             let found = world.verify().await;
             assert!(tells(&found, &[&format!("entry {id}")]), "{what}: {:?}", found.problems);
-            // The control: without the hashes nobody would know.
-            let without = world.store.verify_accesses(&world.outside).await.unwrap();
+            // The control: without the hashes it would not be detected.
+            let without = world.store.verify_audit(&world.outside).await.unwrap();
             assert_eq!(without.problems, [""; 0], "{what}");
             world.owner.restore().await;
         }
@@ -107,7 +107,7 @@ async fn every_change_of_an_entry_is_found() {
     .await;
 }
 
-/// A change, and hash after hash made to fit it, as far as somebody gets who may write all tables.
+/// A change with all hashes adjusted, as far as somebody gets who can write all tables.
 #[tokio::test]
 async fn an_entry_is_not_changed_unseen_by_making_the_hashes_anew() {
     on_both(async |database| {
@@ -120,7 +120,7 @@ async fn an_entry_is_not_changed_unseen_by_making_the_hashes_anew() {
         world.owner.rechain_entries().await;
         assert!(tells(&world.verify().await, &["is another one in the audit log"]));
         world.owner.rechain_audit().await;
-        // Only what is outside of the database is left to tell.
+        // Only the seals outside of the database detect it.
         assert!(tells(&world.verify().await, &["is another one outside of the database"]));
         assert_eq!(world.store.verify(&[]).await.unwrap().problems, [""; 0]);
 
@@ -155,7 +155,7 @@ async fn an_entry_that_is_not_sealed_yet_is_held_by_what_its_transaction_noted()
     .await;
 }
 
-/// What can be had by somebody who knows all of this is on record: a removal like any other.
+/// What remains possible for somebody who knows all of this is recorded: a removal like any other.
 #[tokio::test]
 async fn a_removal_that_is_made_up_is_counted() {
     on_both(async |database| {
@@ -175,7 +175,7 @@ async fn a_removal_that_is_made_up_is_counted() {
 async fn what_the_product_does_is_no_change() {
     on_both(async |database| {
         let server = Server::start(database).await;
-        // Each call of the contract, among them a merge, its end, and an erasure.
+        // Every call of the contract, including a merge, an unmerge, and an erasure.
         let life = Life::live(server.connect().await, &[]).await;
         let store = open(database).await;
         let check = async |removed: bool| {
@@ -209,7 +209,7 @@ async fn what_the_product_does_is_no_change() {
     .await;
 }
 
-/// The audit log of SQLite stays where an older database is put back.
+/// SQLite's audit log stays when an older database is restored.
 #[tokio::test]
 async fn a_database_that_was_put_back_is_told_and_goes_on() {
     let database = Database::sqlite();
@@ -233,14 +233,14 @@ async fn a_database_that_was_put_back_is_told_and_goes_on() {
     assert_eq!((found.problems, found.entries), (Vec::new(), 31));
     let [told] = found.put_back.as_slice() else { panic!("{:?}", found.put_back) };
     assert!(told.contains("the database was put back to seal"), "{told}");
-    // A change is found all the same.
+    // A change is detected all the same.
     world.owner = Owner::of(&database).await;
     let (what, id) = world.owner.change_entry(&mut Random::new(1)).await;
     assert!(tells(&world.verify().await, &[&format!("entry {id}")]), "{what}");
     world.store.close().await;
 }
 
-/// Writes, seals and removals that go on while it is verified are no changes.
+/// Concurrent writes, seals and removals are not reported as changes.
 #[tokio::test]
 async fn what_is_written_meanwhile_is_no_change() {
     on_both(async |database| {
@@ -319,7 +319,7 @@ async fn many_servers_may_seal() {
     .await;
 }
 
-/// Those of a database from before entries were sealed are noted at its next opening, once.
+/// Entries from before sealing existed are queued when the database is next opened, once.
 #[tokio::test]
 async fn entries_without_a_salt_are_noted_once() {
     on_both(async |database| {
@@ -329,7 +329,7 @@ async fn entries_without_a_salt_are_noted_once() {
         }
         let mut owner = Owner::of(database).await;
         owner.forget_seals().await;
-        // The control: nothing is known of them.
+        // The control: they are unknown.
         assert_eq!(problems(&store.verify(&[]).await.unwrap()), 20);
 
         let (one, other) = tokio::join!(open(database), open(database));

@@ -1,4 +1,4 @@
-//! Each call leaves a row, whatever it was answered.
+//! Each call leaves an audit entry, whatever its answer.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,10 +9,10 @@ use tonic::Code;
 
 use crate::support::{Database, Life, NOW, Server, Services, dynamic, on_both};
 
-/// Only to end a test that would never end.
+/// Only ends a test that would never end.
 const HUNG: Duration = Duration::from_secs(120);
 
-/// All rows of a database: caller, actor, purpose, call and code, in their order.
+/// All rows of a database: caller, actor, purpose, call and code, in order.
 pub async fn rows(database: &Database) -> Vec<(String, String, String, String, i64)> {
     let text = "select access from audit_log order by log, number";
     let rows: Vec<String> = if database.url.starts_with("sqlite:") {
@@ -36,7 +36,8 @@ pub async fn rows(database: &Database) -> Vec<(String, String, String, String, i
     rows.into_iter().map(read).collect()
 }
 
-/// In each call of a life something of the customer is told or changed, and she can see it.
+/// Every call of a life discloses or changes something about the customer, and the audit log shows
+/// it.
 #[tokio::test]
 async fn a_customer_sees_every_call_that_was_about_her() {
     on_both(async |database| {
@@ -50,19 +51,19 @@ async fn a_customer_sees_every_call_that_was_about_her() {
         for method in &all {
             assert!(made.contains(method.name()), "{} is not in a life", method.name());
         }
-        let seen = accesses(&services, &life.anna).await;
+        let seen = audit_entries(&services, &life.anna).await;
         let names: BTreeSet<&str> =
             seen.iter().map(|access| access["call"].as_str().unwrap()).collect();
         let missing: Vec<_> = made.difference(&names).collect();
         assert_eq!(missing, [&"GetReaskRate"], "counts are of nobody");
         for access in &seen {
             let said = [&access["caller"], &access["actor"], &access["purpose"]];
-            let listing = access["call"] == "ListAccess" && access["actor"] == "local";
+            let listing = access["call"] == "ListAuditEntries" && access["actor"] == "local";
             assert!(listing || said == ["local", "bo", "PURPOSE_SALES"], "{access}");
             let is_refused = access["call"] == "DismissMergeSuggestion";
             assert_eq!(access.get("code").is_some(), is_refused, "{access}");
         }
-        // The case is named where the call was about one.
+        // The case is named if the call was about one.
         let of_case: BTreeSet<&str> = seen
             .iter()
             .filter(|access| access.get("caseId").is_some())
@@ -71,8 +72,8 @@ async fn a_customer_sees_every_call_that_was_about_her() {
         for name in ["OpenCase", "GetCase", "TellFact", "IssueCasePass", "RedeemCasePass"] {
             assert!(of_case.contains(name), "{name}: {of_case:?}");
         }
-        // Of the other customer there is what was about her, and no more.
-        let other = accesses(&services, &life.other).await;
+        // The other customer's log has only what was about her.
+        let other = audit_entries(&services, &life.other).await;
         let names: BTreeSet<&str> =
             other.iter().map(|access| access["call"].as_str().unwrap()).collect();
         assert!(names.contains("MergeCustomers") && !names.contains("GetBriefing"), "{names:?}");
@@ -81,14 +82,14 @@ async fn a_customer_sees_every_call_that_was_about_her() {
     .await;
 }
 
-async fn accesses(services: &Services, customer: &str) -> Vec<Value> {
+async fn audit_entries(services: &Services, customer: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut token = json!("");
     loop {
         let request = json!({"customer_id": customer, "page_size": 7, "page_token": token});
-        let page = dynamic::call(services, "ListAccess", request, &[]).await.unwrap();
-        let accesses = page.get("accesses").and_then(Value::as_array).cloned();
-        all.extend(accesses.unwrap_or_default());
+        let page = dynamic::call(services, "ListAuditEntries", request, &[]).await.unwrap();
+        let audit_entries = page.get("entries").and_then(Value::as_array).cloned();
+        all.extend(audit_entries.unwrap_or_default());
         match page.get("nextPageToken") {
             Some(next) => token = next.clone(),
             None => return all,
@@ -130,11 +131,11 @@ async fn what_is_refused_is_kept_too() {
         refused("GetBriefing", json!({}), &[], bad).await;
         let passed = row("local", "local", "service", "GetBriefing", Code::DeadlineExceeded);
         refused("GetBriefing", nobody.clone(), &late, passed).await;
-        // Counts are of nobody.
+        // Counts are about nobody.
         let everybody = json!({"everybody": true});
         let _ = dynamic::call(&services, "GetReaskRate", everybody, &strangers).await;
 
-        // The one whose deadline had passed was not waited for.
+        // The call whose deadline had passed did not wait.
         let all = async {
             while rows(database).await.len() < wanted.len() {
                 tokio::task::yield_now().await;
@@ -147,7 +148,7 @@ async fn what_is_refused_is_kept_too() {
     .await;
 }
 
-/// Each process has a log of its own, and a log is sealed once it has ended.
+/// Each process has its own log, and a log is sealed once it has ended.
 #[tokio::test]
 async fn what_is_kept_is_sealed_when_a_server_stops() {
     on_both(async |database| {
@@ -159,10 +160,10 @@ async fn what_is_kept_is_sealed_when_a_server_stops() {
             server.stop().await;
         }
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-        let found = store.verify_accesses(&[]).await.unwrap();
+        let found = store.verify_audit(&[]).await.unwrap();
         assert_eq!(found.problems, [""; 0]);
-        assert_eq!((found.accesses, found.logs, found.unsealed), (3, 3, 0));
-        // Each log has one as it begins and one as it ends; the first minute may have added one.
+        assert_eq!((found.audit_entries, found.logs, found.unsealed), (3, 3, 0));
+        // Each log has a seal at its beginning and at its end; the first minute may have added one.
         assert!((6..=9).contains(&found.seals), "{} seals", found.seals);
         store.close().await;
     })

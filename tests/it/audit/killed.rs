@@ -1,4 +1,4 @@
-//! Servers that are killed while they answer: whatever was answered is kept, once.
+//! Servers that are killed while they answer: every answer is in the audit log, once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use super::kept::rows;
 
 const CALLERS: usize = 16;
 
-/// How much is done.
+/// The size of a test.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     kills: usize,
@@ -30,7 +30,7 @@ struct Size {
     calls: usize,
 }
 
-/// Calls until the server is gone; who was answered.
+/// Makes calls until the server is gone; returns which were answered.
 async fn call(
     address: String,
     made: Arc<AtomicUsize>,
@@ -47,7 +47,7 @@ async fn call(
         let answer = dynamic::call(&services, "GetCustomer", nobody.clone(), &metadata).await;
         match answer.unwrap_err().code() {
             Code::NotFound => answered.push(actor),
-            // Nobody knows how far it came.
+            // Whether it took effect is unknown.
             _ => return answered,
         }
         is_answered.fetch_add(1, Ordering::SeqCst);
@@ -83,7 +83,7 @@ async fn check(database: &Database, size: Size) {
     assert_eq!(missing, [""; 0], "answered and not kept, of {}", answered.len());
     let doubled: Vec<_> = kept.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "{doubled:?}");
-    // Those of which nobody heard.
+    // Those without an answer.
     let unheard = kept.len() - answered.len();
     assert!(unheard <= size.kills * CALLERS, "{unheard}");
     println!(
@@ -94,12 +94,12 @@ async fn check(database: &Database, size: Size) {
         kept.len()
     );
 
-    // Nobody has sealed them: whoever comes next does.
+    // Nobody has sealed them: the next process does.
     let store = Store::open(&database.url, 2, Clock::System).await.unwrap();
     store.seal_logs_before(i64::MAX).await.unwrap();
-    let found = store.verify_accesses(&[]).await.unwrap();
+    let found = store.verify_audit(&[]).await.unwrap();
     assert_eq!((found.problems, found.unsealed), (Vec::new(), 0));
-    assert_eq!((found.logs, found.accesses), (size.kills, kept.len() as u64));
+    assert_eq!((found.logs, found.audit_entries), (size.kills, kept.len() as u64));
     store.close().await;
 }
 

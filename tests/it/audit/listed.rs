@@ -1,4 +1,4 @@
-//! Who looked at a customer is listed alike whether it is sealed or not, page by page.
+//! The audit log of a customer is listed in the same way whether it is sealed or not, page by page.
 
 use std::{
     cmp::Reverse,
@@ -11,7 +11,7 @@ use std::{
 
 use throughline::{
     clock::{Clock, MovedClock},
-    model::{Access, KeptAccess, Position},
+    model::{AuditEntry, Position, StoredAuditEntry},
     server::Settings,
     store::Store,
 };
@@ -29,8 +29,8 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-fn access(at: i64, actor: String, customers: Vec<Uuid>) -> Access {
-    Access {
+fn access(at: i64, actor: String, customers: Vec<Uuid>) -> AuditEntry {
+    AuditEntry {
         at,
         caller: "desk".to_owned(),
         actor,
@@ -43,13 +43,14 @@ fn access(at: i64, actor: String, customers: Vec<Uuid>) -> Access {
     }
 }
 
-/// All accesses to a customer, in pages of some.
-async fn listed(store: &Store, customer: Uuid, limit: usize) -> Vec<KeptAccess> {
-    let mut all: Vec<KeptAccess> = Vec::new();
+/// The audit log of a customer, in pages of this size.
+async fn listed(store: &Store, customer: Uuid, limit: usize) -> Vec<StoredAuditEntry> {
+    let mut all: Vec<StoredAuditEntry> = Vec::new();
     loop {
         let position =
-            |kept: &KeptAccess| Position { occurred_at: kept.access.at, entry_id: kept.id };
-        let page = store.list_accesses(customer, all.last().map(position), limit).await.unwrap();
+            |kept: &StoredAuditEntry| Position { occurred_at: kept.access.at, entry_id: kept.id };
+        let page =
+            store.list_audit_entries(customer, all.last().map(position), limit).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -61,7 +62,7 @@ async fn listed(store: &Store, customer: Uuid, limit: usize) -> Vec<KeptAccess> 
 #[tokio::test]
 async fn what_is_not_sealed_is_listed_like_what_is() {
     on_both(async |database| {
-        let unkept = Settings { accesses: None, ..settings(Clock::Fixed(NOW)) };
+        let unkept = Settings { audit: None, ..settings(Clock::Fixed(NOW)) };
         let server = Server::start_with(database, unkept).await;
         let mut ids = Vec::new();
         for name in ["anna", "anna.old", "ben"] {
@@ -71,8 +72,8 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
         server.customers.clone().merge_customers(merge(&ids[0], &ids[1])).await.unwrap();
         let customers: Vec<Uuid> = ids.iter().map(|id| id.parse().unwrap()).collect();
 
-        // Three logs, whose rows are of the same times: one that is closed, one that is sealed now
-        // and then, and one of which nothing is.
+        // Three logs with rows of equal times: one closed, one sealed from time to time, and one
+        // not sealed at all.
         let open = || Store::open(&database.url, 2, Clock::Fixed(NOW));
         let mut random = Random::new(17);
         let mut wanted: Vec<(i64, String)> = Vec::new();
@@ -84,7 +85,7 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
                 about.retain(|_| random.one_in(2));
                 about.sort_unstable();
                 let call = format!("GetBriefing-{log}-{n}");
-                // Some who act are called like the customer.
+                // Some actors have the same name as the customer.
                 let actor = match n % 3 {
                     0 => customers[0].to_string(),
                     _ => "agent-7".to_owned(),
@@ -93,15 +94,15 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
                 if about.contains(&customers[0]) || about.contains(&customers[1]) {
                     wanted.push((at, call.clone()));
                 }
-                let access = Access { call, ..access(at, actor, about) };
-                store.keep_access(access).await.unwrap();
+                let access = AuditEntry { call, ..access(at, actor, about) };
+                store.add_audit_entry(access).await.unwrap();
                 if log == 1 && n % 20 == 7 {
-                    assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+                    assert_eq!(store.seal_audit().await.unwrap().len(), 1);
                 }
             }
             match log {
                 0 => {
-                    store.seal_last_accesses(None).await;
+                    store.seal_last_audit(None).await;
                     store.close().await;
                 }
                 _ => stores.push(store),
@@ -115,9 +116,9 @@ async fn what_is_not_sealed_is_listed_like_what_is() {
         let seen: BTreeSet<String> = first.iter().map(|kept| kept.access.call.clone()).collect();
         assert_eq!(seen, calls);
         assert_eq!(first.iter().map(|kept| kept.access.at).collect::<Vec<_>>(), times);
-        // Sealed in the middle of it or afterwards, by themselves or by somebody else, they are the
-        // same in the same order.
-        stores[0].seal_accesses().await.unwrap();
+        // Sealed in between or afterwards, by themselves or by others, the entries are the same in
+        // the same order.
+        stores[0].seal_audit().await.unwrap();
         assert_eq!(listed(&stores[1], customers[0], 50).await, first);
         let other = open().await.unwrap();
         assert_eq!(other.seal_logs_before(i64::MAX).await.unwrap().len(), 1);
@@ -142,7 +143,7 @@ async fn a_log_is_sealed_while_more_comes() {
                 tokio::spawn(async move {
                     while !is_over.load(Ordering::SeqCst) {
                         let access = access(NOW, format!("agent-{n}"), vec![Uuid::from_u128(n)]);
-                        store.keep_access(access).await.unwrap();
+                        store.add_audit_entry(access).await.unwrap();
                     }
                 })
             })
@@ -150,12 +151,12 @@ async fn a_log_is_sealed_while_more_comes() {
         let mut last = 0;
         for round in 0..40 {
             let kept = access(NOW, "ours".to_owned(), Vec::new());
-            store.keep_access(kept).await.unwrap();
+            store.add_audit_entry(kept).await.unwrap();
             // Somewhere in the middle of another write.
             for _ in 0..round * 10 {
                 tokio::task::yield_now().await;
             }
-            let seals = store.seal_accesses().await.unwrap();
+            let seals = store.seal_audit().await.unwrap();
             assert_eq!(seals.len(), 1);
             assert!(seals[0].sealed > last, "{} follows {last}", seals[0].sealed);
             last = seals[0].sealed;
@@ -164,10 +165,10 @@ async fn a_log_is_sealed_while_more_comes() {
         for task in busy {
             task.await.unwrap();
         }
-        store.seal_last_accesses(None).await;
+        store.seal_last_audit(None).await;
         store.close().await;
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-        let found = store.verify_accesses(&[]).await.unwrap();
+        let found = store.verify_audit(&[]).await.unwrap();
         assert_eq!((found.problems, found.logs, found.unsealed), (Vec::new(), 1, 0));
         store.close().await;
     })
@@ -179,7 +180,7 @@ async fn open_logs(database: &Database) -> usize {
     owner.count("audit_heads where not is_closed").await
 }
 
-/// A log that nobody writes to is not looked after for ever, and what comes later is sealed too.
+/// A log that nobody writes to is not checked for ever, and later rows are sealed too.
 #[tokio::test]
 async fn a_log_that_rests_is_closed() {
     on_both(async |database| {
@@ -188,41 +189,40 @@ async fn a_log_that_rests_is_closed() {
         let store = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
         let keep = async |store: &Store, actor: &str| {
             let access = access(NOW, actor.to_owned(), Vec::new());
-            store.keep_access(access).await.unwrap();
+            store.add_audit_entry(access).await.unwrap();
         };
         keep(&store, "one").await;
-        assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+        assert_eq!(store.seal_audit().await.unwrap().len(), 1);
         clock.forward(HOUR);
-        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(store.seal_audit().await.unwrap(), []);
         assert_eq!(open_logs(database).await, 1, "an hour is not over");
         clock.forward(1);
-        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(store.seal_audit().await.unwrap(), []);
         assert_eq!(open_logs(database).await, 0);
         keep(&store, "two").await;
         assert_eq!(open_logs(database).await, 1, "another one");
 
-        // A process that ends without a word: the other seals what it left, and gives it up a day
-        // later.
+        // A process that ends abruptly: the other seals what it left, and gives it up a day later.
         let gone = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
         keep(&gone, "three").await;
         drop(gone);
         clock.forward(3 * MINUTE);
-        assert_eq!(store.seal_accesses().await.unwrap().len(), 2);
+        assert_eq!(store.seal_audit().await.unwrap().len(), 2);
         clock.forward(DAY);
         keep(&store, "four").await;
-        assert_eq!(store.seal_accesses().await.unwrap().len(), 1);
+        assert_eq!(store.seal_audit().await.unwrap().len(), 1);
         assert_eq!(open_logs(database).await, 3, "a day later it is another one again");
         clock.forward(3 * MINUTE);
-        assert_eq!(store.seal_accesses().await.unwrap(), []);
+        assert_eq!(store.seal_audit().await.unwrap(), []);
         assert_eq!(open_logs(database).await, 1);
-        store.seal_last_accesses(None).await;
+        store.seal_last_audit(None).await;
         store.close().await;
         assert_eq!(open_logs(database).await, 0);
 
         let store = Store::open(&database.url, 2, Clock::Moved(clock)).await.unwrap();
-        let found = store.verify_accesses(&[]).await.unwrap();
+        let found = store.verify_audit(&[]).await.unwrap();
         assert_eq!(found.problems, [""; 0]);
-        assert_eq!((found.accesses, found.logs, found.unsealed), (4, 4, 0));
+        assert_eq!((found.audit_entries, found.logs, found.unsealed), (4, 4, 0));
         store.close().await;
     })
     .await;

@@ -1,10 +1,10 @@
-//! The file in which SQLite keeps who looked, once it is no longer there.
+//! SQLite's audit log file, once it is missing.
 
 use throughline::{clock::Clock, store::Store};
 
 use crate::support::{Database, Log, NOW};
 
-/// On SQLite alone: PostgreSQL keeps who looked in the same database.
+/// SQLite only: PostgreSQL has the audit log in the same database.
 #[tokio::test]
 async fn that_who_looked_is_lost_is_told_at_the_next_start() {
     let database = Database::sqlite();

@@ -1,4 +1,4 @@
-//! Who looked: a row for each call, and whether that can be changed unseen.
+//! The audit log: an entry for each call, and whether it can be changed without detection.
 
 mod entries;
 pub mod kept;

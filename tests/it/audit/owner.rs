@@ -1,15 +1,15 @@
-//! The tables of the audit log as their owner has them.
+//! Direct access to the tables of the audit log.
 
 use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
-use throughline::{model::Seal, story::audit};
+use throughline::{domain::audit, model::Seal};
 
 use crate::support::Database;
 
-const TABLES: [&str; 4] = ["audit_log", "audit_looks", "audit_heads", "audit_seals"];
+const TABLES: [&str; 4] = ["audit_log", "audit_index", "audit_heads", "audit_seals"];
 
-/// The database as its owner has it.
+/// Direct access to a database.
 pub enum Owner {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -26,7 +26,7 @@ impl Owner {
         }
     }
 
-    /// Runs statements; how many rows the last one changed.
+    /// Runs statements; returns the number of rows that the last one changed.
     pub async fn run(&mut self, text: impl Into<String>) {
         let text = AssertSqlSafe(text.into());
         match self {
@@ -67,7 +67,7 @@ impl Owner {
         }
     }
 
-    /// Makes all seals anew, of the hashes that the logs have up to a row.
+    /// Recomputes all seals, from the hashes of the logs up to a row.
     pub async fn rechain(&mut self, hash_of: impl Fn(i64, i64) -> [u8; 32]) {
         let text = "select number, log, sealed, sealed_at from audit_seals order by number";
         let seals: Vec<(i64, i64, i64, i64)> = match self {
@@ -89,7 +89,7 @@ impl Owner {
         .await;
     }
 
-    /// Makes all seals anew, so that they know these seals of entries.
+    /// Recomputes all seals, so that they include these seals of entries.
     pub async fn make_entries_anew(&mut self, chains: &[(i64, Vec<u8>)]) {
         let text = "select log, sealed, hash from audit_seals";
         let kept: Vec<(i64, i64, Vec<u8>)> = match self {
@@ -106,7 +106,7 @@ impl Owner {
         .await;
     }
 
-    /// Keeps the tables as they are now.
+    /// Saves the current contents of the tables.
     pub async fn save(&mut self) {
         for table in TABLES {
             self.run(format!("create table kept_{table} as select * from {table}")).await;

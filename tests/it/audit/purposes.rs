@@ -1,4 +1,4 @@
-//! What a call is for, and who acts through a caller.
+//! The purpose of a call, and the actor of a caller.
 
 use serde_json::json;
 use throughline::{clock::Clock, config::read_callers, server::Settings};
@@ -70,10 +70,12 @@ async fn a_purpose_is_said_or_configured_and_suits_the_role() {
         let bad = |field: &str| {
             (Code::InvalidArgument, "INVALID_FIELD".to_owned(), vec![field.to_owned()])
         };
-        let purpose_may_not = (Code::PermissionDenied, "PURPOSE_MAY_NOT".to_owned(), vec![]);
-        let actor_may_not = (Code::PermissionDenied, "ACTOR_MAY_NOT".to_owned(), vec![]);
+        let purpose_not_permitted =
+            (Code::PermissionDenied, "PURPOSE_NOT_PERMITTED".to_owned(), vec![]);
+        let actor_not_permitted =
+            (Code::PermissionDenied, "ACTOR_NOT_PERMITTED".to_owned(), vec![]);
         let purpose = bad("throughline-purpose");
-        // 29 and 30: it is not said, and nothing is configured; or it says nothing.
+        // 29 and 30: it is missing, with and without a configured default; or it is empty.
         assert_eq!(call("one", None, None).await, purpose);
         for nothing in ["", "unspecified", "PURPOSE_SERVICE", "curiosity", "service,sales"] {
             assert_eq!(call("one", Some(nothing), None).await, purpose, "{nothing}");
@@ -88,19 +90,23 @@ async fn a_purpose_is_said_or_configured_and_suits_the_role() {
         ];
         for (token, actor, suit) in suits {
             for word in ["service", "sales", "quality", "fraud", "legal", "privacy"] {
-                let wanted = if suit.contains(&word) { &fine } else { &purpose_may_not };
+                let wanted = if suit.contains(&word) { &fine } else { &purpose_not_permitted };
                 assert_eq!(call(token, Some(word), actor).await, *wanted, "{token} {word}");
             }
         }
-        // 32 and 33: nobody is named, or somebody who may not.
+        // 32 and 33: no actor, or one that is not permitted.
         let actor = bad("throughline-actor");
         assert_eq!(call("two", None, None).await, actor);
         assert_eq!(call("three", None, None).await, actor);
         assert_eq!(call("three", None, Some("bo")).await, fine);
         for stranger in ["Bo", "chris", "local", "office"] {
-            assert_eq!(call("three", None, Some(stranger)).await, actor_may_not, "{stranger}");
+            assert_eq!(
+                call("three", None, Some(stranger)).await,
+                actor_not_permitted,
+                "{stranger}"
+            );
         }
-        // Whoever calls without a token need not say it.
+        // A caller without a token need not send it.
         let request = json!({"text": "nobody"});
         assert!(dynamic::call(&services, "SearchCustomers", request, &[]).await.is_ok());
         server.stop().await;

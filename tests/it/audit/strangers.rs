@@ -1,7 +1,8 @@
-//! However many calls strangers make, it is kept who else called, and whatever waits at the end.
+//! However many calls unauthenticated callers make, the calls of others are audited, and so is what
+//! waits at the end.
 
 use futures_util::FutureExt as _;
-use throughline::{clock::Clock, error::Error, model::Access, store::Store};
+use throughline::{clock::Clock, error::Error, model::AuditEntry, store::Store};
 
 use super::kept::rows;
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     support::{NOW, on_both},
 };
 
-/// More than may wait, of callers that are not known.
+/// More than may be queued, of unknown callers.
 const MANY: usize = 10_000;
 
 #[tokio::test]
@@ -19,10 +20,10 @@ async fn what_waits_is_kept_before_the_end() {
         let blocked = BlockedWrites::of_audit(database).await;
         let mut waiting = Vec::new();
         for _ in 0..3 {
-            let mut kept = Box::pin(store.keep_access(access("shop")));
+            let mut kept = Box::pin(store.add_audit_entry(access("shop")));
             assert!((&mut kept).now_or_never().is_none());
             waiting.push(kept);
-            // The writer takes the first one, and is held up.
+            // The writer takes the first one, and is blocked.
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
@@ -39,8 +40,8 @@ async fn what_waits_is_kept_before_the_end() {
     .await;
 }
 
-fn access(caller: &str) -> Access {
-    Access {
+fn access(caller: &str) -> AuditEntry {
+    AuditEntry {
         at: NOW,
         caller: caller.to_owned(),
         actor: caller.to_owned(),
@@ -57,12 +58,12 @@ fn access(caller: &str) -> Access {
 async fn strangers_leave_room_for_the_calls_of_others() {
     on_both(async |database| {
         let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();
-        // Nothing is kept for a while.
+        // Nothing is written for a while.
         let blocked = BlockedWrites::of_audit(database).await;
         let mut waiting = Vec::new();
         let mut shed = 0;
         for _ in 0..MANY {
-            let mut kept = Box::pin(store.keep_access(access("")));
+            let mut kept = Box::pin(store.add_audit_entry(access("")));
             match (&mut kept).now_or_never() {
                 None => waiting.push(kept),
                 Some(answer) => {
@@ -73,7 +74,7 @@ async fn strangers_leave_room_for_the_calls_of_others() {
         }
         assert!(shed > MANY / 2 && !waiting.is_empty(), "{shed}");
         let mut known: Vec<_> =
-            (0..4096).map(|_| Box::pin(store.keep_access(access("shop")))).collect();
+            (0..4096).map(|_| Box::pin(store.add_audit_entry(access("shop")))).collect();
         assert!(known.iter_mut().all(|kept| kept.now_or_never().is_none()));
         blocked.release().await;
         let strangers = waiting.len();
@@ -81,7 +82,7 @@ async fn strangers_leave_room_for_the_calls_of_others() {
             kept.await.unwrap();
         }
         // There is room for strangers again.
-        store.keep_access(access("")).await.unwrap();
+        store.add_audit_entry(access("")).await.unwrap();
         store.close().await;
         let rows = rows(database).await;
         let of = |caller: &str| rows.iter().filter(|row| row.0 == caller).count();

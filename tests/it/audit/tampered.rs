@@ -1,13 +1,13 @@
-//! Whoever may write every table cannot change unseen who looked: random changes, as somebody makes
-//! them who has the whole database.
+//! Somebody who can write every table cannot change the audit log without detection: random changes
+//! by somebody with access to the whole database.
 
 use std::{collections::HashMap, path::Path};
 
 use throughline::{
     clock::Clock,
-    model::{Access, Seal},
+    domain::audit,
+    model::{AuditEntry, Seal},
     store::{SealsFile, Store},
-    story::audit,
 };
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::{
 /// How many changes are tried on each database.
 const TRIES: usize = 500;
 
-/// Two logs with some seals each, written down in a file too.
+/// Two logs with some seals each, also written to a file.
 async fn fill(database: &Database, seals: &Path) -> Vec<Seal> {
     let mut random = Random::new(7);
     let mut file = SealsFile::new(seals.to_owned());
@@ -28,13 +28,13 @@ async fn fill(database: &Database, seals: &Path) -> Vec<Seal> {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         for round in 0..6 {
             for _ in 0..12 {
-                store.keep_access(random_access(&mut random)).await.unwrap();
+                store.add_audit_entry(random_access(&mut random)).await.unwrap();
             }
-            assert_eq!(store.seal_accesses().await.unwrap().len(), 1, "{process} {round}");
+            assert_eq!(store.seal_audit().await.unwrap().len(), 1, "{process} {round}");
         }
         file.add_missing(&store).await.unwrap();
         if process == 1 {
-            // Nothing to add is nothing added.
+            // Without missing seals, nothing is added.
             file.add_missing(&store).await.unwrap();
         }
         store.close().await;
@@ -53,12 +53,12 @@ fn read(file: &Path) -> Vec<Seal> {
     text.lines().map(|line| audit::read_line(line).unwrap()).collect()
 }
 
-fn random_access(random: &mut Random) -> Access {
+fn random_access(random: &mut Random) -> AuditEntry {
     let mut customers: Vec<Uuid> =
         (0..random.below(4)).map(|_| Uuid::from_u128(random.below(9) as u128 + 1)).collect();
     customers.sort_unstable();
     customers.dedup();
-    Access {
+    AuditEntry {
         at: NOW + random.below(1000) as i64,
         caller: "desk".to_owned(),
         actor: format!("agent-{}", random.below(5)),
@@ -71,7 +71,7 @@ fn random_access(random: &mut Random) -> Access {
     }
 }
 
-/// Changes something at random, and tells what.
+/// Changes something at random, and describes it.
 async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
     let rows = owner.count("audit_log").await;
     let seals = owner.count("audit_seals").await;
@@ -84,14 +84,14 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
     let one = random.below(rows);
     let other = (one + 1 + random.below(rows - 1)) % rows;
     let number = 1 + random.below(seals);
-    let look = random.below(owner.count("audit_looks").await);
+    let look = random.below(owner.count("audit_index").await);
     let look = format!(
-        "(customer_id, at, log, number) in (select customer_id, at, log, number from audit_looks \
+        "(customer_id, at, log, number) in (select customer_id, at, log, number from audit_index \
          order by customer_id, at, log, number limit 1 offset {look})"
     );
     let text = match random.below(20) {
         0 => format!("update audit_log set at = at + 1 where {}", row(one)),
-        // A part of it becomes another.
+        // Changes a part of it.
         1 | 2 => {
             let (from, to) = random.pick(&[
                 ("desk", "task"),
@@ -106,7 +106,7 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
                 row(one)
             )
         }
-        // It tells of nobody any more, or of somebody else.
+        // Removes or replaces the customer.
         3 => format!(
             "update audit_log set access = case when access like '%\"customers\"%' \
              then replace(access, '\"customers\"', '\"others\"') \
@@ -134,7 +134,7 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
             row(one),
             row(other)
         ),
-        // The end is cut off: of the rows, or of the seals too.
+        // Cuts off the end: of the rows, or of the seals too.
         11 => format!(
             "delete from audit_log where (log, number) >= \
              (select log, number from audit_log order by log, number limit 1 offset {one})"
@@ -161,20 +161,20 @@ async fn tamper(owner: &mut Owner, random: &mut Random) -> String {
             )
         }
         16 => format!("delete from audit_seals where number = {number}"),
-        17 => format!("delete from audit_looks where {look}"),
+        17 => format!("delete from audit_index where {look}"),
         18 if one.is_multiple_of(2) => format!(
-            "insert into audit_looks (customer_id, at, log, number) \
-             select customer_id, at, log, number + {} from audit_looks where {look}",
+            "insert into audit_index (customer_id, at, log, number) \
+             select customer_id, at, log, number + {} from audit_index where {look}",
             random.pick(&["1000", "7"])
         ),
-        18 => format!("update audit_looks set at = at + 1 where {look}"),
+        18 => format!("update audit_index set at = at + 1 where {look}"),
         _ => return make_anew(owner, random).await,
     };
     owner.run(text.clone()).await;
     text
 }
 
-/// A change, and every hash of the database made to fit it.
+/// A change with every hash of the database adjusted.
 async fn make_anew(owner: &mut Owner, random: &mut Random) -> String {
     let offset = random.below(owner.count("audit_log").await);
     let text = format!(
@@ -208,25 +208,25 @@ async fn every_change_of_what_was_kept_is_found() {
         let mut owner = Owner::of(database).await;
         owner.save().await;
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-        let clean = store.verify_accesses(&outside).await.unwrap();
+        let clean = store.verify_audit(&outside).await.unwrap();
         assert_eq!(clean.problems, [""; 0]);
-        assert_eq!((clean.accesses, clean.logs, clean.unsealed), (144, 2, 0));
+        assert_eq!((clean.audit_entries, clean.logs, clean.unsealed), (144, 2, 0));
         assert_eq!((clean.seals, clean.outside), (14, 14));
 
         let mut random = Random::new(20_260_314);
         let mut unseen = Vec::new();
         for _ in 0..TRIES {
             let what = tamper(&mut owner, &mut random).await;
-            if store.verify_accesses(&outside).await.unwrap().problems.is_empty() {
+            if store.verify_audit(&outside).await.unwrap().problems.is_empty() {
                 unseen.push(what);
             }
             owner.restore().await;
         }
         assert_eq!(unseen, [""; 0], "of {TRIES}");
-        assert_eq!(store.verify_accesses(&outside).await.unwrap(), clean);
+        assert_eq!(store.verify_audit(&outside).await.unwrap(), clean);
 
-        // Without the seals that are elsewhere a seal is held by those behind it, and what the work
-        // of sealing goes by is held by the seals.
+        // Without the seals outside, a seal is protected by the later ones, and the state of
+        // sealing by the seals.
         for text in [
             "update audit_seals set sealed_at = sealed_at + 1 where number = 5",
             "update audit_heads set sealed = sealed - 1",
@@ -237,27 +237,27 @@ async fn every_change_of_what_was_kept_is_found() {
             "delete from audit_heads",
         ] {
             owner.run(text).await;
-            assert_ne!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0], "{text}");
+            assert_ne!(store.verify_audit(&[]).await.unwrap().problems, [""; 0], "{text}");
             owner.restore().await;
         }
-        // Whoever came later sealed the same rows, and found others.
+        // A later process sealed the same rows, and found others.
         let text = "insert into audit_seals (number, log, sealed, hash, sealed_at, chain) \
              select 15, log, sealed, chain, sealed_at, chain from audit_seals where number = 14";
         owner.run(text).await;
-        let found = store.verify_accesses(&outside).await.unwrap();
+        let found = store.verify_audit(&outside).await.unwrap();
         let told = "seal 15: another one of the same rows differs".to_owned();
         assert!(found.problems.contains(&told), "{:?}", found.problems);
         owner.restore().await;
-        // Why they are written down elsewhere: without them this cannot be seen.
+        // Why seals are also written outside: without them this cannot be detected.
         make_anew(&mut owner, &mut random).await;
-        assert_eq!(store.verify_accesses(&[]).await.unwrap().problems, [""; 0]);
-        assert_ne!(store.verify_accesses(&outside).await.unwrap().problems, [""; 0]);
+        assert_eq!(store.verify_audit(&[]).await.unwrap().problems, [""; 0]);
+        assert_ne!(store.verify_audit(&outside).await.unwrap().problems, [""; 0]);
         store.close().await;
     })
     .await;
 }
 
-/// The seals outside of a database that was put back are not gone on with unseen.
+/// After a restore, the seals outside are not continued without detection.
 #[tokio::test]
 async fn seals_of_another_state_are_not_added_to() {
     on_both(async |database| {
@@ -267,8 +267,8 @@ async fn seals_of_another_state_are_not_added_to() {
         fill(&elsewhere, &path).await;
         let before = std::fs::read_to_string(&path).unwrap();
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
-        store.keep_access(random_access(&mut Random::new(1))).await.unwrap();
-        store.seal_accesses().await.unwrap();
+        store.add_audit_entry(random_access(&mut Random::new(1))).await.unwrap();
+        store.seal_audit().await.unwrap();
         let told = SealsFile::new(path.clone()).add_missing(&store).await.unwrap_err();
         assert!(told.cause().contains("its last seal, 14, is none of the database"), "{told:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
@@ -277,14 +277,14 @@ async fn seals_of_another_state_are_not_added_to() {
     .await;
 }
 
-/// Before it is sealed too: a look may be there already, and one that no row says may not.
+/// Before it is sealed too: an index row may already exist, but not without a row of the log.
 #[tokio::test]
 async fn a_look_at_somebody_else_is_found() {
     on_both(async |database| {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let access = Access { customers: vec![one], ..random_access(&mut Random::new(1)) };
-        store.keep_access(access).await.unwrap();
+        let access = AuditEntry { customers: vec![one], ..random_access(&mut Random::new(1)) };
+        store.add_audit_entry(access).await.unwrap();
         let mut owner = Owner::of(database).await;
         for (customer, is_found) in [(one, false), (other, true)] {
             let id = match database.url.starts_with("sqlite:") {
@@ -292,11 +292,11 @@ async fn a_look_at_somebody_else_is_found() {
                 false => format!("'{customer}'::uuid"),
             };
             let look = format!(
-                "insert into audit_looks (customer_id, at, log, number) \
+                "insert into audit_index (customer_id, at, log, number) \
                  select {id}, at, log, number from audit_log"
             );
             owner.run(look).await;
-            let found = store.verify_accesses(&[]).await.unwrap();
+            let found = store.verify_audit(&[]).await.unwrap();
             assert_eq!(!found.problems.is_empty(), is_found, "{:?}", found.problems);
         }
         store.close().await;
@@ -304,7 +304,7 @@ async fn a_look_at_somebody_else_is_found() {
     .await;
 }
 
-/// Calls that go on while it is verified are no changes.
+/// Concurrent calls are not reported as changes.
 #[tokio::test]
 async fn what_is_kept_meanwhile_is_no_change() {
     on_both(async |database| {
@@ -316,18 +316,18 @@ async fn what_is_kept_meanwhile_is_no_change() {
                 let mut random = Random::new(5);
                 while !*over.borrow_and_update() {
                     for _ in 0..20 {
-                        store.keep_access(random_access(&mut random)).await.unwrap();
+                        store.add_audit_entry(random_access(&mut random)).await.unwrap();
                     }
-                    store.seal_accesses().await.unwrap();
+                    store.seal_audit().await.unwrap();
                     // Another process comes and goes.
                     let other = Store::open(&url, 2, Clock::Fixed(NOW)).await.unwrap();
-                    other.keep_access(random_access(&mut random)).await.unwrap();
+                    other.add_audit_entry(random_access(&mut random)).await.unwrap();
                     other.close().await;
                 }
             })
         };
         for round in 0..30 {
-            let found = store.verify_accesses(&[]).await.unwrap();
+            let found = store.verify_audit(&[]).await.unwrap();
             assert_eq!(found.problems, [""; 0], "round {round}");
         }
         is_over.send_replace(true);
@@ -337,28 +337,28 @@ async fn what_is_kept_meanwhile_is_no_change() {
     .await;
 }
 
-/// A process that was killed leaves rows that it has not sealed: another one does.
+/// A killed process leaves unsealed rows: another one seals them.
 #[tokio::test]
 async fn what_a_killed_process_has_kept_is_sealed_by_another_one() {
     on_both(async |database| {
         let mut random = Random::new(3);
         let killed = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         for _ in 0..5 {
-            killed.keep_access(random_access(&mut random)).await.unwrap();
+            killed.add_audit_entry(random_access(&mut random)).await.unwrap();
         }
         let other = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         // It may be alive.
-        assert_eq!(other.seal_accesses().await.unwrap(), []);
-        assert_eq!(other.verify_accesses(&[]).await.unwrap().unsealed, 5);
+        assert_eq!(other.seal_audit().await.unwrap(), []);
+        assert_eq!(other.verify_audit(&[]).await.unwrap().unsealed, 5);
         let seals = other.seal_logs_before(NOW + 1).await.unwrap();
         assert_eq!(seals.iter().map(|seal| seal.sealed).collect::<Vec<_>>(), [5]);
         assert_eq!(other.seal_logs_before(NOW + 1).await.unwrap(), []);
         // It was alive, and goes on.
-        killed.keep_access(random_access(&mut random)).await.unwrap();
-        assert_eq!(killed.seal_accesses().await.unwrap().len(), 1);
-        let found = other.verify_accesses(&[]).await.unwrap();
+        killed.add_audit_entry(random_access(&mut random)).await.unwrap();
+        assert_eq!(killed.seal_audit().await.unwrap().len(), 1);
+        let found = other.verify_audit(&[]).await.unwrap();
         assert_eq!(found.problems, [""; 0]);
-        assert_eq!((found.accesses, found.unsealed), (6, 0));
+        assert_eq!((found.audit_entries, found.unsealed), (6, 0));
         killed.close().await;
         other.close().await;
     })

@@ -1,4 +1,4 @@
-//! `throughline caller`, and what it leaves in the file.
+//! `throughline caller`, and its changes of the file.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -26,7 +26,7 @@ fn token(shown: &str) -> String {
     token.to_owned()
 }
 
-/// Whom the file knows by a token.
+/// The caller that the file identifies by a token.
 fn known(folder: &TempFolder, token: &str) -> Option<String> {
     let text = fs::read_to_string(folder.path().join("callers.toml")).unwrap();
     assert!(!text.contains(token));
@@ -71,7 +71,8 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     assert_snapshot!(caller(&folder, &["list"]), @"No callers. `throughline caller add NAME` adds one.");
 }
 
-/// What bounds it is written as the file has it, and refused where the file could not be read.
+/// Restrictions are written in the file's format, and refused if the file could not be read
+/// afterwards.
 #[test]
 fn a_caller_is_bounded() {
     let folder = TempFolder::new();

@@ -1,4 +1,4 @@
-//! `throughline serve --check`: it says what a start would say, and starts nothing.
+//! `throughline serve --check`: it reports what a start would, and starts nothing.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::TempFolder;
 
 const DEMO: &str = "--database=sqlite:demo.db";
 
-/// The exit code, and what is said on both outputs.
+/// The exit code, and both outputs.
 fn check(folder: &TempFolder, arguments: &[&str]) -> (i32, String) {
     let output =
         throughline(folder, &[&["serve", "--check"], arguments].concat()).output().unwrap();
@@ -37,7 +37,7 @@ fn what_can_be_served_is_told_and_not_touched() {
     assert_eq!(files(&folder), before);
 }
 
-/// Whatever the check refuses does not start, and with the same exit code.
+/// Whatever the check refuses does not start, with the same exit code.
 #[test]
 fn what_it_refuses_does_not_start() {
     let folder = world();
@@ -70,7 +70,7 @@ fn an_address_that_is_taken_is_told() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("Address already in use"), "{text}");
     assert!(text.ends_with("It cannot be served.\n"), "{text}");
-    // Beside the server that is to be started again.
+    // Alongside the server that is to be restarted.
     let (code, text) = check(&folder, &[DEMO, "--listen", "127.0.0.1:0"]);
     assert_eq!(code, 0, "{text}");
     server.stop();

@@ -1,4 +1,4 @@
-//! `throughline doctor`: each thing that can be wrong is found, and nothing is changed.
+//! `throughline doctor`: each problem is found, and nothing is changed.
 
 mod databases;
 mod files;
@@ -13,11 +13,11 @@ use crate::support::TempFolder;
 
 const DEMO: &str = "--database=sqlite:demo.db";
 
-/// What it finds, and its exit code.
+/// Its findings, and its exit code.
 pub struct Report {
     pub code: i32,
     findings: Vec<Value>,
-    /// All that it finds, a line each.
+    /// All findings, one per line.
     pub text: String,
 }
 
@@ -40,14 +40,14 @@ impl Report {
         Self { code: 0, findings, text }
     }
 
-    /// The verdicts on a subject whose text holds some words.
+    /// The verdicts on a subject whose text contains some words.
     pub fn verdicts(&self, subject: &str, words: &str) -> Vec<&str> {
         let found =
             |it: &&Value| it["subject"] == subject && it["text"].as_str().unwrap().contains(words);
         self.findings.iter().filter(found).map(|it| it["verdict"].as_str().unwrap()).collect()
     }
 
-    /// Asserts that there is one such finding, and that it says what to do.
+    /// Asserts that there is one such finding with advice.
     #[track_caller]
     pub fn assert_is(&self, verdict: &str, subject: &str, words: &str) {
         assert_eq!(self.verdicts(subject, words), [verdict], "{subject}: {words}: {}", self.text);
@@ -103,18 +103,18 @@ fn nothing_is_changed() {
     Report::of(&folder, &[DEMO]);
     assert_eq!(files(&folder), before, "a database at rest");
 
-    // While it is served it is read beside the server, and as the server has it.
+    // A served database is examined alongside the server.
     let (mut server, address, _log) = process::serve(&folder, &[]);
     let report = Report::of(&folder, &[DEMO]);
     assert_eq!(report.verdicts("pages", ""), ["ok", "ok"], "{}", report.text);
     let at = ["timeline", "--server", &address, "--phone", "+31612345678"];
     process::printed(&folder, &at);
 
-    // What a crash leaves is read, and still there for the next start.
+    // The files after a crash are examined, and left for the next start.
     server.kill();
     let of_crash = || {
         let mut left = files(&folder);
-        // SQLite's index of the log, which it makes anew after a crash.
+        // SQLite's index of the log, which it rebuilds after a crash.
         left.retain(|name, _| !name.ends_with("-shm"));
         left
     };

@@ -1,4 +1,4 @@
-//! The three example programs, as somebody starts them to see what they do.
+//! The three example programs, as a user runs them.
 
 use std::{
     path::PathBuf,
@@ -8,7 +8,7 @@ use std::{
 
 use super::process::{serve, world};
 
-/// Where the programs are: built here, since a run of some tests alone does not build them.
+/// The folder of the programs: built here, since a filtered test run does not build them.
 static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--examples"]);
@@ -43,7 +43,7 @@ fn the_examples_do_what_they_are_for() {
     let nobody = printed("call_centre", &[&url, "+31600000000"]);
     assert_eq!(nobody, "Nobody is known by that number.\n");
 
-    // She is new: her first order brings her into being.
+    // She is new: her first order creates her.
     for orders in [1, 2] {
         let account = printed("webshop", &[&url, "new@example.com"]);
         let back = "  2 x HDMI cable, 2 m, 1 came back, warranty to ";

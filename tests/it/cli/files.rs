@@ -1,4 +1,4 @@
-//! The files of a database under the program itself: after a crash, and where they are gone.
+//! The files of a database with the program itself: after a crash, and when they are missing.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ async fn sqlite(folder: &TempFolder, sql: &'static str) {
     connection.close().await.unwrap();
 }
 
-/// The steps that used to be the page on restoring, after a crash.
+/// The steps that the page on restoring used to describe, after a crash.
 #[tokio::test]
 async fn a_backup_copied_over_a_crashed_database_is_not_served_with_its_log() {
     let folder = TempFolder::new();
@@ -47,7 +47,7 @@ async fn a_backup_copied_over_a_crashed_database_is_not_served_with_its_log() {
     server.kill();
     assert!(fs::metadata(file("t.db-wal")).unwrap().len() > 0, "the crash left a log");
 
-    // As it was left it is served.
+    // It is served as it was left.
     let (mut server, ..) = serve_on(&folder, DATABASE, &[]);
     server.kill();
 
@@ -83,7 +83,7 @@ fn a_database_that_is_gone_is_not_made_anew() {
     assert!(said.ends_with("--create begins a new, empty database all the same"), "{said}");
     assert!(!file("t.db").exists());
 
-    // What is kept elsewhere says so as well.
+    // Files elsewhere say so as well.
     fs::remove_file(file("t.db-audit")).unwrap();
     fs::write(file("throughline.erasures"), "{}\n").unwrap();
     assert!(refused(&folder, &serve).contains("there was a database: throughline.erasures. "));
@@ -92,7 +92,7 @@ fn a_database_that_is_gone_is_not_made_anew() {
     let with_seals = [&serve[..], &["--audit-seals", "seals"]].concat();
     assert!(refused(&folder, &with_seals).contains("there was a database: seals. "));
 
-    // The controls: where it is wanted, and where there is no trace.
+    // The controls: if requested, and without a trace.
     printed(&folder, &["migrate", DATABASE, "--create"]);
     fs::remove_file(file("t.db")).unwrap();
     fs::remove_file(file("t.db-audit")).unwrap();

@@ -1,11 +1,12 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use throughline::{
-    cli::render::{self, Look},
+    cli::render::{self, TerminalStyle},
     pb::{self, IdentifierKind, MatchQuality, MatchedField},
 };
 
-const LOOK: Look = Look { width: 80, colour: false, zone: TimeZone::UTC, full: false };
+const LOOK: TerminalStyle =
+    TerminalStyle { width: 80, colour: false, zone: TimeZone::UTC, full: false };
 
 fn customer(
     number: u8,

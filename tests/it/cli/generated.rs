@@ -1,4 +1,4 @@
-//! What is made from the command line: completions and manual pages.
+//! What is generated from the command line: completions and manual pages.
 
 use std::{
     collections::BTreeSet,
@@ -56,7 +56,7 @@ fn bash_offers_what_the_command_line_takes() {
     fs::write(folder.path().join("completions"), printed(&folder, &["completions", "bash"]))
         .unwrap();
     let offered = |words: &str| {
-        // As the shell does it: the words so far, and which of them is being typed.
+        // As the shell does it: the words so far, and the index of the current one.
         let script = format!(
             "set -e; . ./completions; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
             _throughline throughline \"${{COMP_WORDS[COMP_CWORD]}}\" \"\"; echo \"${{COMPREPLY[@]}}\""
@@ -99,7 +99,7 @@ fn every_command_has_a_manual_page() {
     }
 }
 
-/// The page, as `man` shows it on 80 columns.
+/// The page, as `man` shows it in 80 columns.
 fn assert_shown_without_warning(page: &Path) {
     let mut man = Command::new("man");
     man.args(["--warnings", "--local-file"]).arg(page);

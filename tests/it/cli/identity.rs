@@ -3,14 +3,14 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use throughline::{
-    cli::render::{self, Look, Story},
-    pb::{self, IdentifierProof as Proof, entry::Content, identity_change::Change},
+    cli::render::{self, EntryPrinter, TerminalStyle},
+    pb::{self, IdentifierVerification as Verification, entry::Content, identity_change::Change},
 };
 
 use crate::calls::{at, identifier};
 
-fn look(width: usize) -> Look {
-    Look { width, colour: false, zone: TimeZone::UTC, full: false }
+fn style(width: usize) -> TerminalStyle {
+    TerminalStyle { width, colour: false, zone: TimeZone::UTC, full: false }
 }
 
 fn told(minute: i64, change: pb::IdentityChange) -> pb::Entry {
@@ -31,22 +31,22 @@ fn change(change: Change, reason: &str) -> pb::IdentityChange {
     }
 }
 
-fn of_identifier(sort: Change, proof: Proof, namespace: &str) -> pb::IdentityChange {
+fn of_identifier(sort: Change, verification: Verification, namespace: &str) -> pb::IdentityChange {
     let identifier = pb::Identifier {
         namespace: namespace.to_owned(),
         ..identifier(pb::IdentifierKind::Account, "anna")
     };
     pb::IdentityChange {
         identifier: Some(identifier),
-        proof: proof.into(),
+        verification: verification.into(),
         other_customer_id: String::new(),
         ..change(sort, "")
     }
 }
 
-fn show(entries: &[pb::Entry], look: &Look) -> String {
-    let mut story = Story::new(look);
-    entries.iter().map(|entry| story.entry(entry, None)).collect()
+fn show(entries: &[pb::Entry], style: &TerminalStyle) -> String {
+    let mut printer = EntryPrinter::new(style);
+    entries.iter().map(|entry| printer.entry(entry, None)).collect()
 }
 
 #[test]
@@ -56,17 +56,17 @@ fn each_change_is_a_line_in_plain_words() {
         ..change(Change::Merged, "one person with two mailboxes")
     };
     let entries = [
-        told(9, change(Change::KeptApartLifted, "a slip")),
-        told(8, change(Change::KeptApart, "twins")),
+        told(9, change(Change::MergeExclusionLifted, "a slip")),
+        told(8, change(Change::MergeExcluded, "twins")),
         told(7, change(Change::Unmerged, "father and son, says he")),
         told(6, merged),
-        told(5, of_identifier(Change::Unlinked, Proof::Unspecified, "")),
-        told(4, of_identifier(Change::Linked, Proof::Shared, "outlet")),
-        told(3, of_identifier(Change::Linked, Proof::Verified, "")),
-        told(2, of_identifier(Change::Linked, Proof::Claimed, "")),
+        told(5, of_identifier(Change::Unlinked, Verification::Unspecified, "")),
+        told(4, of_identifier(Change::Linked, Verification::Shared, "outlet")),
+        told(3, of_identifier(Change::Linked, Verification::Verified, "")),
+        told(2, of_identifier(Change::Linked, Verification::Claimed, "")),
         told(1, pb::IdentityChange::default()),
     ];
-    assert_snapshot!(show(&entries, &look(100)), @"
+    assert_snapshot!(show(&entries, &style(100)), @"
 
     Saturday 14 March 2026
       12:09             identity     No longer kept apart from 019cec37-b600-77b1-879d-e6c57cc4cf44
@@ -92,23 +92,25 @@ fn each_change_is_a_line_in_plain_words() {
 
 #[test]
 fn a_merged_customer_shows_what_it_is_of() {
-    let kept = |kind: pb::IdentifierKind, value: &str, proof: Proof| pb::CustomerIdentifier {
-        kind: kind.into(),
-        value: value.to_owned(),
-        proof: proof.into(),
-        ..pb::CustomerIdentifier::default()
+    let kept = |kind: pb::IdentifierKind, value: &str, verification: Verification| {
+        pb::CustomerIdentifier {
+            kind: kind.into(),
+            value: value.to_owned(),
+            verification: verification.into(),
+            ..pb::CustomerIdentifier::default()
+        }
     };
     let customer = pb::Customer {
         id: "019cec37-b600-77b1-879d-e6c57cc4cf44".to_owned(),
         identifiers: vec![
-            kept(pb::IdentifierKind::Account, "anna", Proof::Verified),
-            kept(pb::IdentifierKind::Phone, "+31612345678", Proof::Shared),
-            kept(pb::IdentifierKind::Email, "anna@example.net", Proof::Claimed),
+            kept(pb::IdentifierKind::Account, "anna", Verification::Verified),
+            kept(pb::IdentifierKind::Phone, "+31612345678", Verification::Shared),
+            kept(pb::IdentifierKind::Email, "anna@example.net", Verification::Claimed),
         ],
         record_ids: vec!["a".to_owned(), "b".to_owned()],
         ..pb::Customer::default()
     };
-    assert_snapshot!(render::customer(&customer, &look(80)), @"
+    assert_snapshot!(render::customer(&customer, &style(80)), @"
     a customer without a name
       customer        019cec37-b600-77b1-879d-e6c57cc4cf44
       account         anna, verified
@@ -137,7 +139,7 @@ fn nothing_in_a_change_steers_the_terminal() {
         ..pb::IdentityChange::default()
     };
     let merged = pb::IdentityChange { change: Change::Merged.into(), ..hostile.clone() };
-    let text = show(&[told(2, hostile), told(1, merged)], &look(80));
+    let text = show(&[told(2, hostile), told(1, merged)], &style(80));
     let steers = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
     assert_eq!(text.chars().find(steers), None, "{text}");
 }

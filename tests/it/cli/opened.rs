@@ -1,4 +1,4 @@
-//! What a command says where the database cannot be opened: the cause, and what to do about it.
+//! What a command reports if the database cannot be opened: the cause, and advice.
 
 use std::{
     io::{Read as _, Write as _},
@@ -24,7 +24,7 @@ fn migrate(url: &str) -> String {
     refused(&TempFolder::new(), &["migrate", "--database", url])
 }
 
-/// The URL with another text in the place of one of its parts.
+/// The URL with one of its parts replaced.
 fn with(url: &str, from: &str, to: &str) -> String {
     assert!(url.contains(from), "{url}");
     url.replacen(from, to, 1)
@@ -86,7 +86,7 @@ async fn a_first_start_of_postgresql_says_what_to_do() {
     assert!(nobody.contains("Does it run, are host and port of the URL right"), "{nobody}");
 }
 
-/// A listener answers the request for TLS (PostgreSQL's SSLRequest) with one byte.
+/// A listener answers PostgreSQL's SSLRequest with one byte.
 #[test]
 fn a_server_without_tls_and_one_that_is_no_postgresql_say_what_to_do() {
     for (answer, said) in [
@@ -136,7 +136,7 @@ async fn run(database: &Database, sql: &'static str) {
     }
 }
 
-/// Each of them would lose what was acknowledged when the machine fails.
+/// Each of these settings would lose acknowledged writes when the machine fails.
 #[tokio::test]
 async fn a_postgresql_that_a_crash_may_damage_is_not_used() {
     let Some(cluster) = Cluster::another() else { return };

@@ -1,5 +1,5 @@
-//! A server in a process of its own, as operators meet it: its health over HTTP while the disk
-//! refuses to take more.
+//! A server in a separate process, as operators see it: its health over HTTP while the disk is
+//! full.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,15 +14,15 @@ use tokio::time::{Instant, interval, timeout};
 use super::process::{Running, throughline, world};
 use crate::support::{TempFolder, wire};
 
-/// What takes longer never comes.
+/// What takes longer never happens.
 const NEVER: Duration = Duration::from_secs(60);
 
-/// Starts a server that lives on where a file may not grow, and gives the address of its health.
+/// Starts a server that survives a file size limit, and returns the address of its health endpoint.
 fn serve(folder: &TempFolder) -> (Running, SocketAddr) {
     let arguments = ["serve", "--database", "sqlite:demo.db", "--listen", "127.0.0.1:0"];
     let more = ["--metrics", "127.0.0.1:0", "--log-format", "json"];
     let program = throughline(folder, &[&arguments[..], &more].concat());
-    // A write beyond the limit is an error then, and not the end of the process.
+    // A write beyond the limit is an error then, and does not end the process.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program.get_program());
     command.args(program.get_args()).current_dir(folder.path()).stdin(Stdio::null());
@@ -45,7 +45,7 @@ fn serve(folder: &TempFolder) -> (Running, SocketAddr) {
     (server, health.unwrap().parse().unwrap())
 }
 
-/// Limits how long the files of a process may get, in bytes.
+/// Limits the size of the files of a process, in bytes.
 fn limit(server: &Running, bytes: &str) {
     let id = server.id().to_string();
     let fsize = format!("--fsize={bytes}:");
@@ -53,7 +53,7 @@ fn limit(server: &Running, bytes: &str) {
     assert!(set.success());
 }
 
-/// Asks until the answer is the one that is wanted, and gives its text.
+/// Asks until the answer has the status, and returns its text.
 async fn until(health: SocketAddr, status: u16) -> String {
     let mut every = interval(Duration::from_millis(50));
     let asked = timeout(NEVER, async {

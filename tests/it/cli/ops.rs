@@ -1,4 +1,4 @@
-//! The unit of systemd and the container file, as far as they can be tested without either.
+//! The systemd unit and the container file, as far as they can be tested without either.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::support::TempFolder;
 const UNIT: &str = include_str!("../../../ops/systemd/throughline.service");
 const CONTAINER: &str = include_str!("../../../ops/Containerfile");
 const IGNORED: &str = include_str!("../../../ops/Containerfile.dockerignore");
-/// What a hardened service that listens on the network comes to, in tenths.
+/// The exposure score of a hardened network service, in tenths.
 const EXPOSURE: &str = "15";
 
 fn root() -> &'static Path {
@@ -95,7 +95,7 @@ fn the_unit_fits_the_program() {
     assert!(Cli::try_parse_from(start.split_whitespace()).is_ok(), "{start}");
     assert_eq!(unit("Type"), ["notify"]);
 
-    // It has the time to end as it is used to: three waits of the grace.
+    // It has enough time to shut down: three times the grace period.
     let seconds = |key: &str| -> u64 {
         let value = unit(key).concat();
         value.trim_end_matches('s').parse().unwrap()
@@ -104,9 +104,9 @@ fn the_unit_fits_the_program() {
     assert!(seconds("TimeoutStopSec") > 3 * grace);
     let descriptors: u32 = unit("LimitNOFILE").concat().parse().unwrap();
     assert!(descriptors > 2 * Config::default().max_connections);
-    // A configuration that cannot be used ends it with 2.
+    // An invalid configuration ends it with exit code 2.
     assert_eq!(unit("RestartPreventExitStatus"), ["2"]);
-    // Where the settings name no other place, the database is in the state directory.
+    // Unless the settings say otherwise, the database is in the state directory.
     assert_eq!(unit("WorkingDirectory"), [format!("/var/lib/{}", unit("StateDirectory").concat())]);
     let sysusers = fs::read_to_string(root().join("ops/systemd/throughline.sysusers")).unwrap();
     assert!(sysusers.lines().any(|line| line.starts_with("u throughline ")), "{sysusers}");
@@ -143,7 +143,7 @@ fn instructions() -> Vec<(String, String)> {
     instructions.map(|(name, rest)| (name.to_owned(), rest.trim().to_owned())).collect()
 }
 
-/// What the build is given of the repository.
+/// The files of the repository that the build gets.
 fn copied() -> Vec<String> {
     let copies = instructions()
         .into_iter()
@@ -157,8 +157,8 @@ fn copied() -> Vec<String> {
         .collect()
 }
 
-/// What the compiler has read to make the library, as it has written down beside it. Only `cargo
-/// build` puts that list beside the program.
+/// The files that the compiler read for the library, according to its dependency file. Only `cargo
+/// build` writes that next to the program.
 fn read_by_the_compiler() -> Vec<PathBuf> {
     let program = std::env::current_exe().unwrap();
     let lists = fs::read_dir(program.parent().unwrap()).unwrap().map(|file| file.unwrap().path());
@@ -221,7 +221,7 @@ fn the_image_runs_what_there_is() {
         install.1.contains("--owner=65532 --group=65532") && install.1.ends_with(one("VOLUME"))
     );
 
-    // Both are of one release of Debian, and the compiler is the one that the crate asks for.
+    // Both have the same Debian release, and the compiler is the one that the crate requires.
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let rust = manifest["package"]["rust-version"].as_str().unwrap();
@@ -239,7 +239,7 @@ fn the_image_runs_what_there_is() {
     );
 }
 
-/// What the program is linked to, a slim image of Debian has.
+/// A slim image of Debian has the libraries that the program is linked to.
 #[test]
 fn the_program_needs_nothing_that_the_image_lacks() {
     if !has("ldd") {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use throughline::{
-    cli::render::{Look, Story},
+    cli::render::{EntryPrinter, TerminalStyle},
     pb::{self, OrderStatus, entry::Content},
 };
 
@@ -15,7 +15,7 @@ fn euro(cents: i64) -> Option<pb::Money> {
 
 #[test]
 fn what_became_of_an_order() {
-    let look = Look { width: 80, colour: false, zone: TimeZone::UTC, full: false };
+    let style = TerminalStyle { width: 80, colour: false, zone: TimeZone::UTC, full: false };
     let line = pb::PurchaseLine {
         name: "Television".to_owned(),
         quantity: 1,
@@ -46,10 +46,10 @@ fn what_became_of_an_order() {
         change(OrderStatus::Cancelled, "", "It was never in stock."),
         Content::Returned(returned),
     ];
-    let mut story = Story::new(&look);
+    let mut printer = EntryPrinter::new(&style);
     let show = |content| {
         let entry = about(entry(content), ["W-1"]);
-        story.entry(&pb::Entry { occurred_at: Some(at(0)), ..entry }, None)
+        printer.entry(&pb::Entry { occurred_at: Some(at(0)), ..entry }, None)
     };
     let text: String = contents.into_iter().map(show).collect();
     assert_snapshot!(text, @"

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{Database, TempFolder};
 
-/// The program in a folder of its own, with no setting from outside.
+/// The program in its own folder, without settings from the environment.
 pub fn throughline(folder: &TempFolder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     for (name, _) in std::env::vars_os() {
@@ -29,7 +29,7 @@ fn run(folder: &TempFolder, arguments: &[&str]) -> Output {
     throughline(folder, arguments).output().unwrap()
 }
 
-/// What a command prints that does its work.
+/// The output of a command that succeeds.
 pub fn printed(folder: &TempFolder, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -37,7 +37,7 @@ pub fn printed(folder: &TempFolder, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How a command ends that cannot do its work: the exit code and what it says.
+/// The exit code and the message of a command that fails.
 pub fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{arguments:?}");
@@ -45,7 +45,7 @@ pub fn refused(folder: &TempFolder, arguments: &[&str]) -> String {
     format!("{}: {}", output.status.code().unwrap(), errors.trim_end())
 }
 
-/// Whether a program is on this machine to check with; told where it is not.
+/// Whether a program is installed to check with; reports it if not.
 pub fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let found = found.is_ok_and(|found| found.status.success());
@@ -64,7 +64,7 @@ pub fn world() -> TempFolder {
 
 const DEMO: &str = "--database=sqlite:demo.db";
 
-/// The text without what differs from run to run.
+/// The text without what differs between runs.
 fn steady(text: &str) -> String {
     let word = |word: &str| match word.len() == 36 && word.matches('-').count() == 4 {
         true => "ID".to_owned(),
@@ -162,7 +162,7 @@ fn a_timeline_for_machines_is_one_entry_a_line() {
 
     let oldest = printed(&folder, &[&timeline[..], &["--oldest-first", "--limit", "2"]].concat());
     assert_eq!(times(&oldest), ["2025-01-11T13:40:00Z", "2026-03-03T08:12:00Z"]);
-    let narrow = ["--channel", "phone,store", "--kind", "hand_over", "--to", "2026-03-03"];
+    let narrow = ["--channel", "phone,store", "--kind", "handover", "--to", "2026-03-03"];
     let offered = printed(&folder, &[&timeline[..], &narrow].concat());
     assert_eq!(times(&offered), ["2026-03-03T08:12:05Z"]);
 }
@@ -234,7 +234,7 @@ fn a_server_answers_the_same_commands() {
     assert_eq!(folder.path().read_dir().unwrap().count(), 0, "the temporary folder is gone");
 }
 
-/// A server in a process of its own, which ends with the test.
+/// A server in a separate process, which ends with the test.
 pub struct Running(Child);
 
 impl Running {
@@ -251,13 +251,13 @@ impl Running {
         self.0.id()
     }
 
-    /// Ends it without asking, as a machine that fails does.
+    /// Kills it, as a machine failure does.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits for it.
+    /// Shuts it down, and waits for it.
     pub fn stop(&mut self) {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -267,18 +267,18 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, but for a test that fails.
+        // It has already ended, unless a test failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A server over the demo's world, its address, and the log lines that it writes from now on.
+/// A server over the demo's world, its address, and its log lines from now on.
 pub fn serve(folder: &TempFolder, more: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
     serve_on(folder, DEMO, more)
 }
 
-/// The same over another database.
+/// A server over another database.
 pub fn serve_on(
     folder: &TempFolder,
     database: &str,
@@ -335,7 +335,7 @@ fn more_callers_than_allowed_are_told_so() {
     }
     let customer = ["customer", "--phone", "+31612345678", "--server", &address];
     let told = refused(&folder, &customer);
-    assert!(told.contains("the server has as many connections as it may"), "{told}");
+    assert!(told.contains("the server has reached its limit of connections"), "{told}");
     drop(first);
     let begun = Instant::now();
     while !throughline(&folder, &customer).output().unwrap().status.success() {
@@ -360,7 +360,7 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     let folder = world();
     let refused = |arguments: &[&str]| refused(&folder, arguments);
     assert_snapshot!(refused(&["timeline", DEMO]), @"2: throughline: which customer? Name one with --phone, --email, --account, --customer-number, --loyalty-card, --social, --external, --cookie or --id; `throughline customer --name NAME` looks one up");
-    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"2: throughline: identifier.value: names nobody in particular");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"2: throughline: identifier.value: identifies nobody in particular");
     assert_snapshot!(refused(&["timeline", DEMO, "--email", "eve@example.org"]), @"1: throughline: customer not found. `throughline customer --name NAME` looks for customers by name, `throughline search WORDS` looks through all history");
     assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"2: throughline: identifier.phone_region: is required for a number without a country code; write the country code, or name the country with --phone-region");
     assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"2: throughline: --social: write PLATFORM:ID, such as facebook:1234");
@@ -368,7 +368,7 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     assert_snapshot!(refused(&["timeline", "--id", "x"]), @"1: throughline: there is no database throughline.db here. Name one with --database sqlite:FILE or --database postgres://..., or a running server with --server http://HOST:7417");
     assert_snapshot!(refused(&["search", "x", "--server", "http://127.0.0.1:1"]), @"1: throughline: no server answers at http://127.0.0.1:1. Is it running? Start one with `throughline serve`, or leave out --server to open the database itself");
     assert_snapshot!(refused(&["search", "x", "--server", "https://127.0.0.1:1"]), @"1: throughline: no server answers at https://127.0.0.1:1. Is it running? Is its certificate of an authority that is known here (--server-authority)? Start one with `throughline serve`, or leave out --server to open the database itself");
-    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"1: throughline: no such customer. `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["customer", DEMO, "--name", "zeppelin"]), @"1: throughline: no such customer; `throughline search WORDS` searches all entries");
     assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"
     2: throughline: the configuration cannot be used:
       --database: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:a.db

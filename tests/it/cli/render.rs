@@ -1,12 +1,12 @@
 use insta::assert_snapshot;
 use jiff::{Timestamp, tz::TimeZone};
 use throughline::{
-    cli::render::{self, Look, Story},
+    cli::render::{self, EntryPrinter, TerminalStyle},
     pb::{self, entry::Content, feedback::Metric, message::Author},
 };
 
-fn look(width: usize) -> Look {
-    Look { width, colour: false, zone: TimeZone::fixed(jiff::tz::offset(1)), full: false }
+fn style(width: usize) -> TerminalStyle {
+    TerminalStyle { width, colour: false, zone: TimeZone::fixed(jiff::tz::offset(1)), full: false }
 }
 
 fn at(time: &str) -> Option<prost_types::Timestamp> {
@@ -31,10 +31,10 @@ fn message(author: Author, text: &str) -> pb::Message {
     pb::Message { author: author.into(), text: text.to_owned(), sent_at: None }
 }
 
-fn show(entries: &[pb::Entry], look: &Look) -> String {
-    let mut story = Story::new(look);
-    let mut text: String = entries.iter().map(|entry| story.entry(entry, None)).collect();
-    text.push_str(&render::end(entries.len(), false, look));
+fn show(entries: &[pb::Entry], style: &TerminalStyle) -> String {
+    let mut printer = EntryPrinter::new(style);
+    let mut text: String = entries.iter().map(|entry| printer.entry(entry, None)).collect();
+    text.push_str(&render::end(entries.len(), false, style));
     text
 }
 
@@ -137,7 +137,7 @@ fn customer() -> pb::Customer {
 
 #[test]
 fn a_customer() {
-    assert_snapshot!(render::customer(&customer(), &look(80)), @"
+    assert_snapshot!(render::customer(&customer(), &style(80)), @"
     Sanne Bakker
       customer        0194a000-0000-7000-8000-000000000001
       phone           +31612345678
@@ -147,7 +147,7 @@ fn a_customer() {
       recorded since  11 January 2025
     ");
     let nobody = pb::Customer { id: "1".to_owned(), ..pb::Customer::default() };
-    assert_snapshot!(render::customer(&nobody, &look(80)), @"
+    assert_snapshot!(render::customer(&nobody, &style(80)), @"
     a customer without a name
       customer        1
     ");
@@ -174,7 +174,7 @@ fn a_story_of_every_kind() {
         call(),
         purchase(),
     ];
-    assert_snapshot!(show(&entries, &look(80)), @"
+    assert_snapshot!(show(&entries, &style(80)), @"
 
     Tuesday 11 March 2025
       09:05  email      feedback     Satisfaction (CSAT): 4 of 5
@@ -227,7 +227,7 @@ fn an_exchange_without_a_subject_says_what_it_was() {
         entry("2025-03-04T15:05:00Z", channel, Content::Interaction(said))
     })
     .collect();
-    assert_snapshot!(show(&entries, &look(80)), @"
+    assert_snapshot!(show(&entries, &style(80)), @"
 
     Tuesday 4 March 2025
       16:05  phone      interaction  Call to the customer
@@ -251,7 +251,7 @@ fn an_exchange_without_a_subject_says_what_it_was() {
 fn a_small_terminal_gets_short_lines() {
     let wide =
         note("家に帰りました。テレビは映りません。 Donaudampfschifffahrtsgesellschaftskapitän!");
-    let text = show(&[call(), purchase(), wide], &look(44));
+    let text = show(&[call(), purchase(), wide], &style(44));
     assert_snapshot!(text, @"
 
     Monday 3 March 2025
@@ -302,11 +302,11 @@ fn what_is_long_is_cut_unless_all_is_wanted() {
     let many = entry("2025-03-04T15:05:00Z", pb::Channel::Chat, Content::Interaction(many));
     let long = note(&(1..=20).map(|n| format!("line {n}\n")).collect::<String>());
     let entries = [many, long];
-    let short = show(&entries, &look(80));
+    let short = show(&entries, &style(80));
     assert!(short.contains("… 3 more messages: see --full"), "{short}");
     assert!(short.contains("line 12\n") && !short.contains("line 13"), "{short}");
     assert!(short.contains("… 8 more lines: see --full"), "{short}");
-    let full = show(&entries, &Look { full: true, ..look(80) });
+    let full = show(&entries, &TerminalStyle { full: true, ..style(80) });
     assert!(full.contains("No. 15") && full.contains("line 20") && !full.contains('…'), "{full}");
 }
 
@@ -336,17 +336,17 @@ fn nothing_that_a_customer_wrote_steers_the_terminal() {
         profile.given_name = trick.to_owned();
         profile.birth_date = trick.to_owned();
     }
-    let look = look(80);
-    let text = render::customer(&owner, &look) + &show(&[hostile, bought, note(trick)], &look);
+    let style = style(80);
+    let text = render::customer(&owner, &style) + &show(&[hostile, bought, note(trick)], &style);
     let steers = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
     assert_eq!(text.chars().find(steers), None, "{text}");
-    let lines_in_the_header = render::customer(&owner, &look).lines().count();
-    assert_eq!(lines_in_the_header, render::customer(&customer(), &look).lines().count() + 1);
+    let lines_in_the_header = render::customer(&owner, &style).lines().count();
+    assert_eq!(lines_in_the_header, render::customer(&customer(), &style).lines().count() + 1);
 }
 
 #[test]
 fn colours_change_nothing_but_the_colour() {
-    let coloured = Look { colour: true, ..look(80) };
+    let coloured = TerminalStyle { colour: true, ..style(80) };
     let entries = [call(), purchase(), note("Called back.")];
     let text = show(&entries, &coloured);
     assert!(text.contains("\x1b[1m"), "{text}");
@@ -357,5 +357,5 @@ fn colours_change_nothing_but_the_colour() {
         rest = after.split_once('m').unwrap().1;
     }
     plain.push_str(rest);
-    assert_eq!(plain, show(&entries, &look(80)));
+    assert_eq!(plain, show(&entries, &style(80)));
 }

@@ -1,4 +1,4 @@
-//! `throughline status`: what a running server, and one that is not, is said to be.
+//! `throughline status`: what is reported about a running server, and about a stopped one.
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,14 +11,14 @@ use serde_json::Value;
 use super::process::{Running, serve, throughline, world};
 use crate::support::TempFolder;
 
-/// The exit code, and what is said.
+/// The exit code, and the output.
 fn status(folder: &TempFolder, arguments: &[&str]) -> (i32, String) {
     let output = throughline(folder, &[&["status"], arguments].concat()).output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{arguments:?}");
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// A server that answers each request in the same way, and where it is.
+/// A server that gives the same answer to each request, and its address.
 fn answering(status: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -51,7 +51,7 @@ fn a_server_that_takes_calls_says_so_and_what_it_does() {
     assert!(joined.contains(&format!("services {services} take calls")), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 
-    // By gRPC alone less is known.
+    // By gRPC only, less is known.
     let (code, text) = status(&folder, &["--server", &address, "--json"]);
     let by_grpc: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &by_grpc["readiness"]), (0, &"ready".into()), "{text}");
@@ -79,7 +79,7 @@ fn a_server_that_does_not_take_calls_says_why() {
     let folder = TempFolder::new();
     let cause = "not ready: database: no write and read within 5 s\n";
     let metrics = answering("503 Service Unavailable", cause);
-    // Its port for calls is not known, and not asked for.
+    // The port for calls is unknown, and not queried.
     let server = answering("200 OK", "ready\n");
     let (code, text) = status(&folder, &["--metrics", &metrics]);
     assert_eq!(code, 1, "{text}");
@@ -92,7 +92,7 @@ fn a_server_that_does_not_take_calls_says_why() {
 
     let (code, text) = status(&folder, &["--metrics", &server]);
     assert_eq!(code, 0, "{text}");
-    // What answers there speaks no gRPC.
+    // The server there does not speak gRPC.
     let (code, text) = status(&folder, &["--server", &server]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("is not reached"), "{text}");

@@ -1,10 +1,10 @@
-//! The commands of merge suggestions, and how a suggestion looks.
+//! The commands for merge suggestions, and how a suggestion is rendered.
 
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use throughline::{
-    cli::render::{self, Look},
+    cli::render::{self, TerminalStyle},
     pb::{self, MatchAgreement as Agreement, MatchField as Field},
 };
 
@@ -36,14 +36,14 @@ fn a_suggestion_says_why_in_plain_words() {
         ],
         found_at: None,
     };
-    let look = Look { width: 72, colour: false, zone: TimeZone::UTC, full: false };
-    // Of a conflict that nothing else speaks for.
+    let style = TerminalStyle { width: 72, colour: false, zone: TimeZone::UTC, full: false };
+    // A conflict without other evidence.
     let conflict = pb::MergeSuggestion {
         probability: 0.000_12,
         reasons: vec![reason(Field::GivenName, Agreement::Different, -5.0, 0.0)],
         ..suggestion.clone()
     };
-    let both = [suggestion, conflict].map(|it| render::suggestion(&it, &look));
+    let both = [suggestion, conflict].map(|it| render::suggestion(&it, &style));
     assert_snapshot!(both.concat(), @"
     99.99 %  019cec37-b600-77b1-879d-e6c57cc4cf44
              019cec37-b601-7000-8000-000000000001

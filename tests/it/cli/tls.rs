@@ -38,7 +38,7 @@ use crate::{
 
 const TOKEN: &str = "7d0f5a0b9c2e4f6a8b1c3d5e7f90a2b4";
 
-/// A server over the demo's world with a certificate of the authority; its URL.
+/// A server over the demo's world with a certificate of the authority; returns its URL.
 fn secured(folder: &TempFolder, authority: &Authority, more: &[&str]) -> (Running, String) {
     let (certificate, key) = authority.certificate();
     let hash = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -79,13 +79,13 @@ fn commands_speak_tls_and_show_their_token() {
     let strange = [&usual[..], &["--server-authority", "callers.toml"]].concat();
     let strange = refused(&folder, &strange);
     assert!(strange.starts_with("2: throughline: server_authority: "), "{strange}");
-    // An authority that nobody knows.
+    // An unknown authority.
     let distrusted = refused(&folder, &usual);
     assert!(distrusted.starts_with("1: throughline: no server answers at https://"));
     server.stop();
 }
 
-/// The server looks at the file every two seconds.
+/// The server checks the file every two seconds.
 #[test]
 fn a_token_that_is_taken_away_is_worth_nothing_soon() {
     let folder = world();
@@ -111,7 +111,7 @@ fn what_is_no_tls_is_closed() {
         let mut stream = TcpStream::connect(&address).unwrap();
         stream.write_all(hello).unwrap();
         let mut answer = Vec::new();
-        // The end comes as a reset where something was left unread.
+        // The connection ends with a reset if something was left unread.
         let _ = stream.read_to_end(&mut answer);
         // An alert of TLS at most (RFC 8446, section 6), and no HTTP.
         assert!(answer.is_empty() || answer[0] == 21, "{answer:?}");
@@ -146,7 +146,7 @@ async fn a_token_alone_is_enough_where_certificates_are_optional() {
     assert_eq!(may(None, TOKEN).await, Ok(()));
     assert_eq!(may(Some(ours.certificate()), TOKEN).await, Ok(()));
     assert_eq!(may(None, "nobody's").await, Err(Code::Unauthenticated));
-    // A certificate that is shown is still looked at.
+    // A certificate that is presented is still verified.
     assert_eq!(may(Some(other.certificate()), TOKEN).await, Err(Code::Unavailable));
     server.stop();
 }
@@ -169,8 +169,8 @@ async fn call(
     let mut request = Request::new(get);
     let token = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", token);
-    // With TLS 1.3 a server refuses a certificate when the client has begun to speak; what
-    // becomes of a call then depends on how far it has come.
+    // With TLS 1.3 a server refuses a certificate after the client has begun to send; the result of
+    // a call then depends on the timing.
     let answer = CustomerServiceClient::new(channel).get_customer(request).await;
     answer.map(drop).map_err(|status| match status.code() {
         Code::Unknown | Code::Cancelled => Code::Unavailable,
@@ -194,7 +194,7 @@ fn files_that_cannot_be_used_are_told_before_anything_listens() {
     assert!(half.contains("--tls-key: tls_certificate and tls_key go together"), "{half}");
 }
 
-/// One that is resumed has the certificate of the first, which may have ended since.
+/// A resumed session has the certificate of the first, which may have expired since.
 #[test]
 fn each_connection_verifies_the_certificate_of_its_caller() {
     let (folder, ours) = (TempFolder::new(), Authority::new());
@@ -207,7 +207,7 @@ fn each_connection_verifies_the_certificate_of_its_caller() {
     let authority = folder.path().join("ours.pem");
     fs::write(&authority, &ours.pem).unwrap();
     let verifying = Config { tls_client_authority: Some(authority), ..config.clone() };
-    // The control: where no certificate is asked for, the second connection is resumed.
+    // The control: without client certificates, the second connection is resumed.
     for (config, second) in [(&verifying, HandshakeKind::Full), (&config, HandshakeKind::Resumed)] {
         let server = Arc::clone(&Certificates::of(config).unwrap().unwrap().current().borrow());
         for version in [&TLS12, &TLS13] {
@@ -218,7 +218,7 @@ fn each_connection_verifies_the_certificate_of_its_caller() {
     }
 }
 
-/// A client with a certificate of the authority, which remembers sessions.
+/// A client with a certificate of the authority that caches sessions.
 fn client(
     config: &Config,
     ours: &Authority,
@@ -237,7 +237,7 @@ fn client(
     Arc::new(client.with_client_auth_cert(chain, key).unwrap())
 }
 
-/// Makes a connection in memory, and tells how.
+/// Makes a connection in memory, and returns its kind.
 fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
     let name = "localhost".try_into().unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();

@@ -1,9 +1,9 @@
-//! How the terminal tells of quotes and case passes.
+//! How quotes and case passes are rendered.
 
 use insta::assert_snapshot;
 use jiff::{Timestamp, tz::TimeZone};
 use throughline::{
-    cli::render::{Look, Story},
+    cli::render::{EntryPrinter, TerminalStyle},
     pb::{self, Channel, case_change, entry::Content, quote_change},
 };
 
@@ -49,16 +49,20 @@ fn quotes_and_passes_are_told_in_words() {
         change: case_change::Change::PassRedeemed.into(),
         ..pb::CaseChange::default()
     };
-    let look =
-        Look { width: 78, colour: false, zone: TimeZone::fixed(jiff::tz::offset(1)), full: false };
-    let mut story = Story::new(&look);
+    let style = TerminalStyle {
+        width: 78,
+        colour: false,
+        zone: TimeZone::fixed(jiff::tz::offset(1)),
+        full: false,
+    };
+    let mut printer = EntryPrinter::new(&style);
     let entries = [
         entry("2025-03-03T09:12:00Z", Channel::Phone, Content::QuoteChange(quote)),
         entry("2025-03-03T09:14:00Z", Channel::Store, Content::QuoteChange(withdrawn)),
         entry("2025-03-03T15:20:00Z", Channel::Phone, Content::CaseChange(issued)),
         entry("2025-03-03T16:40:00Z", Channel::Store, Content::CaseChange(redeemed)),
     ];
-    let told: String = entries.iter().map(|entry| story.entry(entry, None)).collect();
+    let told: String = entries.iter().map(|entry| printer.entry(entry, None)).collect();
     assert_snapshot!(told, @r"
 
     Monday 3 March 2025

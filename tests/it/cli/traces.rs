@@ -1,4 +1,4 @@
-//! Traces by OTLP, of the program as it is started: for builds with the feature `otlp`.
+//! Traces by OTLP, of the program itself: for builds with the feature `otlp`.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use tower::Service;
 
 use super::process::{Running, throughline, world};
 
-/// Takes traces, and hands over the bytes of each call.
+/// Accepts traces, and passes on the bytes of each call.
 #[derive(Clone)]
 struct Collector(mpsc::UnboundedSender<Vec<u8>>);
 
@@ -83,7 +83,7 @@ async fn a_call_is_part_of_its_callers_trace() {
     call.metadata_mut().insert("traceparent", trace.parse().unwrap());
     cases.get_case(call).await.unwrap_err();
     drop(cases);
-    // What waits goes out at the end.
+    // Pending traces are exported at the end.
     tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();

@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 use throughline::{
     config::read_calendar,
+    domain::calendar::{BusinessCalendar, day, due},
     model::Due,
-    story::calendar::{BusinessCalendar, day, due},
 };
 
 use super::resolve;

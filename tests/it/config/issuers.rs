@@ -72,7 +72,7 @@ fn what_is_wrong_with_issuers_and_their_callers_is_told_at_once() {
         caller("star", "certificate = '*.example.com'"),
         caller("hash", "certificate_sha256 = 'geheim'"),
         caller("nothing", ""),
-        // Certificates of one name that are told apart, and a token beside a name.
+        // Certificates of one name that are distinguished by hash, and a token next to a name.
         caller("one", &format!("certificate = 'a.example'\ncertificate_sha256 = '{hash}'")),
         caller(
             "two",

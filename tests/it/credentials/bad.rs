@@ -1,7 +1,7 @@
-//! Credentials that are no good. Each is refused with the same words, and by the check that it is
-//! here for, which the log tells.
+//! Invalid credentials. Each is refused with the same words, and by the check that it is meant for,
+//! which the log shows.
 //!
-//! The store has no part in it: one database is enough.
+//! The store is not involved: one database is enough.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -15,10 +15,10 @@ const SHOP: &str = "0c5d8f0b6a4b4a0f8f5f5b9a1c5d8f0b6a4b4a0f8f5f5b9a1c5d8f0b6a4b
 struct Keys {
     ec: Signer,
     rsa: Signer,
-    /// Of an issuer that has it alone.
+    /// Of an issuer with a single key.
     only: Signer,
     person: Signer,
-    /// Of nobody; its name is that of the first.
+    /// Of no issuer; it has the name of the first key.
     strange: Signer,
 }
 
@@ -55,7 +55,7 @@ fn callers() -> String {
     .concat()
 }
 
-/// A token, the check that it fails by, and what it is.
+/// A description of the credentials, the check that they fail, and their headers.
 type Row = (&'static str, &'static str, Vec<(&'static str, String)>);
 
 fn bearer(what: &'static str, check: &'static str, token: impl Into<String>) -> Row {
@@ -75,7 +75,7 @@ fn bad(keys: &Keys) -> Vec<Row> {
         |what, check, changes: Value| bearer(what, check, ec.signed(&header(changes), &claims()));
     let unsigned_by =
         |algorithm: &str| format!("{}.", unsigned(&header(json!({"alg": algorithm})), &claims()));
-    // The secret of the forger is what everybody can read: the public key.
+    // The forger's secret is what everybody can read: the public key.
     let confused = {
         let message = unsigned(&json!({"alg": "HS256", "kid": rsa.kid}), &claims());
         let public = serde_json::to_string(&rsa.public()["n"]).unwrap();
@@ -179,7 +179,7 @@ fn bad(keys: &Keys) -> Vec<Row> {
     ]
 }
 
-/// Those that differ from bad ones by one thing.
+/// Valid ones that differ from invalid ones in one detail.
 fn good(keys: &Keys) -> Vec<Row> {
     let Keys { ec, rsa, only, person, .. } = keys;
     let with = |what, changes: Value| bearer(what, "", ec.token(&claims_with(changes)));
@@ -243,7 +243,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
         let status = ask(channel, &headers).await.expect_err(what);
         assert_eq!(unauthenticated(&status), unauthenticated(&refusal), "{what}");
         let log = log.take();
-        let told = log.lines().find(|line| line.contains("the caller is not known")).unwrap();
+        let told = log.lines().find(|line| line.contains("the caller is unknown")).unwrap();
         assert!(told.ends_with(&format!("check={check}")), "{what}: {told}");
         for secret in ["the-subject-of-desk", "the-app", "karin", "eyJ", SHOP, "a-token"] {
             assert!(!log.contains(secret), "{what}: {secret}");
@@ -262,7 +262,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
         ask(&nobody, &headers).await.expect(what);
     }
 
-    // The person that a token names is held to the caller's own people.
+    // The person that a token names must be one of the caller's actors.
     let few = json!({"iss": "https://person.example.com", "sub": "few"});
     let of = |name: &str| {
         let its = changed(few.clone(), json!({"preferred_username": name}));
@@ -272,7 +272,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
     let status = ask_with(&nobody, &of("amira")).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::PermissionDenied);
 
-    // Certificates: alone, and beside a token.
+    // Certificates: alone, and next to a token.
     let till = server.named(&["till.example.com"]).await;
     let bound = server.named(&["bound.example.com"]).await;
     let door = server.named(&["door.example.com", "spiffe://example.com/door"]).await;
@@ -288,7 +288,7 @@ async fn bad_credentials_are_refused_with_the_same_words() {
     let near = server.named(&["TILL.example.com.org", "*.example.com"]).await;
     check(&near, &("names that are near", "Nothing", vec![])).await;
 
-    // A token that is taken away, and a caller: within the renewal of the file.
+    // A removed token, and a removed caller: effective with the next check of the file.
     let callers = callers().replace(&hash("a-token-that-was-lost"), &hash("another"));
     let leaver = callers.find("[[caller]]\nname = 'leaver'").unwrap();
     let end = leaver + 1 + callers[leaver + 1..].find("[[caller]]").unwrap();
@@ -308,7 +308,7 @@ async fn a_certificate_of_another_authority_and_none_do_not_get_through() {
     let server = Secured::start(&[("callers.toml", &shop)], Clock::Fixed(NOW)).await;
     let other = Authority::new().certificate_of(&["till.example.com"]);
     for identity in [Some(other), None] {
-        // With TLS 1.3 the client hears of it with its first call.
+        // With TLS 1.3 the client learns of it with its first call.
         let status = match server.connect(identity).await {
             Ok(channel) => ask_with(&channel, SHOP).await.unwrap_err(),
             Err(_) => continue,

@@ -1,4 +1,4 @@
-//! A watch ends with what its caller has shown.
+//! A watch ends with its caller's credentials.
 
 use throughline::{
     api::caller::{Caller, Callers, Issuer, JwtRule, KeySet, KeySource, Registered, Role},
@@ -75,7 +75,7 @@ async fn a_watch_ends_with_the_key_that_its_token_is_signed_by_and_with_its_call
         let made = server.recorded(crate::calls::to(&anna.id, crate::calls::note("x"))).await;
         assert_eq!(by_new.entry().await.id, made.entry_id);
 
-        // The same token is another caller's now.
+        // The token now belongs to another caller.
         shared.replace(&callers("other", &[]));
         let ended = end_of(&mut by_new).await;
         assert_ended(&ended.1, Code::Unauthenticated, "UNKNOWN_CALLER", &by_new.token);
@@ -104,7 +104,7 @@ async fn a_watch_ends_when_its_token_expires() {
     .await;
 }
 
-/// The store has no part in how the certificate gets there: one database is enough.
+/// The store is not involved in receiving the certificate: one database is enough.
 #[tokio::test]
 async fn a_watch_ends_when_its_certificate_is_nobodys_any_more() {
     let till = format!("[[caller]]\nname = 'till'\n{AGENT}certificate = 'till.example.com'\n");

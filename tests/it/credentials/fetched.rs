@@ -1,6 +1,6 @@
-//! Keys of issuers that come from a URL.
+//! Keys of issuers that are fetched from a URL.
 //!
-//! The store has no part in it: one database is enough, or none.
+//! The store is not involved: one database is enough, or none.
 
 use std::sync::{
     Arc, Mutex,
@@ -31,10 +31,10 @@ use tokio_rustls::{
 
 use super::*;
 
-/// A web server that answers all requests alike.
+/// A web server that gives the same answer to all requests.
 struct Web {
     address: SocketAddr,
-    /// The whole answer, with its head.
+    /// The whole response, with its head.
     answer: Arc<Mutex<Vec<u8>>>,
     requests: Arc<AtomicU32>,
     running: JoinHandle<()>,
@@ -68,7 +68,7 @@ impl Web {
                 let answer = || its.lock().unwrap().clone();
                 match &tls {
                     None => talk(stream, &count, answer).await,
-                    // Whoever does not trust it goes away.
+                    // A client that does not trust it disconnects.
                     Some(tls) => match tls.accept(stream).await {
                         Ok(stream) => talk(stream, &count, answer).await,
                         Err(_) => continue,
@@ -106,7 +106,7 @@ async fn talk(
     }
     assert!(request.starts_with(b"GET /keys?a=b HTTP/1.1\r\n"));
     count.fetch_add(1, SeqCst);
-    // Whoever has read enough goes away.
+    // A client that has read enough disconnects.
     let _ = stream.write_all(&answer()).await;
     let _ = stream.shutdown().await;
 }
@@ -121,7 +121,7 @@ fn is_known(callers: &Callers, token: &str) -> bool {
     callers.actor(&headers, &Peer::default(), NOW).is_ok()
 }
 
-/// Waits until a token is known, as calls with it come.
+/// Waits until a token is known, making calls with it.
 async fn becomes_known(callers: &Callers, token: &str) {
     let begun = Instant::now();
     while !is_known(callers, token) {
@@ -157,7 +157,7 @@ async fn a_key_that_nobody_knows_is_fetched_and_what_fails_leaves_the_old_ones()
     web.answer(found(&key_set(&[&old, &new])));
     becomes_known(&callers, &by_new).await;
     assert!(is_known(&callers, &by_old));
-    // With nothing unknown, nothing is fetched; a bad signature asks for nothing either.
+    // Without an unknown key nothing is fetched; an invalid signature triggers nothing either.
     web.answer(found(&key_set(&[&new])));
     let forged = format!("{}AAAA", &by_new[..by_new.len() - 4]);
     let asked = web.requests();
@@ -182,7 +182,7 @@ async fn unknown_keys_are_asked_for_at_most_so_often() {
         assert!(!is_known(&callers, &unknown));
         tokio::task::yield_now().await;
     }
-    // Other requests do come through, and this one is the first since the beginning.
+    // Other requests do arrive, and this one is the first since the beginning.
     fetch(&web.url(), None).await.unwrap();
     assert_eq!(web.requests(), 2);
     keeping.abort();
@@ -204,7 +204,7 @@ async fn keys_are_fetched_again_from_time_to_time() {
         tokio::task::yield_now().await;
     }
     assert!(is_known(&callers, &new.token(&claims())));
-    // An issuer that comes into the file later.
+    // An issuer that is added to the file later.
     let later = read_callers("callers.toml", &file(&web.url().replace("127.0.0.1", "localhost")));
     callers.replace(&later.unwrap());
     becomes_known(&callers, &new.token(&claims())).await;
@@ -270,7 +270,7 @@ async fn a_fetch_by_https_trusts_the_authority_that_is_named() {
         let why = fetch(&url, authority).await.unwrap_err();
         assert!(why.starts_with("invalid peer certificate"), "{why}");
     }
-    // Its certificate is not for this name.
+    // Its certificate is for another name.
     let url = url.replace("localhost", "127.0.0.1");
     assert!(fetch(&url, Some(&right)).await.unwrap_err().contains("not valid for name"));
     assert_eq!(web.requests(), 1);

@@ -1,4 +1,4 @@
-//! Callers that show tokens of an issuer, or certificates: a server with TLS, and what is signed.
+//! Callers that present tokens of an issuer, or certificates: a server with TLS, and signed tokens.
 
 mod bad;
 mod ends;
@@ -45,10 +45,10 @@ use crate::{
 /// The time of the server, in seconds.
 const NOW_SECONDS: i64 = NOW / 1_000_000;
 
-/// How long a state may take that comes in two seconds.
+/// How long a change may take that is due in two seconds.
 const LATE: Duration = Duration::from_secs(60);
 
-/// A private key of an issuer's.
+/// A private key of an issuer.
 struct Signer {
     kid: &'static str,
     key: Key,
@@ -68,7 +68,7 @@ impl Signer {
         Self { kid, key: Key::Ec(key) }
     }
 
-    /// The one RSA key, since ring makes none.
+    /// The only RSA key, since ring generates none.
     fn rsa(kid: &'static str) -> Self {
         let pem = include_bytes!("../../keys/rsa-for-tests-only.pem");
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem).unwrap();
@@ -152,7 +152,7 @@ fn claims() -> Value {
     })
 }
 
-/// The same with other members; null takes one away.
+/// The claims with changed members; null removes one.
 fn claims_with(changes: Value) -> Value {
     changed(claims(), changes)
 }
@@ -169,7 +169,7 @@ fn changed(mut value: Value, changes: Value) -> Value {
     value
 }
 
-/// What an agent is who sees everything.
+/// The settings of an agent who sees everything.
 const AGENT: &str = "roles = 'agent'\npurpose = 'service'\nunverified = 'everything'\n";
 
 /// The issuer of [`claims`], and its caller "desk".
@@ -179,8 +179,8 @@ const DESK: &str = "[[issuer]]\nname = 'company'\nissuer = 'https://login.exampl
     purpose = 'service'\nunverified = 'everything'\n\
     jwt = { issuer = 'company', subject = 'the-subject-of-desk' }\n";
 
-/// A server with TLS whose callers show a certificate of its authority, and nobody else may call.
-/// Its time stands still; its files are renewed.
+/// A server with TLS whose callers need a certificate of its authority. Its time stands still; its
+/// files are renewed.
 struct Secured {
     folder: TempFolder,
     ours: Authority,
@@ -222,7 +222,7 @@ impl Secured {
         Self { folder, ours, address, stop, running, _renewing: renewing }
     }
 
-    /// A connection that shows a certificate and its key, or none.
+    /// A connection with a certificate and its key, or without.
     async fn connect(
         &self,
         identity: Option<(String, String)>,
@@ -236,12 +236,12 @@ impl Secured {
         endpoint.connect().await.map(Services::new)
     }
 
-    /// A connection that shows a certificate of names.
+    /// A connection with a certificate for these names.
     async fn named(&self, names: &[&str]) -> Services {
         self.connect(Some(self.ours.certificate_of(names))).await.unwrap()
     }
 
-    /// Puts a text in the place of a file, in one step.
+    /// Replaces a file in one step.
     fn replace(&self, file: &str, text: &str) {
         let new = self.folder.path().join("new");
         fs::write(&new, text).unwrap();
@@ -254,7 +254,7 @@ impl Secured {
     }
 }
 
-/// A call that finds nobody, and is so answered where its caller is known.
+/// A call that finds nobody; its answer shows whether the caller is authenticated.
 async fn ask(channel: &Services, headers: &[(&'static str, &str)]) -> Result<(), Status> {
     let who = Customer::Identifier(account("who-is-not-there"));
     let mut request = Request::new(GetCustomerRequest { customer: Some(who) });
@@ -274,7 +274,7 @@ async fn ask_with(channel: &Services, token: &str) -> Result<(), Status> {
     ask(channel, &[("authorization", &format!("Bearer {token}"))]).await
 }
 
-/// Asks until the answer is as it should be.
+/// Calls until the answer is as expected.
 async fn until(channel: &Services, token: &str, is_known: bool) {
     let begun = Instant::now();
     while ask_with(channel, token).await.is_ok() != is_known {
@@ -291,12 +291,12 @@ fn unauthenticated(status: &Status) -> (tonic::Code, &str, &[u8]) {
     (status.code(), status.message(), status.details())
 }
 
-/// What every bad credential is answered.
+/// The answer to all invalid credentials.
 fn refusal() -> Status {
     throughline::error::Error::UnknownCaller.into()
 }
 
-/// A customer, by a caller who may make one.
+/// A customer, created by a caller that may do so.
 async fn customer(channel: &Services) -> String {
     let call = identify(vec![account("anna")]);
     let answer = CustomerServiceClient::new(channel.clone()).identify_customer(call).await;

@@ -1,6 +1,6 @@
-//! Keys and tokens that are replaced while calls go on.
+//! Keys and tokens that are replaced while calls continue.
 //!
-//! The store has no part in it: one database is enough.
+//! The store is not involved: one database is enough.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ struct Counts {
     failed: [u64; TASKS],
 }
 
-/// Tasks that call without a pause, with whatever token is theirs now.
+/// Tasks that call without a pause, with their current token.
 struct Load {
     token: watch::Sender<String>,
     counts: watch::Receiver<Counts>,
@@ -53,7 +53,7 @@ impl Load {
         Self { token, counts, tasks }
     }
 
-    /// Ends when each task has made many more calls.
+    /// Returns when each task has made many more calls.
     async fn go_on(&mut self) {
         let made = |it: &Counts, task: usize| it.answered[task] + it.failed[task];
         let before = *self.counts.borrow();
@@ -62,7 +62,7 @@ impl Load {
         timeout(LATE, self.counts.wait_for(enough)).await.expect("nobody calls").unwrap();
     }
 
-    /// How many calls were answered, and how many failed.
+    /// The number of calls that were answered, and that failed.
     async fn end(mut self) -> (u64, u64) {
         self.tasks.shutdown().await;
         let counts = *self.counts.borrow();
@@ -70,7 +70,8 @@ impl Load {
     }
 }
 
-/// Replaces the key of an issuer. `in_order`: the old one goes when its callers have the new one.
+/// Replaces the key of an issuer. `in_order`: the old one is removed once its callers have the new
+/// one.
 async fn replace_key(in_order: bool) -> (u64, u64) {
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let files = [("callers.toml", DESK), ("company.json", &key_set(&[&old]))];
@@ -84,7 +85,7 @@ async fn replace_key(in_order: bool) -> (u64, u64) {
         until(&probe, &by_new, true).await;
         ask_with(&probe, &by_old).await.unwrap();
         load.token.send_replace(by_new);
-        // Each task has seen that by then: the calls under way with the old one have been answered.
+        // Each task has seen that by then: the calls with the old one have been answered.
         load.go_on().await;
     }
     server.replace("company.json", &key_set(&[&new]));
@@ -109,7 +110,8 @@ async fn a_key_that_goes_before_its_callers_have_another_fails_their_calls() {
     assert!(answered >= ENOUGH && failed > 0, "{answered} {failed}");
 }
 
-/// Replaces a token by the commands. `in_order`: the old one goes when its caller has the new one.
+/// Replaces a token by the commands. `in_order`: the old one is removed once its caller has the new
+/// one.
 async fn replace_token(in_order: bool) -> (u64, u64) {
     const OLD: &str = "the-first-token";
     let shop = format!("[[caller]]\nname = 'shop'\n{AGENT}token_sha256 = '{}'\n", hash(OLD));

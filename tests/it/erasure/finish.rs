@@ -12,7 +12,7 @@ use crate::{
     support::{Database, Server, on_both},
 };
 
-/// Few words among many stay in the index of the search until it is merged.
+/// A few words among many stay in the search index until it is merged.
 #[tokio::test]
 async fn the_index_of_the_search_forgets_few_words_among_many() {
     let database = Database::sqlite();
@@ -50,7 +50,7 @@ async fn the_index_of_the_search_forgets_few_words_among_many() {
     server.stop().await;
 }
 
-/// A writer that gives an earlier write of hers another name while she is erased leaves that name.
+/// A write that adds an idempotency key to an earlier one during the erasure leaves that key.
 #[tokio::test]
 async fn a_name_that_was_given_meanwhile_is_worth_nothing_and_goes() {
     on_both(async |database| {
@@ -63,7 +63,8 @@ async fn a_name_that_was_given_meanwhile_is_worth_nothing_and_goes() {
             false => format!("'{text}'"),
         };
         let stray = format!(
-            "insert into ledger (scope, name, body, customer_id, entry_id, revision, recorded_at, \
+            "insert into idempotency_keys \
+             (scope, name, body, customer_id, entry_id, revision, recorded_at, \
             customer_created) values ('request_id', '{}', {}, {}, {}, 1, 0, false)",
             call.request_id,
             if database.url.starts_with("sqlite:") { "x'00'" } else { "'\\x00'" },

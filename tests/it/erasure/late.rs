@@ -1,4 +1,4 @@
-//! What comes late: retries, entries from before the erasure and after it, and files.
+//! Late calls: retries, entries from before the erasure and after it, and files.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use crate::{
 
 const ANNA: &str = "anna@example.net";
 
-/// An entry that happened so many seconds from the time of the server.
+/// An entry at a time relative to the server's.
 fn noted(seconds: i64, text: &str) -> pb::Entry {
     pb::Entry { occurred_at: Some(at(seconds)), ..note(text) }
 }
@@ -41,7 +41,7 @@ async fn a_retry_of_what_was_erased_is_refused() {
         for call in [&by_ref, &by_id, &both] {
             server.recorded(call.clone()).await;
         }
-        // Somebody who did not see the erasure, since it was another process that did it.
+        // Another process did the erasure, and this one did not see it.
         let other = Server::start(database).await;
         server.erased(&anna).await;
         for server in [&server, &other] {
@@ -50,7 +50,7 @@ async fn a_retry_of_what_was_erased_is_refused() {
                 let all = server.batch(vec![call.clone()]).await;
                 assert_eq!(refusal(all), erased());
             }
-            // By its name alone, whatever it says and of whom.
+            // Recognised by its idempotency key only, whatever its content and customer.
             let mut renamed = by(vec![account("bert")], noted(60, "by bert"));
             renamed.entry.as_mut().unwrap().source_ref =
                 by_ref.entry.as_ref().unwrap().source_ref.clone();
@@ -76,14 +76,14 @@ async fn what_happened_before_does_not_bring_anybody_back_and_what_comes_after_i
             let all = server.batch(vec![before, by(vec![account("carl")], note("x"))]).await;
             assert_eq!(refusal(all), erased(), "all or none");
         }
-        // Of somebody else, who shows the same address.
+        // Of another customer with that address.
         let bert = server.made(vec![account("bert")]).await.id;
         let by_bert = by(vec![account("bert"), email("b@example.net")], noted(-60, "by bert"));
         assert_eq!(server.recorded(by_bert).await.customer_id, bert);
 
         let after = server.recorded(by(vec![email(ANNA)], noted(60, "after"))).await;
         assert!(after.customer_created && after.customer_id != anna);
-        // The address names somebody again.
+        // The address identifies a customer again.
         let before = server.recorded(by(vec![email(ANNA)], noted(-60, "before"))).await;
         assert_eq!(before.customer_id, after.customer_id);
         let timeline = server.timeline_of(&after.customer_id).await;
@@ -110,7 +110,7 @@ async fn import(
     outcome.summary
 }
 
-/// A customer, an entry and a customer of somebody else, in the own format.
+/// A customer, an entry and another customer, in the own format.
 const NATIVE: &str = r#"{"customer":{"identifiers":[{"kind":"IDENTIFIER_KIND_EMAIL","value":"anna@example.net"}],"source":"shop"}}
 {"entry":{"identifiers":[{"kind":"IDENTIFIER_KIND_EMAIL","value":"anna@example.net"}],"entry":{"occurredAt":"2026-03-01T00:00:00Z","channel":"CHANNEL_STORE","source":"file","sourceRef":"1","note":{"text":"secretly"}}}}
 {"customer":{"identifiers":[{"kind":"IDENTIFIER_KIND_EMAIL","value":"bert@example.net"}],"source":"shop"}}

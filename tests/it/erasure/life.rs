@@ -1,4 +1,4 @@
-//! One erasure: who may ask for it, what it answers, and what is found afterwards.
+//! One erasure: who may request it, its answer, and what is left afterwards.
 
 use prost_types::FieldMask;
 use throughline::pb::{
@@ -13,7 +13,7 @@ use crate::{
     calls::{
         Refusal, account, at, by_request_id, email, identify, list, note, refusal, request_id, to,
     },
-    identity::{by_shop, keep_apart, link, merge},
+    identity::{by_shop, exclude_merge, link, merge},
     live::{Watching, resume, watch},
     support::{Server, on_both},
 };
@@ -117,8 +117,8 @@ async fn who_was_erased_is_read_as_nobody_and_not_written_to() {
                 refusal(customers.merge_customers(by_shop(merge(&other, id))).await),
                 erased()
             );
-            let apart = keep_apart(id, &other);
-            assert_eq!(refusal(customers.keep_customers_apart(apart).await), erased());
+            let apart = exclude_merge(id, &other);
+            assert_eq!(refusal(customers.set_merge_exclusion(apart).await), erased());
             assert_eq!(refusal(cases.open_case(by_shop(opening(id))).await), erased());
             let update = pb::UpdateCustomerRequest {
                 customer_id: id.clone(),

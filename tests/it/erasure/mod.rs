@@ -1,4 +1,4 @@
-//! Erasing customers: what goes, what stays, and that nothing comes back.
+//! Erasing customers: what is removed, what stays, and that nothing returns.
 
 mod canaries;
 mod finish;
@@ -26,17 +26,17 @@ pub fn erase(customer_id: &str) -> pb::EraseCustomerRequest {
     }
 }
 
-/// What a write to a customer who was erased is told.
+/// The error of a write to an erased customer.
 pub fn erased() -> Refusal {
     Refusal::new(Code::FailedPrecondition, "CUSTOMER_ERASED", [])
 }
 
-/// What a read of one is told, as of one who never was.
+/// The error of a read of an erased customer, as of one who never existed.
 pub fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "CUSTOMER_NOT_FOUND", [])
 }
 
-/// The store of a database, at the time of the servers.
+/// The store of a database, with the servers' clock.
 pub async fn store(database: &Database) -> Store {
     Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Erasures between writers of all sorts: whatever comes first, nothing comes back.
+//! Erasures concurrent with writes of all kinds: whatever the order, nothing returns.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn old(identifiers: Vec<pb::Identifier>, text: &str) -> pb::RecordEntryRequest {
     by(identifiers, pb::Entry { occurred_at: Some(at(-60)), ..note(text) })
 }
 
-/// Whether a write was answered as it may be where the customer may be gone.
+/// Whether this answer is allowed for a write whose customer may be erased.
 fn is_fit(status: &Status) -> bool {
     matches!(
         status.code(),
@@ -44,7 +44,7 @@ async fn write(server: &Server, random: &mut Random, ids: &[String; 2], number: 
         3 => customers.merge_customers(by_shop(merge(&ids[0], &ids[1]))).await.map(drop),
         4 => customers.link_identifier(by_shop(link(&id, verified(second)))).await.map(drop),
         5 => {
-            // She comes again: somebody new, of no more than she says.
+            // She returns as a new customer, with only what she says.
             let new = account(format!("new-{number}-{}", random.below(1000)));
             customers.identify_customer(identify(vec![new])).await.map(drop)
         }
@@ -61,7 +61,7 @@ async fn write(server: &Server, random: &mut Random, ids: &[String; 2], number: 
         _ => server.cases.clone().open_case(by_shop(opening(&id))).await.map(drop),
     };
     if let Err(status) = answer {
-        // By identifiers there is always somebody, or it is told why nobody is made.
+        // By identifiers there is always a customer, or an error that says why not.
         let is_by_identifiers = matches!(sort, 0 | 2 | 5);
         let is_lost = is_by_identifiers && status.code() == Code::NotFound;
         assert!(is_fit(&status) && !is_lost, "{sort}: {status:?}");
@@ -94,7 +94,7 @@ async fn race(urls: &[&str], database: &Database) {
         }
         let store = matcher.clone();
         tasks.push(tokio::spawn(async move {
-            // Another one may be at it.
+            // Another one may be running it.
             let _ = store.match_all(&[]).await;
         }));
         for (place, id) in ids.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A backup that is put back does not serve who was erased since it was made.
+//! A restored backup does not serve customers who were erased since it was made.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use throughline::{
@@ -27,7 +27,7 @@ async fn copy(database: &Database, folder: &TempFolder) -> String {
     format!("{server}:///{name}_backup?{rest}")
 }
 
-/// A server over a database, which keeps its erasures in a file of the folder.
+/// A server over a database, with its erasure ledger in the folder.
 async fn start(url: &str, folder: &TempFolder) -> (Server, usize, usize) {
     let file = ErasureFile::new(folder.path().join("erasures"));
     let store = Store::open(url, 4, Clock::Fixed(NOW)).await.unwrap().with_erasure_file(file);
@@ -46,7 +46,7 @@ async fn a_restored_backup_erases_again() {
         let also = server.made(vec![account("also")]).await.id;
         let bert = server.made(vec![account("bert")]).await.id;
         server.merge_of(&anna, &also).await;
-        // In the backup she is one with him.
+        // In the backup she is merged with him.
         let merge = server.merge_of(&anna, &bert).await;
         let before = by(vec![email("anna@example.net")], note("before"));
         server.recorded(before.clone()).await;
@@ -134,7 +134,7 @@ async fn a_line_that_was_not_written_whole_is_cut_off_and_one_that_cannot_be_rea
     let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
     let store = store.with_erasure_file(file);
     assert!(store.erase_again().await.is_err());
-    // An erasure that cannot be kept is not done.
+    // An erasure that cannot be recorded in the ledger is not done.
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     let carl = server.made(vec![account("carl")]).await.id;

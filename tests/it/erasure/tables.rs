@@ -1,4 +1,4 @@
-//! Every table of the database is known to the erasure, whichever migration made it.
+//! The erasure handles every table of the database, whichever migration created it.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{canaries::plant::Planted, store};
 use crate::support::{Database, on_both};
 
-/// Tables from which the rows of a customer go. The planted customer must have some in each, so
-/// that it is seen.
+/// Tables from which a customer's rows are removed. The planted customer must have some in each, so
+/// that the test is effective.
 const ERASED: [&str; 27] = [
     "case_entries",
     "case_passes",
@@ -22,8 +22,8 @@ const ERASED: [&str; 27] = [
     "entry_revisions",
     "entry_words",
     "identifiers",
-    "kept_apart",
-    "ledger",
+    "merge_exclusions",
+    "idempotency_keys",
     "match_keys",
     "match_queue",
     "match_records",
@@ -39,7 +39,8 @@ const ERASED: [&str; 27] = [
     "restrictions",
     "told_facts",
 ];
-/// The same, where the planted customer need not have any.
+/// Tables from which a customer's rows are removed, although the planted customer need not have
+/// any.
 const ERASED_TOO: [&str; 1] = ["suggestions"];
 /// Tables without a customer's id, and what the erasure does to them.
 const WITHOUT_ID: [(&str, &str); 10] = [
@@ -54,11 +55,11 @@ const WITHOUT_ID: [(&str, &str); 10] = [
     ("unmerges", "those of its merges go"),
     ("unsealed_entries", "holds such hashes for a minute"),
 ];
-/// Tables of SQLite alone, which hold its files together.
+/// Tables that only SQLite has, for the consistency of its files.
 const OF_FILES: [&str; 2] = ["audit_settings", "write_count"];
-/// Tables that say who looked at whom, by id: that stays.
-const OF_LOOKS: [&str; 4] = ["audit_heads", "audit_log", "audit_looks", "audit_seals"];
-/// Tables that say that it was done.
+/// Tables of the audit log, which has ids of customers: they stay.
+const OF_LOOKS: [&str; 4] = ["audit_heads", "audit_log", "audit_index", "audit_seals"];
+/// Tables that record the erasure.
 const OF_ERASURES: [&str; 2] = ["erased_customers", "erasures"];
 
 const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
@@ -68,7 +69,7 @@ const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table'
 const POSTGRES_TABLES: &str = "select tablename::text from pg_tables \
     where schemaname = 'public' and tablename <> '_sqlx_migrations' order by tablename";
 
-/// What a query of texts gives.
+/// The texts that a query returns.
 async fn texts(database: &Database, query: &str) -> Vec<String> {
     let query = AssertSqlSafe(query.to_owned());
     if database.url.starts_with("sqlite:") {
@@ -85,14 +86,14 @@ async fn tables(database: &Database) -> Vec<String> {
     texts(database, if sqlite { SQLITE_TABLES } else { POSTGRES_TABLES }).await
 }
 
-/// How an id may stand in a row: its bytes, or one of its texts, in texts or in bytes.
+/// The forms of an id in a row: its bytes, or one of its texts, as text or bytes.
 fn forms(id: &str) -> [String; 4] {
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     let simple = Uuid::parse_str(id).unwrap().simple().to_string();
     [simple.clone(), id.to_owned(), hex(&simple), hex(id)]
 }
 
-/// How many rows of each table hold the id of a record in any column.
+/// The number of rows of each table that contain the id of a record in any column.
 pub async fn of_records(database: &Database, records: &[String]) -> BTreeMap<String, usize> {
     let sqlite = database.url.starts_with("sqlite:");
     let mut counts = BTreeMap::new();
@@ -116,18 +117,18 @@ pub async fn of_records(database: &Database, records: &[String]) -> BTreeMap<Str
     counts
 }
 
-/// Whether a table names those who were erased on purpose.
+/// Whether a table intentionally keeps the ids of erased customers.
 pub fn stays(table: &str) -> bool {
     OF_ERASURES.contains(&table) || OF_LOOKS.contains(&table)
 }
 
-/// Holds what is left to the lists. `before` is what there was.
+/// Compares what is left with the lists. `before` is what there was.
 pub async fn check(database: &Database, before: BTreeMap<String, usize>, planted: &Planted) {
     let unseen: Vec<&str> =
         ERASED.into_iter().filter(|table| before.get(*table).copied() == Some(0)).collect();
     assert_eq!(unseen, [""; 0], "the planted customer has no row there");
     let mut after = of_records(database, &planted.records).await;
-    // Who was kept apart from the customer has an entry of it.
+    // A customer excluded from being merged with the erased one has an entry about it.
     let others = after.get_mut("entries").unwrap();
     assert!(*others <= 1, "{others}");
     *others = 0;
@@ -135,8 +136,8 @@ pub async fn check(database: &Database, before: BTreeMap<String, usize>, planted
     assert_eq!(after, BTreeMap::new(), "rows that name a record");
 }
 
-/// The records that matching says it counts and those it has, and how often they count for values
-/// by the values and by the records.
+/// The records that matching counts and those it has, and the counts of values by the values and by
+/// the records.
 pub async fn matching(database: &Database) -> (String, String, String, String) {
     let one = async |query: &str| texts(database, query).await.remove(0);
     (

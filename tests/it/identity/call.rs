@@ -1,12 +1,11 @@
-//! Calls to write, with small numbers for customers, identifiers and merges, and how they come out
-//! of a seed.
+//! Write calls, with small numbers for customers, identifiers and merges, generated from a seed.
 
 use throughline::model::{IdentifierKind, Micros, ProfileField};
 
 use crate::random::Random;
 
-/// The identifiers there are, each by its place in this list: kind, namespace and the beginning of
-/// the value. Of three systems there are two values, by which people are told apart.
+/// The identifiers, by index: kind, namespace and the beginning of the value. Three systems have
+/// two values each, which distinguish people.
 pub const KEYS: [(IdentifierKind, &str, &str); 12] = [
     (IdentifierKind::CustomerNumber, "", "1001"),
     (IdentifierKind::CustomerNumber, "", "1002"),
@@ -36,13 +35,13 @@ pub const UNKNOWN: usize = usize::MAX;
 pub const SECOND: Micros = 1_000_000;
 pub const DAY: Micros = 24 * 3600 * SECOND;
 
-/// An identifier, and whether the caller has seen proof of it.
+/// An identifier, and whether the caller verifies it.
 pub type Key = (usize, bool);
 
-/// A value for each of [`FIELDS`]; 0 says nothing.
+/// A value for each of [`FIELDS`]; 0 means unset.
 pub type Values = [u8; 3];
 
-/// Where what a call says comes from: its place in [`SOURCES`], and whether it verifies profiles.
+/// The origin of the values in a call: its index in [`SOURCES`], and whether it verifies profiles.
 pub type Origin = (usize, bool);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +56,12 @@ pub struct Item {
     pub who: Who,
     pub values: Values,
     pub origin: Origin,
-    /// What its source calls it.
+    /// Its name in the source.
     pub name: usize,
-    /// What the caller calls the call.
+    /// The request_id of the call.
     pub request: Option<usize>,
     pub text: usize,
-    /// From the time of the server.
+    /// Relative to the server's time.
     pub at: Micros,
     /// The order that it is.
     pub order: Option<usize>,
@@ -73,14 +72,14 @@ pub struct Item {
 }
 
 impl Item {
-    /// What must be the same in a retry.
+    /// What must be equal in a retry.
     pub fn body(&self) -> String {
         let Item { who, text, at, order, about, reply, .. } = self;
         format!("{who:?} {text} {at} {order:?} {about:?} {reply:?}")
     }
 }
 
-/// Whether a call says what it believes the state to be.
+/// The etag of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Etag {
     None,
@@ -115,7 +114,7 @@ pub enum Change {
     },
     Unmerge {
         merge: usize,
-        keep_apart: bool,
+        exclude_merge: bool,
     },
     Apart {
         one: usize,
@@ -148,7 +147,7 @@ pub enum Call {
         items: Vec<Item>,
         each: bool,
     },
-    /// A change by somebody, which has a name.
+    /// A change by an actor, with an idempotency key.
     Change {
         change: Change,
         actor: usize,
@@ -156,7 +155,7 @@ pub enum Call {
     },
 }
 
-/// What the calls are mostly about.
+/// The focus of the calls.
 #[derive(Clone, Copy, Debug)]
 pub enum Mood {
     Even,
@@ -169,8 +168,8 @@ impl Mood {
         [Mood::Even, Mood::Merging, Mood::Linking][usize::try_from(seed % 3).unwrap()]
     }
 
-    /// How often each sort of call comes: identify, record, batch, each, link, unlink, merge,
-    /// approve, unmerge, apart, dismiss, again, update.
+    /// The weight of each kind of call: identify, record, batch, each, link, unlink, merge,
+    /// approve, unmerge, exclude, dismiss, again, update.
     fn weights(self) -> [usize; 13] {
         match self {
             Mood::Even => [18, 20, 6, 6, 12, 6, 12, 3, 6, 4, 3, 9, 8],
@@ -180,7 +179,7 @@ impl Mood {
     }
 }
 
-/// What there is to choose from.
+/// What calls can be chosen from.
 #[derive(Debug)]
 pub struct Choices<'a> {
     pub records: usize,
@@ -188,7 +187,7 @@ pub struct Choices<'a> {
     pub entries: usize,
     /// The calls so far.
     pub calls: &'a [Call],
-    /// A number that no name of a write has yet; a call takes a few.
+    /// The next unused number of an idempotency key; a call uses a few.
     pub next: usize,
 }
 
@@ -221,7 +220,7 @@ pub fn call(random: &mut Random, mood: Mood, from: &Choices<'_>) -> Call {
     }
 }
 
-/// Mostly a new name; else one that may have been used.
+/// Usually a new idempotency key; otherwise one that may have been used.
 fn name(random: &mut Random, next: usize) -> usize {
     if next > 0 && random.one_in(25) { random.below(next) } else { next }
 }
@@ -305,7 +304,7 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
         8 => {
             let known = from.merges > 0 && !random.one_in(20);
             let merge = if known { random.below(from.merges) } else { UNKNOWN };
-            Change::Unmerge { merge, keep_apart: random.one_in(6) }
+            Change::Unmerge { merge, exclude_merge: random.one_in(6) }
         }
         9 => {
             let (one, other) = (record(random, from), record(random, from));
@@ -328,7 +327,7 @@ fn change(random: &mut Random, from: &Choices<'_>, sort: usize) -> Change {
     }
 }
 
-/// How far the clock goes on before a call.
+/// How far the clock advances before a call.
 pub fn pause(random: &mut Random) -> Micros {
     match random.below(20) {
         0 => 4 * DAY,

@@ -1,4 +1,4 @@
-//! Short sequences by themselves: what went wrong once, or looks as if it might.
+//! Short sequences: former failures, and suspicious ones.
 
 use super::{
     call::{Call, Change, DAY, Etag, Values},
@@ -45,7 +45,7 @@ fn shared(record: usize, key: usize) -> Change {
     Change::Link { record, key, shared: true, take_over: false, may_verify: true, source: 0 }
 }
 
-/// Plays calls two days apart on both databases.
+/// Replays calls two days apart on both databases.
 async fn check(calls: &[Call], at_the_end: impl Fn(&World)) {
     on_both(async |database| {
         let world = play(database, 2 * DAY, calls).await;
@@ -66,7 +66,7 @@ async fn a_value_that_is_emptied_for_all_records_stays_empty() {
     check(&calls, |world| assert_eq!(world.oracle.shown(0).values[0], None)).await;
 }
 
-/// With the merge goes that a value was chosen for both: in the next merge the newest counts.
+/// Undoing a merge also undoes its choice of a value; in the next merge the newest counts.
 #[tokio::test]
 async fn a_change_for_all_records_counts_as_long_as_their_merge() {
     let calls = [
@@ -76,7 +76,7 @@ async fn a_change_for_all_records_counts_as_long_as_their_merge() {
         change(0, merge(0, 1)),
         change(1, update(0, 3)),
         change(2, update(2, 1)),
-        change(3, Change::Unmerge { merge: 0, keep_apart: false }),
+        change(3, Change::Unmerge { merge: 0, exclude_merge: false }),
         change(4, merge(0, 2)),
     ];
     check(&calls, |world| {
@@ -98,8 +98,8 @@ async fn a_shared_identifier_that_passes_to_one_names_that_one() {
     check(&calls, |world| assert_eq!(world.oracle.owner(PHONE), Owner::One(1))).await;
 }
 
-/// Whoever has an identifier that somebody else says is shared has another etag: the comparison
-/// holds each etag to one state.
+/// A customer's etag changes if another one's claim makes an identifier shared: the comparison
+/// requires one state per etag.
 #[tokio::test]
 async fn an_identifier_that_becomes_shared_changes_all_who_have_it() {
     let calls = [
@@ -137,7 +137,7 @@ async fn a_conflict_that_is_told_again_is_no_news() {
     check(&calls, |world| assert_eq!(world.oracle.records[1].revision, 3)).await;
 }
 
-/// The call names an identifier of another record of the person: it was seen with the person.
+/// The call contains an identifier of another record of the person: it was seen with the person.
 #[tokio::test]
 async fn an_identifier_is_seen_whichever_record_has_it() {
     let calls = [
@@ -157,7 +157,7 @@ async fn a_merge_that_ends_leaves_what_came_to_each() {
         change(0, merge(0, 1)),
         change(1, link(1, PHONE)),
         identify(&[PHONE, OTHER_EMAIL], [0, 3, 0]),
-        change(2, Change::Unmerge { merge: 0, keep_apart: true }),
+        change(2, Change::Unmerge { merge: 0, exclude_merge: true }),
         change(3, merge(0, 1)),
     ];
     check(&calls, |world| {

@@ -1,4 +1,4 @@
-//! Compares all that is shown of every customer with what the oracle says.
+//! Compares everything that is shown of every customer with the oracle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use throughline::{
     error::Error,
     model::{
         Customer, EntryFilter, Identifier, KeptIdentifier, MergeConflict, Micros, Order, Position,
-        Proof,
+        Verification,
     },
     pb,
     store::PageRequest,
@@ -22,7 +22,7 @@ use super::{
 use crate::random::Random;
 
 impl World {
-    /// Every id that was ever given answers as the oracle says.
+    /// Every id that ever existed is answered as the oracle says.
     pub async fn compare(&mut self, random: &mut Random) -> Result<(), Wrong> {
         self.compare_rows().await?;
         for record in 0..self.oracle.records.len() {
@@ -48,7 +48,7 @@ impl World {
         Ok(())
     }
 
-    /// No entry was lost, doubled or rewritten, and the rows say who is whose.
+    /// No entry was lost, duplicated or rewritten, and the rows have the right person.
     async fn compare_rows(&mut self) -> Result<(), Wrong> {
         let mut entries = BTreeMap::new();
         for record in 0..self.oracle.records.len() {
@@ -107,7 +107,7 @@ impl World {
         Ok(ShownClaim {
             record: kept.customer_id,
             key,
-            proof: kept.proof,
+            verification: kept.verification,
             source: SOURCES.iter().position(|source| *source == kept.source).unwrap(),
             first_seen: kept.first_seen_at,
             since: kept.valid_from,
@@ -120,7 +120,7 @@ impl World {
         (0..KEYS.len()).find(|number| self.identifier((*number, false)).key() == key)
     }
 
-    /// When identifiers were last seen is known to within a day.
+    /// The time when an identifier was last seen is accurate to a day.
     fn check_seen(&self, kept: &[KeptIdentifier], record: usize) -> Result<(), Wrong> {
         let claims: BTreeMap<ShownClaim, Micros> =
             self.oracle.claims_of(record).into_iter().collect();
@@ -134,7 +134,7 @@ impl World {
         Ok(())
     }
 
-    /// An etag names one state.
+    /// An etag identifies one state.
     fn check_etag(&mut self, customer: &Customer, shown: &Shown) -> Result<(), Wrong> {
         let state = format!("{shown:?}");
         let name = (customer.id, customer.etag());
@@ -153,7 +153,7 @@ impl World {
                 (id, line.revision, line.occurred_at, line.recorded_at, line.said.clone())
             })
             .collect();
-        // Of the canonical id both orders, of any other one of them.
+        // Both orders for the canonical id, one of them for any other.
         let mut orders = vec![Order::NewestFirst, Order::OldestFirst];
         if root != self.id(record) {
             orders.remove(random.below(2));
@@ -193,7 +193,7 @@ impl World {
             }
             same("a timeline", &found, &wanted)?;
         }
-        // One of them by itself, and one of somebody else.
+        // One of its own entries, and one of another customer.
         for line in [random.below(self.oracle.lines.len().max(1)), 0] {
             let Some(line) = self.oracle.lines.get(line) else { continue };
             if let Said::Entry(id, _) = line.said {
@@ -204,7 +204,7 @@ impl World {
         Ok(())
     }
 
-    /// What an entry says.
+    /// The content of an entry.
     fn said(&self, entry: &pb::Entry) -> Said {
         use pb::identity_change::Change as Sort;
         let Some(pb::entry::Content::IdentityChange(change)) = &entry.content else {
@@ -222,20 +222,20 @@ impl World {
         });
         match change.change() {
             Sort::Linked => {
-                let proof = match change.proof() {
-                    pb::IdentifierProof::Verified => Proof::Verified,
-                    pb::IdentifierProof::Shared => Proof::Shared,
-                    _ => Proof::Claimed,
+                let verification = match change.verification() {
+                    pb::IdentifierVerification::Verified => Verification::Verified,
+                    pb::IdentifierVerification::Shared => Verification::Shared,
+                    _ => Verification::Claimed,
                 };
-                Said::Linked { key: key.unwrap(), proof, actor }
+                Said::Linked { key: key.unwrap(), verification, actor }
             }
             Sort::Unlinked => Said::Unlinked { key: key.unwrap(), actor },
             Sort::Merged => Said::Merged { into: other.unwrap(), merge: merge.unwrap(), actor },
             Sort::Unmerged => {
                 Said::Unmerged { other: other.unwrap(), merge: merge.unwrap(), actor }
             }
-            Sort::KeptApart => Said::KeptApart { other: other.unwrap(), actor },
-            Sort::KeptApartLifted => Said::Lifted { other: other.unwrap(), actor },
+            Sort::MergeExcluded => Said::MergeExcluded { other: other.unwrap(), actor },
+            Sort::MergeExclusionLifted => Said::Lifted { other: other.unwrap(), actor },
             Sort::Unspecified => panic!("a change of no sort"),
         }
     }
@@ -277,7 +277,7 @@ impl World {
         Ok(())
     }
 
-    /// What a merge would be is what it is, or what stands against it.
+    /// A dry run of a merge returns its result, or what prevents it.
     pub async fn preview(&mut self, change: &Change) -> Result<(), Wrong> {
         let Change::Merge { into, from, choices, .. } = change else { unreachable!() };
         let new = self.new_merge(change).await;
@@ -295,7 +295,7 @@ impl World {
                 Against::Field(FIELDS.iter().position(|it| it == field).unwrap())
             }
             MergeConflict::NeedsApproval => Against::NeedsApproval,
-            MergeConflict::KeptApart => Against::KeptApart,
+            MergeConflict::MergeExcluded => Against::MergeExcluded,
             MergeConflict::SameOrderNumber(order) => {
                 Against::SameOrder(order.trim_start_matches("w-").parse().unwrap())
             }

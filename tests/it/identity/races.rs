@@ -1,6 +1,6 @@
-//! Many callers at once, over real gRPC: whatever comes first, what stands afterwards is right. On
+//! Many concurrent callers, over real gRPC: whatever the order, the final state is right. On
 //! PostgreSQL there are two servers on one database, and a control without the row locks, which
-//! must go wrong.
+//! must fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,18 +34,18 @@ use crate::{
 
 const WORKERS: usize = 12;
 const CUSTOMERS: usize = 40;
-/// Identifiers that go from one to another.
+/// Identifiers that move between customers.
 const LOOSE: usize = 30;
 /// How many calls each worker makes with `cargo test`.
 const FEW: usize = 40;
-/// How long the long form goes on.
+/// The duration of the long form.
 const LONG: Duration = Duration::from_secs(30);
 /// How long a call may take.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How often a call that finds the store busy is made, by the same name.
+/// How often a call that finds the store busy is retried, with the same idempotency key.
 const TRIES: usize = 20;
 
-/// When a worker has done enough.
+/// When a worker is done.
 #[derive(Clone, Copy)]
 enum Until {
     Calls(usize),
@@ -59,13 +59,13 @@ pub type Acknowledged = (String, String);
 struct Race {
     clients: Vec<(CustomerServiceClient<Services>, TimelineServiceClient<Services>)>,
     ids: Vec<String>,
-    /// How often a call that finds the store busy is made.
+    /// How often a call that finds the store busy is retried.
     tries: usize,
     merges: Mutex<Vec<String>>,
     acknowledged: Mutex<Vec<Acknowledged>>,
-    /// How many calls went how.
+    /// The number of calls by result.
     outcomes: Mutex<BTreeMap<String, usize>>,
-    /// What must never be.
+    /// Violated invariants.
     broken: Mutex<Vec<String>>,
 }
 
@@ -86,8 +86,8 @@ impl Race {
         self.broken.lock().unwrap().push(what);
     }
 
-    /// The answer to a call that may be refused for one of some reasons; one that finds the store
-    /// busy is made again by the same name.
+    /// The answer to a call, for which some errors are allowed; one that finds the store busy is
+    /// retried with the same idempotency key.
     async fn answer<M: Clone, T, F>(
         &self,
         name: &str,
@@ -152,7 +152,7 @@ impl Race {
             1 => by(vec![loose(random.below(LOOSE)), hot(random.below(CUSTOMERS))], note("by two")),
             _ => to(&random.pick(&self.ids), note("by id")),
         };
-        // An identifier may be of several people by now.
+        // By now, an identifier may belong to several people.
         let may = [Code::FailedPrecondition];
         let recorded = self
             .answer("record", &may, &call, |call| {
@@ -189,7 +189,7 @@ impl Race {
             5 => pb::LinkIdentifierRequest { shared: true, ..link(&customer_id, identifier) },
             _ => link(&customer_id, identifier),
         };
-        // Somebody else has it verified, or too many claim it.
+        // Another customer has verified it, or it has too many claims.
         let may = [Code::AlreadyExists, Code::ResourceExhausted];
         let (customers, _) = random.pick(&self.clients);
         self.answer("link", &may, &call, |call| {
@@ -230,7 +230,7 @@ impl Race {
             if merges.is_empty() {
                 return;
             }
-            // Of late ones, since others depend on the early ones.
+            // One of the late ones, since others depend on the early ones.
             merges[merges.len() - 1 - random.below(merges.len().min(12))].clone()
         };
         let call = unmerge(&merge);
@@ -279,7 +279,7 @@ impl Race {
     }
 }
 
-/// What must never be: calls that went wrong, and what stands afterwards.
+/// Violated invariants: calls that went wrong, and the final state.
 #[derive(Debug, Default)]
 struct Broken {
     calls: Vec<String>,
@@ -294,7 +294,7 @@ impl Broken {
     }
 }
 
-/// Races over the servers of these URLs, which are of one database.
+/// Races over the servers of these URLs, which share a database.
 async fn race(urls: &[&str], database: &Database, tries: usize, until: fn() -> Until) -> Broken {
     let mut servers = Vec::new();
     for url in urls {
@@ -380,8 +380,8 @@ async fn long_races_on_postgres() {
     on_postgres(long).await;
 }
 
-/// The control: the same races with no row locks leave something broken. A customer that is broken
-/// cannot be read, so that no call is made twice.
+/// The control: without row locks the same races violate an invariant. A corrupt customer cannot be
+/// read, so that no call is repeated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_locks_the_races_break_what_stands() {
     let Some(database) = Database::postgres().await else { return };

@@ -1,4 +1,4 @@
-//! Rows read past the product.
+//! Rows read directly from the database.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -16,13 +16,13 @@ const MERGES: &str = "select id, into_id, from_id from merges m \
     where not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id";
 const PAYLOADS: &str = "select customer_id, entry_id, payload from entries";
 const VERIFIED_TWICE: &str = "select i.key from identifiers i join customers c \
-    on c.id = i.customer_id where i.proof = 'verified' \
+    on c.id = i.customer_id where i.verification = 'verified' \
     group by i.key having count(distinct c.person_id) > 1";
 
-/// The revision, the canonical record, and how many records the person is.
+/// The revision, the canonical record, and the number of records of the person.
 pub type CustomerRow = (i64, Uuid, i64);
 
-/// A connection beside the store's.
+/// A separate connection.
 pub enum Rows {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -58,7 +58,8 @@ impl Rows {
         rows.into_iter().map(checksum).collect()
     }
 
-    /// The id, revision and canonical record of each record, and how many the person is.
+    /// The id, revision and canonical record of each record, and the number of records of the
+    /// person.
     pub async fn customers(&mut self) -> Vec<(Uuid, i64, Uuid, i64)> {
         self.all(CUSTOMERS).await
     }

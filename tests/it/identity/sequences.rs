@@ -1,5 +1,5 @@
-//! Random sequences of calls, each against the oracle. A sequence is a list of seeds, one for each
-//! call, that come out of one seed: it fails again as it failed, and with calls left out.
+//! Random sequences of calls, each compared with the oracle. A sequence is a list of seeds, one per
+//! call, derived from one seed: a failure is reproducible, also with calls left out.
 
 use std::{
     collections::BTreeMap,
@@ -66,7 +66,7 @@ impl Bench {
         Self { store, url: url.to_owned(), clock, run }
     }
 
-    /// A world with nobody in it.
+    /// A world without customers.
     async fn begin(&mut self, seed: u64) -> World {
         self.run += 1;
         self.clock.begin(NOW, seed, self.run);
@@ -81,7 +81,7 @@ impl Bench {
         }
     }
 
-    /// Runs a sequence; compares all there is now and then, or after each call.
+    /// Runs a sequence; compares everything now and then, or after each call.
     async fn run(&mut self, seed: u64, steps: &[u64], closely: bool) -> Result<(), Failure> {
         let mut world = self.begin(seed).await;
         let mut calls = Vec::new();
@@ -111,7 +111,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The shortest sequence found that fails too, by leaving out calls one after the other.
+    /// The shortest failing sequence found by leaving out calls one after the other.
     async fn shrink(&mut self, seed: u64, mut steps: Vec<u64>) -> Option<Failure> {
         let mut last = None;
         loop {
@@ -138,7 +138,7 @@ impl Bench {
         }
     }
 
-    /// Runs the sequence of a seed; gives all there is to know where it fails.
+    /// Runs the sequence of a seed; returns all details if it fails.
     async fn check(&mut self, seed: u64) -> Result<(), String> {
         let Err(failure) = self.run(seed, &steps(seed), false).await else { return Ok(()) };
         let wrong = failure.wrong;
@@ -154,8 +154,7 @@ impl Bench {
     }
 }
 
-/// Makes these calls, each some time after the one before, and compares after each; gives the world
-/// at the end.
+/// Makes these calls with pauses, and compares after each; returns the world at the end.
 pub async fn play(database: &Database, pause: Micros, calls: &[Call]) -> World {
     let mut bench = Bench::new(&database.url, 0).await;
     let mut world = bench.begin(1).await;
@@ -170,7 +169,7 @@ pub async fn play(database: &Database, pause: Micros, calls: &[Call]) -> World {
     world
 }
 
-/// Runs the sequences of the seeds, some at the same time.
+/// Runs the sequences of the seeds, some concurrently.
 async fn all(seeds: Range<u64>, databases: &[Database]) {
     let next = Arc::new(AtomicU64::new(seeds.start));
     let mut workers = Vec::new();
@@ -203,7 +202,7 @@ fn sqlite() -> Vec<Database> {
     (0..WORKERS).map(|_| Database::sqlite()).collect()
 }
 
-/// One database for all, which need not wait for the disk: nothing fails here.
+/// One database for all, without fsync: nothing crashes here.
 async fn postgres() -> Vec<Database> {
     let Some(database) = Database::postgres().await else { return Vec::new() };
     let mut connection = PgConnection::connect(&database.url).await.unwrap();

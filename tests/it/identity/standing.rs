@@ -1,4 +1,4 @@
-//! What must be true of a database, whatever came before.
+//! Invariants of a database, whatever came before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{by_shop, races::Acknowledged, rows::Rows, unmerge};
 use crate::{calls::list, support::Server};
 
-/// How often each thing is broken; numbers and ids come after a colon.
+/// The number of violations of each kind; numbers and ids come after a colon.
 pub fn counted(broken: &[String]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     for what in broken {
@@ -18,11 +18,11 @@ pub fn counted(broken: &[String]) -> BTreeMap<&str, usize> {
     counts
 }
 
-/// What is read of all customers.
+/// The data of all customers.
 struct Standing {
-    /// The canonical record, how many records the person is, and the revision, by record.
+    /// The canonical record, the number of records of the person, and the revision, by record.
     customers: BTreeMap<Uuid, (Uuid, i64, i64)>,
-    /// From canonical records to those they became part of, and the merges.
+    /// From merged canonical records to the ones they were merged into, and the merges.
     merges: BTreeMap<Uuid, (Uuid, Uuid)>,
     /// The ids of the entries of each record, with their revisions.
     entries: BTreeMap<Uuid, Vec<(Uuid, i64)>>,
@@ -48,7 +48,7 @@ impl Standing {
         Self { customers, merges, entries }
     }
 
-    /// Up from a record to the one that is part of no other; nothing where it goes round.
+    /// Follows merges from a record to the canonical one; none in a cycle.
     fn root(&self, record: Uuid) -> Option<Uuid> {
         let mut at = record;
         for _ in 0..=self.customers.len() {
@@ -89,7 +89,7 @@ impl Standing {
     }
 }
 
-/// What is broken once all calls have ended.
+/// The violations once all calls have ended.
 pub async fn check(
     rows: &mut Rows,
     servers: &[Server],
@@ -121,7 +121,7 @@ pub async fn check(
         broken.push("an entry was acknowledged twice".to_owned());
     }
 
-    // Through each id all entries of the person are read, and no others.
+    // Each id leads to all entries of the person, and to no others.
     for (number, id) in standing.customers.keys().enumerate() {
         let server = &servers[number % servers.len()];
         let root = standing.customers[id].0;
@@ -158,11 +158,11 @@ async fn timeline(server: &Server, id: &str) -> Result<BTreeSet<String>, String>
     }
 }
 
-/// Takes every merge back, the last first; afterwards each record is by itself with what is its.
+/// Undoes every merge, the last first; afterwards each record is separate again with its own data.
 pub async fn take_apart(rows: &mut Rows, server: &Server) -> Vec<String> {
     let mut broken = Vec::new();
     let mut merges = rows.merges_in_force().await;
-    // One that others depend on waits for them.
+    // A merge that others depend on waits for them.
     while !merges.is_empty() {
         let mut left = Vec::new();
         for merge in merges.iter().rev() {

@@ -1,4 +1,4 @@
-//! Suggestions of two customers, as far as the oracle knows of them: who must be and must not be.
+//! Suggestions of two customers, as far as the oracle knows: the required and the forbidden ones.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use throughline::error::Error;
 use super::world::{World, Wrong, same};
 
 impl World {
-    /// The customers that one may be, once all have been compared: nobody who must not be, and all
-    /// who have verified what was said of this one.
+    /// The suggestions for a customer, once all have been compared: no forbidden one, and all who
+    /// have verified what this one claims.
     pub async fn suggested(&self, record: usize) -> Result<BTreeSet<usize>, Wrong> {
         if record >= self.oracle.records.len() {
             return Ok(BTreeSet::new());
@@ -21,8 +21,8 @@ impl World {
                 same("in conflict and not suggested", &missing, &Vec::new())?;
                 Ok(listed)
             }
-            // Another one compares the customers of this database.
-            Err(Error::LostRace) => self.listed(record).await,
+            // Another worker compares the customers of this database.
+            Err(Error::Conflict) => self.listed(record).await,
             Err(error) => Err(format!("{error:?}")),
         }
     }
@@ -37,7 +37,7 @@ impl World {
             let other = match pair {
                 [Some(one), Some(other)] if one == root => other,
                 [Some(other), Some(one)] if one == root => other,
-                // Of another sequence in the same database.
+                // Of another sequence in this database.
                 [Some(one), None] | [None, Some(one)] if one == root => continue,
                 _ => return Err(format!("a suggestion of somebody else: {pair:?}")),
             };

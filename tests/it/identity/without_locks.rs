@@ -1,5 +1,5 @@
-//! PostgreSQL without row locks, for a control: between the product and the database stands one who
-//! takes `for update` out of every statement. The product is as it is. SQLite locks no rows: there
+//! PostgreSQL without row locks, as a control: a proxy between the product and the database removes
+//! `for update` from every statement. The product is unchanged. SQLite has no row locks: there,
 //! `begin immediate` is the lock.
 
 use std::{
@@ -22,13 +22,13 @@ use tokio::{
 use crate::support::{Database, TempFolder};
 
 const LOCK: &[u8] = b" for update";
-/// As long: the frames of the protocol stay as they are.
+/// Of equal length, so that the frames of the protocol stay valid.
 const NO_LOCK: &[u8] = b"           ";
 /// The first message of a connection that asks for encryption, which is followed by another.
 const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
 pub struct WithoutLocks {
-    /// The URL of the same database, with no locks.
+    /// The URL of the database, without locks.
     pub url: String,
     taken: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
@@ -59,7 +59,7 @@ impl WithoutLocks {
         Self { url, taken, serving, _folder: folder }
     }
 
-    /// How many statements had a lock that was taken out.
+    /// The number of statements from which a lock was removed.
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
@@ -71,7 +71,7 @@ impl Drop for WithoutLocks {
     }
 }
 
-/// Forwards what a client says, message by message, until it goes away.
+/// Forwards the client's messages until it disconnects.
 async fn forward(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
@@ -99,7 +99,7 @@ async fn forward(
     }
 }
 
-/// A length, which counts itself, and so many bytes.
+/// A length, which includes itself, and the rest of the message.
 async fn message(client: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     let length = client.read_u32().await?;
     let mut bytes = length.to_be_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! The store and the oracle side by side: makes a call of both and compares the answers.
+//! The store and the oracle side by side: makes each call on both and compares the answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +11,9 @@ use throughline::{
     clock::MovedClock,
     error::{Error, InvalidReason},
     model::{
-        Address, Asked, BodyHash, CaseChoice, Channel, EndedLink, EntryKind, Identifier, NewEntry,
-        NewLink, NewMerge, Origin, Profile, ProfileField, Record, Recorded, Target, WriteName,
+        Address, BodyHash, CaseChoice, Channel, EndedLink, EntryKind, IdempotencyKey, Identifier,
+        NewEntry, NewLink, NewMerge, Origin, Profile, ProfileField, RecordEntry, RecordedEntry,
+        RequestContext, Target,
     },
     pb,
     store::{ProfileChange, Store},
@@ -26,10 +27,10 @@ use super::{
 };
 use crate::support::NOW;
 
-/// What is wrong, in words.
+/// A description of what is wrong.
 pub type Wrong = String;
 
-/// That two things that must be equal are not.
+/// Fails if two values differ.
 pub fn same<T: Debug + PartialEq>(what: &str, store: &T, oracle: &T) -> Result<(), Wrong> {
     if store == oracle {
         return Ok(());
@@ -42,11 +43,11 @@ pub struct World {
     pub rows: Rows,
     pub oracle: Oracle,
     pub clock: &'static MovedClock,
-    /// Tells the values of one sequence from those of another in the same database.
+    /// Distinguishes the values of one sequence from those of another in the same database.
     pub run: u32,
-    /// The ids of the oracle's lines, as far as they are known.
+    /// The known ids of the oracle's lines.
     pub seen: BTreeMap<Uuid, u64>,
-    /// What was shown with each etag of each customer.
+    /// The customer shown with each etag.
     pub etags: BTreeMap<(Uuid, String), String>,
 }
 
@@ -74,7 +75,7 @@ impl World {
         keys.iter().map(|key| self.identifier(*key)).collect()
     }
 
-    fn item(&self, item: &Item, id: Uuid) -> Record {
+    fn item(&self, item: &Item, id: Uuid) -> RecordEntry {
         let target = match &item.who {
             Who::Record(record) => Target::Customer(self.id(*record)),
             Who::Keys(keys) => Target::Identifiers(self.identifiers(keys)),
@@ -88,9 +89,9 @@ impl World {
         };
         let reply = item.reply.map(|line| &self.oracle.lines[line].said);
         let source_ref = format!("{}.{}", self.run, item.name);
-        let source = WriteName::Source { source: "test".to_owned(), source_ref };
-        let request = item.request.map(|it| WriteName::Request(self.request_id(it)));
-        Record {
+        let source = IdempotencyKey::Source { source: "test".to_owned(), source_ref };
+        let request = item.request.map(|it| IdempotencyKey::Request(self.request_id(it)));
+        RecordEntry {
             target,
             profile: self.profile(item.values),
             origin: origin(item.origin),
@@ -100,7 +101,7 @@ impl World {
                 kind: EntryKind::Note,
                 channel: Some(Channel::Phone),
                 purchase: item.order.map(order),
-                news: None,
+                order_event: None,
                 orders: item.about.map(order).into_iter().collect(),
                 complaint: false,
                 reply_to: reply.map(|said| match said {
@@ -133,7 +134,7 @@ impl World {
         }
     }
 
-    /// The oracle's number of the customer of an answer, which it says next.
+    /// The oracle's number of the customer in an answer.
     fn settle(&mut self, outcome: &Outcome, id: Uuid) {
         if outcome.created
             && !outcome.repeated
@@ -143,7 +144,7 @@ impl World {
         }
     }
 
-    /// Makes a call of both.
+    /// Makes a call on both.
     pub async fn call(&mut self, call: &Call) -> Result<(), Wrong> {
         self.oracle.now = throughline::clock::Clock::Moved(self.clock).now();
         match call {
@@ -178,7 +179,7 @@ impl World {
         let candidates: BTreeMap<_, _> = identified
             .candidates
             .into_iter()
-            .map(|it| (self.number(it.customer_id).unwrap(), (it.indices, it.proof)))
+            .map(|it| (self.number(it.customer_id).unwrap(), (it.indices, it.verification)))
             .collect();
         same("the candidates", &candidates, &outcome.candidates)
     }
@@ -227,7 +228,7 @@ impl World {
         }
     }
 
-    fn check_recorded(&mut self, answer: &Recorded, outcome: &Outcome) -> Result<(), Wrong> {
+    fn check_recorded(&mut self, answer: &RecordedEntry, outcome: &Outcome) -> Result<(), Wrong> {
         self.settle(outcome, answer.record_id);
         let (record, line) = (outcome.record.unwrap(), &self.oracle.lines[outcome.line.unwrap()]);
         let Said::Entry(id, _) = line.said else { unreachable!() };
@@ -263,9 +264,9 @@ impl World {
             }
             _ => (change, false),
         };
-        // Of a suggestion by its place in the list: the same place later may be another one.
+        // A suggestion by its index in the list: later, the same index may be another one.
         let body = format!("{change:?} {actor}");
-        let asked = Asked {
+        let context = RequestContext {
             request_id: self.request_id(*request),
             body: hash(&body),
             actor: ACTORS[*actor].to_owned(),
@@ -284,34 +285,34 @@ impl World {
                     may_verify,
                     source: SOURCES[source].to_owned(),
                 };
-                let answer = self.store.link_identifier(link, asked).await;
+                let answer = self.store.link_identifier(link, context).await;
                 answer.map(|it| kept = Some((it.customer_id, it.identifier.key())))
             }
             Change::Unlink { record, key, may_verify } => {
                 let identifier = self.identifier((key, false));
                 let link = EndedLink { customer_id: self.id(record), identifier, may_verify };
-                self.store.unlink_identifier(link, asked).await.map(drop)
+                self.store.unlink_identifier(link, context).await.map(drop)
             }
             Change::Merge { .. } => {
                 let new = self.new_merge(change).await;
-                self.store.merge(new, asked).await.map(|(merge, _)| merged = merge.id)
+                self.store.merge(new, context).await.map(|(merge, _)| merged = merge.id)
             }
             Change::Approve { one, other } => {
                 let (one, other) = (self.id(one), self.id(other));
-                self.store.approve_merge(one, other, asked).await.map(drop)
+                self.store.approve_merge(one, other, context).await.map(drop)
             }
-            Change::Unmerge { merge, keep_apart } => {
+            Change::Unmerge { merge, exclude_merge } => {
                 let unknown = Uuid::from_u128(7);
                 let id = self.oracle.edges.get(merge).map_or(unknown, |edge| edge.id);
-                self.store.unmerge(id, keep_apart, asked).await.map(drop)
+                self.store.unmerge(id, exclude_merge, context).await.map(drop)
             }
             Change::Apart { one, other, lift } => {
                 let (one, other) = (self.id(one), self.id(other));
-                self.store.keep_apart(one, other, lift, asked).await
+                self.store.exclude_merge(one, other, lift, context).await
             }
             Change::Dismiss { record, other, .. } => {
                 let (one, other) = (self.id(record), self.id(other));
-                self.store.dismiss_suggestion(one, other, asked).await
+                self.store.dismiss_suggestion(one, other, context).await
             }
             Change::Update { record, fields, origin: from, etag } => {
                 let mut values = [0; FIELDS.len()];
@@ -322,7 +323,7 @@ impl World {
                     fields: fields.iter().map(|(field, _)| FIELDS[*field]).collect(),
                     origin: origin(from),
                     expected_etag: self.etag(record, etag).await,
-                    asked,
+                    context,
                 };
                 self.store.update_customer(change).await.map(drop)
             }
@@ -356,7 +357,7 @@ impl World {
         }
     }
 
-    /// An etag to send. A stale one is one that the customer had before, where there is one.
+    /// An etag to send. A stale one is one that the customer had before, if there is one.
     async fn etag(&self, record: usize, etag: Etag) -> Option<String> {
         if etag == Etag::None {
             return None;
@@ -388,12 +389,12 @@ impl World {
             Error::IdentifierAmbiguous => Refused::Ambiguous,
             Error::IdentifierConflict => Refused::Conflict,
             Error::IdentifierNotFound => Refused::NotHeld,
-            Error::MayNotVerify { .. } => Refused::MayNotVerify,
+            Error::VerificationNotPermitted { .. } => Refused::VerificationNotPermitted,
             Error::MergeNotFound => Refused::NoMerge,
             Error::AlreadyMerged => Refused::SameCustomer,
             Error::AlreadyUnmerged => Refused::AlreadyUnmerged,
             Error::NeedsApproval => Refused::NeedsApproval,
-            Error::KeptApart => Refused::KeptApart,
+            Error::MergeExcluded => Refused::MergeExcluded,
             Error::SuggestionNotFound => Refused::NoSuggestion,
             Error::StaleEtag => Refused::Stale,
             Error::MergeInUse(ids) => {
@@ -409,7 +410,7 @@ pub fn origin((source, verifies_profile): call::Origin) -> Origin {
     Origin { source: SOURCES[source].to_owned(), verifies_profile }
 }
 
-/// The value of a field of such a profile.
+/// The value of a field of a test profile.
 pub fn value(profile: &Profile, field: ProfileField) -> u8 {
     let text = match field {
         ProfileField::GivenName => &profile.given_name,

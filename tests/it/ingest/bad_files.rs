@@ -1,5 +1,5 @@
-//! Number 117 of the bad inputs: what is wrong with a file is refused, row by row where it can be,
-//! with the place in bytes, and the rest goes on.
+//! Number 117 of the bad inputs: errors in a file are rejected, row by row if possible, with their
+//! offset in bytes, and the rest is imported.
 
 use throughline::{ingest::encoding::MAX_ROW_BYTES, pb};
 
@@ -7,7 +7,7 @@ use super::{Given, entry, given, notes_map, refused};
 
 const AT: &str = "2025-01-01T00:00:00Z";
 
-/// The texts of the notes that a file gives.
+/// The texts of the notes of a file.
 fn texts(given: &Given) -> Vec<String> {
     let text = |request| match &entry(request).content {
         Some(pb::entry::Content::Note(note)) => note.text.clone(),
@@ -16,12 +16,12 @@ fn texts(given: &Given) -> Vec<String> {
     given.entries.iter().map(text).collect()
 }
 
-/// A file with a header and these rows, and one more at the end.
+/// A file with a header, these rows, and a final one.
 fn file(rows: &str) -> String {
     format!("id,at,text\n{rows}9,{AT},last\n")
 }
 
-/// The rejects of a file as line, byte offset and reason; its last row must have come through.
+/// The rejects of a file as line, byte offset and reason; its last row must be imported.
 #[track_caller]
 fn faults(content: impl AsRef<[u8]>) -> Vec<(u64, u64, String)> {
     let given = given("a.csv", content, &notes_map(""));

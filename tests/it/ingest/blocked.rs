@@ -1,12 +1,12 @@
-//! Values that name nobody, as they are configured, in a file.
+//! Blocked identifiers in a file, as configured.
 
 use throughline::{
     api::validate::Rules,
     clock::Clock,
+    domain::{blocked::Blocked, identifier::normalise},
     ingest::run::{Options, run},
     model::IdentifierKind,
     store::Store,
-    story::{blocked::Blocked, identifier::normalise},
 };
 
 use super::{input, notes_map};

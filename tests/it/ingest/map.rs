@@ -1,4 +1,4 @@
-//! Maps that cannot be right are refused before the first row, and the message names the key.
+//! Invalid maps are refused before the first row, and the message names the key.
 
 use throughline::ingest::map::Map;
 
@@ -12,7 +12,7 @@ fn check(map: &str, wanted: &[&str]) {
     }
 }
 
-/// A good map with one line more in its entry.
+/// A valid map with an additional line in its entry.
 fn with(line: &str) -> String {
     format!("{}\n{line}\n", notes_map(""))
 }

@@ -26,7 +26,7 @@ use throughline::{
 
 use crate::support::TempFolder;
 
-/// What a file gives.
+/// The calls of a file.
 #[derive(Debug, Default)]
 pub struct Given {
     pub entries: Vec<pb::RecordEntryRequest>,
@@ -52,7 +52,7 @@ pub fn entry(request: &pb::RecordEntryRequest) -> &pb::Entry {
     request.entry.as_ref().unwrap()
 }
 
-/// What is to be imported from a file of that content.
+/// The input for a file of that content.
 pub fn input(folder: &TempFolder, name: &str, content: impl AsRef<[u8]>, map: &str) -> Input {
     let file = folder.path().join(name);
     std::fs::write(&file, content).unwrap();
@@ -60,7 +60,7 @@ pub fn input(folder: &TempFolder, name: &str, content: impl AsRef<[u8]>, map: &s
     Input { file, map, lines: None, replay: None }
 }
 
-/// What an input gives, without the rules of the API.
+/// The calls of an input, without the rules of the API.
 pub fn read(input: &Input) -> anyhow::Result<Given> {
     let rules = Rules { phone_region: Some("NL".to_owned()), ..Rules::new(Clock::System) };
     let mut source = Source::open(input, &rules, |_, _| {})?;
@@ -77,7 +77,7 @@ pub fn read(input: &Input) -> anyhow::Result<Given> {
     Ok(given)
 }
 
-/// What a file of that content gives.
+/// The calls of a file of that content.
 pub fn given(name: &str, content: impl AsRef<[u8]>, map: &str) -> Given {
     let folder = TempFolder::new();
     read(&input(&folder, name, content, map)).unwrap()

@@ -1,4 +1,4 @@
-//! What cannot be recorded goes to a file, from where it can be mended and replayed.
+//! What cannot be recorded is written to a file, from which it can be corrected and replayed.
 
 use std::{
     fs,

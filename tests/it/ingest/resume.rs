@@ -1,4 +1,4 @@
-//! Imports into both databases: once, again, and killed on the way.
+//! Imports into both databases: once, repeated, and killed half-way.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -9,6 +9,7 @@ use sqlx::{Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnec
 use throughline::{
     api::validate::Rules,
     clock::Clock,
+    domain::identifier::normalise,
     ingest::{
         map::Map,
         run::{Options, run},
@@ -18,7 +19,6 @@ use throughline::{
     model::{EntryFilter, IdentifierKind, Order},
     pb::{self, entry::Content},
     store::{PageRequest, Store},
-    story::identifier::normalise,
 };
 
 use super::{entry, example_map, input, notes_map, read};
@@ -42,7 +42,7 @@ fn real(file: &str, map: &str) -> Option<Input> {
     Some(Input { file, map: Some(example_map(map)), lines: None, replay: None })
 }
 
-/// Every entry of a customer, less what differs from run to run.
+/// Every entry of a customer, without what differs between runs.
 async fn timeline(store: &Store, kind: IdentifierKind, space: &str, value: &str) -> Vec<pb::Entry> {
     use prost::Message as _;
 
@@ -69,7 +69,7 @@ async fn timeline(store: &Store, kind: IdentifierKind, space: &str, value: &str)
     entries
 }
 
-/// Everything that was paid and paid back, in cents.
+/// The sums paid and refunded, in cents.
 fn money(entries: &[pb::Entry]) -> (i64, i64) {
     let amount = |money: &Option<pb::Money>| money.as_ref().map_or(0, |money| money.minor_units);
     entries.iter().fold((0, 0), |(paid, back), entry| match entry.content.as_ref().unwrap() {
@@ -178,7 +178,7 @@ async fn a_name_that_stands_for_something_else_is_rejected() {
         let summary = import(&store, input(&folder, "a.csv", rows, &notes_map(""))).await;
         assert_eq!((summary.entries, summary.rejected), (1, 1), "{summary}");
         let reasons: Vec<_> = summary.rejected_by.keys().collect();
-        assert_eq!(reasons, ["entry.source_ref: names an entry with another content"]);
+        assert_eq!(reasons, ["entry.source_ref: names an entry with different content"]);
         store.close().await;
     })
     .await;
@@ -199,7 +199,7 @@ async fn identifiers_of_several_customers_are_counted_and_nothing_is_linked() {
     .await;
 }
 
-/// How many entries are there; none yet where there is no table.
+/// The number of entries; zero if there is no table yet.
 async fn count(database: &Database) -> i64 {
     let query = "select count(*) from entries";
     let count = if database.url.starts_with("sqlite") {
@@ -217,13 +217,13 @@ fn start(database: &Database, folder: &TempFolder) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     let map = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/maps/cdnow.toml");
     command.env("THROUGHLINE_DATABASE", &database.url).current_dir(folder.path());
-    // Small batches, so that there are many places to be killed at.
+    // Small batches, so that there are many points to be killed at.
     command.args(["import", "cdnow.txt", "--batch", "40", "--map", map]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Starts the import and kills it once so many entries are there. Answers how many there were, and
-/// whether it was alive.
+/// Starts the import and kills it once there are this many entries. Returns the number of entries,
+/// and whether it was still running.
 async fn kill_at(database: &Database, folder: &TempFolder, entries: i64) -> (i64, bool) {
     let mut child = start(database, folder);
     loop {

@@ -1,5 +1,5 @@
-//! The real data, by the maps that the guide shows. What a file says is counted here by other means
-//! than the import's own.
+//! Real data, with the maps of the guide. The expected numbers are computed without the import's
+//! code.
 
 use std::collections::{HashMap, HashSet};
 

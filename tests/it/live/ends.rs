@@ -1,4 +1,4 @@
-//! How a watch ends, and what a caller hears while nothing happens.
+//! How a watch ends, and what a caller receives while nothing happens.
 
 use std::time::Duration;
 
@@ -82,8 +82,8 @@ async fn a_watch_ends_when_its_token_is_taken_away_or_may_not_watch_any_more() {
 
         shared.replace(&Callers::new([caller("two", Role::Recorder)]));
         let ended = two.end().await;
-        assert_ended(&ended.1, Code::PermissionDenied, "ROLE_MAY_NOT", &two.token);
-        // Whoever showed no token has none to lose.
+        assert_ended(&ended.1, Code::PermissionDenied, "ROLE_NOT_PERMITTED", &two.token);
+        // A caller without a token cannot lose it.
         assert_eq!(nobodys.entry().await.id, made.entry_id);
         let made = server.recorded(to(&anna.id, note("y"))).await;
         assert_eq!(nobodys.entry().await.id, made.entry_id);
@@ -101,7 +101,7 @@ async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
         });
         let server = Server::start_with(database, settings).await;
         let anna = server.made(vec![account("anna")]).await;
-        // The connection takes little beyond what is read.
+        // The connection accepts little beyond what is read.
         let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
         let small = endpoint.initial_stream_window_size(1 << 16);
         let channel = small.initial_connection_window_size(1 << 16).connect().await.unwrap();
@@ -115,7 +115,7 @@ async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
             let text = "many words ".repeat(1 << 10);
             wanted.push(server.recorded(to(&anna.id, said(text))).await.entry_id);
         }
-        // Its place is free once it has been cut off.
+        // Its permit is released once it has been ended.
         while let Err(status) = client.watch_timeline(watch(&anna.id)).await {
             assert_eq!(refusal::<()>(Err(status)), too_many);
         }
@@ -125,7 +125,8 @@ async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
         assert!(entries.len() < 40, "it was not cut off");
         let call = resume(&anna.id, &stuck.token);
         let mut resumed = loop {
-            // The place of the watch above is free once the server has seen that it is gone.
+            // The permit of the watch above is released once the server has noticed that it is
+            // gone.
             if let Ok(answer) = client.watch_timeline(call.clone()).await {
                 break answer.into_inner();
             }
@@ -146,7 +147,7 @@ async fn whoever_does_not_read_is_cut_off_and_goes_on_later() {
 #[tokio::test]
 async fn heartbeats_come_for_longer_than_a_call_may_take() {
     on_both(async |database| {
-        // Only the watch is held to the short deadline.
+        // Only the watch has the short deadline.
         let other = Server::start(database).await;
         let anna = other.made(vec![account("anna")]).await;
         let beating = with(|bounds| bounds.heartbeat = SHORT);

@@ -1,4 +1,4 @@
-//! Entries that were recorded before their order was kept, and a database that has lost some.
+//! Entries from before their order was recorded, and a database that has lost some.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 

@@ -1,4 +1,4 @@
-//! Merges and unmerges while somebody watches.
+//! Merges and unmerges during a watch.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ async fn add(server: &Server, record: &str, text: &str) -> String {
     server.recorded(to(record, note(text))).await.entry_id
 }
 
-/// The entries until one has come.
+/// The entries up to one.
 async fn until(watching: &mut Watching, id: &str) -> Vec<pb::Entry> {
     let mut entries = Vec::new();
     while entries.last().is_none_or(|last: &pb::Entry| last.id != id) {
@@ -46,7 +46,7 @@ async fn a_record_that_joins_comes_whole_and_one_that_leaves_falls_silent() {
         assert_eq!(ids(&entries), [of_other.as_str(), &merged.id]);
         let records = [anna.id.clone(), other.id.clone()];
         assert_eq!(watching.customer.record_ids, records);
-        // Who watches the other record watches the same customer by now.
+        // A watch of the other record now watches the merged customer.
         let entries = [of_part.entry().await, of_part.entry().await];
         let told = [of_anna.as_str(), &merged.id];
         assert_eq!(set(ids(&entries)), set(told));
@@ -70,7 +70,7 @@ async fn a_record_that_joins_comes_whole_and_one_that_leaves_falls_silent() {
         assert_eq!(of_part.entry().await.id, apart);
         assert_eq!(of_part.customer.customer_id, other.id);
 
-        // Joined again it goes on where it left, and what was told of it is not told again.
+        // After another merge it continues where it stopped, and nothing is sent twice.
         let again = server.merged(merge(&anna.id, &other.id)).await.merge.unwrap();
         let entries = until(&mut watching, &again.id).await;
         assert!(ids(&entries).contains(&apart.as_str()));
@@ -81,7 +81,8 @@ async fn a_record_that_joins_comes_whole_and_one_that_leaves_falls_silent() {
     .await;
 }
 
-/// Of every token of a watch through merges: what was sent and what comes of it is everything once.
+/// For every token of a watch through merges: what was sent before and after it is everything,
+/// once.
 #[tokio::test]
 async fn no_token_loses_or_repeats_what_merges_bring() {
     on_both(async |database| {

@@ -1,4 +1,4 @@
-//! Watching timelines over real gRPC: what comes, in which order, and how a watch ends.
+//! Watching timelines over real gRPC: what is sent, in which order, and how a watch ends.
 
 mod ends;
 mod filled;
@@ -27,7 +27,7 @@ use crate::{
     support::{Server, Services},
 };
 
-/// A watch from which nothing has come for so long is broken.
+/// A watch that has sent nothing for this long is broken.
 const LATE: Duration = Duration::from_secs(120);
 
 /// The call that watches a customer from now on.
@@ -38,22 +38,22 @@ pub fn watch(customer_id: &str) -> pb::WatchTimelineRequest {
     }
 }
 
-/// The same from the first entry on.
+/// The call that watches a customer from the first entry on.
 pub fn watch_all(customer_id: &str) -> pb::WatchTimelineRequest {
     pb::WatchTimelineRequest { after_revision: Some(0), ..watch(customer_id) }
 }
 
-/// The same from where another one ended.
+/// The call that resumes a watch.
 pub fn resume(customer_id: &str, token: &str) -> pb::WatchTimelineRequest {
     pb::WatchTimelineRequest { resume_token: token.to_owned(), ..watch(customer_id) }
 }
 
-/// A watch, with what has come of it.
+/// A watch, with what it has sent.
 pub struct Watching {
     stream: Streaming<pb::WatchTimelineResponse>,
     /// The token of the last event.
     pub token: String,
-    /// The last records that were told.
+    /// The records in the last event about the customer.
     pub customer: pb::WatchedCustomer,
 }
 
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-/// Holds that a watch has ended so, with the token of its last event.
+/// Asserts that a watch has ended with an error and the token of its last event.
 #[track_caller]
 pub fn assert_ended(status: &Status, code: Code, reason: &str, token: &str) {
     let told = refusal::<()>(Err(status.clone()));
@@ -134,7 +134,7 @@ pub fn assert_ended(status: &Status, code: Code, reason: &str, token: &str) {
     assert_eq!(details.error_info().unwrap().metadata["resume_token"], token);
 }
 
-/// What names entries, in their order.
+/// The source_refs of entries, in order.
 pub fn ids(entries: &[pb::Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.id.as_str()).collect()
 }

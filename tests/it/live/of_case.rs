@@ -37,7 +37,7 @@ async fn a_case_is_watched_without_what_else_happens_and_over_merges() {
         server.recorded(to(&anna.id, said("of something else"))).await;
         let told = server.told(telling(&case, "fault", "dark")).await;
         assert_eq!(next(&mut watching).await, told.facts[0].entry_id);
-        // Behind a token nothing comes twice, and what was passed over does not come.
+        // After resuming, nothing is sent twice, and nothing that was filtered out.
         server.recorded(to(&anna.id, said("of something else"))).await;
         let call = pb::RecordEntryRequest {
             case: Some(Case::CaseId(case.id.clone())),

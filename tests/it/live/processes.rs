@@ -24,7 +24,7 @@ async fn what_another_server_writes_comes_too() {
         let merged = two.merged(merge(&anna.id, &other.id)).await.merge.unwrap();
         assert_eq!(at_one.entry().await.id, merged.id);
         assert_eq!(at_one.customer.record_ids, [anna.id.clone(), other.id.clone()]);
-        // The record that has joined is heard too.
+        // The merged record is watched too.
         let made = two.recorded(to(&other.id, note("x"))).await;
         assert_eq!(at_one.entry().await.id, made.entry_id);
         let linked = two.linked(link(&anna.id, account("second"))).await;

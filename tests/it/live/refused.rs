@@ -66,7 +66,7 @@ async fn a_token_of_elsewhere_is_refused() {
             resume(&anna.id, &format!("{cut}%")),
             resume(&anna.id, &mib),
             resume(&anna.id, &there.token),
-            // Of another customer, or of the same by another name.
+            // For another customer, or for this one by another identifier.
             resume(&other.id, token),
             pb::WatchTimelineRequest {
                 watched: Some(Watched::Identifier(account("anna"))),

@@ -1,4 +1,4 @@
-//! Where a watch begins, and that it goes on where another one ended.
+//! Where a watch begins, and that it can be resumed.
 
 use throughline::{
     clock::Clock,
@@ -12,7 +12,7 @@ use crate::{
     support::{NOW, Server, on_both, settings},
 };
 
-/// Entries of one customer whose times go the other way than their order.
+/// Entries of one customer whose times are in reverse order of their recording.
 async fn recorded(server: &Server, customer_id: &str, count: i64) -> Vec<String> {
     let entry = |number: i64| {
         let occurred_at = Some(at(-number));
@@ -38,12 +38,12 @@ async fn what_was_recorded_comes_in_that_order_and_then_what_is() {
         assert_eq!(ids(&entries), wanted);
         assert!(entries.is_sorted_by_key(|entry| entry.revision));
 
-        // Each is as it stands in the timeline.
+        // Each is equal to the one in the timeline.
         let mut listed = server.timeline_of(&anna.id).await;
         listed.sort_by_key(|entry| entry.revision);
         assert_eq!(entries, listed);
 
-        // A change that no entry tells of is passed over.
+        // A change without an entry is skipped.
         server.known(account("anna"), named("Anna", "")).await;
         for text in ["one", "two"] {
             let made = server.recorded(to(&anna.id, said(text))).await;
@@ -69,7 +69,7 @@ async fn a_watch_goes_on_behind_the_token_of_any_event() {
         tokens.push((70, watching.token.clone()));
         assert_eq!(tokens.len(), 72);
 
-        // The connection is shared: what is dropped half-way leaves the others.
+        // The connection is shared: dropping one stream leaves the others.
         let client = &server.timeline;
         for (sent, token) in &tokens {
             let mut resumed = Watching::begin(client, resume(&anna.id, token)).await;
@@ -93,11 +93,11 @@ async fn a_watch_from_now_on_leaves_out_what_was_before() {
         for id in &new {
             assert_eq!(watching.entry().await.id, *id);
         }
-        // Where it was cut before its first entry it goes on all the same.
+        // A watch that was ended before its first entry can be resumed too.
         let mut resumed = server.watching(resume(&anna.id, &first)).await;
         assert_eq!(ids(&resumed.caught_up().await), new);
 
-        // Behind a revision; the token goes before it.
+        // After a revision; a token takes precedence over it.
         let behind = |revision| pb::WatchTimelineRequest {
             after_revision: Some(revision),
             ..watch(&anna.id)
@@ -130,7 +130,7 @@ async fn a_watch_outlives_its_server_and_the_one_whom_an_identifier_named() {
         let missed = recorded(&server, &anna.id, 2).await;
         server.stop().await;
 
-        // The account has passed to somebody else.
+        // The account now belongs to another customer.
         let server = Server::start_with(database, settings(Clock::Fixed(NOW + 1))).await;
         let other = server.made(vec![account("bert")]).await;
         let passed = pb::LinkIdentifierRequest {

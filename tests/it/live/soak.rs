@@ -1,5 +1,5 @@
-//! Watches that are cut again and again, on servers that restart, while many write: everything
-//! comes once, in the order of revisions.
+//! Watches that are repeatedly disconnected, on servers that restart, during writes: everything is
+//! sent once, in the order of revisions.
 
 use std::{
     env,
@@ -27,7 +27,7 @@ const WRITERS: usize = 8;
 const SERVERS: usize = 2;
 const FEW: usize = 4;
 
-/// How much is done. All of it goes on at the same time.
+/// The size of a test. Everything runs concurrently.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     customers: usize,
@@ -35,7 +35,7 @@ struct Size {
     restarts: usize,
 }
 
-/// Where the servers are, and how far it has come.
+/// The addresses of the servers, and the progress.
 struct World {
     size: Size,
     addresses: Mutex<Vec<SocketAddr>>,
@@ -49,7 +49,7 @@ struct World {
 type Client = TimelineServiceClient<Services>;
 
 impl World {
-    /// A connection of its own to one of the servers, once one answers.
+    /// A separate connection to one of the servers, once one answers.
     async fn connect(&self, random: &mut Random) -> Client {
         loop {
             let address = self.addresses.lock().unwrap()[random.below(SERVERS)];
@@ -61,19 +61,19 @@ impl World {
         }
     }
 
-    /// Writes to random customers until it is enough; how many entries.
+    /// Writes to random customers until it is told to stop; returns the number of entries.
     async fn write(&self, customers: &[String], mut random: Random) -> usize {
         let mut client = self.connect(&mut random).await;
         let mut written = 0;
         while !*self.is_written.borrow() {
             let long_ago = Some(Timestamp { seconds: 1_000_000_000, nanos: 0 });
             let entry = pb::Entry { occurred_at: long_ago, ..note("x") };
-            // Half of it to a few, whom several write to at the same time.
+            // Half of them go to a few customers, to which several write at the same time.
             let few = &customers[..customers.len().min(FEW)];
             let among = if random.one_in(2) { few } else { customers };
             let customer = random.pick(among);
             let call = to(&customer, entry);
-            // Again with the same name until it is known to be there.
+            // Retried with the same idempotency key until it is acknowledged.
             while client.record_entry(call.clone()).await.is_err() {
                 client = self.connect(&mut random).await;
             }
@@ -82,7 +82,7 @@ impl World {
         written
     }
 
-    /// Watches a customer through cuts until all is done.
+    /// Watches a customer through disconnects until everything is done.
     async fn watch(&self, customer: &str, mut random: Random) -> Watched {
         let mut watched = Watched::default();
         loop {
@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    /// Watches until the connection is cut, by whomever; whether it had caught up by then.
+    /// Watches until the connection ends; returns whether it had caught up by then.
     async fn watch_once(
         &self,
         mut client: Client,
@@ -154,19 +154,19 @@ impl World {
     }
 }
 
-/// What has come of one customer.
+/// What was received of one customer.
 #[derive(Debug, Default)]
 struct Watched {
     token: String,
     entries: Vec<pb::Entry>,
     /// The largest id that had come when the connection was last cut.
     last_id: String,
-    /// How many entries one that goes on behind the largest id would have left out.
+    /// The number of entries that a watch resumed from the largest id would have missed.
     missed_by_id: usize,
 }
 
 impl Watched {
-    /// Whether it says that all has come.
+    /// Returns whether everything has been received.
     fn take(&mut self, response: pb::WatchTimelineResponse) -> bool {
         self.token = response.resume_token;
         match response.event.unwrap() {
@@ -253,8 +253,8 @@ async fn cuts_and_restarts_leave_no_gap_and_no_double() {
 }
 
 /// The long form: `cargo test --release --test it -- --ignored --nocapture live::soak`. A watch
-/// that went on behind the largest id, not behind the last revision, would have left out entries:
-/// ids are made before the order of the commits is known.
+/// that resumed from the largest id, not from the last revision, would have missed entries: ids are
+/// generated before the order of the commits is known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes some minutes"]
 async fn a_thousand_cuts() {

@@ -1,4 +1,4 @@
-//! An export is all that stands in the database of a person, cell by cell.
+//! An export is everything that the database has about a person, cell by cell.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,7 +34,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("customers", "house_number_key", "the postcode and house number of the profile, folded"),
     ("entries", "kind", "which content the entry has"),
     ("entries", "channel", "the entry says it"),
-    ("entries", "mark", "follows from the entry"),
+    ("entries", "index_tag", "follows from the entry"),
     ("entries", "salt", "random bytes that are hashed with the entry"),
     ("unsealed_entries", "*", "hashes of entries"),
     ("entry_seals", "*", "hashes of entries"),
@@ -54,17 +54,17 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("match_records", "*", "hashes of the profile and the identifiers"),
     ("match_keys", "*", "hashes of the profile and the identifiers"),
     ("match_terms", "*", "counts of the values of all customers"),
-    ("ledger", "body", "a hash of the call"),
+    ("idempotency_keys", "body", "a hash of the call"),
     ("erased_customers", "*", "of nobody who can be exported"),
     ("erasures", "*", "of nobody who can be exported"),
-    ("audit_looks", "*", "follows from audit_log"),
+    ("audit_index", "*", "follows from audit_log"),
     ("audit_heads", "*", "of no person"),
     ("audit_seals", "*", "of no person"),
 ];
-/// Tables that SQLite alone has. They are not exported: they hold its files together.
+/// Tables that only SQLite has. They are not exported: they keep its files consistent.
 const OF_SQLITE: [&str; 2] = ["audit_settings", "write_count"];
 
-/// The columns that name a record.
+/// The columns with the id of a record.
 const NAMES: [&str; 7] =
     ["customer_id", "one_id", "other_id", "into_id", "from_id", "asked_into_id", "asked_from_id"];
 
@@ -82,7 +82,7 @@ pub async fn exported(server: &Server, customer_id: &str) -> Vec<Row> {
     lines
 }
 
-/// Whether an exported cell says what the database holds.
+/// Whether an exported cell equals the one in the database.
 fn agree(name: &str, exported: &Value, stored: &Value) -> bool {
     match (exported, stored) {
         (Value::Null, Value::Null) => true,
@@ -112,7 +112,7 @@ fn agree(name: &str, exported: &Value, stored: &Value) -> bool {
     }
 }
 
-/// Whether an exported row is the one that is stored.
+/// Whether an exported row is the stored one.
 fn is_row(table: &str, exported: &Row, stored: &Row) -> bool {
     stored.iter().all(|(column, cell)| {
         let left_out = LEFT_OUT.iter().any(|it| it.0 == table && [column, "*"].contains(&it.1));
@@ -134,7 +134,7 @@ fn is_row(table: &str, exported: &Row, stored: &Row) -> bool {
     })
 }
 
-/// Whether a stored row names one of some records.
+/// Whether a stored row belongs to one of some records.
 fn names(table: &str, row: &Row, records: &BTreeSet<String>, merges: &BTreeSet<String>) -> bool {
     let id = |column: &str| row.get(column).and_then(Value::as_str).map(hex).unwrap_or_default();
     match table {
@@ -144,7 +144,7 @@ fn names(table: &str, row: &Row, records: &BTreeSet<String>, merges: &BTreeSet<S
     }
 }
 
-/// The looks of a stored access, one for each customer.
+/// The index rows of a stored audit entry, one for each customer.
 fn looks(access: &Row) -> Vec<Row> {
     let said: Row = serde_json::from_str(access["access"].as_str().unwrap()).unwrap();
     let number = |column: &str| access[column].as_i64().unwrap();
@@ -170,10 +170,10 @@ async fn compare(scan: &mut Scan, lines: &[Row], records: &[&str]) -> BTreeMap<S
     let mut left: Vec<&Row> = lines[1..lines.len() - 1].iter().collect();
     let mut counts = BTreeMap::new();
     let mut merges = BTreeSet::new();
-    // The merges first: an unmerge names one of them and no record.
+    // The merges first: an unmerge refers to one of them and to no record.
     let mut tables: Vec<(String, Vec<String>)> = scan.catalogue().await.into_iter().collect();
     tables.sort_by_key(|(table, _)| table != "merges");
-    // An export may be kept before it reads that, or after.
+    // An export may be audited before it reads the audit log, or after.
     let is_export = |row: &Row| row.get("call").is_some_and(|call| call == "ExportCustomer");
     left.retain(|line| !is_export(line));
     for (table, columns) in tables {
@@ -219,11 +219,11 @@ async fn an_export_is_what_an_independent_scan_of_all_tables_finds() {
         assert_eq!(first["records"], serde_json::json!([id, other_id]));
         let last = lines.last().unwrap();
         assert_eq!(last["end"], true);
-        // An export may tell of itself.
+        // An export may contain itself.
         let mut rows = last["rows"].clone();
         rows["audit_log"] = counts["audit_log"].into();
         assert_eq!(rows, serde_json::json!(counts), "the last line counts them");
-        // Nothing is compared by having none of it.
+        // The comparison must not be empty.
         let catalogue = scan.catalogue().await;
         for table in catalogue.keys() {
             let is_left_out = LEFT_OUT.iter().any(|it| it.0 == table && it.1 == "*")
@@ -235,7 +235,8 @@ async fn an_export_is_what_an_independent_scan_of_all_tables_finds() {
             assert!(*column == "*" || columns.iter().any(|it| it == column), "{table}.{column}");
         }
 
-        // Somebody else, who is named with them, has what names both, and nothing else of theirs.
+        // Another customer who is referred to with them has the shared rows, and nothing else of
+        // theirs.
         let lines = exported(&server, &stranger_id).await;
         compare(&mut scan, &lines, &[&stranger_id]).await;
         server.stop().await;
@@ -257,7 +258,7 @@ async fn much_is_exported_in_many_messages() {
         let lines = exported(&server, &id).await;
         let mut scan = Scan::of(database).await;
         let counts = compare(&mut scan, &lines, &[&id]).await;
-        assert_eq!((counts["entries"], counts["ledger"]), (300, 300));
+        assert_eq!((counts["entries"], counts["idempotency_keys"]), (300, 300));
         server.stop().await;
     })
     .await;
@@ -274,7 +275,7 @@ async fn an_export_is_refused_to_others_and_of_nobody() {
         };
         let nobody = "0190f3c4-7b1a-7cc0-8000-00000000beef";
         for role in ["recorder", "reader", "agent", "supervisor"] {
-            let refused = Refusal::new(Code::PermissionDenied, "ROLE_MAY_NOT", []);
+            let refused = Refusal::new(Code::PermissionDenied, "ROLE_NOT_PERMITTED", []);
             assert_eq!(export(role, nobody).await, refused, "{role}");
         }
         let not_found = Refusal::new(Code::NotFound, "CUSTOMER_NOT_FOUND", []);
@@ -298,7 +299,7 @@ async fn whoever_does_not_read_an_export_is_cut_off() {
         for _ in 0..40 {
             server.recorded(to(&anna.id, note(&text))).await;
         }
-        // The connection takes little beyond what is read.
+        // The connection accepts little beyond what is read.
         let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
         let small = endpoint.initial_stream_window_size(1 << 16);
         let channel = small.initial_connection_window_size(1 << 16).connect().await.unwrap();
@@ -306,7 +307,7 @@ async fn whoever_does_not_read_an_export_is_cut_off() {
         let mut stuck = PrivacyServiceClient::new(channel);
         let mut stream =
             stuck.export_customer(by_officer(call.clone())).await.unwrap().into_inner();
-        // It has the only place, which is free once it has been cut off.
+        // It has the only permit, which is released once it has been ended.
         let again = async || server.privacy.clone().export_customer(by_officer(call.clone())).await;
         while let Err(status) = again().await {
             let refused = refusal::<()>(Err(status));

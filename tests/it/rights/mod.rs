@@ -1,4 +1,4 @@
-//! The rights of customers: export, restriction, hold, retention.
+//! The rights of customers: export, restriction, legal hold, retention.
 
 mod export;
 pub mod restricted;
@@ -16,7 +16,7 @@ use crate::{
         quotes::giving,
     },
     calls::{about, account, bought, by, email, identifier, note, request_id, said, scored, to},
-    identity::{approve, by_shop, keep_apart, link, named, unlink, verified, with_token},
+    identity::{approve, by_shop, exclude_merge, link, named, unlink, verified, with_token},
     live::execute,
     support::{Database, Server},
 };
@@ -26,7 +26,7 @@ pub fn by_officer<T>(message: T) -> Request<T> {
     with_token("privacy_officer", message)
 }
 
-/// A person of two records, of whom something stands in every table that holds people.
+/// A person of two records with rows in every table about people.
 pub struct Known {
     /// The canonical record.
     pub id: String,
@@ -37,7 +37,7 @@ pub struct Known {
     pub pass: String,
     pub entry_id: String,
     pub merge_id: String,
-    /// Somebody else, whom a merge suggestion, a mark and a former merge name with the person.
+    /// Another customer, to whom a merge suggestion, a merge exclusion and a former merge refer.
     pub stranger_id: String,
 }
 
@@ -52,7 +52,7 @@ pub async fn known(server: &Server, database: &Database) -> Known {
     let two = server.made(vec![phone.clone(), account("anna")]).await;
     let stranger = server.made(vec![account("bert")]).await;
 
-    // An identifier that has ended, one that was refused, a merge that was taken back, marks.
+    // An ended identifier, a refused one, an undone merge, merge exclusions.
     server.linked(link(&one.id, account("anna.old"))).await;
     let gone = by_shop(unlink(&one.id, account("anna.old")));
     server.customers.clone().unlink_identifier(gone).await.unwrap();
@@ -62,8 +62,8 @@ pub async fn known(server: &Server, database: &Database) -> Known {
     let slip = server.merge_of(&stranger.id, &two.id).await;
     server.unmerged(&slip).await;
     let merge_id = server.merge_of(&one.id, &two.id).await;
-    let mark = by_shop(keep_apart(&one.id, &stranger.id));
-    server.customers.clone().keep_customers_apart(mark).await.unwrap();
+    let mark = by_shop(exclude_merge(&one.id, &stranger.id));
+    server.customers.clone().set_merge_exclusion(mark).await.unwrap();
     let approval = by_shop(approve(&two.id, &stranger.id));
     server.customers.clone().approve_merge(approval).await.unwrap();
 
@@ -88,7 +88,7 @@ pub async fn known(server: &Server, database: &Database) -> Known {
     let promise = server.promised(promising(&one.id, 3600)).await;
     let quote = server.quoted(giving(&one.id, pb::Channel::Store, 79_900)).await;
 
-    // What comparing all customers would leave, and a word on it.
+    // What comparing all customers would leave, and a dismissal.
     let (low, high) = match two.id < stranger.id {
         true => (&two.id, &stranger.id),
         false => (&stranger.id, &two.id),
@@ -133,7 +133,7 @@ pub fn restricting(customer_id: &str) -> pb::RestrictCustomerRequest {
     }
 }
 
-/// Restricts a customer, and gives the restriction.
+/// Restricts a customer, and returns the restriction.
 pub async fn restrict(server: &Server, customer_id: &str) -> pb::Restriction {
     let call = by_officer(restricting(customer_id));
     let answer = server.privacy.clone().restrict_customer(call).await.unwrap();
@@ -173,7 +173,7 @@ pub async fn release(server: &Server, customer_id: &str) -> pb::Restriction {
     answer.into_inner().hold.unwrap()
 }
 
-/// Erases a customer for good.
+/// Erases a customer permanently.
 pub async fn erase(server: &Server, customer_id: &str) {
     let call = pb::EraseCustomerRequest {
         customer_id: customer_id.to_owned(),

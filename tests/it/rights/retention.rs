@@ -1,4 +1,4 @@
-//! What is older than the rules keep goes, with all that was written with it, and nothing else.
+//! What is older than the rules keep is removed, with everything derived from it, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use throughline::{
     config::read_retention,
     model::{Channel, Micros, RetentionRules},
     pb::{self, Channel as On, PromiseState, entry::Content, find_purchases_request::Number},
-    store::{Gone, Store, Sweep},
+    store::{RemovalReport, Store, Sweep},
 };
 
 use super::{
@@ -36,13 +36,18 @@ fn chats() -> RetentionRules {
     rules("[[rule]]\nkinds = ['interaction']\nchannels = ['chat']\nkeep_days = 730")
 }
 
-/// An entry of so many days ago.
+/// An entry of this many days ago.
 fn old(days: i64, channel: On, entry: pb::Entry) -> pb::Entry {
     pb::Entry { occurred_at: Some(at(-days * DAY)), channel: channel.into(), ..entry }
 }
 
-/// Goes through all customers so many days from now.
-async fn sweep(database: &Database, rules: &RetentionRules, days: i64, how: Sweep) -> Vec<Gone> {
+/// Goes through all customers at a time this many days from now.
+async fn sweep(
+    database: &Database,
+    rules: &RetentionRules,
+    days: i64,
+    how: Sweep,
+) -> Vec<RemovalReport> {
     let now = NOW + days * DAY * 1_000_000;
     let store = Store::open(&database.url, 2, Clock::Fixed(now)).await.unwrap();
     let gone = store.sweep(rules, how, |_| {}).await.unwrap();
@@ -50,12 +55,12 @@ async fn sweep(database: &Database, rules: &RetentionRules, days: i64, how: Swee
     gone
 }
 
-fn gone(rule: usize, channel: Option<Channel>, entries: u64, days_ago: i64) -> Gone {
+fn gone(rule: usize, channel: Option<Channel>, entries: u64, days_ago: i64) -> RemovalReport {
     let oldest: Micros = NOW - days_ago * DAY * 1_000_000;
-    Gone { rule, channel, entries, oldest }
+    RemovalReport { rule, channel, entries, oldest }
 }
 
-/// The tables in which an id stands.
+/// The tables that contain an id.
 async fn tables_with(database: &Database, id: &str) -> BTreeSet<String> {
     let mut scan = Scan::of(database).await;
     let mut found = BTreeSet::new();
@@ -106,10 +111,10 @@ async fn what_is_too_old_by_its_rule_goes_and_nothing_else() {
         assert_eq!(left.len(), 3);
         assert_eq!(times.first(), Some(&(-900 * DAY * 1_000_000)));
         let mut tables = tables_with(database, &goes.entry_id).await;
-        // That it was there and was removed is sealed, or waits for that.
+        // Its recording and its removal are sealed, or waiting for that.
         tables.retain(|table| !["entry_seals", "unsealed_entries"].contains(&table.as_str()));
-        assert_eq!(tables, BTreeSet::from(["ledger".to_owned()]), "its name stays");
-        // A page that began before goes on without it.
+        assert_eq!(tables, BTreeSet::from(["idempotency_keys".to_owned()]), "its name stays");
+        // A list that began before continues without it.
         let next = pb::ListTimelineRequest { page_token, ..page };
         let next = server.timeline.clone().list_timeline(next).await.unwrap().into_inner();
         assert_eq!((next.entries.len(), next.next_page_token.as_str()), (0, ""));
@@ -136,7 +141,7 @@ async fn who_is_held_or_restricted_loses_nothing() {
             server.recorded(to(&made, old(900, On::Chat, said("old")))).await;
             people.push(made);
         }
-        // Of a person of two records both are held.
+        // For a person of two records, both are on hold.
         server.merge_of(&people[1], &people[0]).await;
         hold(&server, &people[1]).await;
         restrict(&server, &people[2]).await;
@@ -159,7 +164,7 @@ async fn what_goes_on_keeps_its_entries() {
         let mut call = to(&anna, old(900, On::Chat, said("of the case")));
         call.case = Some(pb::record_entry_request::Case::CaseId(case.id.clone()));
         server.recorded(call).await;
-        // The case may be another record's of the person.
+        // The case may belong to another record of the person.
         server.merge_of(&anna, &other).await;
         let mut call = to(&other, old(800, On::Chat, said("of the case too")));
         call.case = Some(pb::record_entry_request::Case::CaseId(case.id.clone()));
@@ -217,8 +222,8 @@ async fn cases_promises_and_quotes_go_as_a_whole_and_their_figures_stay() {
         assert_eq!(rate().await, before, "what was counted stays counted");
         for id in [&done.id, &quote.id] {
             let left = tables_with(database, id).await;
-            // What it was called, and who looked.
-            let names = BTreeSet::from(["ledger".to_owned(), "audit_log".to_owned()]);
+            // Its idempotency key, and the audit log.
+            let names = BTreeSet::from(["idempotency_keys".to_owned(), "audit_log".to_owned()]);
             assert!(left.is_subset(&names), "{left:?}");
         }
         for stays in [&open.id, &broken.id] {
@@ -276,12 +281,12 @@ async fn an_order_is_told_by_the_entries_that_are_left() {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         let id = anna.parse().unwrap();
         let (kept, _) = store.list_purchases(id, Micros::MAX, None, 10).await.unwrap();
-        assert_eq!(kept, store.retell_purchases(id).await.unwrap());
+        assert_eq!(kept, store.replay_purchases(id).await.unwrap());
         store.close().await;
         assert_eq!(server.timeline_of(&anna).await.len(), 3);
         let keys = Scan::of(database).await.rows("purchase_keys", &["key".to_owned()]).await;
         assert_eq!(keys.len(), 1, "{keys:?}");
-        // The number is free again, and the order of that name another one.
+        // The number is free again, and another order can use it.
         server.recorded(to(&anna, bought("W-1"))).await;
         assert_eq!(find(order("W-1")).await, 1);
         server.stop().await;
@@ -351,11 +356,11 @@ keep_days = 30
         "[[rule]]\nkinds = ['note']\nchannels = ['chat']\nkeep_days = 9\n\
          [[rule]]\nkinds = ['note', 'case']\nkeep_days = 3",
     );
-    use throughline::model::{EntryKind, Keeping};
-    let note = Keeping::Entry(EntryKind::Note);
+    use throughline::model::{EntryKind, RetentionKind};
+    let note = RetentionKind::Entry(EntryKind::Note);
     let number = |kind, channel| rules.rule_of(kind, channel).map(|(number, _)| number);
     assert_eq!(number(note, Some(Channel::Chat)), Some(0), "the first that covers it");
     assert_eq!(number(note, Some(Channel::Web)), Some(1));
-    assert_eq!(number(Keeping::Case, Some(Channel::Chat)), Some(1));
-    assert_eq!(number(Keeping::Quote, None), None);
+    assert_eq!(number(RetentionKind::Case, Some(Channel::Chat)), Some(1));
+    assert_eq!(number(RetentionKind::Quote, None), None);
 }

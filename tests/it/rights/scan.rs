@@ -1,4 +1,4 @@
-//! The tables of a database as its own catalogue has them, and their rows past the product.
+//! The tables of a database according to its own catalogue, and their rows, read directly.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl Scan {
     }
 }
 
-/// The digits of an id or of bytes, however the database writes them.
+/// The digits of an id or of bytes, in either database's notation.
 pub fn hex(text: &str) -> String {
     text.trim_start_matches("\\x").replace('-', "").to_lowercase()
 }

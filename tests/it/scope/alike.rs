@@ -1,5 +1,6 @@
-//! Whom a caller is not shown is looked for as nobody is: by the same statements, so that the time
-//! of an answer does not tell who is there. The times are compared by the benchmark `withheld`.
+//! A customer who is not disclosed to a caller is looked up like one who does not exist: by the
+//! same statements, so that the time of an answer reveals nothing. The benchmark `undisclosed`
+//! compares the times.
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::{
     support::{Log, Server, dynamic, on_both},
 };
 
-/// The statements of calls since the last time, and none of what the server does by itself.
+/// The statements of calls since the last time, without those of background jobs.
 fn statements(log: &Log) -> Vec<String> {
     let text = log.take();
     let of_calls = text.lines().filter(|line| line.contains("call{method="));
@@ -61,7 +62,7 @@ async fn whom_a_caller_is_not_shown_is_looked_for_as_nobody_is() {
                         assert_eq!(status.code(), tonic::Code::NotFound, "{name}");
                         made.push((statements(&log), status.message().to_owned()));
                     }
-                    // Those of SQLite run on threads of its own, past this log.
+                    // SQLite's run on separate threads, which this log does not capture.
                     let is_logged = database.name == "PostgreSQL";
                     assert_eq!(!made[0].0.is_empty(), is_logged, "{name}");
                     assert_eq!(made[0], made[1], "{name} {token} {address}");
@@ -73,7 +74,7 @@ async fn whom_a_caller_is_not_shown_is_looked_for_as_nobody_is() {
     .await;
 }
 
-/// Whoever asks for a customer by what a stranger may have claimed is seen to have asked.
+/// A lookup of a customer by an unverified identifier is audited.
 #[tokio::test]
 async fn whom_a_caller_was_not_shown_is_kept() {
     on_both(async |database| {
@@ -86,15 +87,15 @@ async fn whom_a_caller_was_not_shown_is_kept() {
         let of = |token| As { services: &services, token };
         let (claimed, claimed_id) = &world(&of("desk")).await[0];
         let mut calls = reads(claimed);
-        // Counts are of nobody.
+        // Counts are about nobody.
         calls.retain(|(name, _)| *name != "GetReaskRate");
         for (name, call) in calls.clone() {
             of("silent").call(name, call).await.unwrap_err();
         }
         let request = json!({"customer_id": claimed_id, "page_size": 200});
-        let page = dynamic::call(&services, "ListAccess", request, &[]).await.unwrap();
-        let accesses = page["accesses"].as_array().unwrap().iter();
-        let refused = accesses.filter(|it| it["caller"] == "silent" && it["code"] == json!(5));
+        let page = dynamic::call(&services, "ListAuditEntries", request, &[]).await.unwrap();
+        let entries = page["entries"].as_array().unwrap().iter();
+        let refused = entries.filter(|it| it["caller"] == "silent" && it["code"] == json!(5));
         let mut refused: Vec<&str> = refused.map(|it| it["call"].as_str().unwrap()).collect();
         refused.reverse();
         assert_eq!(refused, calls.iter().map(|(name, _)| *name).collect::<Vec<_>>());

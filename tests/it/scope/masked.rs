@@ -1,4 +1,4 @@
-//! What was said on channels that are not the caller's own.
+//! Content on channels that are not the caller's own.
 
 use serde_json::{Value, json};
 use throughline::{clock::Clock, config::read_callers, server::Settings};
@@ -7,9 +7,9 @@ use tonic_types::StatusExt as _;
 
 use crate::support::{Life, NOW, Server, Services, dynamic, on_both, settings};
 
-/// Of a caller who works on the web, and sees of the phone that something happened there.
+/// A caller that works on the web, and sees that something happened by phone, but not what.
 const WEB: &str = "channels = ['web', 'chat']\nother_channels = 'masked'\n";
-/// What is said in a life, all of it on the phone.
+/// Content of a life, all of it by phone.
 const SAID: [&str; 4] = ["stays dark", "SN-4711 told", "look at the warranty", "a claim"];
 
 pub fn with_callers(more: &[(&str, &str)]) -> Settings {
@@ -38,7 +38,7 @@ impl As<'_> {
         dynamic::call(self.services, name, message, &[("authorization", &token)]).await
     }
 
-    /// The reason of a refusal, and the fields that it names.
+    /// The reason of an error, and its fields.
     pub async fn refused(&self, name: &str, message: Value) -> (Code, String, Vec<String>) {
         let status = self.call(name, message).await.unwrap_err();
         let details = status.get_error_details();
@@ -92,7 +92,7 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
             assert!(SAID.iter().any(|said| whole.contains(said)), "{name}: {whole}");
             let masked = web.call(name, message).await.unwrap().to_string();
             assert!(!SAID.iter().any(|said| masked.contains(said)), "{name}: {masked}");
-            // That it happened is seen, but where it is looked for by what was said.
+            // It is visible that it happened, unless the search is for its content.
             assert_eq!(masked.contains("PHONE"), is_there, "{name}: {masked}");
         }
         // The watch, from the beginning: every event up to the newest entry.
@@ -105,7 +105,7 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
         assert!(!SAID.iter().any(|said| masked.contains(said)), "{masked}");
         assert!(masked.contains("masked: true"), "{masked}");
 
-        // What every channel has to keep is seen whole.
+        // What every channel must keep is fully visible.
         let entries = web.call("ListTimeline", by_id.clone()).await.unwrap().to_string();
         assert!(entries.contains("SN-4711") && entries.contains("television"), "{entries}");
         server.stop().await;
@@ -113,7 +113,7 @@ async fn what_was_said_elsewhere_is_masked_in_every_answer() {
     .await;
 }
 
-/// The entries that a watch brings, in the words of Debug.
+/// The entries of a watch, in Debug form.
 async fn watched(services: Services, customer: &str, token: &str) -> String {
     use throughline::pb;
     let mut timeline = pb::timeline_service_client::TimelineServiceClient::new(services);
@@ -133,7 +133,7 @@ async fn watched(services: Services, customer: &str, token: &str) -> String {
     }
 }
 
-/// 28: a caller records on its own channels alone.
+/// 28: a caller records only on its own channels.
 #[tokio::test]
 async fn a_caller_records_nothing_on_the_channels_of_others() {
     on_both(async |database| {
@@ -150,7 +150,7 @@ async fn a_caller_records_nothing_on_the_channels_of_others() {
                 "request_id": crate::calls::request_id()})
         };
         let denied = |field: &str| {
-            (Code::PermissionDenied, "CHANNEL_MAY_NOT".to_owned(), vec![field.to_owned()])
+            (Code::PermissionDenied, "CHANNEL_NOT_PERMITTED".to_owned(), vec![field.to_owned()])
         };
         assert_eq!(web.refused("RecordEntry", record("CHANNEL_PHONE")).await, denied("entry.channel"));
         let batch = json!({"requests": [record("CHANNEL_WEB"), record("CHANNEL_STORE")]});
@@ -163,7 +163,7 @@ async fn a_caller_records_nothing_on_the_channels_of_others() {
         assert_eq!(web.refused("OpenCase", open("CHANNEL_PHONE")).await, denied("channel"));
         web.call("RecordEntry", record("CHANNEL_CHAT")).await.unwrap();
         web.call("OpenCase", open("CHANNEL_WEB")).await.unwrap();
-        // A broken rule is told first.
+        // Invalid fields are reported first.
         let mut broken = record("CHANNEL_PHONE");
         broken["customer_id"] = json!("nobody");
         let (code, ..) = web.refused("RecordEntry", broken).await;

@@ -1,5 +1,5 @@
-//! The matrix of rights: who may make which call about a customer in which state, and what the
-//! answer is then. Each cell is made of calls over real gRPC; the calls are the contract's.
+//! The permission matrix: who may make which call about a customer in which state, and the answer.
+//! Each cell is made of calls over real gRPC; the calls are the contract's.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,16 +30,16 @@ use crate::{
     support::{Database, NOW, ROLES, SHOP_TOKEN, Server, dynamic, settings, wire},
 };
 
-/// The matrix that is wanted.
+/// The expected matrix.
 const MATRIX: &str = include_str!("matrix.txt");
 
-/// What is tried: the customer, or the caller.
+/// The states of the customer, or of the caller.
 const STATES: [&str; 5] = ["own channel", "other channel", "merged", "restricted", "erased"];
 
-/// What the customer said, or somebody of the customer; the subject of a case is not among it.
+/// Content of the customer, or about the customer; the subject of a case is not included.
 const SAID: [&str; 3] = [WORD, "no picture", "A note of the order"];
 
-/// One caller of each role, and one that makes the world.
+/// One caller of each role, and one that creates the world.
 fn callers(state: &str) -> Callers {
     let of = |roles: Vec<Role>, name: &'static str, scope: Scope| Caller {
         name: name.into(),
@@ -67,13 +67,13 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// What becomes of a call: `said`: it is answered with what was said on the channels of others;
-/// `yes`: without; or the reason why not.
+/// The result of a call: `said`: its answer contains content of other channels; `yes`: it does not;
+/// or the reason of the error.
 async fn outcome(server: &Server, call: &Call, token: &str, said: &[&str]) -> String {
     let (name, _, request) = call;
     let method = dynamic::method(name);
     if method.is_server_streaming() {
-        // Of a stream that goes on the first message.
+        // The first message of an open stream.
         let services = server.connect().await;
         let token = format!("Bearer {token}");
         let metadata = [("authorization", token.as_str())];
@@ -102,7 +102,7 @@ fn reason(status: &Status) -> String {
     status.get_error_details().error_info().unwrap().reason.to_lowercase()
 }
 
-/// Names the other record of the customer in the place of the canonical one.
+/// Replaces the canonical record by the other one.
 fn by_other_id(value: &mut Value, id: &str, other_id: &str) {
     match value {
         Value::String(text) if text == id => *text = other_id.to_owned(),
@@ -114,7 +114,7 @@ fn by_other_id(value: &mut Value, id: &str, other_id: &str) {
     }
 }
 
-/// What becomes of each call of the contract by one role.
+/// The results of each call of the contract for one role.
 async fn column(database: &Database, state: &str, token: &str) -> BTreeMap<String, String> {
     let settings = Settings { callers: callers(state), ..settings(Clock::Fixed(NOW)) };
     let server = Server::start_with(database, settings).await;
@@ -140,7 +140,7 @@ async fn column(database: &Database, state: &str, token: &str) -> BTreeMap<Strin
     server.stop().await;
     let joined = |(name, outcomes): (String, BTreeSet<String>)| {
         let cell = match outcomes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["role_may_not"] => "-".to_owned(),
+            ["role_not_permitted"] => "-".to_owned(),
             _ => outcomes.into_iter().collect::<Vec<_>>().join(" "),
         };
         (name, cell)
@@ -168,7 +168,7 @@ async fn each_cell_of_the_matrix_is_as_it_is_wanted() {
             }
             writeln!(table, "{state}").unwrap();
             for method in dynamic::methods() {
-                // Whose answers are the same stand together; those who may not call are left out.
+                // Calls with equal answers share a row; calls that are not permitted are left out.
                 let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
                 for (name, cells) in &columns {
                     let cell = cells.get(method.name());

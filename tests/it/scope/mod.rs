@@ -1,4 +1,5 @@
-//! How much a caller sees: by its role, its channels, and how sure it is who the customer is.
+//! How much a caller sees: by its role, its channels, and the verification of the customer's
+//! identity.
 
 mod alike;
 mod masked;

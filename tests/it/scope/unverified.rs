@@ -1,4 +1,4 @@
-//! What an identifier shows that nobody has verified: a stranger may have claimed it.
+//! What is disclosed for an unverified identifier: a stranger may have claimed it.
 
 use serde_json::{Value, json};
 use tonic::Code;
@@ -41,7 +41,7 @@ pub async fn world(desk: &As<'_>) -> Vec<(Value, String)> {
     known
 }
 
-/// Every read that can name a customer by an identifier.
+/// Every read by which a customer can be looked up by an identifier.
 pub fn reads(identifier: &Value) -> Vec<(&'static str, Value)> {
     let by = json!({"identifier": identifier});
     let mut search = by.clone();
@@ -88,7 +88,7 @@ async fn what_nobody_has_verified_shows_open_cases_or_nothing() {
             }
         }
         for (name, call) in reads(&nobody) {
-            // An absent one is the same.
+            // An unknown one is answered in the same way.
             assert_eq!(bot.refused(name, call.clone()).await, absent, "{name}");
             assert_eq!(silent.refused(name, call).await, absent, "{name}");
         }
@@ -104,9 +104,9 @@ async fn what_nobody_has_verified_shows_open_cases_or_nothing() {
         assert_eq!(cases["cases"], case);
         let briefing = bot.call("GetBriefing", json!({"identifier": claimed})).await.unwrap();
         let wanted = json!({"asOf": "2026-03-14T12:00:00Z", "cases": case, "limited": true,
-            "identity": {"sureness": "SURENESS_CLAIMED"}});
+            "identity": {"confidence": "CONFIDENCE_CLAIMED"}});
         assert_eq!(briefing["briefing"], wanted);
-        // Once it is resolved there is nothing to show, and nobody.
+        // Once it is resolved, nothing is disclosed.
         let open = desk.call("ListCases", json!({"customer_id": claimed_id})).await.unwrap();
         let resolve = json!({"case_id": open["cases"][0]["id"], "disposition": "repaired",
             "reason": "done", "channel": "CHANNEL_PHONE", "request_id": request_id()});
@@ -114,7 +114,7 @@ async fn what_nobody_has_verified_shows_open_cases_or_nothing() {
         for name in ["ListCases", "GetBriefing"] {
             assert_eq!(bot.refused(name, json!({"identifier": claimed})).await, absent, "{name}");
         }
-        // By id everything is seen: whoever has it was shown it.
+        // By id everything is visible: whoever has the id was shown it.
         let timeline = bot.call("ListTimeline", json!({"customer_id": sure_id})).await.unwrap();
         assert!(timeline.to_string().contains("the old secret"));
         server.stop().await;
@@ -133,7 +133,7 @@ async fn what_is_recorded_by_such_a_one_tells_nothing_of_whose_it_is() {
         let known = world(&desk).await;
         let [(claimed, claimed_id), (sure, sure_id)] = &known[..] else { panic!() };
 
-        // Somebody who is there and somebody who is not are answered alike.
+        // Existing and unknown customers are answered alike.
         for identifier in [claimed.clone(), email("new@example.net")] {
             let call = json!({"identifiers": [identifier]});
             let answer = bot.call("IdentifyCustomer", call).await.unwrap();
@@ -146,10 +146,10 @@ async fn what_is_recorded_by_such_a_one_tells_nothing_of_whose_it_is() {
         assert_eq!(answer["customerId"], json!(sure_id));
         let answer = bot.call("IdentifyCustomer", json!({"identifiers": [sure]})).await.unwrap();
         assert_eq!(answer["customer"]["id"], json!(sure_id));
-        // It was recorded all the same, with the right customer.
+        // It was recorded all the same, for the right customer.
         let timeline = desk.call("ListTimeline", json!({"customer_id": claimed_id})).await.unwrap();
         assert!(timeline.to_string().contains("hello"));
-        // Whoever may verify the address, and says so, is shown whose it is.
+        // A caller that may verify the address, and does, is shown the customer.
         let mut verified = claimed.clone();
         verified["verified"] = json!(true);
         let answer =
@@ -160,7 +160,7 @@ async fn what_is_recorded_by_such_a_one_tells_nothing_of_whose_it_is() {
     .await;
 }
 
-/// A search over everybody would be a way around it: a person answers for one.
+/// A search over everybody would circumvent this: it needs a person as the actor.
 #[tokio::test]
 async fn a_search_over_everybody_names_who_acts() {
     on_both(async |database| {

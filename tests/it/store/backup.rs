@@ -1,4 +1,4 @@
-//! The bounds of a backup, and what a database remembers of one.
+//! The limits of a backup, and what a database records about one.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use throughline::{
 use super::timeline::{RULES, note};
 use crate::support::{Database, NOW, TempFolder, on_both, postgres::postgres};
 
-/// Makes a backup that is given up after a time.
+/// Makes a backup with a time limit.
 async fn backed_up(
     database: &Database,
     to: &Path,
@@ -33,7 +33,7 @@ async fn backed_up(
     back_up(&database.url, to, means).await
 }
 
-/// A database with an entry, which is open.
+/// An open database with an entry.
 async fn opened(database: &Database) -> Store {
     use throughline::api::{caller::Actor, validate};
     let store = Store::open(&database.url, 4, Clock::Fixed(NOW)).await.unwrap();

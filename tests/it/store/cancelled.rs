@@ -1,5 +1,6 @@
-//! Callers that go away. A transaction that is dropped while it begins would leave its connection
-//! within a transaction, and what is acknowledged later over that connection would be lost.
+//! Callers that disconnect. A transaction that is dropped while it begins would leave its
+//! connection within a transaction, and later acknowledged writes over that connection would be
+//! lost.
 
 use std::{collections::BTreeSet, future::Future};
 
@@ -13,14 +14,14 @@ use throughline::{
     error::Error,
     model::{
         Clue, CustomerQuery, EntryFilter, Identifier, Order, Origin, Profile, ProfileField,
-        Reading, Record, Recorded,
+        Reading, RecordEntry, RecordedEntry,
     },
     pb,
     store::{PageRequest, ProfileChange, Store},
 };
 use uuid::Uuid;
 
-use super::people::asked;
+use super::people::context;
 use crate::{
     calls::{account, by, identify, note},
     random::Random,
@@ -31,7 +32,7 @@ const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 const CALLERS: u64 = 8;
 const ROUNDS: usize = 60;
 
-/// A call that its caller gives up after so many turns of the other tasks.
+/// A call that is cancelled after a number of turns of the other tasks.
 async fn within<T>(turns: usize, call: impl Future<Output = T>) -> Option<T> {
     let patience = async {
         for _ in 0..turns {
@@ -45,7 +46,7 @@ async fn within<T>(turns: usize, call: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-fn entry() -> Record {
+fn entry() -> RecordEntry {
     validate::record(by(vec![account("anna")], note("x")), &RULES, &Actor::local()).unwrap()
 }
 
@@ -61,7 +62,7 @@ fn change(customer_id: Uuid) -> ProfileChange {
         fields: vec![ProfileField::GivenName],
         origin: Origin::default(),
         expected_etag: None,
-        asked: asked(),
+        context: context(),
     }
 }
 
@@ -69,19 +70,19 @@ fn page(limit: usize) -> PageRequest {
     PageRequest { filter: EntryFilter::default(), order: Order::NewestFirst, after: None, limit }
 }
 
-async fn record(store: &Store, entry: Record) -> Result<Recorded, Error> {
+async fn record(store: &Store, entry: RecordEntry) -> Result<RecordedEntry, Error> {
     store.record(vec![entry]).await.map(|mut recorded| recorded.pop().unwrap())
 }
 
-/// What one caller did.
+/// The calls of one caller.
 #[derive(Default)]
 struct Done {
-    acknowledged: Vec<Recorded>,
-    given_up: Vec<Record>,
+    acknowledged: Vec<RecordedEntry>,
+    given_up: Vec<RecordEntry>,
     changes: Vec<ProfileChange>,
 }
 
-/// Calls of all kinds, most of which the caller gives up sooner or later.
+/// Calls of all kinds, most of which the caller cancels sooner or later.
 async fn call(store: Store, anna: Uuid, seed: u64) -> Done {
     let mut random = Random::new(seed);
     let mut done = Done::default();
@@ -124,7 +125,7 @@ async fn timeline(store: &Store, customer_id: Uuid) -> (BTreeSet<Uuid>, i64) {
     }
 }
 
-/// How many connections to PostgreSQL are within a transaction that nobody ends.
+/// The number of connections to PostgreSQL within an abandoned transaction.
 async fn left_in_a_transaction(database: &Database) -> i64 {
     const COUNT: &str = "select count(*) from pg_stat_activity \
         where datname = current_database() and state like 'idle in transaction%'";
@@ -133,7 +134,7 @@ async fn left_in_a_transaction(database: &Database) -> i64 {
     }
     let mut connection = PgConnection::connect(&database.url).await.unwrap();
     let mut count = 0;
-    // Those that are on their way to their end are given the time of some thousand queries.
+    // Transactions that are about to end get the time of some thousand queries.
     for _ in 0..3000 {
         count = sqlx::query_scalar(COUNT).fetch_one(&mut connection).await.unwrap();
         if count == 0 {
@@ -152,7 +153,7 @@ async fn no_connection_is_left_in_a_transaction() {
             let mut callers = tokio::task::JoinSet::new();
             for caller in 0..8 {
                 let store = store.clone();
-                // From the first turn on to some that are long enough.
+                // From the first turn to one that is late enough.
                 let turns = (round * 8 + caller) * 4;
                 callers.spawn(async move {
                     within(turns, store.update_customer(change(anna))).await;
@@ -184,7 +185,7 @@ async fn callers_that_go_away_cost_nobody_anything() {
         }
         let done = callers.join_all().await;
 
-        // Whatever was acknowledged is there, in the eyes of others too.
+        // Whatever was acknowledged is stored, as seen by another store too.
         let other = Store::open(&database.url, 2, RULES.clock).await.unwrap();
         let (there, _) = timeline(&other, anna).await;
         let acknowledged: Vec<_> = done.iter().flat_map(|it| &it.acknowledged).collect();
@@ -194,10 +195,10 @@ async fn callers_that_go_away_cost_nobody_anything() {
             assert!(there.contains(&recorded.entry_id), "an acknowledged entry is lost");
         }
 
-        // And what was given up can be sent again: each has happened once then.
+        // And what was cancelled can be retried: each has happened once then.
         for entry in given_up {
             let again = record(&store, entry.clone()).await.unwrap();
-            // It may have been under way still when the timeline was read.
+            // It may still have been under way when the timeline was read.
             assert!(again.already_recorded || !there.contains(&again.entry_id));
         }
         for change in done.iter().flat_map(|it| &it.changes) {

@@ -1,16 +1,17 @@
-//! Case passes against whoever guesses, and against each other.
+//! Case passes against guessing, and against each other.
 
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use throughline::{
     clock::Clock,
+    domain::case_pass::{Code, LOCATOR_CHARS, MAX_TRIES},
     error::Error,
     model::{
-        Asked, CaseChange, CaseWrite, Channel, Identifier, IdentifierKind, Opening, Origin, Profile,
+        CaseChange, CaseWrite, Channel, Identifier, IdentifierKind, Opening, Origin, Profile,
+        RequestContext,
     },
     store::{NewCase, NewPass, Store},
-    story::case_pass::{Code, LOCATOR_CHARS, MAX_TRIES},
 };
 use uuid::Uuid;
 
@@ -23,10 +24,10 @@ const HOUR: i64 = 3_600_000_000;
 const ALPHABET: &[u8] = b"23456789CDFHJKLMNPRTVWX";
 const CONNECTIONS: u32 = 8;
 
-fn asked() -> Asked {
+fn context() -> RequestContext {
     let request_id = Clock::System.new_id();
     let (actor, reason) = ("mia".to_owned(), String::new());
-    Asked { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
+    RequestContext { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
 }
 
 async fn customer(store: &Store, account: &str) -> Uuid {
@@ -47,7 +48,7 @@ async fn case(store: &Store, customer_id: Uuid) -> Uuid {
     let case_id = Clock::System.new_id();
     let (channel, etag, flags) = (Channel::Phone, None, Vec::new());
     let write = CaseWrite { case_id, channel, etag, change, flags };
-    store.open_case(NewCase { customer_id, write }, asked()).await.unwrap().id
+    store.open_case(NewCase { customer_id, write }, context()).await.unwrap().id
 }
 
 fn pass(case_id: Uuid, draw: fn([u8; 32]) -> Code) -> NewPass {
@@ -55,7 +56,7 @@ fn pass(case_id: Uuid, draw: fn([u8; 32]) -> Code) -> NewPass {
 }
 
 async fn redeem(store: &Store, code: &Code) -> Result<Uuid, Error> {
-    let redeemed = store.redeem_case_pass(code.clone(), Channel::Store, asked()).await;
+    let redeemed = store.redeem_case_pass(code.clone(), Channel::Store, context()).await;
     redeemed.map(|(case, _)| case.id)
 }
 
@@ -77,14 +78,14 @@ fn guess(random: &mut Random, locator: &str) -> Code {
     code.unwrap()
 }
 
-/// Tries so many codes against ten passes, one in a hundred with the locator of one of them.
+/// Tries codes against ten passes, one in a hundred with the locator of one of them.
 async fn guesses_open_nothing(database: &Database, guesses: usize) {
     let store = Store::open(&database.url, CONNECTIONS, Clock::System).await.unwrap();
     let anna = customer(&store, "anna").await;
     let mut codes = Vec::new();
     for _ in 0..10 {
         let new = pass(case(&store, anna).await, Code::new);
-        codes.push(store.issue_case_pass(new, asked()).await.unwrap().code);
+        codes.push(store.issue_case_pass(new, context()).await.unwrap().code);
     }
     let guessers = (0..CONNECTIONS as usize).map(|guesser| {
         let (store, codes) = (store.clone(), codes.clone());
@@ -130,14 +131,14 @@ async fn a_million_guesses_at_the_store_open_nothing() {
     on_both(async |database| guesses_open_nothing(database, 1_000_000).await).await;
 }
 
-/// At once, as from many channels.
+/// Concurrently, as from many channels.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_guesses_are_counted_than_a_pass_allows() {
     on_both(async |database| {
         let store = Store::open(&database.url, CONNECTIONS, Clock::System).await.unwrap();
         let anna = customer(&store, "anna").await;
         let new = pass(case(&store, anna).await, Code::new);
-        let code = store.issue_case_pass(new, asked()).await.unwrap().code;
+        let code = store.issue_case_pass(new, context()).await.unwrap().code;
         let mut random = Random::new(8);
         let guesses: Vec<Code> = (0..50).map(|_| guess(&mut random, code.locator())).collect();
         let answers = join_all(guesses.iter().map(|guess| redeem(&store, guess))).await;
@@ -150,14 +151,14 @@ async fn no_more_guesses_are_counted_than_a_pass_allows() {
     .await;
 }
 
-/// A retry that comes while the first call is under way.
+/// A retry while the first call is under way.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_issues_one_pass_however_often_it_is_made() {
     on_both(async |database| {
         let store = Store::open(&database.url, CONNECTIONS, Clock::System).await.unwrap();
         let anna = customer(&store, "anna").await;
         let case_id = case(&store, anna).await;
-        let one = asked();
+        let one = context();
         let calls = (0..10).map(|_| store.issue_case_pass(pass(case_id, Code::new), one.clone()));
         let issued = join_all(calls).await;
         let first = issued[0].clone().unwrap();
@@ -168,7 +169,7 @@ async fn one_request_issues_one_pass_however_often_it_is_made() {
     .await;
 }
 
-/// A code whose locator is one of so many.
+/// A code with one of this many locators.
 fn narrow<const LOCATORS: u8>(mut random: [u8; 32]) -> Code {
     let locator = random[15] % LOCATORS;
     random[..15].fill(0);
@@ -177,8 +178,8 @@ fn narrow<const LOCATORS: u8>(mut random: [u8; 32]) -> Code {
 }
 
 /// 40 cases with passes of 48 locators, so that most draws find one that is taken; some passes are
-/// issued again meanwhile, which ends those before. PostgreSQL ends no deadlock within the bound of
-/// a write here, so that one fails the test.
+/// issued again meanwhile, which ends the earlier ones. PostgreSQL does not resolve a deadlock
+/// within the time limit of a write here, so that one fails the test.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_two_passes_that_live_have_one_locator() {
     on_both(async |database| {
@@ -197,7 +198,8 @@ async fn no_two_passes_that_live_have_one_locator() {
             let issue = cases.iter().map(|case_id| {
                 let (store, case_id) = (store.clone(), *case_id);
                 tokio::spawn(async move {
-                    let issued = store.issue_case_pass(pass(case_id, narrow::<48>), asked()).await;
+                    let issued =
+                        store.issue_case_pass(pass(case_id, narrow::<48>), context()).await;
                     (case_id, issued)
                 })
             });
@@ -206,7 +208,7 @@ async fn no_two_passes_that_live_have_one_locator() {
                     (case_id, Ok(pass)) => {
                         live.insert(case_id, pass.code);
                     }
-                    // All draws met passes that live; the one before is as it was.
+                    // All draws met valid passes; the previous one is unchanged.
                     (_, Err(Error::NoCasePassLeft)) => {}
                     (_, other) => panic!("{other:?}"),
                 }
@@ -223,7 +225,7 @@ async fn no_two_passes_that_live_have_one_locator() {
     .await;
 }
 
-/// With one locator in all, the next pass waits for the end of this one.
+/// With a single locator, the next pass waits for the end of this one.
 #[tokio::test]
 async fn a_pass_that_has_ended_frees_its_locator() {
     static TIMES: std::sync::LazyLock<[throughline::clock::MovedClock; 2]> =
@@ -235,7 +237,7 @@ async fn a_pass_that_has_ended_frees_its_locator() {
         let anna = customer(&store, "anna").await;
         let (one, two) = (case(&store, anna).await, case(&store, anna).await);
         let issue = async |case_id| {
-            let pass = store.issue_case_pass(pass(case_id, narrow::<1>), asked()).await;
+            let pass = store.issue_case_pass(pass(case_id, narrow::<1>), context()).await;
             pass.map(|pass| pass.code)
         };
         let first = issue(one).await.unwrap();

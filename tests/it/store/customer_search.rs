@@ -1,4 +1,4 @@
-//! The tables of the search keep up with the customers.
+//! The tables of the search are kept up to date with the customers.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use throughline::{
     api::validate::{self, Rules},
     clock::Clock,
+    domain::identifier,
     model::{CustomerQuery, Identifier, IdentifierKind, Origin, Profile},
     pb::{self, search_customers_request::Query},
     store::Store,
-    story::identifier,
 };
 
 use crate::support::{Database, NOW, RowCounter, on_both};
@@ -54,7 +54,7 @@ async fn execute(database: &Database, text: &'static str) {
     }
 }
 
-/// How many rows each table of the search has.
+/// The number of rows of each search table.
 async fn rows(database: &Database) -> BTreeMap<String, i64> {
     let mut rows = RowCounter::of(database).await.count().await;
     rows.retain(|table, _| {
@@ -113,7 +113,7 @@ async fn rows_follow_the_profile_and_are_few() {
         assert_eq!(rows(database).await["customer_names"], 2);
         assert_eq!(found(&store, "anna berg").await, ["Berg"]);
 
-        // The same again, and the same words of another customer, add no word.
+        // The same profile again, or the same words for another customer, add no word.
         let before = rows(database).await;
         store.identify(identifiers, of("Anna", "Berg"), Origin::default()).await.unwrap();
         assert_eq!(rows(database).await, before);
@@ -137,7 +137,7 @@ async fn servers_that_add_the_same_new_words_do_not_fail_each_other() {
         ];
         let write = async |store: &Store, first: usize| {
             for round in 0..12 {
-                // The same words in another order.
+                // Equal words in another order.
                 let batch = (0..20).map(|n| {
                     let word = if first == 0 { n } else { 19 - n };
                     let letter = char::from(b'a' + u8::try_from(word).unwrap());

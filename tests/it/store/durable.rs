@@ -1,4 +1,4 @@
-//! What is acknowledged is on PostgreSQL's disk, whatever a role or a database is set to.
+//! What is acknowledged is on PostgreSQL's disk, whatever the settings of a role or a database.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use throughline::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
-/// Keeps what each transaction that records an entry is set to.
+/// Records the setting of each transaction that inserts an entry.
 const KEEP: &str = "create table seen (setting text not null); \
     create function keep() returns trigger language plpgsql as $$ begin \
     insert into seen (setting) values (current_setting('synchronous_commit')); return new; \
@@ -25,7 +25,7 @@ const KEEP: &str = "create table seen (setting text not null); \
 
 #[tokio::test]
 async fn commits_wait_for_the_disk_although_a_database_says_otherwise() {
-    // What is stronger than that stays as it is.
+    // A stronger setting stays as it is.
     for (set, is) in [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")] {
         let Some(database) = Database::postgres().await else { return };
         Store::open(&database.url, 2, RULES.clock).await.unwrap().close().await;

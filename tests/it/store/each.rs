@@ -7,7 +7,7 @@ use throughline::{
     },
     clock::Clock,
     error::Error,
-    model::{Identifier, IdentifierKind, MAX_IDENTIFIERS, Origin, Profile, Recorded},
+    model::{Identifier, IdentifierKind, MAX_IDENTIFIERS, Origin, Profile, RecordedEntry},
     pb,
     store::Store,
 };
@@ -19,7 +19,10 @@ use crate::{
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
-async fn each(store: &Store, calls: Vec<pb::RecordEntryRequest>) -> Vec<Result<Recorded, Error>> {
+async fn each(
+    store: &Store,
+    calls: Vec<pb::RecordEntryRequest>,
+) -> Vec<Result<RecordedEntry, Error>> {
     let records =
         calls.into_iter().map(|call| validate::record(call, &RULES, &Actor::local()).unwrap());
     store.record_each(records.collect()).await.unwrap()
@@ -59,20 +62,20 @@ async fn an_entry_that_is_refused_leaves_the_others() {
         assert_eq!(answers[0], Err(Error::PurchaseNotFound { field }));
         let first = answers[1].clone().unwrap();
         assert_eq!((first.revision, first.customer_created), (1, true));
-        assert_eq!(answers[2], Ok(Recorded { already_recorded: true, ..first.clone() }));
+        assert_eq!(answers[2], Ok(RecordedEntry { already_recorded: true, ..first.clone() }));
         assert!(matches!(answers[3], Err(Error::Invalid(_))));
         assert!(matches!(answers[4], Err(Error::OrderNumberTaken { .. })));
         assert_eq!(answers[5].as_ref().unwrap().revision, 2);
 
         let again = each(&store, vec![twice]).await;
-        assert_eq!(again[0], Ok(Recorded { already_recorded: true, ..first }));
+        assert_eq!(again[0], Ok(RecordedEntry { already_recorded: true, ..first }));
         assert_eq!(each(&store, Vec::new()).await, []);
         store.close().await;
     })
     .await;
 }
 
-/// What a refused entry would have linked is linked to nobody: who it names is as before.
+/// Identifiers of a refused entry are not linked: they still identify the same customers.
 #[tokio::test]
 async fn what_a_refused_entry_brought_does_not_count_for_the_next() {
     on_both(async |database| {
@@ -128,7 +131,7 @@ async fn customers_are_identified_each_by_itself() {
         assert_eq!(both.conflicts[0].customer_id, bert.customer_id);
 
         let customer = store.get_customer(anna.customer_id).await.unwrap().unwrap();
-        // The account that somebody else has was refused, which is noted.
+        // The account of another customer was refused, which is recorded.
         assert_eq!((customer.profile, customer.revision), (profile, 2));
         assert_eq!(store.find_owner(&key("one-too-many")).await.unwrap(), None);
         store.close().await;

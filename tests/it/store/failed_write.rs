@@ -1,5 +1,5 @@
-//! Writes that the database ends: the store goes on as soon as the cause is gone, and is not
-//! restarted.
+//! Writes that the database aborts: the store works again as soon as the cause is gone, without a
+//! restart.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use throughline::{
@@ -9,7 +9,7 @@ use throughline::{
     },
     clock::Clock,
     error::Error,
-    model::{Access, Record},
+    model::{AuditEntry, RecordEntry},
     store::Store,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
-/// SQLite rolls the whole transaction back by itself, as it does where a disk is full or fails.
+/// SQLite rolls the whole transaction back by itself, as with a full or failing disk.
 const BREAK_SQLITE: &str = "create trigger broken before insert on TABLE \
     begin select raise(rollback, 'broken'); end";
 /// PostgreSQL ends the connection within the transaction.
@@ -29,7 +29,7 @@ const BREAK_POSTGRES: &str = "create function broken() returns trigger language 
     create trigger broken before insert on TABLE for each row execute function broken()";
 const MEND_POSTGRES: &str = "drop function broken cascade";
 
-/// Makes each transaction fail that inserts into a table, or mends that.
+/// Makes each transaction fail that inserts into a table, or repairs that.
 async fn set_broken(database: &Database, table: &str, is_broken: bool) {
     if database.url.starts_with("sqlite:") {
         let audit = table.starts_with("audit_");
@@ -46,12 +46,12 @@ async fn set_broken(database: &Database, table: &str, is_broken: bool) {
     }
 }
 
-fn entry() -> Record {
+fn entry() -> RecordEntry {
     validate::record(by(vec![account("anna")], note("x")), &RULES, &Actor::local()).unwrap()
 }
 
-fn access() -> Access {
-    Access {
+fn access() -> AuditEntry {
+    AuditEntry {
         at: NOW,
         caller: "shop".to_owned(),
         actor: String::new(),
@@ -92,17 +92,17 @@ async fn an_access_that_cannot_be_kept_does_not_end_those_behind_it() {
             let store = Store::open(&database.url, 4, RULES.clock).await.unwrap();
             set_broken(database, table, true).await;
             for _ in 0..3 {
-                store.keep_access(access()).await.unwrap_err();
+                store.add_audit_entry(access()).await.unwrap_err();
             }
             set_broken(database, table, false).await;
-            store.keep_access(access()).await.unwrap();
+            store.add_audit_entry(access()).await.unwrap();
             store.close().await;
         }
     })
     .await;
 }
 
-/// The control: sqlx takes the connection for one within a transaction that SQLite has ended.
+/// The control: sqlx still considers the connection within a transaction that SQLite has ended.
 #[tokio::test]
 async fn sqlx_by_itself_does_not_get_over_it() {
     let database = Database::sqlite();

@@ -1,4 +1,4 @@
-//! What the store makes of the faults of a database: a matter of time, or damage.
+//! How the store classifies faults of a database: temporary, or damage.
 
 use std::{fs::File, os::unix::fs::FileExt as _};
 
@@ -10,7 +10,7 @@ use throughline::{
     },
     clock::Clock,
     error::Error,
-    model::Record,
+    model::RecordEntry,
     store::{OpenError, Store},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
-fn entry() -> Record {
+fn entry() -> RecordEntry {
     validate::record(by(vec![account("anna")], note("x")), &RULES, &Actor::local()).unwrap()
 }
 

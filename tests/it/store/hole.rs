@@ -1,5 +1,5 @@
-//! Connections to PostgreSQL that lead nowhere: a firewall that forgot them, or a machine that
-//! vanished. No error comes, while new connections would work.
+//! Connections to PostgreSQL that drop everything: because of a firewall that forgot them, or a
+//! machine that vanished. There is no error, while new connections would work.
 
 use std::{
     path::PathBuf,
@@ -17,7 +17,7 @@ use throughline::{
         validate::{self, Rules},
     },
     clock::Clock,
-    model::{EntryFilter, Order, Record},
+    model::{EntryFilter, Order, RecordEntry},
     store::{PageRequest, Store},
 };
 use tokio::{
@@ -34,13 +34,13 @@ use crate::{
 };
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
-/// A store that waits for what never comes would wait for longer.
+/// A store without time limits would wait for longer.
 const AT_LAST: Duration = Duration::from_secs(25);
 
 /// A proxy in front of PostgreSQL.
 struct Proxy {
     url: String,
-    /// How many times it has forgotten its connections.
+    /// How often it has forgotten its connections.
     forgotten: Arc<AtomicU64>,
 }
 
@@ -67,13 +67,13 @@ impl Proxy {
         Self { url: format!("postgres://127.0.0.1:{port}/{name}?{user}"), forgotten }
     }
 
-    /// Swallows whatever comes over the connections that are open, and keeps them open.
+    /// Drops everything on the open connections, and keeps them open.
     fn forget(&self) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// Passes on what comes until the connection is forgotten.
+/// Forwards data until the connection is forgotten.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -85,7 +85,7 @@ async fn pass(
         let count = from.read(&mut bytes).await.unwrap_or(0);
         if forgotten.load(Ordering::SeqCst) != of {
             if count == 0 {
-                // Whoever is at the other end does not hear of that either.
+                // The other end is not notified either.
                 std::future::pending::<()>().await;
             }
         } else if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
@@ -94,12 +94,12 @@ async fn pass(
     }
 }
 
-fn entry(who: &str) -> Record {
+fn entry(who: &str) -> RecordEntry {
     validate::record(by(vec![account(who)], note("x")), &RULES, &Actor::local()).unwrap()
 }
 
-/// Records an entry, again and again until it is acknowledged.
-async fn insist(store: &Store, record: Record) -> Uuid {
+/// Records an entry, retrying until it is acknowledged.
+async fn insist(store: &Store, record: RecordEntry) -> Uuid {
     loop {
         if let Ok(mut recorded) = store.record(vec![record.clone()]).await {
             return recorded.remove(0).customer_id;
@@ -123,7 +123,7 @@ async fn connections_that_lead_nowhere_are_given_up() {
     let proxy = Proxy::before(&database).await;
     let store = Store::open(&proxy.url, 8, RULES.clock).await.unwrap();
     let anna = insist(&store, entry("anna")).await;
-    // As many connections as there may be.
+    // The most connections.
     let mut reads = tokio::task::JoinSet::new();
     for _ in 0..32 {
         let store = store.clone();
@@ -140,7 +140,7 @@ async fn connections_that_lead_nowhere_are_given_up() {
     store.close().await;
 }
 
-/// The session at the other end holds the locks of its transaction, and hears nothing either.
+/// The session at the other end holds the locks of its transaction, and is not notified either.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_of_a_lost_transaction_is_in_nobodys_way() {
     let Some(database) = Database::postgres().await else { return };
@@ -163,7 +163,7 @@ async fn what_is_left_of_a_lost_transaction_is_in_nobodys_way() {
     store.close().await;
 }
 
-/// A statement that takes long has not been lost.
+/// A slow statement is not lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_takes_long_is_waited_for() {
     let Some(database) = Database::postgres().await else { return };
@@ -184,12 +184,12 @@ async fn a_statement_that_takes_long_is_waited_for() {
 
 const WAITS: &str = "select exists (select from pg_stat_activity \
     where datname = current_database() and wait_event_type = 'Lock')";
-/// For longer than a connection is silent until it is asked after.
+/// For longer than the interval after which a silent connection is probed.
 const WAITS_LONG: &str = "select exists (select from pg_stat_activity \
     where datname = current_database() and wait_event_type = 'Lock' \
     and query_start < clock_timestamp() - interval '4 seconds')";
 
-/// Asks again and again until it is so.
+/// Queries until it is true.
 async fn until(admin: &mut PgConnection, sql: &'static str) {
     let asked = async {
         while !sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *admin).await.unwrap() {

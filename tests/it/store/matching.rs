@@ -1,19 +1,19 @@
-//! Suggestions that are kept up one by one are those of a run over everything, whoever works on
-//! them at the same time and wherever that ends.
+//! Incrementally maintained suggestions equal those of a full run, whoever works on them
+//! concurrently and wherever that ends.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use throughline::{
     clock::Clock,
+    domain::matching::{Frequencies, Model, Person, SUGGESTION_THRESHOLD, find_pairs},
     model::{Identifier, Origin, Profile, ProfileField},
     store::{ProfileChange, Store},
-    story::matching::{Frequencies, Model, Person, SUGGESTION_THRESHOLD, find_pairs},
 };
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
-use super::people::{asked, pair, population, suggestions};
+use super::people::{context, pair, population, suggestions};
 use crate::{
     random::Random,
     support::{Database, on_both},
@@ -32,7 +32,7 @@ async fn add_all(store: &Store, people: &mut People, more: &[(Profile, Vec<Ident
     }
 }
 
-/// What a run over everything must find: the pairs with their probability.
+/// The expected result of a full run: the pairs with their probability.
 fn expected(people: &People, model: &Model) -> BTreeMap<(Uuid, Uuid), f64> {
     let ids: Vec<Uuid> = people.keys().copied().collect();
     let records: Vec<Person> =
@@ -59,12 +59,12 @@ async fn found(store: &Store) -> BTreeMap<(Uuid, Uuid), f64> {
 fn assert_same(found: &BTreeMap<(Uuid, Uuid), f64>, expected: &BTreeMap<(Uuid, Uuid), f64>) {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (pair, probability) in found {
-        // They are kept in millionths of a bit.
+        // They are stored in millionths of a bit.
         assert!((probability - expected[pair]).abs() < 1e-6, "{probability} {}", expected[pair]);
     }
 }
 
-/// Has every customer compared again without a change of what is compared.
+/// Makes every customer be compared again without a relevant change.
 async fn touch_all(store: &Store, people: &People) {
     for id in people.keys() {
         let profile = Profile { language: "nl".to_owned(), ..Profile::default() };
@@ -79,7 +79,7 @@ async fn change(store: &Store, customer_id: Uuid, profile: Profile, field: Profi
         fields: vec![field],
         origin: Origin::default(),
         expected_etag: None,
-        asked: asked(),
+        context: context(),
     };
     store.update_customer(change).await.unwrap();
 }
@@ -100,8 +100,8 @@ async fn one_by_one_finds_what_a_run_over_everything_finds() {
         }
         let whole = expected(&people, &Model::default());
         assert!(whole.len() > 40, "{}", whole.len());
-        // A pair was scored when its second record came, by the frequencies of that time: only at
-        // the threshold may it differ.
+        // A pair was scored when its second record arrived, with the frequencies of that time: it
+        // may differ only at the threshold.
         let one_by_one = found(&store).await;
         let differ = one_by_one
             .iter()
@@ -111,7 +111,7 @@ async fn one_by_one_finds_what_a_run_over_everything_finds() {
         assert!(differ.iter().all(|probability| *probability < 0.985), "{differ:?}");
         assert!(differ.len() * 20 < whole.len(), "{differ:?}");
 
-        // By the same frequencies it is the same to the digit: every count was kept exactly.
+        // With equal frequencies the result is exactly equal: every count was exact.
         touch_all(&store, &people).await;
         assert!(store.match_all(&[]).await.unwrap() >= people.len());
         assert_same(&found(&store).await, &whole);
@@ -121,7 +121,7 @@ async fn one_by_one_finds_what_a_run_over_everything_finds() {
         assert_eq!((run.customers, run.suggestions), (people.len(), whole.len()));
         assert_same(&found(&store).await, &whole);
 
-        // Weights that were learnt are used by all from then on.
+        // Learnt weights are used by all from then on.
         let run = store.suggest_all(None, &[], |_| {}).await.unwrap().unwrap();
         assert_ne!(run.model, Model::default());
         let whole = expected(&people, &run.model);
@@ -150,7 +150,7 @@ async fn several_at_once_lose_nothing_and_count_nothing_twice() {
             add_all(&store, &mut people, part).await;
             match_by_all(&servers).await;
         }
-        // A change of what is counted that brings nobody together in another way.
+        // A change of the counts that creates no new pairs.
         for (id, (profile, _)) in &mut people {
             profile.address.region = "Utrecht".to_owned();
             change(&store, *id, profile.clone(), ProfileField::Address).await;
@@ -169,7 +169,7 @@ async fn several_at_once_lose_nothing_and_count_nothing_twice() {
     .await;
 }
 
-/// Has all servers work at the same time.
+/// Makes all servers work concurrently.
 async fn match_by_all(servers: &[Store]) {
     let tasks: Vec<_> = servers
         .iter()
@@ -181,7 +181,7 @@ async fn match_by_all(servers: &[Store]) {
     }
 }
 
-/// How many values are counted in all.
+/// The total of the counts of values.
 async fn counted(database: &Database) -> i64 {
     const COUNTED: &str = "select cast(sum(records) as bigint) from match_terms";
     if database.url.starts_with("sqlite:") {
@@ -192,7 +192,7 @@ async fn counted(database: &Database) -> i64 {
     sqlx::query_scalar(COUNTED).fetch_one(&mut connection).await.unwrap()
 }
 
-/// How many values count.
+/// The expected total.
 fn terms(people: &People) -> i64 {
     let of = |(profile, known): &(Profile, Vec<Identifier>)| {
         Frequencies::terms(&Person::of_customer(profile, known)).len()
@@ -207,7 +207,7 @@ async fn a_process_that_ends_in_the_middle_leaves_the_rest_to_others() {
         let mut people = People::new();
         add_all(&store, &mut people, &population(&mut Random::new(7), 120)).await;
         let url = database.url.clone();
-        // A process that ends at some moment of its work: whatever it was doing is dropped.
+        // A process that is killed at some moment of its work.
         let killed = std::thread::spawn(move || {
             for micros in (2_000..60_000).step_by(4_000) {
                 let runtime = Builder::new_multi_thread().enable_all().build().unwrap();

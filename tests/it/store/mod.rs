@@ -17,7 +17,7 @@ mod paging;
 mod people;
 mod purchases;
 mod releases;
-mod retold;
+mod replayed;
 mod sequences;
 mod statements;
 mod suggestions;

@@ -1,10 +1,10 @@
-//! The rules of writing said again, in memory: what the store is compared with.
+//! The rules of writes reimplemented in memory, as the reference for the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use throughline::model::IdentifierKind;
 
-/// The identifiers there are, each by its place in this list.
+/// The identifiers, by their index in this list.
 pub const IDENTIFIERS: [(IdentifierKind, &str); 7] = [
     (IdentifierKind::Cookie, "c0ffee-c0ffee-1"),
     (IdentifierKind::Email, "anna@example.net"),
@@ -18,7 +18,7 @@ pub const IDENTIFIERS: [(IdentifierKind, &str); 7] = [
 /// A call.
 #[derive(Clone, Debug)]
 pub enum Call {
-    /// Identifiers and a given name, which may be none.
+    /// Identifiers and a given name, which may be empty.
     Identify(Vec<usize>, &'static str),
     /// All or none.
     Batch(Vec<Write>),
@@ -30,7 +30,7 @@ pub enum Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
     pub who: Who,
-    /// What it is called by its source.
+    /// Its name in the source.
     pub name: usize,
     pub text: usize,
     /// The order that it is.
@@ -42,18 +42,18 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     Identifiers(Vec<usize>),
-    /// One of the customers there are, by their number in the order they came in.
+    /// An existing customer, by its number in order of creation.
     Customer(usize),
 }
 
-/// The answer to a write, or to the identification of a customer, whose revision it has then.
+/// The answer to a write, or to the identification of a customer, with the customer's revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub customer: usize,
     pub revision: i64,
     pub created: bool,
     pub repeated: bool,
-    /// The places of identifiers in the call, and the customers they belong to.
+    /// The indexes of identifiers in the call, and the customers they belong to.
     pub conflicts: Vec<(usize, usize)>,
 }
 
@@ -79,7 +79,7 @@ pub struct Customer {
 pub struct Oracle {
     pub customers: Vec<Customer>,
     pub owners: BTreeMap<usize, usize>,
-    /// Whom calls gave identifiers that somebody else has.
+    /// Refused claims on identifiers of other customers.
     told: BTreeSet<(usize, usize)>,
     writes: BTreeMap<usize, (Write, Answer)>,
 }
@@ -104,7 +104,7 @@ impl Oracle {
     pub fn batch(&mut self, writes: &[Write]) -> Result<Vec<Answer>, Refused> {
         let mut after = self.clone();
         let answers: Vec<_> = writes.iter().map(|write| after.write(write)).collect();
-        // A name that is used for something else is told before everything else.
+        // A reused idempotency key is reported before everything else.
         if answers.contains(&Err(Refused::NameReused)) {
             return Err(Refused::NameReused);
         }
@@ -175,7 +175,8 @@ impl Oracle {
         owners.filter(|(_, owner)| *owner != customer).collect()
     }
 
-    /// Gives a customer, who may be new, the identifiers that nobody has; whether there were any.
+    /// Links the unclaimed identifiers to a customer, who may be new; returns whether there were
+    /// any.
     fn link(
         &mut self,
         customer: usize,

@@ -1,4 +1,4 @@
-//! PostgreSQL throws its clients out while they write.
+//! PostgreSQL disconnects its clients during writes.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use throughline::{
     },
     clock::Clock,
     error::Error,
-    model::{EntryFilter, Order, Record},
+    model::{EntryFilter, Order, RecordEntry},
     pb,
     store::{PageRequest, Store},
 };
@@ -28,8 +28,8 @@ const ENTRIES: usize = 50;
 const THROW_OUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
     where datname = current_database() and pid <> pg_backend_pid()";
 
-/// Records an entry, over and over until that is acknowledged; the number of tries that failed.
-async fn insist(store: &Store, record: Record) -> usize {
+/// Records an entry, retrying until it is acknowledged; returns the number of failed tries.
+async fn insist(store: &Store, record: RecordEntry) -> usize {
     let mut failed = 0;
     loop {
         match store.record(vec![record.clone()]).await {
@@ -76,7 +76,7 @@ async fn connections_that_are_cut_lose_and_double_nothing() {
     assert!(thrown_out > 10, "{thrown_out} connections were cut");
     println!("{thrown_out} connections were cut, {failed} calls failed");
 
-    // Over connections of its own, as those of the first may still be dead.
+    // Over separate connections, as those of the first may still be dead.
     let other = Store::open(&database.url, 2, RULES.clock).await.unwrap();
     let mut there = BTreeSet::new();
     for number in 0..3 {
@@ -84,7 +84,8 @@ async fn connections_that_are_cut_lose_and_double_nothing() {
         let call = pb::GetCustomerRequest {
             customer: Some(pb::get_customer_request::Customer::Identifier(owner)),
         };
-        let validate::Who::Identifier(owner) = validate::get_customer(&call, &RULES).unwrap()
+        let validate::CustomerRef::Identifier(owner) =
+            validate::get_customer(&call, &RULES).unwrap()
         else {
             unreachable!()
         };

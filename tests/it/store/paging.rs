@@ -1,4 +1,4 @@
-//! A long timeline page by page, while others write to it.
+//! Paging through a long timeline during writes.
 
 use std::collections::BTreeSet;
 
@@ -22,17 +22,17 @@ use crate::{
 const ENTRIES: usize = 50_000;
 const BATCH: usize = 1000;
 const PAGE: i32 = 200;
-/// The entries lie within so many seconds: often several at the same time.
+/// The entries are within this many seconds: often several at the same time.
 const SECONDS: usize = 30_000;
 
 const RULES: Rules = Rules::new(Clock::Fixed(NOW));
 
-/// Some seconds before the end of the timeline.
+/// A time before the end of the timeline.
 fn before_the_end(seconds: usize) -> Timestamp {
     at(-1_000_000 - i64::try_from(seconds).unwrap())
 }
 
-/// What another server records meanwhile.
+/// Another server that records entries meanwhile.
 struct Writer {
     store: Store,
     random: Random,
@@ -69,8 +69,8 @@ impl Writer {
         }
     }
 
-    /// Newer and older ones than all, some in between, and some around the place where a reader
-    /// is: at the same time, a microsecond to either side.
+    /// Entries newer and older than all, some in between, and some around the reader's position: at
+    /// the same time, and a microsecond to either side.
     async fn record_around(&mut self, place: Timestamp) {
         let mut times = vec![at(-500_000), before_the_end(2 * SECONDS), place, place];
         times.extend((0..4).map(|_| before_the_end(self.random.below(SECONDS))));
@@ -131,7 +131,7 @@ async fn page_through(server: &Server, writer: &mut Writer, order: TimelineOrder
         call.page_token = page.next_page_token;
     }
     assert!(seen.is_superset(&before), "{} are missing", before.difference(&seen).count());
-    // Those that came meanwhile are there where the reader had not been yet, and only there.
+    // Concurrent entries are included after the reader's position, and only there.
     let meanwhile: BTreeSet<_> = writer.recorded.difference(&before).cloned().collect();
     let found = seen.intersection(&meanwhile).count();
     assert_eq!(seen.len(), before.len() + found);

@@ -2,7 +2,7 @@
 
 use throughline::{
     clock::Clock,
-    model::{Address, Asked, Identifier, IdentifierKind, NewMerge, Origin, Profile},
+    model::{Address, Identifier, IdentifierKind, NewMerge, Origin, Profile, RequestContext},
     store::{Store, Suggestion, Suggestions},
 };
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub fn verified(kind: IdentifierKind, value: &str) -> Identifier {
     Identifier { verified: true, ..identifier(kind, value) }
 }
 
-/// A person of whom nearly everything is known.
+/// A person with nearly complete data.
 pub fn profile(given: &str, family: &str, birth_date: &str) -> Profile {
     Profile {
         given_name: given.to_owned(),
@@ -41,7 +41,7 @@ pub fn profile(given: &str, family: &str, birth_date: &str) -> Profile {
     }
 }
 
-/// Makes a customer of a profile and identifiers.
+/// Creates a customer with a profile and identifiers.
 pub async fn add(store: &Store, profile: Profile, identifiers: Vec<Identifier>) -> Uuid {
     let found = store.identify(identifiers, profile, Origin::default()).await.unwrap();
     assert!(found.created, "a customer of that name is there already");
@@ -49,8 +49,8 @@ pub async fn add(store: &Store, profile: Profile, identifiers: Vec<Identifier>) 
 }
 
 /// A request of its own.
-pub fn asked() -> Asked {
-    Asked {
+pub fn context() -> RequestContext {
+    RequestContext {
         request_id: Clock::System.new_id(),
         body: [7; 16],
         actor: "anna".to_owned(),
@@ -97,7 +97,7 @@ const FAMILY: [&str; 12] = [
     "Dekker", "Brouwer",
 ];
 
-/// People of whom some have two records that differ a little.
+/// People of whom some have two slightly different records.
 pub fn population(random: &mut Random, people: usize) -> Vec<(Profile, Vec<Identifier>)> {
     let mut all = Vec::new();
     for number in 0..people {

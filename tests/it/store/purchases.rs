@@ -1,6 +1,6 @@
 //! State equals history: random purchases, changes and returns of people who are merged and
-//! unmerged meanwhile, after which what is kept of each purchase is what its entries add up to, and
-//! what a second, simpler count of them says.
+//! unmerged meanwhile; afterwards the stored state of each purchase equals the one that its entries
+//! produce, and a second, simpler computation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +15,8 @@ use throughline::{
     clock::{Clock, MovedClock},
     error::Error,
     model::{
-        Asked, Micros, NewMerge, OrderStatus, Origin, Profile, PurchaseNumber, PurchaseState,
-        Record,
+        Micros, NewMerge, OrderStatus, Origin, Profile, PurchaseNumber, PurchaseState, RecordEntry,
+        RequestContext,
     },
     pb::{self, entry::Content},
     store::Store,
@@ -35,7 +35,7 @@ const RECORDS: usize = 4;
 const ORDERS: usize = 3;
 const AT_LAST: Micros = Micros::MAX;
 
-/// What a call told, as far as the count needs it.
+/// The content of a call, as far as the second computation needs it.
 #[derive(Clone, Debug)]
 enum What {
     Bought { quantity: i64, serial: String },
@@ -71,10 +71,10 @@ fn contract(status: OrderStatus) -> i32 {
 }
 
 impl World {
-    fn asked(&self) -> Asked {
+    fn context(&self) -> RequestContext {
         let reason = "they are one".to_owned();
         let (request_id, actor) = (self.clock.new_id(), "mia".to_owned());
-        Asked { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
+        RequestContext { request_id, body: [7; 16], actor, reason, time_violations: Vec::new() }
     }
 
     /// The records of the person of a record, by the merges in force.
@@ -93,8 +93,8 @@ impl World {
         }
     }
 
-    /// A random call, and what it tells. Times are in no order, and often the same.
-    fn call(&self, random: &mut Random) -> (Record, Event) {
+    /// A random call, and its content. Times are in no order, and often equal.
+    fn call(&self, random: &mut Random) -> (RecordEntry, Event) {
         let record = random.pick(&self.records);
         let order = format!("W-{}", random.below(ORDERS));
         let quantity = i64::try_from(random.below(3)).unwrap() + 1;
@@ -163,7 +163,7 @@ impl World {
                     into_etag: None,
                     from_etag: None,
                 };
-                match self.store.merge(new, self.asked()).await {
+                match self.store.merge(new, self.context()).await {
                     Ok((merge, _)) => {
                         self.merges.push((merge.id, merge.into_id, merge.from_id));
                     }
@@ -173,7 +173,7 @@ impl World {
             }
             1 if !self.merges.is_empty() => {
                 let at = random.below(self.merges.len());
-                match self.store.unmerge(self.merges[at].0, false, self.asked()).await {
+                match self.store.unmerge(self.merges[at].0, false, self.context()).await {
                     Ok(_) => {
                         self.merges.remove(at);
                     }
@@ -200,8 +200,7 @@ impl World {
         }
     }
 
-    /// The purchases of a person by the second count: how far, how many came back, what was paid
-    /// back.
+    /// The purchases of a person by the second computation: state, number of returns, refund.
     fn counted(&self, person: &BTreeSet<Uuid>) -> BTreeMap<Uuid, (OrderStatus, i64, i64)> {
         let mut counted = BTreeMap::new();
         let of_person = self.events.iter().filter(|event| person.contains(&event.record));
@@ -244,7 +243,7 @@ impl World {
         let mut seen = 0;
         for record in &self.records {
             let kept = self.all(*record).await;
-            let retold = self.store.retell_purchases(*record).await.unwrap();
+            let retold = self.store.replay_purchases(*record).await.unwrap();
             assert_eq!(kept, retold, "the seed is {seed}");
             let shown = kept.iter().map(|purchase| {
                 let lines = purchase.lines.iter();
@@ -260,7 +259,7 @@ impl World {
         }
         for event in &self.events {
             let What::Bought { serial, quantity } = &event.what else { continue };
-            let key = throughline::story::serial::serial_key(serial).unwrap();
+            let key = throughline::domain::serial::serial_key(serial).unwrap();
             let number = PurchaseNumber::Serial(key);
             let found = self.store.find_purchases(&number, None, 20).await.unwrap().0;
             assert!(found.iter().any(|it| it.entry_id == event.entry_id), "the seed is {seed}");
@@ -271,7 +270,7 @@ impl World {
     }
 }
 
-/// What there may be against an entry; anything else is a fault.
+/// The allowed errors of an entry; any other fails the test.
 fn refused<T>(result: Result<T, Error>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -307,7 +306,7 @@ async fn every_purchase_is_what_its_entries_add_up_to() {
             seen += world.check(seed).await;
             told += world.events.len();
         }
-        // Many purchases with many entries, or nothing has been compared.
+        // Many purchases with many entries, otherwise nothing has been compared.
         assert!(seen > SEQUENCES as usize * 6 && told > seen * 3, "{seen} {told}");
         store.close().await;
     })

@@ -1,10 +1,10 @@
-//! Servers of two versions on one database: what a release asks of the tables, the versions after
-//! it must give (expand, contract): its tables and columns. Whether what it writes still means the
-//! same to them is not seen here.
+//! Compatibility of servers of two versions on one database: the tables and columns that a release
+//! uses must exist in later versions (expand, contract). Whether their meaning is unchanged is not
+//! tested here.
 //!
 //! `tests/releases/VERSION.json` holds the migrations and the statements of a release. It is
-//! written once, when the version is released:
-//! `RELEASE=tests/releases cargo test --test it -- --ignored store::releases::write`.
+//! written once, when the version is released: `RELEASE=tests/releases cargo test --test it --
+//! --ignored store::releases::write`.
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
@@ -18,7 +18,7 @@ use throughline::{
 
 use crate::support::{Database, TempFolder, on_both};
 
-/// A release, as far as the versions after it must know it.
+/// A release, as far as later versions must know it.
 struct Release {
     version: String,
     /// The hash of each migration by its path, such as `sqlite/0001_timeline.sql`.
@@ -28,7 +28,7 @@ struct Release {
 }
 
 impl Release {
-    /// This version, as it would be released now. Without PostgreSQL its statements are missing.
+    /// This version, as if released now. Without PostgreSQL its statements are missing.
     async fn current() -> Self {
         let mut statements = BTreeMap::new();
         for database in [Some(Database::sqlite()), Database::postgres().await] {
@@ -54,7 +54,7 @@ impl Release {
         fs::write(folder.join(format!("{}.json", self.version)), text).unwrap();
     }
 
-    /// Those of a folder; none where there is no such folder.
+    /// The releases in a folder; none if there is no such folder.
     fn read_all(folder: &Path) -> Vec<Self> {
         let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
         files.map(|file| Self::read(&file.unwrap().path())).collect()
@@ -79,14 +79,14 @@ impl Release {
         }
     }
 
-    /// Which of its migrations are gone or changed since.
+    /// Its migrations that are now missing or changed.
     fn changed_migrations(&self) -> Vec<String> {
         let now = migrations();
         let changed = self.migrations.iter().filter(|(path, hash)| now.get(*path) != Some(*hash));
         changed.map(|(path, _)| format!("{}: {path}", self.version)).collect()
     }
 
-    /// Which of its statements the tables of a store do not answer.
+    /// Its statements that fail on the tables of a store.
     async fn refused_statements(&self, store: &Store, database: &Database) -> Vec<String> {
         let mut refused = Vec::new();
         for statement in self.statements.get(database.name).into_iter().flatten() {
@@ -102,7 +102,7 @@ async fn open(database: &Database) -> Store {
     Store::open(&database.url, 2, Clock::System).await.unwrap()
 }
 
-/// The hashes of the migrations that this version has.
+/// The hashes of this version's migrations.
 fn migrations() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut all = BTreeMap::new();
@@ -118,7 +118,7 @@ fn migrations() -> BTreeMap<String, String> {
     all
 }
 
-/// Changes the tables past the product.
+/// Changes the tables directly.
 async fn change(database: &Database, sql: &'static str) {
     match database.name {
         "SQLite" => {
@@ -134,7 +134,7 @@ async fn change(database: &Database, sql: &'static str) {
 
 #[tokio::test]
 async fn released_versions_work_on_the_tables_of_this_one() {
-    // What the next release would leave behind is checked with those that there are.
+    // The next release would be checked with the existing ones.
     let next = TempFolder::new();
     Release::current().await.write(next.path());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/releases");
@@ -151,7 +151,7 @@ async fn released_versions_work_on_the_tables_of_this_one() {
     .await;
 }
 
-/// The control: what is taken away is missed.
+/// The control: a removal is noticed.
 #[tokio::test]
 async fn a_table_that_an_older_version_uses_is_missed() {
     let release = Release::current().await;
@@ -192,7 +192,7 @@ async fn tables_that_a_newer_version_added_to_serve_this_one() {
 async fn tables_that_a_newer_version_took_from_are_refused() {
     on_both(async |database| {
         open(database).await.close().await;
-        // What it takes out needs programs that know its migration.
+        // A removal requires programs that know its migration.
         let needs = match database.name {
             "SQLite" => "update settings set value = x'000000000000270f'",
             _ => "update settings set value = '\\x000000000000270f'",

@@ -1,5 +1,5 @@
-//! Any sequence of calls has the answers and the effects that the oracle says. On SQLite alone:
-//! what a write does is decided without SQL; the other tests hold the statements to it.
+//! Any sequence of calls has the answers and effects that the oracle predicts. Only on SQLite: the
+//! effects of a write are decided without SQL; other tests cover the statements.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use throughline::{
     },
     clock::Clock,
     error::Error,
-    model::{EntryFilter, Order, Profile, Record, Recorded},
+    model::{EntryFilter, Order, Profile, RecordEntry, RecordedEntry},
     pb,
     store::{PageRequest, Store},
 };
@@ -57,20 +57,20 @@ fn calls(each: bool) -> impl Strategy<Value = Vec<Call>> {
 
 fn contract_identifier(number: usize) -> pb::Identifier {
     let (kind, value) = IDENTIFIERS[number];
-    // The kinds of the contract begin with the unspecified one.
+    // The first kind of the contract is the unspecified one.
     let place = throughline::model::IdentifierKind::ALL.iter().position(|it| *it == kind);
     let kind = i32::try_from(place.unwrap() + 1).unwrap();
     pb::Identifier { kind, value: value.to_owned(), ..Default::default() }
 }
 
-/// The store, and the customers in the order they came in.
+/// The store, and the customers in order of creation.
 struct World {
     store: Store,
     customers: Vec<Uuid>,
 }
 
 impl World {
-    fn record(&self, write: &Write) -> Record {
+    fn record(&self, write: &Write) -> RecordEntry {
         let entry = match write.order {
             Some(number) => bought(format!("W-{number}")),
             None => note("a note"),
@@ -98,7 +98,7 @@ impl World {
         validate::record(call, &RULES, &Actor::local()).unwrap()
     }
 
-    /// A caller knows no id of a customer that its own call makes.
+    /// A caller does not know the id of a customer that its own call creates.
     fn settle(&self, writes: &mut [Write]) {
         for write in writes {
             if let Who::Customer(number) = &mut write.who
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, recorded: Recorded) -> Answer {
+    fn answer(&mut self, recorded: RecordedEntry) -> Answer {
         let customer = self.number_of(recorded.customer_id, recorded.customer_created);
         let conflicts = recorded.conflicts.into_iter();
         Answer {
@@ -235,7 +235,7 @@ fn run(calls: Vec<Call>) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
-        // The same each time, so that a failure comes again.
+        // Fixed, so that failures are reproducible.
         rng_seed: RngSeed::Fixed(1815),
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -33,7 +33,7 @@ async fn opening_again_and_at_the_same_time_is_harmless() {
     .await;
 }
 
-/// `.cargo/config.toml` says why.
+/// `.cargo/config.toml` explains why.
 #[tokio::test]
 async fn sqlite_keeps_its_plans() {
     let mut memory = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();

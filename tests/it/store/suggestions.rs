@@ -1,15 +1,17 @@
-//! Merge suggestions: when they appear, when they go, and who is never suggested.
+//! Merge suggestions: when they appear, when they disappear, and who is never suggested.
 
 use throughline::{
     clock::Clock,
+    domain::matching::{Agreement, Field, SUGGESTION_THRESHOLD},
     error::Error,
     model::{IdentifierKind, MergeRule, NewLink, Origin, Profile, ProfileField},
     store::{ProfileChange, Store},
-    story::matching::{Agreement, Field, SUGGESTION_THRESHOLD},
 };
 use uuid::Uuid;
 
-use super::people::{add, asked, identifier, merging, pair, pairs, profile, suggestions, verified};
+use super::people::{
+    add, context, identifier, merging, pair, pairs, profile, suggestions, verified,
+};
 use crate::support::on_both;
 
 async fn open(url: &str) -> Store {
@@ -65,21 +67,21 @@ async fn a_suggestion_goes_with_a_merge_and_comes_back_with_its_end() {
         let store = open(&database.url).await;
         let (one, other) = two_alike(&store).await;
         matched(&store).await;
-        let (merge, _) = store.merge(merging(one, other), asked()).await.unwrap();
-        // At once, before anybody has looked at it again.
+        let (merge, _) = store.merge(merging(one, other), context()).await.unwrap();
+        // At once, before anything is compared again.
         assert_eq!(pairs(&store).await, []);
         matched(&store).await;
         assert_eq!(pairs(&store).await, []);
-        store.unmerge(merge.id, false, asked()).await.unwrap();
+        store.unmerge(merge.id, false, context()).await.unwrap();
         matched(&store).await;
         assert_eq!(pairs(&store).await, [pair(one, other)]);
 
-        // A mark keeps it away for as long as it stands.
-        store.keep_apart(other, one, false, asked()).await.unwrap();
+        // A merge exclusion prevents it for as long as it exists.
+        store.exclude_merge(other, one, false, context()).await.unwrap();
         assert_eq!(pairs(&store).await, []);
         matched(&store).await;
         assert_eq!(pairs(&store).await, []);
-        store.keep_apart(one, other, true, asked()).await.unwrap();
+        store.exclude_merge(one, other, true, context()).await.unwrap();
         matched(&store).await;
         assert_eq!(pairs(&store).await, [pair(one, other)]);
         store.close().await;
@@ -97,9 +99,9 @@ async fn of_two_people_one_suggestion_is_listed() {
         let third = add(&store, third, vec![email]).await;
         matched(&store).await;
         assert_eq!(pairs(&store).await.len(), 3);
-        store.merge(merging(one, other), asked()).await.unwrap();
+        store.merge(merging(one, other), context()).await.unwrap();
         for _ in 0..2 {
-            // Of the two that are left the likelier one, whether or not it has been looked at.
+            // The more probable of the remaining two, whether or not it has been updated.
             let found = suggestions(&store).await;
             let [found] = found.as_slice() else { panic!("{found:?}") };
             assert_eq!((found.one_id, found.other_id), pair(one, third));
@@ -122,29 +124,29 @@ async fn a_dismissed_suggestion_does_not_come_again() {
         let store = open(&database.url).await;
         let (one, other) = two_alike(&store).await;
         matched(&store).await;
-        let request = asked();
-        let unknown = store.dismiss_suggestion(one, Uuid::from_u128(9), asked()).await;
+        let request = context();
+        let unknown = store.dismiss_suggestion(one, Uuid::from_u128(9), context()).await;
         assert_eq!(unknown, Err(Error::CustomerNotFound));
         for _ in 0..2 {
             store.dismiss_suggestion(other, one, request.clone()).await.unwrap();
             assert_eq!(pairs(&store).await, []);
         }
-        let again = store.dismiss_suggestion(other, one, asked()).await;
+        let again = store.dismiss_suggestion(other, one, context()).await;
         assert_eq!(again, Err(Error::SuggestionNotFound));
 
-        // Not when it becomes likelier.
+        // Not when it becomes more probable.
         let change = ProfileChange {
             customer_id: other,
             profile: profile("Anna", "van der Velde", "1979-04-23"),
             fields: vec![ProfileField::GivenName],
             origin: Origin::default(),
             expected_etag: None,
-            asked: asked(),
+            context: context(),
         };
         store.update_customer(change).await.unwrap();
         matched(&store).await;
         assert_eq!(pairs(&store).await, []);
-        // Not with a whole run.
+        // Not with a full run.
         let run = store.suggest_all(None, &[], |_| {}).await.unwrap().unwrap();
         assert_eq!((run.customers, run.suggestions), (2, 1));
         assert_eq!(pairs(&store).await, []);
@@ -154,7 +156,7 @@ async fn a_dismissed_suggestion_does_not_come_again() {
         let third = add(&store, third, vec![email]).await;
         matched(&store).await;
         assert_eq!(pairs(&store).await.len(), 2);
-        store.merge(merging(one, third), asked()).await.unwrap();
+        store.merge(merging(one, third), context()).await.unwrap();
         matched(&store).await;
         assert_eq!(pairs(&store).await, []);
         store.close().await;
@@ -187,7 +189,7 @@ async fn a_conflict_becomes_a_suggestion_unless_many_share_the_value() {
             matched(&store).await;
             let before = pairs(&store).await;
             assert!(!before.contains(&pair(owner, other)));
-            let refused = store.link_identifier(link(other), asked()).await;
+            let refused = store.link_identifier(link(other), context()).await;
             assert_eq!(refused, Err(Error::IdentifierConflict));
             others.push(other);
             matched(&store).await;
@@ -253,9 +255,9 @@ async fn pages_of_suggestions_show_each_once_the_likeliest_first() {
         let all = suggestions(&store).await;
         assert!(all.len() > 20, "{}", all.len());
         assert!(all.is_sorted_by(|a, b| a.probability >= b.probability));
-        // Some of those at the top are one person by now, and noted as listed all the same.
+        // Some of the top ones are one person by now, although still marked as listed.
         for one in &all[..9] {
-            store.merge(merging(one.one_id, one.other_id), asked()).await.unwrap();
+            store.merge(merging(one.one_id, one.other_id), context()).await.unwrap();
         }
         let all = suggestions(&store).await;
         let (mut seen, mut after) = (Vec::new(), None);
@@ -287,7 +289,7 @@ async fn a_rule_merges_where_the_configuration_says_so() {
         let older = add(&store, anna.clone(), vec![email.clone()]).await;
         let account = verified(IdentifierKind::Account, "anna");
         let newer = add(&store, anna, vec![account.clone()]).await;
-        // Said of the newer one too, by a caller who may verify it.
+        // The newer one claims it too, by a caller who may verify it.
         let origin = Origin::default();
         let both = vec![account, email];
         let found = store.identify(both, Profile::default(), origin).await.unwrap();
@@ -296,7 +298,7 @@ async fn a_rule_merges_where_the_configuration_says_so() {
         matched(&store).await;
         store.match_all(&[MergeRule::LoyaltyCard]).await.unwrap();
         assert_eq!(pairs(&store).await, [pair(older, newer)]);
-        // A whole run leaves it to the servers.
+        // A full run leaves it to the servers.
         let rules = [MergeRule::VerifiedEmail];
         store.suggest_all(None, &rules, |_| {}).await.unwrap().unwrap();
         assert_eq!(pairs(&store).await, [pair(older, newer)]);
@@ -308,8 +310,8 @@ async fn a_rule_merges_where_the_configuration_says_so() {
         assert_eq!(merge.actor, "rule:verified_email");
         assert_eq!(merge.evidence, ["the same verified e-mail address"]);
 
-        // Whoever takes it back has the last word.
-        store.unmerge(merge.id, false, asked()).await.unwrap();
+        // An unmerge overrides it.
+        store.unmerge(merge.id, false, context()).await.unwrap();
         store.match_all(&rules).await.unwrap();
         store.suggest_all(None, &rules, |_| {}).await.unwrap().unwrap();
         store.match_all(&rules).await.unwrap();
@@ -332,7 +334,7 @@ async fn a_rule_merges_nobody_of_whom_somebody_has_spoken_or_three_have_the_valu
             ids.push(add(&store, anna.clone(), vec![account]).await);
         }
         matched(&store).await;
-        store.dismiss_suggestion(ids[0], ids[1], asked()).await.unwrap();
+        store.dismiss_suggestion(ids[0], ids[1], context()).await.unwrap();
         for (number, id) in ids.iter().enumerate() {
             let account = identifier(IdentifierKind::Account, &format!("anna{number}"));
             let both = vec![account, card()];
@@ -343,7 +345,7 @@ async fn a_rule_merges_nobody_of_whom_somebody_has_spoken_or_three_have_the_valu
         store.match_all(&rules).await.unwrap();
         assert_eq!(store.get_customer(ids[1]).await.unwrap().unwrap().id, ids[1]);
 
-        // Three people with one card: it is a family's.
+        // Three people with one card: it belongs to a family.
         let other = || identifier(IdentifierKind::LoyaltyCard, "2610000000024");
         let bram = profile("Bram", "de Groot", "1962-09-30");
         let mut ids = Vec::new();

@@ -17,7 +17,7 @@ use crate::support::on_both;
 
 pub const RULES: Rules = Rules::new(Clock::System);
 
-/// A note of a customer with an account, named by a source_ref.
+/// A note of a customer with an account, with a source_ref.
 pub fn note(account: &str, source_ref: &str, at: i64, text: &str) -> pb::RecordEntryRequest {
     pb::RecordEntryRequest {
         identifiers: vec![pb::Identifier {
@@ -37,7 +37,7 @@ pub fn note(account: &str, source_ref: &str, at: i64, text: &str) -> pb::RecordE
     }
 }
 
-async fn add(store: &Store, request: pb::RecordEntryRequest) -> throughline::model::Recorded {
+async fn add(store: &Store, request: pb::RecordEntryRequest) -> throughline::model::RecordedEntry {
     let record = validate::record(request, &RULES, &Actor::local()).unwrap();
     store.record(vec![record]).await.unwrap().pop().unwrap()
 }

@@ -1,6 +1,6 @@
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 
-/// An authority of certificates.
+/// A certificate authority.
 pub struct Authority {
     pub pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -20,7 +20,7 @@ impl Authority {
         self.certificate_of(&["localhost"])
     }
 
-    /// One for DNS and URI names.
+    /// A certificate for DNS and URI names.
     pub fn certificate_of(&self, names: &[&str]) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();

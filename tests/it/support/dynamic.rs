@@ -1,4 +1,4 @@
-//! Calls by name, with messages as JSON: for tests that go over the whole contract.
+//! Calls by name, with messages as JSON: for tests of the whole contract.
 
 use std::sync::LazyLock;
 
@@ -27,12 +27,12 @@ pub fn methods() -> Vec<MethodDescriptor> {
     ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
-/// The call of a name, such as `GetCase`.
+/// The call with a name, such as `GetCase`.
 pub fn method(name: &str) -> MethodDescriptor {
     methods().into_iter().find(|method| method.name() == name).unwrap()
 }
 
-/// Makes a call; of a stream the first message is the answer. `metadata` are names and values.
+/// Makes a call; for a stream, the first message is the answer. `metadata` are names and values.
 pub async fn call(
     services: &Services,
     name: &str,
@@ -55,7 +55,7 @@ pub async fn call(
     Ok(serde_json::to_value(answer).unwrap())
 }
 
-/// Messages as they are on the wire.
+/// Passes encoded messages through.
 struct Bytes;
 
 impl Codec for Bytes {

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A new folder that goes away with what is in it when the value is dropped.
+/// A new folder that is removed with its contents when the value is dropped.
 pub struct TempFolder(PathBuf);
 
 impl TempFolder {
@@ -17,7 +17,7 @@ impl TempFolder {
             let folder = env::temp_dir().join(name);
             match fs::create_dir(&folder) {
                 Ok(()) => return Self(folder),
-                // Left by a process of the same number that was killed.
+                // Left by a killed process with this number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("no folder {}: {error}", folder.display()),
             }

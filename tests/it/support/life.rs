@@ -1,25 +1,25 @@
-//! A customer's life in which each call of the contract is made, and answered.
+//! A customer's life in which each call of the contract is made, and succeeds.
 
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
 use super::{Services, dynamic};
 
-/// The calls of a life, in their order, each with its name and what was asked.
+/// The calls of a life, in order, each with its name and request.
 pub struct Life {
     services: Services,
     metadata: Vec<(&'static str, String)>,
     /// The customer.
     pub anna: String,
-    /// A customer who is merged with her and taken apart again.
+    /// A customer who is merged with her and unmerged again.
     pub other: String,
-    /// Each call that was made, with what it asked.
+    /// Each call that was made, with its request.
     pub calls: Vec<(&'static str, Value)>,
     requests: u32,
 }
 
 impl Life {
-    /// Lives it.
+    /// Makes all the calls.
     pub async fn live(services: Services, metadata: &[(&'static str, &str)]) -> Self {
         let metadata = metadata.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let (anna, other, calls) = (String::new(), String::new(), Vec::new());
@@ -31,7 +31,7 @@ impl Life {
         life
     }
 
-    /// Lives it as far as there is a customer with a purchase and an open case.
+    /// Makes the calls up to a customer with a purchase and an open case.
     pub async fn begun(services: Services) -> Self {
         let (anna, other, calls) = (String::new(), String::new(), Vec::new());
         let mut life = Self { services, metadata: Vec::new(), anna, other, calls, requests: 0 };
@@ -53,7 +53,7 @@ impl Life {
                 self.metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
             dynamic::call(&self.services, name, message, &metadata).await
         };
-        // Nobody compares customers here, so that there is no suggestion to dismiss.
+        // Customers are not compared here, so that there is no suggestion to dismiss.
         if name == "DismissMergeSuggestion" {
             assert_eq!(answer.unwrap_err().code(), Code::NotFound);
             return Value::Null;
@@ -99,7 +99,7 @@ impl Life {
         self.call("TellFact", of_case(json!({"key": "serial", "value": "SN-4711"}))).await;
         self.call("ReaskFact", of_case(json!({"key": "serial"}))).await;
         self.call("HandOverCase", of_case(json!({"to": "chris", "note": "warranty"}))).await;
-        self.call("AnswerHandOver", of_case(json!({"accept": true}))).await;
+        self.call("AnswerHandover", of_case(json!({"accept": true}))).await;
         let code = text(&self.call("IssueCasePass", of_case(json!({}))).await, "/code");
         self.call("RedeemCasePass", json!({"code": code, "channel": "CHANNEL_WEB"})).await;
         let promise = json!({"case_id": case, "what": "a call", "by": "bo",
@@ -148,9 +148,9 @@ impl Life {
 
     async fn identity(&mut self) {
         let two = json!({"customer_id": self.anna, "other_customer_id": self.other});
-        self.call("KeepCustomersApart", with(two.clone(), json!({"reason": "twins"}))).await;
+        self.call("SetMergeExclusion", with(two.clone(), json!({"reason": "twins"}))).await;
         let lift = json!({"reason": "no twins", "lift": true});
-        self.call("KeepCustomersApart", with(two.clone(), lift)).await;
+        self.call("SetMergeExclusion", with(two.clone(), lift)).await;
         self.call("ApproveMerge", with(two.clone(), json!({"reason": "one person"}))).await;
         let why = json!({"reason": "one person", "evidence": ["she says so"]});
         let merged = self.call("MergeCustomers", with(two.clone(), why)).await;
@@ -166,7 +166,7 @@ impl Life {
         self.call("RestrictCustomer", why.clone()).await;
         self.call("LiftRestriction", why).await;
         self.call("ExportCustomer", anna.clone()).await;
-        self.call("ListAccess", anna).await;
+        self.call("ListAuditEntries", anna).await;
         let erase = json!({"customer_id": self.anna, "ticket": "GDPR-17"});
         self.call("EraseCustomer", erase).await;
     }

@@ -13,7 +13,7 @@ use tracing::{
 
 use super::canary;
 
-/// What is written into a log. Copies share it.
+/// The contents of a log. Copies share it.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -28,8 +28,8 @@ impl Write for Log {
 }
 
 impl Log {
-    /// The log of this thread, at every level, until the guard goes: for tests whose tasks all run
-    /// on it.
+    /// The log of this thread, at every level, until the guard is dropped: for tests whose tasks
+    /// all run on it.
     pub fn of_this_thread() -> (Self, DefaultGuard) {
         canary::start_log();
         let log = Self::default();

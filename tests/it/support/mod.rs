@@ -1,4 +1,4 @@
-//! What tests stand on: databases of both kinds, folders that go away, the server with clients.
+//! What tests are based on: databases of both kinds, temporary folders, the server with clients.
 
 mod authority;
 pub mod canary;
@@ -24,11 +24,11 @@ pub use outside::outside_data;
 pub use rows::RowCounter;
 pub use server::{CONNECTION_LIMITS, DESK_TOKEN, NOW, ROLES, SHOP_TOKEN, Server, listen, settings};
 
-/// An empty database of one test.
+/// An empty database for one test.
 pub struct Database {
     /// "SQLite" or "PostgreSQL".
     pub name: &'static str,
-    /// What `Store::open` and `--database` take.
+    /// The value for `Store::open` and `--database`.
     pub url: String,
     /// Keeps the file of an SQLite database until the test ends.
     _folder: Option<TempFolder>,
@@ -42,7 +42,7 @@ impl Database {
         Self { name: "SQLite", url, _folder: Some(folder) }
     }
 
-    /// Where it is kept who looked.
+    /// The URL of the audit log.
     pub fn audit_url(&self) -> String {
         match self.url.starts_with("sqlite:") {
             true => format!("{}-audit", self.url),
@@ -59,7 +59,7 @@ impl Database {
         connection
     }
 
-    /// A new PostgreSQL database. None where there is no PostgreSQL, which has been told.
+    /// A new PostgreSQL database. None without PostgreSQL, which has been reported.
     pub async fn postgres() -> Option<Self> {
         let cluster = postgres::postgres()?;
         let url = cluster.new_database().await;
@@ -76,7 +76,7 @@ pub async fn on_both(test: impl AsyncFn(&Database)) {
 }
 
 async fn on(database: &Database, test: &impl AsyncFn(&Database)) {
-    /// Says which database it was when the test panics.
+    /// Reports the database when the test panics.
     struct Name(&'static str);
     impl Drop for Name {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! Data that the project did not write and does not ship: `../shared/data`, beside the checkout.
+//! Data that the project neither wrote nor ships: `../shared/data`, next to the checkout.
 
 use std::{env, io::Write as _, path::PathBuf};
 
@@ -11,7 +11,7 @@ pub fn outside_data(name: &str) -> Option<PathBuf> {
     }
     let absent = format!("../shared/data/{name} is not there");
     assert!(env::var_os("REQUIRE_DATA").is_none_or(|on| on != "1"), "REQUIRE_DATA=1, but {absent}");
-    // Past the capture of the test harness, which hides what a passing test prints.
+    // Bypasses the capture of the test harness, which hides what a passing test prints.
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "skipped: {test}, because {absent}");
     None

@@ -1,7 +1,7 @@
-//! A PostgreSQL cluster of its own for the process of the tests, or of a benchmark: started when
-//! it is first asked for, gone when the process has ended, however it ends.
+//! A separate PostgreSQL cluster for the process of the tests, or of a benchmark: started on first
+//! use, removed when the process has ended, however it ends.
 //!
-//! Depends on nothing else of the tests: benchmarks take this file in by its path.
+//! Independent of the other test files: benchmarks include this file by its path.
 
 #![allow(dead_code, reason = "tests and benchmarks each use a part of it")]
 
@@ -22,9 +22,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 /// The oldest version of PostgreSQL that the product supports.
 const OLDEST_VERSION: u32 = 15;
 
-/// Makes the cluster and starts it, says so on its output, and waits until its input ends, which is
-/// when the process that holds the other end of the pipe has ended. `$1` is where the programs are,
-/// `$2` the folder. An ICU locale makes a sort that lacks `collate "C"` come out wrong.
+/// Creates the cluster and starts it, reports that on its output, and waits until its input ends,
+/// which is when the process at the other end of the pipe has ended. `$1` is the folder of the
+/// programs, `$2` the data folder. The ICU locale makes a sort without `collate "C"` come out
+/// wrong.
 const KEEPER: &str = r#"
 programs=$1 folder=$2
 trap '' PIPE # the process may be gone before the cluster is ready
@@ -48,7 +49,7 @@ fi
 rm -rf "$folder"
 "#;
 
-/// Installs the programs, without the cluster that Debian makes and starts on its own.
+/// Installs the programs, without the cluster that Debian creates and starts by default.
 const INSTALL: &str = r"
 set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -65,18 +66,18 @@ install postgresql
 pub struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
-    /// Stops the cluster when its input ends: its other end is held here and nowhere else.
+    /// Stops the cluster when its input ends: the other end is held here and nowhere else.
     keeper: Child,
     databases: AtomicU32,
 }
 
-/// The cluster of this process. None where there is no PostgreSQL and none can be installed: the
-/// reason is told once on stderr; with `REQUIRE_POSTGRES=1` it is a failure.
+/// The cluster of this process. None if PostgreSQL is absent and cannot be installed: the reason is
+/// reported once on stderr; with `REQUIRE_POSTGRES=1` it is a failure.
 pub fn postgres() -> Option<&'static Cluster> {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(|| {
         Cluster::start().inspect_err(|reason| {
-            // Past the capture of the test harness, which hides what a passing test prints.
+            // Bypasses the capture of the test harness, which hides what a passing test prints.
             let _ = writeln!(io::stderr(), "skipped: all tests on PostgreSQL, because {reason}");
         })
     });
@@ -90,7 +91,7 @@ pub fn postgres() -> Option<&'static Cluster> {
 }
 
 impl Cluster {
-    /// One of its own for a test that changes the settings of the server. None as [`postgres`].
+    /// A separate cluster for a test that changes the settings of the server. None as [`postgres`].
     pub fn another() -> Option<Self> {
         postgres()?;
         Some(Self::start().expect("a second cluster"))
@@ -103,7 +104,7 @@ impl Cluster {
 
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&programs).arg(&folder);
-        // A group of its own, so that Ctrl-C reaches the tests and leaves it to tidy up.
+        // Its own process group, so that Ctrl-C reaches only the tests, and it can clean up.
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(Stdio::null()).process_group(0);
         if let Some((user, group)) = owner {
@@ -121,7 +122,7 @@ impl Cluster {
         Ok(Self { programs, folder, keeper, databases: AtomicU32::new(0) })
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Creates an empty database and returns its URL.
     pub async fn new_database(&self) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut admin = PgConnection::connect(&self.url("postgres")).await.expect("a connection");
@@ -131,21 +132,22 @@ impl Cluster {
         self.url(&name)
     }
 
-    /// The path of a program of the same PostgreSQL, such as `pgbench`.
+    /// The path of a program of this PostgreSQL, such as `pgbench`.
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 
-    /// Only over a socket in the folder, so that nobody else can reach it and no port is taken.
+    /// Only over a socket in the folder, so that nobody else can reach it and no port is used.
     fn url(&self, database: &str) -> String {
         format!("postgres:///{database}?host={}&port=5432&user=throughline", self.folder.display())
     }
 }
 
-/// Where `initdb` and its like are: on the PATH, or where Debian or another system keeps them.
+/// The folder of `initdb` and the other programs: on the PATH, or where Debian or another system
+/// has them.
 pub fn find_programs() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    // A link on the PATH leads to the folder that has the others beside it.
+    // A link on the PATH leads to the folder that has the others.
     let on_path = env::split_paths(&path).filter_map(|folder| {
         let initdb = fs::canonicalize(folder.join("initdb")).ok()?;
         Some(initdb.parent()?.to_owned())
@@ -163,7 +165,7 @@ pub fn find_programs() -> Option<PathBuf> {
     on_path.chain(of_debian.into_iter().rev()).chain(of_pg_config).find(|it| is_fit(it))
 }
 
-/// Whether a folder has the programs, of a version that the product supports.
+/// Whether a folder has the programs, in a version that the product supports.
 fn is_fit(programs: &Path) -> bool {
     let all = ["initdb", "pg_ctl", "postgres"].iter().all(|name| programs.join(name).is_file());
     let Ok(answer) = Command::new(programs.join("postgres")).arg("--version").output() else {
@@ -176,7 +178,7 @@ fn is_fit(programs: &Path) -> bool {
     all && major.parse().is_ok_and(|major: u32| major >= OLDEST_VERSION)
 }
 
-/// Installs the programs with apt-get, where this user may.
+/// Installs the programs with apt-get, if this user may.
 pub fn install_programs() -> Result<PathBuf, String> {
     let missing = format!("no PostgreSQL {OLDEST_VERSION} or newer is installed");
     let succeeds = |program: &str, arguments: &[&str]| {
@@ -212,7 +214,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// Whom the cluster has to run as: PostgreSQL refuses to run as root. None: the same user.
+/// The user of the cluster: PostgreSQL refuses to run as root. None: the same user.
 pub fn owner() -> Result<Option<(u32, u32)>, String> {
     if !is_root() {
         return Ok(None);

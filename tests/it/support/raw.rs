@@ -1,4 +1,4 @@
-//! A connection of HTTP/2 whose client sends and takes no more than it is told.
+//! An HTTP/2 connection whose client sends and reads no more than it is told.
 
 use std::net::SocketAddr;
 
@@ -16,21 +16,21 @@ pub struct RawConnection {
     driver: JoinHandle<Result<(), h2::Error>>,
 }
 
-/// A call that has been begun.
+/// A call that has begun.
 pub struct RawCall {
     answer: ResponseFuture,
     request: h2::SendStream<Bytes>,
 }
 
-/// The head of an answer.
+/// The head of a response.
 pub struct RawAnswer {
-    /// Where the call was refused.
+    /// The error of a refused call.
     pub refusal: Option<Status>,
     pub body: h2::RecvStream,
 }
 
 impl RawConnection {
-    /// One that takes so many bytes of an answer, and more only as they are given back.
+    /// A connection that accepts this many bytes of a response, and more only as they are released.
     pub async fn open(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         let mut settings = Builder::new();
@@ -39,7 +39,7 @@ impl RawConnection {
         Self { address, client, driver: tokio::spawn(connection) }
     }
 
-    /// Begins a call, and sends what there is of its body.
+    /// Begins a call, and sends a part of its body.
     pub async fn call(
         &mut self,
         path: &str,
@@ -62,7 +62,7 @@ impl RawConnection {
         RawCall { answer, request }
     }
 
-    /// Waits until the server has ended the connection.
+    /// Waits until the server has closed the connection.
     pub async fn ended(self) {
         // How it ended depends on what was under way.
         let _ = self.driver.await.unwrap();
@@ -75,7 +75,7 @@ impl RawCall {
         self.request.send_data(rest.into(), true).unwrap();
     }
 
-    /// The head of the answer, once it comes.
+    /// The head of the response, once it arrives.
     pub async fn answer(self) -> Result<RawAnswer, h2::Error> {
         let response = self.answer.await?;
         let refusal = Status::from_header_map(response.headers());
@@ -84,14 +84,14 @@ impl RawCall {
 }
 
 impl RawAnswer {
-    /// Takes the whole body; how many bytes it has, and how it ended.
+    /// Reads the whole body; returns its size, and its status.
     pub async fn take_status(mut self) -> (usize, Status) {
         let bytes = self.take_body().await;
         let trailers = self.body.trailers().await.unwrap().unwrap();
         (bytes, Status::from_header_map(&trailers).unwrap())
     }
 
-    /// Takes the whole body; how many bytes it has.
+    /// Reads the whole body; returns its size.
     pub async fn take(mut self) -> usize {
         self.take_body().await
     }

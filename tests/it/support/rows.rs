@@ -1,4 +1,4 @@
-//! What stands in a database, read past the product.
+//! The contents of a database, read directly.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::Database;
 
-/// Every table, but for those within a text index of SQLite, which it may write anew at any time,
-/// for the audit log and the heartbeats, where each call leaves a row, a refused one too, and for
-/// the seals of entries, which come by the minute.
+/// Every table, except those within a text index of SQLite, which it may rewrite at any time, the
+/// audit log and the heartbeats, to which each call adds a row, even a refused one, and the seals
+/// of entries, which are written every minute.
 const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' \
     and name not glob 'entry_words_*' and name not glob 'audit_*' \
     and name not in ('heartbeats', 'write_count', 'entry_seals', 'unsealed_entries')";
@@ -16,7 +16,7 @@ const POSTGRES_TABLES: &str = "select tablename::text from pg_tables \
     where schemaname = 'public' and tablename not like 'audit@_%' escape '@' \
     and tablename not in ('heartbeats', 'entry_seals', 'unsealed_entries')";
 
-/// Counts the rows of every table over a connection of its own.
+/// Counts the rows of every table over a separate connection.
 pub struct RowCounter {
     connection: Connection,
     query: String,
@@ -28,7 +28,7 @@ enum Connection {
 }
 
 impl RowCounter {
-    /// Of a database whose tables stand.
+    /// For a database with tables.
     pub async fn of(database: &Database) -> Self {
         let url = &database.url;
         let mut connection = match url.starts_with("sqlite:") {
@@ -46,7 +46,7 @@ impl RowCounter {
         Self { connection, query }
     }
 
-    /// How many rows each table has now.
+    /// The number of rows of each table now.
     pub async fn count(&mut self) -> BTreeMap<String, i64> {
         let query = AssertSqlSafe(self.query.clone());
         let counts: Vec<(String, i64)> = match &mut self.connection {

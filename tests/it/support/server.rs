@@ -20,7 +20,7 @@ use throughline::{
         purchase_service_client::PurchaseServiceClient,
         timeline_service_client::TimelineServiceClient,
     },
-    server::{self, Accesses, Settings, health::Readiness, listener},
+    server::{self, AuditSettings, Settings, health::Readiness, listener},
     store::Store,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -32,23 +32,23 @@ use super::{Database, Services, canary};
 /// The time of every server that [`Server::start`] starts: 2026-03-14T12:00:00Z, a Saturday.
 pub const NOW: Micros = 1_773_489_600_000_000;
 
-/// The token of the caller "shop", which verifies everything.
+/// The token of the caller "shop", which may verify everything.
 pub const SHOP_TOKEN: &str = "the-token-of-the-shop";
 
-/// The token of the caller "desk", which verifies loyalty cards alone.
+/// The token of the caller "desk", which may verify only loyalty cards.
 pub const DESK_TOKEN: &str = "the-token-of-the-desk";
 
-/// How many connections a server has to its database.
+/// The number of database connections of a server.
 const CONNECTIONS: u32 = 8;
 
-/// How many connections a server may have open, where a test does not care.
+/// The connection limits of a server in tests that do not depend on them.
 pub const CONNECTION_LIMITS: ConnectionLimits =
     ConnectionLimits { authenticated: 1024, per_caller: 512, unauthenticated: 64 };
 
-/// The largest message that a client of a test takes, in bytes.
+/// The largest message that a test client accepts, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
-/// The real server on a port of its own, and clients of it.
+/// The real server on a separate port, and its clients.
 pub struct Server {
     pub address: SocketAddr,
     pub customers: CustomerServiceClient<Services>,
@@ -60,7 +60,7 @@ pub struct Server {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What a server is told where a test does not care.
+/// The settings of a server in tests that do not depend on them.
 pub fn settings(clock: Clock) -> Settings {
     Settings {
         default_deadline: Duration::from_secs(60),
@@ -83,18 +83,18 @@ pub fn settings(clock: Clock) -> Settings {
         rules: Rules::new(clock),
         callers: callers(),
         origins: Origins::default(),
-        // A test that wants it says so: what happens by the way would be in the way of others.
+        // Only tests that need it enable it: side effects would disturb the others.
         matching: None,
         promise_clock: true,
         check_clock: false,
         finish_erasures: false,
-        accesses: Some(Accesses::default()),
+        audit: Some(AuditSettings::default()),
         retention: RetentionRules::default(),
         readiness: Readiness::default(),
     }
 }
 
-/// The roles, each with the name of the caller that has it alone.
+/// The roles, each with the name of the caller that has only this one.
 pub const ROLES: [(&str, Role); 5] = [
     ("recorder", Role::Recorder),
     ("reader", Role::Reader),
@@ -143,7 +143,7 @@ pub async fn listen(
 }
 
 impl Server {
-    /// Over a database, with a clock that stands still at [`NOW`].
+    /// Over a database, with a fixed clock at [`NOW`].
     pub async fn start(database: &Database) -> Self {
         Self::start_with(database, settings(Clock::Fixed(NOW))).await
     }
@@ -155,23 +155,23 @@ impl Server {
 
     /// Over the database of a URL.
     pub async fn start_at(url: &str, settings: Settings) -> Self {
-        // Before the store says anything.
+        // Before the store logs anything.
         canary::start_log();
         let store = Store::open(url, CONNECTIONS, settings.rules.clock).await.unwrap();
         Self::start_over(store, settings).await
     }
 
-    /// Over a store that is open.
+    /// Over an open store.
     pub async fn start_over(store: Store, settings: Settings) -> Self {
         Self::start_within(store, settings, CONNECTION_LIMITS).await
     }
 
-    /// Over a store that is open, with other limits of connections.
+    /// Over an open store, with other connection limits.
     pub async fn start_within(store: Store, settings: Settings, limits: ConnectionLimits) -> Self {
         let (address, incoming) = listen(limits).await;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server::run(incoming, store, settings, async {
-            // A test that has failed drops the other end, which is a stop too.
+            // A failed test drops the sender, which is a stop too.
             let _ = stopped.await;
         }));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
@@ -198,7 +198,7 @@ impl Server {
         Services::new(self.channel().await)
     }
 
-    /// The same, past the look at what goes over it.
+    /// Another connection to the server, without scanning.
     pub async fn channel(&self) -> Channel {
         let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
         channel.tcp_nodelay(true).connect().await.unwrap()

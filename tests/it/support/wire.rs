@@ -1,4 +1,4 @@
-//! Calls below the level of a gRPC client: frames as they are told.
+//! Calls below the level of a gRPC client: raw frames.
 
 use std::net::SocketAddr;
 
@@ -11,14 +11,14 @@ use tonic::Status;
 
 use super::canary::scan;
 
-/// What came back of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub enum Answer {
     /// The status of gRPC, from the trailers, and the bytes of the body.
     Status(Box<Status>, Vec<u8>),
     /// A status of HTTP that is not 200.
     Http(u16),
-    /// The stream or the connection was ended without an answer.
+    /// The stream or the connection ended without a response.
     Reset,
 }
 
@@ -31,13 +31,13 @@ impl Answer {
     }
 }
 
-/// A message behind its prefix of five bytes: whether it is compressed, and its length.
+/// A message after its prefix of five bytes: whether it is compressed, and its length.
 pub fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap();
     prefixed(0, length, message)
 }
 
-/// A frame whose prefix says what it is told.
+/// A frame with the given prefix.
 pub fn prefixed(compressed: u8, length: u32, message: &[u8]) -> Vec<u8> {
     let mut frame = vec![compressed];
     frame.extend(length.to_be_bytes());
@@ -45,7 +45,7 @@ pub fn prefixed(compressed: u8, length: u32, message: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Sends a body to a path over a connection of its own, with more headers.
+/// Sends a body to a path over a separate connection, with additional headers.
 pub async fn call(
     address: SocketAddr,
     path: &str,
@@ -82,7 +82,7 @@ async fn exchange(
         request = request.header(*name, *value);
     }
     let (response, mut stream) = client.send_request(request.body(()).unwrap(), false)?;
-    // A server that has answered already may refuse the rest.
+    // A server that has already answered may refuse the rest.
     let _ = stream.send_data(Bytes::from(body), true);
 
     let response = response.await?;
@@ -106,7 +106,7 @@ async fn exchange(
     }
 }
 
-/// An answer over HTTP/1.1 that ends its connection: its status and its text.
+/// An HTTP/1.1 response that ends its connection: its status and its text.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -117,8 +117,8 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-/// Sends a call as a browser does, over HTTP/1.1 with gRPC-Web, with more lines of headers; the
-/// whole answer as a text.
+/// Sends a call as a browser does, over HTTP/1.1 with gRPC-Web, with additional header lines;
+/// returns the whole response as a text.
 pub async fn browse(address: SocketAddr, path: &str, headers: &str, message: &[u8]) -> String {
     scan().sent(path, message);
     let body = frame(message);
@@ -134,7 +134,7 @@ pub async fn browse(address: SocketAddr, path: &str, headers: &str, message: &[u
     .await
 }
 
-/// Asks as a browser does whether a page may make a call.
+/// Sends a preflight request as a browser does.
 pub async fn preflight(address: SocketAddr, path: &str, origin: &str) -> String {
     let headers = format!(
         "origin: {origin}\r\naccess-control-request-method: POST\r\n\

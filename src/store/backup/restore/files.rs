@@ -1,4 +1,4 @@
-//! The files of an SQLite backup take the place of those that were there, which are moved away.
+//! Restores an SQLite backup: its files replace the existing ones, which are moved away.
 
 use std::{
     collections::BTreeSet,
@@ -22,9 +22,9 @@ use super::{
 };
 use crate::store::files::{Files, StoreLock, UnderWay, beside, folder, has_content, log_of};
 
-/// What a copy on the disk of its target is called until it is whole.
+/// The name of a copy on its target disk until it is complete.
 const COPY: &str = ".restoring-copy";
-/// A file, and what SQLite keeps beside it.
+/// A database file, and the files that SQLite keeps beside it.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
 pub async fn restore(
@@ -39,7 +39,7 @@ pub async fn restore(
     };
     remove_old_copies(files)?;
     let staging = Staging::create(files)?;
-    // It is written twice where much is erased again.
+    // It is written twice if much has to be erased again.
     ensure_room(&staging.0, manifest.bytes() * 2)?;
     for content in &manifest.files {
         staging.take(content, how.from, means).await?;
@@ -68,7 +68,7 @@ pub async fn restore(
     })
 }
 
-/// Removes what a restore has left that was cut short while it copied to another disk.
+/// Removes what an interrupted restore has left on another disk.
 fn remove_old_copies(files: &Files) -> Result<(), BackupError> {
     for copy in files.resolved().map(|target| beside(&target, COPY)) {
         match fs::remove_file(&copy) {
@@ -81,8 +81,7 @@ fn remove_old_copies(files: &Files) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Refuses where SQLite has left a log, as where a disk took no more: the files are moved without
-/// it.
+/// Refuses if SQLite has left a log, as on a full disk: the files are moved without it.
 fn ensure_no_log(files: &[&Path]) -> Result<(), BackupError> {
     let Some(log) = files.iter().map(|file| log_of(file)).find(|log| has_content(log)) else {
         return Ok(());
@@ -91,7 +90,7 @@ fn ensure_no_log(files: &[&Path]) -> Result<(), BackupError> {
     Err(BackupError::refused(what, "Is there room on that disk? Restore again"))
 }
 
-/// A folder beside the database, in which the backup becomes what is served.
+/// A folder beside the database, in which the restored database is prepared.
 struct Staging(PathBuf);
 
 impl Staging {
@@ -100,14 +99,14 @@ impl Staging {
         let path = beside(&database, ".restoring");
         let of_folder = |error: io::Error| BackupError::of_file(&path, &error);
         if path.exists() {
-            // Of a restore that was cut short: nobody else has the lock.
+            // It is left from an interrupted restore: nobody else has the lock.
             fs::remove_dir_all(&path).map_err(of_folder)?;
         }
         DirBuilder::new().mode(0o700).create(&path).map_err(of_folder)?;
         Ok(Self(path))
     }
 
-    /// Copies a file of the backup, which is to be what was written.
+    /// Copies a file of the backup and verifies it.
     async fn take(
         &self,
         content: &Content,
@@ -137,13 +136,13 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Where it stays, the next restore removes it.
+        // If this fails, the next restore removes it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// The exchange of the files. Cut short it leaves a note in the lock, by which nobody opens what is
-/// there; run again, it is done.
+/// The replacement of the files. If interrupted, it leaves a note in the lock, so that nobody opens
+/// the files; running it again completes it.
 struct Swap<'a> {
     files: &'a Files,
     staging: &'a Staging,
@@ -151,14 +150,14 @@ struct Swap<'a> {
 }
 
 impl Swap<'_> {
-    /// Gives the folders that have what was there.
+    /// Returns the folders with the replaced files.
     fn run(&self, mut lock: StoreLock) -> io::Result<BTreeSet<PathBuf>> {
         let targets = self.files.resolved();
         let before = targets.each_ref().map(|target| fs::metadata(target).ok());
         lock.set_under_way(Some(UnderWay::Restoring))?;
         hand_over(self.files.lock_path(), folder(&targets[0]), before[0].as_ref())?;
         let mut moved_to = BTreeSet::new();
-        // Whatever is missing from now on, the database is among it: without it none is begun.
+        // Whatever is missing from now on, the database file is: without it no database is opened.
         for target in &targets {
             moved_to.extend(self.move_away(target)?);
         }
@@ -188,7 +187,7 @@ impl Swap<'_> {
         Ok(Some(away))
     }
 
-    /// The folder for what is moved away, beside it.
+    /// The folder for replaced files, beside them.
     fn away(&self, folder: &Path) -> io::Result<PathBuf> {
         let [database, _] = self.files.resolved();
         let name = database.file_name().unwrap_or_default();
@@ -202,7 +201,7 @@ impl Swap<'_> {
     }
 }
 
-/// Puts a file under a name that is free, to belong to whom the one before belonged to.
+/// Moves a file to a free name, with the owner of the previous one.
 fn put(file: &Path, target: &Path, before: Option<&Metadata>) -> io::Result<()> {
     let place = folder(target);
     // A link may lead to another disk.
@@ -219,14 +218,14 @@ fn put(file: &Path, target: &Path, before: Option<&Metadata>) -> io::Result<()> 
     sync_folder(place)
 }
 
-/// Gives a file its owner and the mode of the one before.
+/// Sets the owner and the mode of a file from the previous one.
 fn own(file: &Path, place: &Path, before: Option<&Metadata>) -> io::Result<()> {
     hand_over(file, place, before)?;
     let mode = before.map_or(0o600, |before| before.mode() & 0o777);
     fs::set_permissions(file, Permissions::from_mode(mode))
 }
 
-/// Root restores for the user of the server: that of the file before, or else of the folder.
+/// Root restores for the user of the server: the owner of the previous file, or else of the folder.
 fn hand_over(file: &Path, place: &Path, before: Option<&Metadata>) -> io::Result<()> {
     let own = fs::metadata(file)?;
     let (user, group) = match before {

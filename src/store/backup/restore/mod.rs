@@ -1,8 +1,8 @@
-//! A backup that is put in the place of a database.
+//! Restores a backup.
 //!
-//! SQLite is served only when all is done: what is under way is in a folder beside its files.
-//! PostgreSQL reads the dump in one transaction, and what fails after its commit says so. Who was
-//! erased since the backup is erased again.
+//! SQLite is prepared in a folder beside its files and served only when everything is done.
+//! PostgreSQL reads the dump in one transaction, and errors after its commit say so. Customers
+//! erased since the backup are erased again.
 
 mod files;
 mod postgres;
@@ -18,7 +18,7 @@ use crate::{
     store::{ErasureFile, Files, Opening, Store},
 };
 
-/// What a restore is given beside the means.
+/// The parameters of a restore besides the options.
 #[derive(Clone, Debug)]
 pub struct Restoring<'a> {
     pub url: &'a str,
@@ -28,21 +28,21 @@ pub struct Restoring<'a> {
     pub outside_seal: Option<Seal>,
 }
 
-/// What was put back.
+/// The result of a restore.
 #[derive(Clone, Debug)]
 pub struct Restored {
     pub manifest: Manifest,
-    /// What the database holds now.
+    /// The figures of the restored database.
     pub facts: Facts,
-    /// Erasures that were done again.
+    /// How many erasures were repeated.
     pub erased_again: usize,
-    /// Where the files are that were there before.
+    /// The folders with the replaced files.
     pub moved_to: BTreeSet<PathBuf>,
-    /// Whether the audit log has the last seal outside of it; nothing where there is none.
+    /// Whether the audit log has the last seal outside of it; None if there is none.
     pub has_outside_seal: Option<bool>,
 }
 
-/// Puts a backup in the place of the database of a URL, which nobody may have open.
+/// Restores a backup to the database of a URL, which nobody may have open.
 pub async fn restore(how: &Restoring<'_>, means: Means<'_>) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(how.from)?;
     let kind = if how.url.starts_with("sqlite:") { "sqlite" } else { "postgres" };
@@ -69,8 +69,8 @@ fn name_of(kind: &str) -> &str {
     }
 }
 
-/// A ledger that had come further when the backup was made does not know who was erased since, and
-/// one that is not there knows of nobody.
+/// A ledger that is older than the one at the time of the backup does not know who was erased
+/// since, and a missing one knows nobody.
 async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(), BackupError> {
     let Some(path) = means.ledger else { return Ok(()) };
     if !path.exists() {
@@ -103,13 +103,13 @@ async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(
     Err(BackupError::refused(what, advice))
 }
 
-/// What was done to a database that is in use by nobody.
+/// The result of preparing a database that nobody uses.
 struct Prepared {
     erased_again: usize,
     has_outside_seal: Option<bool>,
 }
 
-/// Brings the tables of a restored database up to date, and erases again who was erased since.
+/// Migrates the tables of a restored database, and repeats the erasures since the backup.
 async fn prepare(
     url: &str,
     manifest: &Manifest,
@@ -137,7 +137,7 @@ async fn prepare_open(
 ) -> Result<Prepared, BackupError> {
     let erased_again = store.erase_again().await?;
     store.finish_erasures().await?;
-    // What it remembers of itself is older than the backup.
+    // The remembered backup is older than this one.
     let folder = how.from.canonicalize().unwrap_or_else(|_| how.from.to_owned());
     let folder = folder.display().to_string();
     last::set(&store.db, &LastBackup { at: manifest.created_at, folder }).await?;
@@ -151,7 +151,7 @@ async fn prepare_open(
     Ok(Prepared { erased_again, has_outside_seal })
 }
 
-/// Refuses where there is not what the backup had.
+/// Refuses if the database does not have the figures of the backup.
 fn ensure_same(manifest: &Manifest, found: &Facts) -> Result<(), BackupError> {
     if *found == manifest.facts {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A dump that is read into an empty database of PostgreSQL, in one transaction.
+//! Restores a dump into an empty PostgreSQL database, in one transaction.
 
 use std::{
     collections::BTreeSet,
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::error::Error;
 
-/// How long it may take to look whether a program that failed has left something.
+/// How long it may take to check whether a failed program has left something.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Whatever is there that a dump would meet.
+/// Existing objects that a dump would conflict with.
 const RELATIONS: &str = "select count(*) from pg_class c \
     join pg_namespace n on n.oid = c.relnamespace \
     where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') \
@@ -36,7 +36,7 @@ pub async fn restore(
     let (mut connection, place) = dump::connect(how.url).await?;
     let is_read = is_read(&mut connection, &manifest, means).await?;
     let version = in_time(means.until, dump::version(&mut connection)).await??;
-    // It would be idle for as long as the dump is read.
+    // It would be idle while the dump is read.
     dump::close(connection).await;
     if !is_read {
         let file = checked(&manifest, how.from, means).await?;
@@ -46,8 +46,8 @@ pub async fn restore(
     finish(manifest, how, means).await.map_err(|error| BackupError::Unfinished(Box::new(error)))
 }
 
-/// Whether the database holds what the backup does, as a restore has left it that was cut short
-/// after the dump was read. One that holds something else is refused.
+/// Whether the database already contains the backup, as after a restore that was interrupted once
+/// the dump was read. A database with other contents is refused.
 async fn is_read(
     connection: &mut PgConnection,
     manifest: &Manifest,
@@ -71,7 +71,7 @@ async fn relations(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(RELATIONS).fetch_one(connection).await?)
 }
 
-/// The dump of a backup, which is what was written.
+/// The verified dump of a backup.
 async fn checked(
     manifest: &Manifest,
     from: &Path,
@@ -119,7 +119,7 @@ async fn read(
     }
 }
 
-/// What there is to be done once the dump is in the database.
+/// The steps after the dump is read.
 async fn finish(
     manifest: Manifest,
     how: &Restoring<'_>,

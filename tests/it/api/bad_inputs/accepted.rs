@@ -1,4 +1,4 @@
-//! What looks bad and is accepted, and what becomes of it.
+//! Inputs that look bad and are accepted, and their effects.
 
 use throughline::{
     clock::Clock,
@@ -112,7 +112,7 @@ async fn number_27_a_source_ref_belongs_to_its_source() {
     .await;
 }
 
-/// What is the same value in another form names the same customer, and the first form is kept.
+/// Other notations of a value identify the same customer, and the first notation is stored.
 #[tokio::test]
 async fn numbers_37_to_53_forms_of_a_value() {
     let forms: [(u16, Kind, &str, &str, bool); 16] = [
@@ -142,7 +142,7 @@ async fn numbers_37_to_53_forms_of_a_value() {
             let kept = &of_plain.identifiers[0];
             assert_eq!(kept.raw_value, plain, "{number}");
         }
-        // The raw value stays as it first came in, and the flag tells of a look-alike.
+        // The raw value stays as it was first received, and the flag marks a look-alike.
         let first = server.identify(identifier(Kind::Phone, "+31 (0)20 765 43 21")).await;
         assert_eq!(first.identifiers[0].value, "+31207654321");
         assert_eq!(first.identifiers[0].raw_value, "+31 (0)20 765 43 21");
@@ -191,8 +191,8 @@ async fn number_81_bidi_controls_are_stored_and_flagged() {
 
 #[tokio::test]
 async fn number_82_secrets_are_replaced_before_they_are_stored() {
-    // The well-known test number of a card; a BSN, a CPR number and a fødselsnummer that pass
-    // their checks and belong to nobody.
+    // The well-known test number of a card; a BSN, a CPR number and a fødselsnummer with valid
+    // checks that belong to nobody.
     let secrets = [
         ("my card is 4111 1111 1111 1111, ok?", "4111", EntryFlag::CardNumberRedacted),
         ("the CVV is 737", "737", EntryFlag::SecurityCodeRedacted),
@@ -210,7 +210,7 @@ async fn number_82_secrets_are_replaced_before_they_are_stored() {
             let entry = server.entries(&answer.customer_id).await.into_iter();
             let entry = entry.into_iter().find(|it| it.id == answer.entry_id).unwrap();
             assert!(!text_of(&entry).contains(secret), "{}", text_of(&entry));
-            // The hash of the body, not the body, tells a retry.
+            // A retry is recognised by the hash of the body, not by the body.
             assert!(server.record(request).await.already_recorded, "{text}");
         }
         server.stop().await;

@@ -17,7 +17,7 @@ pub struct Case {
     call: Call,
     code: Code,
     reason: &'static str,
-    /// The paths of all fields that the answer names.
+    /// The paths of all fields that the error names.
     fields: Vec<&'static str>,
 }
 
@@ -47,7 +47,7 @@ impl Case {
         Self { code, ..self }
     }
 
-    /// Everything that is wrong with an answer.
+    /// Everything that is wrong with the answer.
     fn faults(&self, answer: Result<(), Status>) -> Vec<String> {
         let Err(status) = answer else { return vec!["was accepted".to_owned()] };
         let mut faults = Vec::new();
@@ -87,7 +87,8 @@ pub fn wrong_reason(status: &Status, wanted: &str) -> Option<String> {
     }
 }
 
-/// Sends every case to a server of its own over a database, and fails with all that went wrong.
+/// Sends every case to a separate server over a database, and fails with everything that went
+/// wrong.
 pub async fn check(database: &Database, cases: fn(&World) -> Vec<Case>) {
     let mut server = Server::start(database).await;
     let world = World::make(&mut server).await;
@@ -121,7 +122,7 @@ pub enum Call {
     Merge(pb::MergeCustomersRequest),
     Approve(pb::ApproveMergeRequest),
     Unmerge(pb::UnmergeCustomersRequest),
-    KeepApart(pb::KeepCustomersApartRequest),
+    KeepApart(pb::SetMergeExclusionRequest),
     ListIdentifiers(pb::ListIdentifiersRequest),
     Record(Box<pb::RecordEntryRequest>),
     Batch(pb::BatchRecordEntriesRequest),
@@ -176,8 +177,8 @@ impl From<pb::UnmergeCustomersRequest> for Call {
     }
 }
 
-impl From<pb::KeepCustomersApartRequest> for Call {
-    fn from(request: pb::KeepCustomersApartRequest) -> Self {
+impl From<pb::SetMergeExclusionRequest> for Call {
+    fn from(request: pb::SetMergeExclusionRequest) -> Self {
         Self::KeepApart(request)
     }
 }
@@ -195,7 +196,7 @@ impl Call {
             Self::Merge(it) => customers.merge_customers(it).await.map(drop),
             Self::Approve(it) => customers.approve_merge(it).await.map(drop),
             Self::Unmerge(it) => customers.unmerge_customers(it).await.map(drop),
-            Self::KeepApart(it) => customers.keep_customers_apart(it).await.map(drop),
+            Self::KeepApart(it) => customers.set_merge_exclusion(it).await.map(drop),
             Self::ListIdentifiers(it) => customers.list_identifiers(it).await.map(drop),
             Self::Record(it) => timeline.record_entry(*it).await.map(drop),
             Self::Batch(it) => timeline.batch_record_entries(it).await.map(drop),
@@ -227,7 +228,7 @@ impl Call {
             Self::Merge(it) => ("MergeCustomersRequest", it.encode_to_vec()),
             Self::Approve(it) => ("ApproveMergeRequest", it.encode_to_vec()),
             Self::Unmerge(it) => ("UnmergeCustomersRequest", it.encode_to_vec()),
-            Self::KeepApart(it) => ("KeepCustomersApartRequest", it.encode_to_vec()),
+            Self::KeepApart(it) => ("SetMergeExclusionRequest", it.encode_to_vec()),
             Self::ListIdentifiers(it) => ("ListIdentifiersRequest", it.encode_to_vec()),
             Self::Record(it) => ("RecordEntryRequest", it.encode_to_vec()),
             Self::Batch(it) => ("BatchRecordEntriesRequest", it.encode_to_vec()),

@@ -1,4 +1,5 @@
-//! Case passes, quotes and the re-ask rate: the same numbers, in the calls of CaseService.
+//! Case passes, quotes and the re-ask rate: the numbers of other calls, in the calls of
+//! CaseService.
 
 use throughline::pb::{
     self, Channel, IdentifierKind, get_reask_rate_request::Of, give_quote_request::ValidUntil,
@@ -13,7 +14,7 @@ use super::{
 use crate::calls::request_id;
 
 const NOBODY: &str = "0190f3c4-7b1a-7cc0-8000-00000000beef";
-/// A code whose check character is right.
+/// A code with a valid check character.
 const CODE: &str = "2222-2222-2223";
 const DAY: i64 = 86_400;
 

@@ -1,4 +1,4 @@
-//! Numbers 66 and 115: who was erased, and who may erase.
+//! Numbers 66 and 115: erased customers, and who may erase.
 
 use throughline::pb;
 use tonic::Code;
@@ -41,7 +41,7 @@ async fn number_115_an_erasure_takes_the_role_and_a_ticket_and_is_the_same_twice
         let mut privacy = server.privacy.clone();
         for (role, _) in ROLES.into_iter().filter(|(name, _)| *name != "privacy_officer") {
             let answer = privacy.erase_customer(with_token(role, erase(&anna))).await;
-            let denied = Refusal::new(Code::PermissionDenied, "ROLE_MAY_NOT", []);
+            let denied = Refusal::new(Code::PermissionDenied, "ROLE_NOT_PERMITTED", []);
             assert_eq!(refusal(answer), denied, "{role}");
         }
         for ticket in ["", " \u{a0} ", "two\nlines", &"x".repeat(101)] {
@@ -69,7 +69,7 @@ async fn number_115_an_erasure_takes_the_role_and_a_ticket_and_is_the_same_twice
     .await;
 }
 
-/// The name of an erasure is no other call's.
+/// An idempotency key of an erasure cannot be used for another call.
 #[tokio::test]
 async fn a_request_id_of_an_erasure_is_taken() {
     on_both(async |database| {

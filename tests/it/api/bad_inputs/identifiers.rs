@@ -14,7 +14,7 @@ use crate::{
     identity::{link, unlink, verified},
 };
 
-/// The id of nobody: what is wrong with the rest of a call is told before it is looked for.
+/// An unknown id: other errors of a call are reported before it is looked up.
 const SOMEBODY: &str = "0190f3c4-7b1a-7cc0-8000-00000000beef";
 
 pub fn cases(world: &World) -> Vec<Case> {
@@ -69,7 +69,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     let mut value = |number, kind, value| {
         cases.extend(everywhere(number, &identifier(kind, value), Part::Value, "INVALID_FIELD"));
     };
-    // An EAN, as on most cards, with 1 too much at the end; the right one is 9780306406157.
+    // An EAN, as on most cards, plus 1 at the end; the valid one is 9780306406157.
     value(57, Kind::LoyaltyCard, "9780306406158");
     value(58, Kind::CustomerNumber, "#1001");
     value(58, Kind::Account, "#1001");
@@ -93,7 +93,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases
 }
 
-/// Which field of an identifier is wrong.
+/// The field of an identifier that is wrong.
 #[derive(Clone, Copy)]
 enum Part {
     Kind,
@@ -117,7 +117,7 @@ impl Part {
 /// The identifier in calls that write, alone and as the second of two, and in calls that read.
 fn everywhere(number: u16, wrong: &pb::Identifier, part: Part, reason: &'static str) -> Vec<Case> {
     let mut cases = where_it_names(number, wrong, part, reason);
-    // What names nobody can be taken away all the same, where it did once.
+    // A blocked identifier can still be unlinked, since it may have been linked before.
     if reason != "BLOCKED_IDENTIFIER" {
         let unlink = unlink(SOMEBODY, wrong.clone());
         cases.push(refused(number, "UnlinkIdentifier", unlink, &[part.alone()]).reason(reason));
@@ -160,7 +160,7 @@ fn where_it_names(
     .collect()
 }
 
-/// What is said to be verified by whoever may not say so.
+/// Identifiers verified by a caller that may not verify them.
 fn not_verified(world: &World) -> Vec<Case> {
     let new = || verified(identifier(Kind::Account, "maria.b"));
     let mut entry = record();
@@ -183,7 +183,7 @@ fn not_verified(world: &World) -> Vec<Case> {
         ),
     ]
     .into_iter()
-    .map(|case| case.code(Code::PermissionDenied).reason("MAY_NOT_VERIFY"))
+    .map(|case| case.code(Code::PermissionDenied).reason("VERIFICATION_NOT_PERMITTED"))
     .collect()
 }
 
@@ -213,7 +213,7 @@ fn too_many(world: &World) -> Vec<Case> {
     ]
 }
 
-/// What names something else given as the id of a customer.
+/// Ids of other things, given as the id of a customer.
 fn not_an_id(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
     for wrong in ["QR-55512", "", "1'; drop table entries"] {

@@ -1,6 +1,6 @@
-//! Numbers 26, 34, 46 and 67: what callers send, and what belongs to somebody else by now.
+//! Numbers 26, 34, 46 and 67: values that belong to another customer by now.
 
-use throughline::{clock::Clock, pb, story::blocked::Blocked};
+use throughline::{clock::Clock, domain::blocked::Blocked, pb};
 use tonic::{
     Code, Request,
     metadata::{Ascii, MetadataValue},
@@ -39,7 +39,7 @@ async fn number_26_a_request_id_of_another_caller_is_another_one() {
     .await;
 }
 
-/// A name with a line end cannot be sent at all: it is no header of HTTP.
+/// A name with a line end cannot be sent at all: it is not a valid HTTP header.
 #[tokio::test]
 async fn number_34_an_actor_is_one_plain_line() {
     on_both(async |database| {
@@ -83,7 +83,7 @@ async fn number_34_an_actor_is_one_plain_line() {
     .await;
 }
 
-/// What is kept is that the two may be one person, and nothing else.
+/// Only the suggestion that the two may be one person is stored.
 #[tokio::test]
 async fn number_46_a_recycled_number_is_not_taken_over_by_the_way() {
     on_both(async |database| {
@@ -145,7 +145,7 @@ async fn number_46_what_is_taken_over_is_verified_and_not_shared() {
 #[tokio::test]
 async fn number_50_the_companys_own_values_name_nobody() {
     on_both(async |database| {
-        // Before the shop's own number is known to be one, it is somebody's.
+        // Before the shop's own number is blocked, it identifies a customer.
         let server = Server::start(database).await;
         let number = |value: &str| identifier(pb::IdentifierKind::Phone, value);
         let anna = server.made(vec![account("anna"), number("+31201234567")]).await;
@@ -187,7 +187,7 @@ async fn number_50_the_companys_own_values_name_nobody() {
         for good in [mail("test@test.nl"), account("Guest"), mail("anna@other.shop.nl")] {
             assert!(server.identified(vec![good.clone()]).await.created, "{good:?}");
         }
-        // Where it was linked before, it can be taken away.
+        // If it was linked before, it can be unlinked.
         let call = unlink(&anna.id, number("020 1234567"));
         customers.unlink_identifier(call).await.unwrap();
         assert_eq!(values(&server.customer(&anna.id).await), ["anna"]);

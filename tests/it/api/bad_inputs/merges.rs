@@ -1,4 +1,4 @@
-//! Numbers 96 to 105: merges, and taking them back.
+//! Numbers 96 to 105: merges, and undoing them.
 
 use throughline::pb;
 use tonic::Code;
@@ -7,7 +7,7 @@ use super::{
     case::{Call, Case, refused},
     world::World,
 };
-use crate::identity::{approve, dry_run, keep_apart, merge, unmerge};
+use crate::identity::{approve, dry_run, exclude_merge, merge, unmerge};
 
 const NOBODY: &str = "0190f3c4-7b1a-7cc0-8000-00000000beef";
 
@@ -29,17 +29,17 @@ fn of_itself(world: &World) -> Vec<Case> {
         refused(96, "a merge with itself in capitals", merge(one, &upper), other),
         refused(96, "a look at a merge with itself", dry_run(one, one), other),
         refused(96, "an approval of one", approve(one, one), other),
-        refused(96, "a mark on one", keep_apart(one, one), other),
+        refused(96, "a mark on one", exclude_merge(one, one), other),
     ]
 }
 
 fn refused_by_what_stands(world: &World) -> Vec<Case> {
     let merged = &world.merged;
     let again = merge(&merged.into, &merged.from);
-    // A cycle cannot be asked for: whoever is part of somebody is one with them already.
+    // A cycle cannot be requested: merged customers are already one.
     let cycle = merge(&merged.from, &merged.into);
     let approval = approve(&merged.into, &merged.from);
-    let mark = keep_apart(&merged.into, &merged.from);
+    let mark = exclude_merge(&merged.into, &merged.from);
     let strong = merge(&world.strong[0], &world.strong[1]);
     let apart = merge(&world.apart[1], &world.apart[0]);
     let in_use = unmerge(&world.merge_in_use);
@@ -67,7 +67,7 @@ fn refused_by_what_stands(world: &World) -> Vec<Case> {
         already(98, "a mark on what is merged", mark.into()),
         already(99, "a merge that would close a cycle", cycle.into()),
         failed(100, "different verified accounts", strong.into(), "NEEDS_APPROVAL"),
-        failed(100, "a merge of those kept apart", apart.into(), "KEPT_APART"),
+        failed(100, "a merge of those kept apart", apart.into(), "MERGE_EXCLUDED"),
         failed(105, "an unmerge of what is built on", in_use.into(), "MERGE_IN_USE"),
         stale("a merge", one_etag.into()),
         stale("a look at a merge of the other", other_etag.into()),
@@ -93,9 +93,9 @@ fn incomplete(world: &World) -> Vec<Case> {
     };
     let unmerge =
         pb::UnmergeCustomersRequest { reason: String::new(), ..unmerge(&world.merged.id) };
-    let mark = pb::KeepCustomersApartRequest {
+    let mark = pb::SetMergeExclusionRequest {
         reason: String::new(),
-        ..keep_apart(&world.customer_id, &world.merged.into)
+        ..exclude_merge(&world.customer_id, &world.merged.into)
     };
     let bidi = pb::MergeCustomersRequest { reason: "one \u{202e}nosrep".to_owned(), ..good() };
     let control = pb::MergeCustomersRequest { reason: "one\u{1b}[31m".to_owned(), ..good() };
@@ -116,7 +116,7 @@ fn wrong_etag(call: pb::MergeCustomersRequest) -> pb::MergeCustomersRequest {
     pb::MergeCustomersRequest { etag, other_etag, ..call }
 }
 
-/// The contract has no list of customers to merge; the lists that it has are bounded.
+/// The contract has no list of customers to merge; its lists are limited.
 fn too_long(world: &World) -> Vec<Case> {
     let good = || merge(&world.customer_id, &world.merged.into);
     let choice = |field: i32, id: &str| pb::ProfileChoice { field, customer_id: id.to_owned() };
@@ -154,7 +154,8 @@ fn not_found(world: &World) -> Vec<Case> {
         refused(64, "a look at one with nobody", look, &[]).reason("CUSTOMER_NOT_FOUND"),
         refused(64, "an approval of nobody", approve(NOBODY, one), &[])
             .reason("CUSTOMER_NOT_FOUND"),
-        refused(64, "a mark on nobody", keep_apart(one, NOBODY), &[]).reason("CUSTOMER_NOT_FOUND"),
+        refused(64, "a mark on nobody", exclude_merge(one, NOBODY), &[])
+            .reason("CUSTOMER_NOT_FOUND"),
         refused(64, "identifiers of nobody", Call::ListIdentifiers(list), &[])
             .reason("CUSTOMER_NOT_FOUND"),
         refused(64, "an unmerge of nothing", unmerge(NOBODY), &[]).reason("MERGE_NOT_FOUND"),

@@ -6,18 +6,18 @@ mod accepted;
 mod case;
 mod case_calls;
 mod erasure;
+mod idempotency_keys;
 mod identifiers;
 mod identity;
+mod known_facts;
 mod merges;
 mod orders;
 mod purchases;
 mod reads;
 mod record_entry;
 mod rights;
-mod told_once;
 mod wire;
 mod world;
-mod write_names;
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ use crate::support::{RowCounter, Server, on_both};
 /// The list.
 const LIST: &str = include_str!("../../bad_inputs.md");
 
-/// The numbers that are tested elsewhere, or that no call can meet yet.
+/// The numbers that are tested elsewhere, or that no call can contain yet.
 const ELSEWHERE: &[(std::ops::RangeInclusive<u16>, &str)] = &[
     (28..=28, "tests/it/scope/masked.rs"),
     (29..=33, "tests/it/audit/purposes.rs"),
@@ -57,7 +57,7 @@ async fn merges_are_refused() {
 
 #[tokio::test]
 async fn names_of_writes_are_refused() {
-    on_both(async |database| check(database, write_names::cases).await).await;
+    on_both(async |database| check(database, idempotency_keys::cases).await).await;
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn calls_about_cases_are_refused() {
 
 #[tokio::test]
 async fn cases_of_entries_briefings_and_wishes_are_refused() {
-    on_both(async |database| check(database, told_once::cases).await).await;
+    on_both(async |database| check(database, known_facts::cases).await).await;
 }
 
-/// The details of an error travel in a header, which has a bound.
+/// The details of an error are sent in a header, which is limited.
 #[tokio::test]
 async fn an_error_with_very_many_fields_arrives() {
     on_both(async |database| {
@@ -116,13 +116,13 @@ fn every_number_of_the_list_has_its_place() {
     let cases = [
         identifiers::cases(&world),
         merges::cases(&world),
-        write_names::cases(&world),
+        idempotency_keys::cases(&world),
         record_entry::cases(&world),
         orders::cases(&world),
         purchases::cases(&world),
         reads::cases(&world),
         case_calls::cases(&world),
-        told_once::cases(&world),
+        known_facts::cases(&world),
     ];
     let refused = cases.iter().flatten().map(|case| case.number);
     let apart = [

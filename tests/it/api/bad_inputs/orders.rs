@@ -65,7 +65,7 @@ fn quantities() -> Vec<Case> {
     cases
 }
 
-/// What else a line must have.
+/// The other required fields of a line.
 fn lines() -> Vec<Case> {
     let unnamed = purchase(|it| it.lines[0].name.clear());
     let many = purchase(|it| it.lines = vec![it.lines[0].clone(); 501]);
@@ -80,7 +80,7 @@ fn lines() -> Vec<Case> {
     }
     let empty = content(Content::Returned(pb::Return::default()));
     cases.push(refused(87, "a return of nothing", empty, &["entry.returned.lines"]));
-    // All that is wrong is told at once.
+    // All violations are reported at once.
     let all = purchase(|it| {
         it.lines[0].quantity = 0;
         it.lines[0].warranty_end = "never".to_owned();
@@ -96,7 +96,7 @@ fn lines() -> Vec<Case> {
     cases
 }
 
-/// Number 94, and numbers that are taken.
+/// Number 94, and order numbers that are taken.
 fn numbers() -> Vec<Case> {
     let about = |order: &str| with(|it| it.order_numbers = vec![order.to_owned()]);
     let many = with(|it| it.order_numbers = (0..51).map(|it| it.to_string()).collect());
@@ -124,7 +124,7 @@ fn numbers() -> Vec<Case> {
     ]
 }
 
-/// A good return, changed.
+/// A valid return, with a change.
 pub fn returned(change: impl FnOnce(&mut pb::Return)) -> pb::RecordEntryRequest {
     let line = pb::ReturnLine { sku: "TV-55".to_owned(), quantity: 1, ..Default::default() };
     let mut returned = pb::Return { lines: vec![line], ..Default::default() };

@@ -22,8 +22,8 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases
 }
 
-/// What looks bad and is accepted: terms and refunds at their bounds, and texts that are kept as
-/// they are, or as they may be kept.
+/// Inputs that look bad and are accepted: terms and refunds at their limits, and texts that are
+/// stored as they are, or redacted.
 #[tokio::test]
 async fn numbers_119_to_121_at_their_bounds() {
     on_both(async |database| {
@@ -66,7 +66,7 @@ async fn numbers_119_to_121_at_their_bounds() {
     .await;
 }
 
-/// A good change of the customer's order, changed.
+/// A valid change of the customer's order, with a change.
 fn changed(change: impl FnOnce(&mut pb::OrderChange, &mut Vec<String>)) -> pb::RecordEntryRequest {
     let mut it = pb::OrderChange { status: OrderStatus::Shipped.into(), ..Default::default() };
     let mut orders = vec![ORDER.to_owned()];
@@ -215,7 +215,7 @@ fn lists(world: &World) -> Vec<Case> {
         add(day, pb::ListPurchasesRequest { day: day.to_owned(), ..good.clone() }, "day");
     }
     for bad in ["AAAA", "%%% next page, please %%%", world.page_token.as_str()] {
-        // There is none before the server has given one.
+        // There is none before the server has issued one.
         if bad.is_empty() {
             continue;
         }

@@ -75,7 +75,7 @@ fn tokens(world: &World) -> Vec<Case> {
         ));
     }
 
-    // A token of another call, or of the same with other arguments.
+    // A token of another call, or of this call with other arguments.
     let token = || token.to_owned();
     let mut other = |what, call| calls.push((what, call));
     let with = |change: fn(&mut pb::ListTimelineRequest)| {
@@ -104,8 +104,8 @@ fn tokens(world: &World) -> Vec<Case> {
     calls.into_iter().map(refuse).collect()
 }
 
-/// Number 113. A token is never too old: what was recorded stays. Those of another customer, of
-/// another database and of a time that is to come are in `live`.
+/// Number 113. A token never expires: entries stay. Tokens of another customer, of another database
+/// and of the future are in `live`.
 fn watches(world: &World) -> Vec<Case> {
     let good = pb::WatchTimelineRequest {
         watched: Some(Watched::CustomerId(world.customer_id.clone())),
@@ -171,7 +171,7 @@ fn filters(world: &World) -> Vec<Case> {
     cases
 }
 
-/// Number 112, but for the queries that find nothing.
+/// Number 112, apart from the queries that find nothing.
 fn queries(world: &World) -> Vec<Case> {
     let words = "word ".repeat(20_000);
     let long = "x".repeat(257);
@@ -201,7 +201,7 @@ fn queries(world: &World) -> Vec<Case> {
     cases
 }
 
-/// Reads of nobody, and of somebody who is not there.
+/// Reads without a customer, and of a customer that does not exist.
 fn nobody(world: &World) -> Vec<Case> {
     use get_customer_request::Customer as Of;
     const UNKNOWN: &str = "0190f3c4-7b1a-7cc0-8000-00000000beef";

@@ -20,7 +20,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases
 }
 
-/// Numbers 63 and 64, and what a batch and an entry must have.
+/// Numbers 63 and 64, and the required fields of a batch and an entry.
 fn whose(world: &World) -> Vec<Case> {
     let mut nobody = record();
     nobody.identifiers.clear();

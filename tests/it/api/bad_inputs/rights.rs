@@ -1,4 +1,4 @@
-//! Numbers 103 and 116: who is restricted or held, and exports.
+//! Numbers 103 and 116: restrictions and legal holds, and exports.
 
 use throughline::pb;
 use tonic::Code;
@@ -31,7 +31,7 @@ async fn a_merge_of_who_is_restricted_or_held_stores_nothing() {
         let before = rows.count().await;
         let mut customers = server.customers.clone();
         for (one, other, reason) in
-            [(0, 3, "CUSTOMER_HELD"), (3, 1, "CUSTOMER_HELD"), (3, 2, "CUSTOMER_RESTRICTED")]
+            [(0, 3, "CUSTOMER_ON_HOLD"), (3, 1, "CUSTOMER_ON_HOLD"), (3, 2, "CUSTOMER_RESTRICTED")]
         {
             for call in [merge(&ids[one], &ids[other]), dry_run(&ids[one], &ids[other])] {
                 let status = customers.merge_customers(by_shop(call)).await.unwrap_err();
@@ -40,7 +40,7 @@ async fn a_merge_of_who_is_restricted_or_held_stores_nothing() {
             }
         }
         let status = customers.unmerge_customers(by_shop(unmerge(&merge_id))).await.unwrap_err();
-        assert_eq!(wrong_reason(&status, "CUSTOMER_HELD"), None);
+        assert_eq!(wrong_reason(&status, "CUSTOMER_ON_HOLD"), None);
         assert_eq!(rows.count().await, before);
         release(&server, &ids[0]).await;
         server.unmerged(&merge_id).await;
@@ -49,13 +49,13 @@ async fn a_merge_of_who_is_restricted_or_held_stores_nothing() {
     .await;
 }
 
-/// Number 116: what is larger than any message comes in many.
+/// Number 116: an export that is larger than any message is split.
 #[tokio::test]
 async fn an_export_has_no_size_that_is_too_large() {
     on_both(async |database| {
         let server = Server::start(database).await;
         let made = server.made(vec![account("anna")]).await;
-        // More than the largest answer, 8 MiB.
+        // More than the largest response, 8 MiB.
         let text = "x".repeat(250_000);
         for _ in 0..40 {
             server.recorded(to(&made.id, note(&text))).await;
@@ -75,7 +75,7 @@ async fn an_export_has_no_size_that_is_too_large() {
             refusal(server.privacy.clone().export_customer(with_token(token, call)).await)
         };
         for (token, id, code, reason) in [
-            ("agent", &*made.id, Code::PermissionDenied, "ROLE_MAY_NOT"),
+            ("agent", &*made.id, Code::PermissionDenied, "ROLE_NOT_PERMITTED"),
             ("privacy_officer", NOBODY, Code::NotFound, "CUSTOMER_NOT_FOUND"),
             ("privacy_officer", "", Code::InvalidArgument, "INVALID_FIELD"),
             ("privacy_officer", "x' or 1=1", Code::InvalidArgument, "INVALID_FIELD"),

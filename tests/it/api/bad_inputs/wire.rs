@@ -20,7 +20,7 @@ pub const NUMBERS: &[u16] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 const RECORD: &str = "/throughline.v1.TimelineService/RecordEntry";
 const IDENTIFY: &str = "/throughline.v1.CustomerService/IdentifyCustomer";
 
-/// Field 1 of IdentifyCustomerRequest, an identifier, and what stands in it.
+/// Field 1 of IdentifyCustomerRequest, an identifier, and its contents.
 const IDENTIFIERS: u8 = 0x0a;
 const VALUE: u8 = 0x1a;
 
@@ -69,7 +69,7 @@ fn messages() -> Vec<Sent> {
     let garbage: Vec<u8> = (0..200_u32).map(|it| (it * 151 % 256) as u8 | 0x80).collect();
     let invalid_utf8 = [IDENTIFIERS, 5, VALUE, 3, b'a', 0xff, b'b'];
     let surrogate = [IDENTIFIERS, 5, VALUE, 3, 0xed, 0xa0, 0x80];
-    // Groups are the only thing that nests without end here: field 15, start and end.
+    // Only groups can be nested without end here: field 15, start and end.
     let nested: Vec<u8> = [[0x7b; 101], [0x7c; 101]].concat();
     let long_varint = [&[0x78][..], &[0xff; 10], &[0x01]].concat();
     let two = [frame(&good), frame(&good)].concat();
@@ -93,7 +93,7 @@ fn messages() -> Vec<Sent> {
 
 fn sizes() -> Vec<Sent> {
     const LIMIT: usize = 4 << 20;
-    // Field 2 of the profile's neighbour is unknown: a filling that no rule is about.
+    // An unknown field next to the profile: padding that no rule applies to.
     let filled = |length: usize| {
         let mut message = vec![0x7a];
         prost::encoding::encode_varint(length as u64 - 5, &mut message);
@@ -142,8 +142,9 @@ fn headers() -> Vec<Sent> {
     ]
 }
 
-/// 1 GiB of zeros in some 1 MiB. A part that ends at a full flush stands by itself, so that one is
-/// made and repeated. The check sum at the end is left out: whoever gets there has unpacked it all.
+/// 1 GiB of zeros in about 1 MiB. A part that ends at a full flush is self-contained, so that one
+/// is compressed and repeated. The checksum at the end is omitted: whoever gets there has
+/// decompressed everything.
 fn gzip_bomb() -> Vec<u8> {
     let zeros = vec![0; 1 << 20];
     let mut part = Vec::with_capacity(1 << 16);
@@ -244,8 +245,8 @@ async fn number_15_unknown_fields_are_accepted() {
     .await;
 }
 
-/// Where there is no TLS, what is not HTTP is cut off, and the next call is served; where there is,
-/// see `cli::tls`.
+/// Without TLS, a connection that does not speak HTTP is closed, and the next call is served; with
+/// TLS, see `cli::tls`.
 #[tokio::test]
 async fn number_16_what_is_not_http_is_cut_off() {
     on_both(async |database| {

@@ -1,4 +1,4 @@
-//! What stands in the database before a bad input comes, and good calls to make bad ones of.
+//! The contents of the database before a bad input, and valid calls to derive bad ones from.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ use throughline::pb::{
 
 use crate::{
     api::cases::opening,
-    identity::{keep_apart, verified},
+    identity::{exclude_merge, verified},
     support::{NOW, Server},
 };
 
@@ -35,7 +35,7 @@ pub struct World {
     pub merge_in_use: String,
     /// Two customers with different verified accounts.
     pub strong: [String; 2],
-    /// Two customers that are kept apart.
+    /// Two customers that are excluded from being merged.
     pub apart: [String; 2],
 }
 
@@ -117,8 +117,8 @@ impl World {
             strong[place] = server.known(account, Default::default()).await.id;
         }
         let apart = [ids[5].clone(), ids[6].clone()];
-        let mark = keep_apart(&apart[0], &apart[1]);
-        server.customers.clone().keep_customers_apart(mark).await.unwrap();
+        let mark = exclude_merge(&apart[0], &apart[1]);
+        server.customers.clone().set_merge_exclusion(mark).await.unwrap();
         let merged = Merged { id: first, into: ids[0].clone(), from: ids[1].clone() };
         Self { merged, merge_in_use: in_use, strong, apart, ..Self::default() }
     }
@@ -137,7 +137,7 @@ pub fn at(seconds: i64) -> Timestamp {
     Timestamp { seconds: NOW / 1_000_000 + seconds, nanos: 0 }
 }
 
-/// A good call that records an interaction with the customer, and has a name of its own.
+/// A valid call that records an interaction with the customer under a new idempotency key.
 pub fn record() -> pb::RecordEntryRequest {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let interaction = pb::Interaction {
@@ -156,7 +156,7 @@ pub fn record() -> pb::RecordEntryRequest {
     pb::RecordEntryRequest { identifiers: vec![anna()], entry: Some(entry), ..Default::default() }
 }
 
-/// The same with a changed entry.
+/// Like [`record`], with a changed entry.
 pub fn with(change: impl FnOnce(&mut pb::Entry)) -> pb::RecordEntryRequest {
     let mut request = record();
     if let Some(entry) = &mut request.entry {
@@ -165,12 +165,12 @@ pub fn with(change: impl FnOnce(&mut pb::Entry)) -> pb::RecordEntryRequest {
     request
 }
 
-/// The same with another content.
+/// Like [`record`], with other content.
 pub fn content(content: Content) -> pb::RecordEntryRequest {
     with(|it| it.content = Some(content))
 }
 
-/// A good interaction, changed.
+/// A valid interaction, with a change.
 pub fn interaction(change: impl FnOnce(&mut pb::Interaction)) -> pb::RecordEntryRequest {
     let mut interaction = pb::Interaction {
         direction: Direction::Inbound.into(),
@@ -185,7 +185,7 @@ pub fn money(currency_code: &str, minor_units: i64) -> pb::Money {
     pb::Money { currency_code: currency_code.to_owned(), minor_units }
 }
 
-/// A good purchase of one line, changed.
+/// A valid purchase of one line, with a change.
 pub fn purchase(change: impl FnOnce(&mut pb::Purchase)) -> pb::RecordEntryRequest {
     let line = pb::PurchaseLine {
         name: "Television 55 inch".to_owned(),
@@ -198,7 +198,7 @@ pub fn purchase(change: impl FnOnce(&mut pb::Purchase)) -> pb::RecordEntryReques
     content(Content::Purchase(purchase))
 }
 
-/// A good score, changed.
+/// A valid score, with a change.
 pub fn feedback(change: impl FnOnce(&mut pb::Feedback)) -> pb::RecordEntryRequest {
     let mut feedback = pb::Feedback {
         metric: pb::feedback::Metric::Nps.into(),
@@ -209,7 +209,7 @@ pub fn feedback(change: impl FnOnce(&mut pb::Feedback)) -> pb::RecordEntryReques
     content(Content::Feedback(feedback))
 }
 
-/// A good change of a profile, with a name of its own.
+/// A valid change of a profile under a new idempotency key.
 pub fn update(customer_id: &str) -> pb::UpdateCustomerRequest {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let request_id =

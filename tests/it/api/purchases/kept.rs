@@ -1,4 +1,4 @@
-//! What is kept of purchases: its bounds, and that nothing of it is lost.
+//! What is stored of purchases: its limits, and that nothing of it is lost.
 
 use throughline::pb::OrderStatus;
 use tonic::{Code, Request};
@@ -27,7 +27,7 @@ async fn an_order_is_full_at_some_time() {
         server.batch(changes(50)).await.unwrap();
         assert_eq!(server.not_recorded(changes(1).remove(0)).await, full);
         assert_eq!(server.purchases_of(&anna).await[0].changes.len(), 201);
-        // What is said about it has no such bound.
+        // Entries about it have no such limit.
         server.recorded(to(&anna, about(note("x"), ["W-1"]))).await;
         server.stop().await;
     })

@@ -104,7 +104,7 @@ async fn purchases_come_page_by_page() {
             }
             assert_eq!(pages, whole);
         }
-        // By a value that names the customer.
+        // By an identifier of the customer.
         let identifier = Some(Customer::Identifier(account("anna")));
         let call = pb::ListPurchasesRequest { customer: identifier, ..Default::default() };
         let page = server.listed(call.clone()).await;

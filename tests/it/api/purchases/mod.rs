@@ -1,4 +1,4 @@
-//! What becomes of purchases, and how they are found.
+//! The progress of purchases, and how they are found.
 
 mod kept;
 mod lists;
@@ -116,7 +116,7 @@ async fn a_purchase_tells_what_became_of_it() {
         let server = Server::start(database).await;
         let first = server.recorded(by(vec![account("anna")], order("W-1"))).await;
         let anna = first.customer_id.as_str();
-        // Told late, and not in the order in which it happened.
+        // Recorded late, and not in the order in which it happened.
         let mut told = Vec::new();
         for call in [
             change("W-1", OrderStatus::Delivered, -26, ""),
@@ -229,7 +229,7 @@ async fn a_return_of_several_orders_or_none_counts_for_none() {
         for purchase in server.purchases_of(&anna).await {
             assert_eq!((purchase.refunds.len(), purchase.return_entry_ids.len()), (0, 0));
         }
-        // Two writings of one number are one.
+        // Two notations of one number are one number.
         let of_one = about(brought_back("W-1", "", 100), ["W-1", "#w-1"]);
         server.recorded(to(&anna, of_one)).await;
         let found: usize =

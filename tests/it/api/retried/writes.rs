@@ -1,4 +1,4 @@
-//! Each write of the contract: how it comes about, and what happens after it.
+//! Each write of the contract: its preconditions, and what happens after it.
 
 use serde_json::{Value, json};
 use throughline::store::Store;
@@ -6,16 +6,15 @@ use tonic::Status;
 
 use crate::support::{Services, dynamic};
 
-/// The name of a write; the part of its answer that stays the same whatever happens; and how
-/// another call of the same content is refused after what happens then, long before and long after
-/// the time of the first one.
+/// A write: its name; the part of its answer that never changes; and how another call with equal
+/// content is refused after later events, long before and long after the time of the first one.
 pub type Write = (&'static str, &'static str, [Option<&'static str>; 2]);
 
 const fn both(reason: &'static str) -> [Option<&'static str>; 2] {
     [Some(reason), Some(reason)]
 }
 
-/// Refused by rules about time: too early, and otherwise by the state or not at all.
+/// Refused by rules about time if too early, and otherwise by the state or not at all.
 const fn early(later: Option<&'static str>) -> [Option<&'static str>; 2] {
     [Some("INVALID_FIELD"), later]
 }
@@ -28,7 +27,7 @@ pub const WRITES: [Write; 30] = [
     ("MergeCustomers", "/merge/id", both("ALREADY_MERGED")),
     ("ApproveMerge", "/expiresAt", both("ALREADY_MERGED")),
     ("UnmergeCustomers", "/otherCustomer/id", both("ALREADY_UNMERGED")),
-    ("KeepCustomersApart", "", both("ALREADY_MERGED")),
+    ("SetMergeExclusion", "", both("ALREADY_MERGED")),
     ("DismissMergeSuggestion", "", both("SUGGESTION_NOT_FOUND")),
     ("RecordEntry", "/entryId", early(None)),
     ("BatchRecordEntries", "/responses/0/entryId", early(Some("ORDER_NUMBER_TAKEN"))),
@@ -39,7 +38,7 @@ pub const WRITES: [Write; 30] = [
     ("TellFact", "/case/id", both("CASE_RESOLVED")),
     ("ReaskFact", "/case/id", both("CASE_RESOLVED")),
     ("HandOverCase", "/case/id", both("CASE_RESOLVED")),
-    ("AnswerHandOver", "/case/id", both("NOT_HANDED_OVER")),
+    ("AnswerHandover", "/case/id", both("NOT_HANDED_OVER")),
     ("IssueCasePass", "/code", both("CASE_RESOLVED")),
     ("RedeemCasePass", "/case/id", both("CASE_PASS_NOT_FOUND")),
     ("MakePromise", "/promise/id", [None, Some("INVALID_FIELD")]),
@@ -53,7 +52,7 @@ pub const WRITES: [Write; 30] = [
     ("EraseCustomer", "/certificate/erasureId", [None, None]),
 ];
 
-/// Customers of a server, each of whom one write is about.
+/// Customers of a server, one for each write.
 pub struct World {
     services: Services,
     customers: u32,
@@ -67,11 +66,11 @@ impl World {
 
     /// Makes a call.
     pub async fn make(&self, name: &str, message: &Value) -> Result<Value, Status> {
-        // Who calls without a token has all roles, and verifies nothing.
+        // A caller without a token has all roles, and may verify nothing.
         let shop = [("authorization", SHOP)];
         let caller = if name.ends_with("Identifier") { &shop[..] } else { &[] };
         let mut answer = dynamic::call(&self.services, name, message.clone(), caller).await?;
-        // What says whether it was the first call. IdentifyCustomer has no name that tells a retry.
+        // The flag of the first call. IdentifyCustomer has no idempotency key.
         forget(&mut answer, "alreadyRecorded");
         forget(&mut answer, "created");
         Ok(answer)
@@ -83,7 +82,7 @@ impl World {
         answer.unwrap_or_else(|status| panic!("{name}: {status:?}"))
     }
 
-    /// The same call as another one.
+    /// The call with a new idempotency key.
     pub fn renamed(&mut self, message: &Value) -> Value {
         let mut renamed = message.clone();
         self.rename(&mut renamed);
@@ -103,7 +102,7 @@ impl World {
         }
     }
 
-    /// Something else that happens, and what is answered.
+    /// Makes another call, and returns its answer.
     async fn so(&mut self, name: &str, mut message: Value) -> Value {
         self.requests += 1;
         message["request_id"] = json!(request_id(self.requests));
@@ -122,20 +121,20 @@ impl World {
         format!("account-{}", self.customers)
     }
 
-    /// A new customer with a case; the channel and the case, as the calls of it name them.
+    /// A new customer with a case; the channel and the case, as fields of its calls.
     async fn case(&mut self) -> Value {
         let opened = json!({"customer_id": self.customer().await, "subject": "dark", "channel": 1});
         let case = at(&self.so("OpenCase", opened).await, "/case/id");
         json!({"case_id": case, "channel": 1})
     }
 
-    /// Two new customers, as the calls about two name them.
+    /// Two new customers, as fields of the calls about two.
     async fn two(&mut self) -> Value {
         let (one, other) = (self.customer().await, self.customer().await);
         json!({"customer_id": one, "other_customer_id": other, "reason": "looked at it"})
     }
 
-    /// What a write is asked, once what it needs is there.
+    /// The request of a write, after its preconditions were created.
     pub async fn before(&mut self, name: &str, store: &Store) -> Value {
         let message = match name {
             "RecordEntry" => {
@@ -160,7 +159,7 @@ impl World {
             "MergeCustomers"
             | "ApproveMerge"
             | "UnmergeCustomers"
-            | "KeepCustomersApart"
+            | "SetMergeExclusion"
             | "DismissMergeSuggestion" => self.merge(name, store).await,
             _ => self.of_case(name).await,
         };
@@ -253,7 +252,7 @@ impl World {
                 of_case(json!({"key": "serial"}))
             }
             "HandOverCase" => handed,
-            "AnswerHandOver" => {
+            "AnswerHandover" => {
                 self.so("HandOverCase", handed).await;
                 of_case(json!({"accept": true}))
             }
@@ -276,7 +275,7 @@ impl World {
         }
     }
 
-    /// What happens after a write, so that the rules of its state stand against it.
+    /// Later events after a write, so that the rules of its state refuse it.
     pub async fn after(&mut self, name: &str, message: &Value, answer: &Value) {
         let case = json!({"case_id": message["case_id"], "channel": 1});
         let merging = with(message.clone(), json!({"evidence": ["she says so"]}));
@@ -295,7 +294,7 @@ impl World {
                 self.so(name, taken).await;
             }
             "ApproveMerge" => drop(self.so("MergeCustomers", merging).await),
-            "KeepCustomersApart" => {
+            "SetMergeExclusion" => {
                 self.so(name, with(message.clone(), json!({"lift": true}))).await;
                 self.so("MergeCustomers", merging).await;
             }
@@ -327,7 +326,7 @@ const SHOP: &str = "Bearer the-token-of-the-shop";
 /// Half an hour after the time of the server.
 const SOON: &str = "2026-03-14T12:30:00Z";
 
-/// An entry that happens half an hour later, as far as the clocks of callers may be ahead.
+/// An entry that happens half an hour later, within the tolerance for callers' clocks.
 fn entry(content: Value) -> Value {
     let head = json!({"occurred_at": SOON, "channel": 1, "source": "test", "source_ref": "1"});
     let source = content.as_object().unwrap().keys().next().unwrap().clone();
@@ -351,7 +350,7 @@ fn with(mut message: Value, more: Value) -> Value {
     message
 }
 
-/// Takes a field out of whatever has it.
+/// Removes a field wherever it occurs.
 fn forget(value: &mut Value, field: &str) {
     match value {
         Value::Object(fields) => {

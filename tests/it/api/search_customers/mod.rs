@@ -1,4 +1,4 @@
-//! SearchCustomers: by whatever is known of a customer.
+//! SearchCustomers: by any known detail of a customer.
 
 mod names;
 mod oracle;
@@ -75,8 +75,8 @@ impl Server {
         answer
     }
 
-    /// The accounts of the customers found, the best match first; of equal ones in the order of
-    /// the alphabet, as customers of one millisecond have no order of their own.
+    /// The accounts of the customers found, the best match first; equal ones in alphabetical order,
+    /// as customers of one millisecond have no order of their own.
     async fn accounts(&self, query: Query) -> Vec<String> {
         let answer = self.search(query).await;
         let all = answer.matches.iter().zip(&answer.customers);
@@ -94,7 +94,7 @@ impl Server {
     }
 }
 
-/// The login that a customer of these tests has.
+/// The login of a customer of these tests.
 fn account_of(customer: &pb::Customer) -> String {
     let accounts = customer.identifiers.iter();
     let mut accounts = accounts.filter(|it| it.kind() == IdentifierKind::Account);

@@ -1,4 +1,4 @@
-//! By name: whole, begun, misspelt.
+//! By name: complete, partial, misspelt.
 
 use throughline::pb::{self, MatchQuality, MatchedField};
 
@@ -32,7 +32,7 @@ async fn names_are_found_by_the_beginnings_of_their_words() {
             ("OBRIEN", &["x-obrien"]),
             ("anna maria obrien", &["x-obrien"]),
             ("der van anna be", &["x-anna"]),
-            // The whole word before the slip.
+            // The exact word before the typing error.
             ("maria", &["x-obrien", "x-ase"]),
             ("marie", &["x-ase", "x-obrien"]),
             // Not the middle of a word; all of the words; each for another word of the name.
@@ -65,7 +65,7 @@ async fn a_slip_does_not_hide_a_customer() {
         server.add("meier", profile("Eva", "Meier", &[], "")).await;
         server.add("long", profile("Jan", "van der Hoffmann", &[], "")).await;
         for (query, wanted) in [
-            // Two the wrong way, one missing, one too many, one wrong.
+            // Two letters swapped, one missing, one extra, one wrong.
             ("jan jansne", "jan"),
             ("jan jnsen", "jan"),
             ("jan janssen", "jan"),
@@ -98,7 +98,7 @@ async fn a_slip_does_not_hide_a_customer() {
             let by_name = vec![MatchedField::Name];
             assert_eq!(found, [(wanted, &by_name, quality)], "{query}");
         }
-        // Two slips in a short word are another word, and two letters have no slip.
+        // Two errors in a short word make another word, and two letters allow no error.
         for query in ["jemsen", "jn jansen", "jansen xx", "schoenlapper", "12 jansen"] {
             assert_eq!(server.accounts(text(query)).await, [""; 0], "{query}");
         }
@@ -157,7 +157,7 @@ async fn a_name_stands_with_its_locality() {
         ] {
             assert_eq!(server.accounts(text(query)).await, wanted, "{query}");
         }
-        // A name alone is of the name.
+        // A name alone only matches names.
         assert_eq!(server.accounts(name("vries utrecht")).await, ["called so"]);
         let by = server.matches(text("vries haag")).await;
         let fields = vec![MatchedField::Name, MatchedField::Address];

@@ -1,8 +1,8 @@
-//! Names against a plain search through everybody.
+//! Names compared with a plain search through everybody.
 
 use std::collections::BTreeMap;
 
-use throughline::{pb, story::name::fold_name};
+use throughline::{domain::name::fold_name, pb};
 
 use super::{profile, text};
 use crate::{
@@ -25,8 +25,8 @@ const FAMILY: [&str; 10] = [
     "Ann",
 ];
 
-/// The distance of a name from what is typed, by trying every way to give each word typed a word of
-/// the name of its own.
+/// The distance of a name from the query, by trying every assignment of query words to words of the
+/// name.
 fn distance(typed: &[String], name: &[String]) -> Option<u32> {
     fn best(typed: &[String], name: &[String], used: &mut Vec<usize>) -> Option<u32> {
         let Some((word, rest)) = typed.split_first() else { return Some(0) };
@@ -44,7 +44,7 @@ fn distance(typed: &[String], name: &[String]) -> Option<u32> {
     Some(best(typed, name, &mut Vec::new())? + unasked)
 }
 
-/// The distance of one word, by making every slip there is.
+/// The distance of one word, by making every possible typing error.
 fn one(typed: &str, word: &str) -> Option<u32> {
     if typed == word {
         return Some(0);
@@ -56,7 +56,7 @@ fn one(typed: &str, word: &str) -> Option<u32> {
     (spelt(typed) && spelt(word) && slips(word).contains(&typed.to_owned())).then_some(8)
 }
 
-/// Every word that one slip makes of another.
+/// Every word that one typing error makes of another.
 fn slips(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     let mut all = Vec::new();
@@ -110,7 +110,7 @@ async fn a_search_finds_what_a_look_at_everybody_finds() {
             let others: Vec<_> =
                 found.iter().filter(|(far, id)| !wanted.contains(&(*far, id))).collect();
             assert_eq!(within_a_slip, wanted.len(), "{typed:?}: {found:?} for {wanted:?}");
-            // Two slips, which the oracle does not know, are further away than one.
+            // Two errors, which the oracle does not know, are further away than one.
             let far = |(far, _): &&(u32, String)| *far >= 12;
             assert!(others.iter().all(far), "{typed:?}: {others:?}");
             assert!(found.is_sorted(), "{typed:?}: {found:?}");

@@ -1,4 +1,4 @@
-//! Whatever somebody types: what it means is seen by its form.
+//! Free text: its form shows its meaning.
 
 use throughline::{
     api::validate::Rules,
@@ -191,7 +191,7 @@ async fn what_a_number_may_mean_is_all_found() {
         let card = identifier(LoyaltyCard, "2620 1234 5678");
         server.add_with(vec![account("card"), card], none()).await;
         let found = server.accounts(text("12345")).await;
-        // The end of a phone number is the least of them.
+        // The end of a phone number ranks last.
         assert_eq!(found, ["12345", "number", "order", "postcode", "phone"]);
         assert_eq!(server.accounts(text("2620-1234-5678")).await, ["card"]);
         assert_eq!(server.accounts(text("2620 1234 5678")).await, ["card"]);

@@ -1,4 +1,4 @@
-//! What is found is what the customers are now; values find whom they are of.
+//! Results reflect the customers' current data.
 
 use throughline::pb::{self, search_customers_request::Query};
 
@@ -28,7 +28,7 @@ async fn a_changed_name_or_address_is_found_and_the_old_one_is_not() {
         for query in [name("berg"), postcode("1012JS", ""), postcode("1012JT", "1")] {
             assert_eq!(server.accounts(query.clone()).await, [""; 0], "{query:?}");
         }
-        // What an entry or another call fills is found too.
+        // What an entry or another call fills in is found too.
         server.add("bert", pb::Profile::default()).await;
         server.add("bert", profile("Bert", "", &["Dam 3"], "1012 JT")).await;
         assert_eq!(server.accounts(name("bert")).await, ["bert"]);

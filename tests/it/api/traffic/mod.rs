@@ -1,7 +1,7 @@
-//! What is on its way in and out: bytes are bounded, and whoever does not take or send them in time
-//! is cut. Each bound has a control that lifts it.
+//! Data under way: bytes are limited, and a client that does not read or send in time is
+//! disconnected. Each limit has a control without it.
 
-mod anybodys;
+mod public_calls;
 mod streams;
 mod unfinished;
 mod unread;
@@ -31,16 +31,16 @@ use crate::{
 
 const LIST: &str = "/throughline.v1.TimelineService/ListTimeline";
 const RECORD: &str = "/throughline.v1.TimelineService/RecordEntry";
-/// What browsers speak, in base64.
+/// The content type of browsers, in base64.
 const TEXT: &str = "application/grpc-web-text";
 const MIB: usize = 1 << 20;
-/// How much a client takes of an answer that it does not read, in bytes.
+/// How much of an unread response a client accepts, in bytes.
 const NARROW: u32 = 1 << 10;
-/// What no test waits for, and what it does.
+/// Far longer than any test takes.
 const ENDLESS: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(100);
 
-/// A server that lets nobody wait in vain.
+/// A server that lets nobody wait for long.
 fn bounded(bytes: BudgetLimits) -> Settings {
     let traffic = TrafficBounds { bytes, receive_timeout: ENDLESS, send_timeout: ENDLESS };
     let usual = settings(Clock::Fixed(NOW));
@@ -51,7 +51,7 @@ fn per_connection(per_connection: usize) -> BudgetLimits {
     BudgetLimits { per_connection, ..BudgetLimits::NONE }
 }
 
-/// A customer with so many entries of 200 KiB.
+/// A customer with this many entries of 200 KiB.
 async fn large(server: &Server, entries: usize) -> String {
     let mut customer_id = String::new();
     for _ in 0..entries {
@@ -61,13 +61,12 @@ async fn large(server: &Server, entries: usize) -> String {
     customer_id
 }
 
-/// The call that lists a page of some 400 KiB.
+/// The call that lists a page of about 400 KiB.
 async fn large_page(server: &Server) -> ListTimelineRequest {
     list(&large(server, 2).await)
 }
 
-/// Makes a call so many times, each with its whole message, as a browser would where the headers
-/// say so.
+/// Makes a call repeatedly, each with its whole message, as a browser would if the headers say so.
 async fn begin(
     connection: &mut RawConnection,
     path: &str,
@@ -86,8 +85,8 @@ async fn begin(
     calls
 }
 
-/// What became of calls whose answers nobody takes: those that were answered, and what the others
-/// were refused with.
+/// The results of calls whose responses nobody reads: the answered ones, and the errors of the
+/// others.
 async fn heads(calls: Vec<RawCall>) -> (Vec<RawAnswer>, Vec<Status>) {
     let (mut answered, mut refused) = (Vec::new(), Vec::new());
     for call in calls {
@@ -100,7 +99,7 @@ async fn heads(calls: Vec<RawCall>) -> (Vec<RawAnswer>, Vec<Status>) {
     (answered, refused)
 }
 
-/// That a call may be tried again, as there are too many bytes of somebody's.
+/// Checks that a call may be retried, as the limit of bytes was reached.
 #[track_caller]
 fn assert_too_many_bytes(status: &Status, of: &str) {
     let details = status.get_error_details();
@@ -110,7 +109,7 @@ fn assert_too_many_bytes(status: &Status, of: &str) {
     assert!(status.message().starts_with(of), "{}", status.message());
 }
 
-/// The body of a call that records a note of so many bytes.
+/// The body of a call that records a note of this size.
 fn record(bytes: usize) -> Vec<u8> {
     let call: pb::RecordEntryRequest = by(vec![account("anna")], note("-".repeat(bytes)));
     frame(&call.encode_to_vec())

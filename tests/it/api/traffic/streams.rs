@@ -1,4 +1,4 @@
-//! Streams that nobody takes: what they have read counts as an answer does.
+//! Streams that nobody reads: what they have read counts like a response.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
 const WATCH: &str = "/throughline.v1.TimelineService/WatchTimeline";
 const WATCHES: usize = 20;
 
-/// How watches that nobody reads end that have much to tell, by reason.
+/// How unread watches with much data end, by reason.
 async fn ends(server: &Server, customer_id: &str) -> BTreeMap<String, usize> {
     let mut connection = RawConnection::open(server.address, NARROW).await;
     let calls = begin(&mut connection, WATCH, &[], &watch_all(customer_id), WATCHES).await;

@@ -1,4 +1,4 @@
-//! Messages that lack their last byte, that come late, or that are larger than they look.
+//! Messages that lack their last byte, that arrive late, or that are larger when decompressed.
 
 use std::io::Write as _;
 
@@ -20,10 +20,10 @@ use crate::{
 
 const CALLS: usize = 20;
 const MESSAGE_BYTES: usize = 200 << 10;
-/// What three of them do not fit into.
+/// Three messages do not fit into this.
 const ROOM: usize = 3 * MESSAGE_BYTES - (10 << 10);
 
-/// A call that lacks its last byte, and that.
+/// A call that lacks its last byte, and that byte.
 async fn unfinished(connection: &mut RawConnection, bytes: usize) -> (RawCall, u8) {
     let mut body = record(bytes);
     let last = body.pop().unwrap();
@@ -40,12 +40,12 @@ async fn messages_that_lack_a_byte_hold_no_more_than_they_may_and_no_place() {
         for _ in 0..CALLS {
             begun.push(unfinished(&mut connection, MESSAGE_BYTES).await);
         }
-        // There is room for what the first ones announce.
+        // There is capacity for what the first ones announce.
         let refused = begun.split_off(3).into_iter().map(|(call, _)| call).collect();
         let (answered, refused) = heads(refused).await;
         assert!(answered.is_empty());
         refused.iter().for_each(|status| assert_too_many_bytes(status, "this connection"));
-        // All places are free for others, and for themselves once they are whole.
+        // The capacity is released for others, and for themselves when they complete.
         server.recorded(by(vec![account("bob")], note("x"))).await;
         for (mut call, last) in begun {
             call.finish(vec![last]);
@@ -86,7 +86,7 @@ async fn a_message_that_does_not_come_in_time_is_given_up() {
         let server = Server::start_with(database, settings.clone()).await;
         let mut connection = RawConnection::open(server.address, NARROW).await;
         for bytes in [MESSAGE_BYTES, 100] {
-            // Whatever the calls before held is free again.
+            // Whatever the previous calls held is released.
             for _ in 0..4 {
                 let (call, _last) = unfinished(&mut connection, bytes).await;
                 let status = call.answer().await.unwrap().refusal.unwrap();
@@ -110,7 +110,7 @@ async fn a_message_that_does_not_come_in_time_is_given_up() {
     .await;
 }
 
-/// What a message takes counts, and not what was sent.
+/// The decompressed size counts.
 #[tokio::test]
 async fn a_compressed_message_counts_as_what_it_becomes() {
     on_both(async |database| {

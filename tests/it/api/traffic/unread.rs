@@ -1,4 +1,4 @@
-//! Answers that nobody takes.
+//! Responses that nobody reads.
 
 use throughline::{api::budget::BudgetLimits, pb, server::Settings};
 use tonic::Code;
@@ -16,10 +16,10 @@ use crate::{
 
 const CUSTOMER: &str = "/throughline.v1.CustomerService/GetCustomer";
 const CALLS: usize = 20;
-/// What a page has at least, in bytes.
+/// The minimum size of a page, in bytes.
 const PAGE_BYTES: usize = 400 << 10;
 
-/// So it is for a browser too, whose answers are translated.
+/// For browsers too, whose responses are translated.
 #[tokio::test]
 async fn a_connection_holds_no_more_answers_than_it_may() {
     let browsers = [("content-type", TEXT), ("accept", TEXT)];
@@ -37,7 +37,7 @@ async fn a_connection_holds_no_more_answers_than_it_may() {
             for answer in answered {
                 assert!(answer.take().await > PAGE_BYTES);
             }
-            // There is room once the server has seen that all of it was taken.
+            // There is capacity again once the server has noticed that all of it was read.
             loop {
                 let again = begin(&mut connection, LIST, headers, &page, 1).await;
                 if heads(again).await.1.is_empty() {
@@ -90,7 +90,7 @@ async fn a_caller_holds_no_more_answers_than_it_may_and_all_no_more_than_there_i
             let mut timeline = server.timeline.clone();
             let desk = timeline.list_timeline(with_token(DESK_TOKEN, page.clone())).await;
             assert_eq!(desk.is_ok(), leaves_room, "{desk:?}");
-            // What is done is told in any case, and what is small takes no room.
+            // Writes and small responses are always answered.
             server.identified(vec![account("anna")]).await;
             server.stop().await;
         }
@@ -98,7 +98,8 @@ async fn a_caller_holds_no_more_answers_than_it_may_and_all_no_more_than_there_i
     .await;
 }
 
-/// A call keeps its place until its answer has gone out, and whoever does not take that is cut.
+/// A call holds its permit until its response has been sent, and a client that does not read it is
+/// disconnected.
 #[tokio::test]
 async fn a_place_comes_back_when_an_answer_is_not_taken() {
     on_both(async |database| {
@@ -112,7 +113,7 @@ async fn a_place_comes_back_when_an_answer_is_not_taken() {
             let mut client = server.customers.clone();
             let overloaded = Refusal::new(Code::ResourceExhausted, "OVERLOADED", []);
             let mut stuck = RawConnection::open(server.address, 0).await;
-            // The place of the call before may not be free yet.
+            // The previous call's permit may not be released yet.
             let held = loop {
                 let calls = begin(&mut stuck, CUSTOMER, &[], &get, 1).await;
                 let (answered, _) = heads(calls).await;
@@ -124,7 +125,7 @@ async fn a_place_comes_back_when_an_answer_is_not_taken() {
                 for _ in 0..10 {
                     assert_eq!(refusal(client.get_customer(get.clone()).await), overloaded);
                 }
-                // Whoever goes away leaves its place.
+                // A client that disconnects releases its permit.
                 drop(held);
                 while client.get_customer(get.clone()).await.is_err() {}
             } else {
@@ -139,13 +140,13 @@ async fn a_place_comes_back_when_an_answer_is_not_taken() {
     .await;
 }
 
-/// The bound on its time as a whole is for whoever takes a little, again and again.
+/// The limit on the total time is for clients that read a little, again and again.
 #[tokio::test]
 async fn an_answer_that_is_taken_by_and_by_ends_with_the_longest_deadline() {
     on_both(async |database| {
         let usual = bounded(BudgetLimits::NONE);
         let settings = Settings { max_deadline: SHORT, default_deadline: SHORT, ..usual };
-        // Whoever fills it has more time.
+        // A client that fills the limit has more time.
         let filling = Server::start(database).await;
         let page = large_page(&filling).await;
         filling.stop().await;

@@ -1,14 +1,14 @@
-//! The tables of entries as their owner has them.
+//! Direct access to the tables of entries.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
-use throughline::story::entry_seal::{self, Fate, Item, StoredEntry};
+use throughline::domain::entry_seal::{self, Fate, Item, StoredEntry};
 use uuid::Uuid;
 
 use crate::{audit::owner, random::Random, support::Database};
 
 const TABLES: [&str; 3] = ["entries", "unsealed_entries", "entry_seals"];
-const ROW: &str = "select customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt \
-    from entries order by entry_id";
+const ROW: &str = "select customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, \
+    salt from entries order by entry_id";
 
 type Row = (Uuid, i64, Uuid, String, String, String, Vec<u8>, Vec<u8>);
 
@@ -23,7 +23,7 @@ enum Connection {
     Postgres(PgConnection),
 }
 
-/// Runs the same on either.
+/// Runs the same code on either database.
 macro_rules! on {
     ($owner:expr, |$c:ident| $run:expr) => {
         match &mut $owner.entries {
@@ -48,7 +48,7 @@ impl Owner {
         on!(self, |c| drop(c.execute(sqlx::raw_sql(text)).await.unwrap()));
     }
 
-    /// Keeps all tables as they are now.
+    /// Saves the current contents of all tables.
     pub async fn save(&mut self) {
         for table in TABLES {
             self.run(format!("create table kept_{table} as select * from {table}")).await;
@@ -73,7 +73,7 @@ impl Owner {
         self.rows().await.swap_remove(number)
     }
 
-    /// Puts a row in the place of one.
+    /// Replaces a row.
     async fn replace(&mut self, entry_id: Uuid, row: &Row) {
         on!(self, |c| {
             let remove = sqlx::query("delete from entries where entry_id = $1").bind(entry_id);
@@ -83,17 +83,17 @@ impl Owner {
     }
 
     async fn insert(&mut self, row: &Row) {
-        let (customer, at, id, kind, channel, mark, payload, salt) = row.clone();
-        let text = "insert into entries (customer_id, occurred_at, entry_id, kind, channel, mark, \
-            payload, salt) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let (customer, at, id, kind, channel, index_tag, payload, salt) = row.clone();
+        let text = "insert into entries (customer_id, occurred_at, entry_id, kind, channel, \
+            index_tag, payload, salt) values ($1, $2, $3, $4, $5, $6, $7, $8)";
         on!(self, |c| {
             let query = sqlx::query(text).bind(customer).bind(at).bind(id).bind(kind);
-            let query = query.bind(channel).bind(mark).bind(payload).bind(salt);
+            let query = query.bind(channel).bind(index_tag).bind(payload).bind(salt);
             query.execute(c).await.map(drop).unwrap()
         });
     }
 
-    /// Changes an entry at random. Tells what, and the id of the entry.
+    /// Changes an entry at random. Returns a description, and the id of the entry.
     pub async fn change_entry(&mut self, random: &mut Random) -> (&'static str, Uuid) {
         let rows = self.rows().await;
         let (one, other) = (random.below(rows.len()), random.below(rows.len()));
@@ -118,7 +118,7 @@ impl Owner {
             }
             4 => {
                 row.5 = "complaint".to_owned();
-                "another mark"
+                "another tag"
             }
             5 => {
                 row.7[random.below(16)] ^= 1;
@@ -138,7 +138,7 @@ impl Owner {
         (what, id)
     }
 
-    /// Changes the text of an entry. Gives the row as it is then.
+    /// Changes the text of an entry. Returns the changed row.
     pub async fn change_payload(&mut self, number: usize) -> Row {
         let mut row = self.row(number).await;
         replace(&mut row.6, "euro", "yen!");
@@ -162,7 +162,7 @@ impl Owner {
         id
     }
 
-    /// Deletes an entry, and notes that as retention does.
+    /// Deletes an entry, and records that as retention does.
     pub async fn remove_as_retention(&mut self, number: usize) {
         let row = self.row(number).await;
         self.take_out(number).await;
@@ -181,7 +181,7 @@ impl Owner {
         });
     }
 
-    /// Puts in an entry that is like another one.
+    /// Inserts a copy of an entry.
     pub async fn put_in(&mut self, number: usize) -> Uuid {
         let mut row = self.row(number).await;
         row.2 = Uuid::from_u128(row.2.as_u128() ^ 1);
@@ -189,7 +189,7 @@ impl Owner {
         row.2
     }
 
-    /// Puts in an entry that is like one from before entries were sealed.
+    /// Inserts a copy of an entry, as if from before sealing existed.
     pub async fn put_in_without_salt(&mut self, number: usize) -> Uuid {
         let mut row = self.row(number).await;
         row.2 = Uuid::from_u128(row.2.as_u128() ^ 1);
@@ -198,7 +198,7 @@ impl Owner {
         row.2
     }
 
-    /// Leaves the database as it was before entries were sealed.
+    /// Restores the state from before sealing existed.
     pub async fn forget_seals(&mut self) {
         for mut row in self.rows().await {
             row.7.clear();
@@ -213,7 +213,7 @@ impl Owner {
         on!(self, |c| sqlx::query_as(text).fetch_all(c).await.unwrap())
     }
 
-    /// Makes the hash of an entry anew in its seal.
+    /// Recomputes the hash of an entry in its seal.
     pub async fn reseal(&mut self, row: &Row) {
         for (number, bytes, _) in self.seals().await {
             let mut items = entry_seal::read_items(&bytes).unwrap();
@@ -229,7 +229,7 @@ impl Owner {
         }
     }
 
-    /// Makes the chain of the seals of entries anew.
+    /// Recomputes the chain of the seals of entries.
     pub async fn rechain_entries(&mut self) {
         let mut chain = entry_seal::FIRST_CHAIN;
         for (number, items, sealed_at) in self.seals().await {
@@ -247,7 +247,7 @@ impl Owner {
         }
     }
 
-    /// Makes the audit log fit the seals of entries.
+    /// Makes the audit log match the seals of entries.
     pub async fn rechain_audit(&mut self) {
         let text = "select number, chain from entry_seals order by number";
         let chains: Vec<(i64, Vec<u8>)> =
@@ -255,7 +255,7 @@ impl Owner {
         self.audit.make_entries_anew(&chains).await;
     }
 
-    /// Cuts off the last seal of entries, and what it holds.
+    /// Removes the last seal of entries, and its contents.
     pub async fn cut_seals(&mut self) {
         let (number, items, _) = self.seals().await.pop().unwrap();
         for item in entry_seal::read_items(&items).unwrap() {
@@ -274,14 +274,14 @@ fn replace(bytes: &mut [u8], from: &str, into: &str) {
 }
 
 fn hash(row: &Row) -> [u8; 32] {
-    let (customer_id, occurred_at, entry_id, kind, channel, mark, payload, salt) = row;
+    let (customer_id, occurred_at, entry_id, kind, channel, index_tag, payload, salt) = row;
     let entry = StoredEntry {
         customer_id: *customer_id,
         occurred_at: *occurred_at,
         entry_id: *entry_id,
         kind,
         channel,
-        mark,
+        index_tag,
         payload,
         salt,
     };

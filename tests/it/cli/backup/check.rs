@@ -1,4 +1,4 @@
-//! The check of files that a crash has left, before they are served.
+//! The check of files after a crash, before they are served.
 
 use std::{collections::BTreeSet, fs, os::unix::fs::FileExt as _, path::Path};
 
@@ -6,10 +6,10 @@ use super::{Desk, copy_folder};
 use crate::{cli::process::serve_on, support::TempFolder};
 
 const PAGE_BYTES: usize = 4096;
-/// What a page with rows of a table begins with.
+/// The first byte of a table's leaf page.
 const ROWS: u8 = 0x0d;
 
-/// The last page with rows that the log does not have anew.
+/// The last leaf page that the log does not contain.
 fn unlogged_page(file: &Path) -> u64 {
     let log = fs::read(format!("{}-wal", file.display())).unwrap();
     let frames = log[32..].chunks_exact(24 + PAGE_BYTES);
@@ -22,7 +22,7 @@ fn unlogged_page(file: &Path) -> u64 {
     fit.last().unwrap().1
 }
 
-/// What a crash leaves, in which one page is not what was written.
+/// The files after a crash, with one corrupted page.
 fn damaged() -> Desk {
     let desk = Desk::sqlite();
     desk.import("before", 60);
@@ -31,7 +31,7 @@ fn damaged() -> Desk {
     server.kill();
     let folder = TempFolder::new();
     copy_folder(desk.folder.path(), folder.path());
-    // A page says that it is of no kind that there is.
+    // The page gets an invalid kind.
     let page = unlogged_page(&folder.path().join("t.db"));
     let file = fs::File::options().write(true).open(folder.path().join("t.db")).unwrap();
     file.write_all_at(&[0xff; 64], page * PAGE_BYTES as u64).unwrap();
@@ -44,7 +44,7 @@ fn a_damaged_file_is_not_served_after_a_crash() {
     let refused = desk.refused("search", &["lorem"]);
     assert!(refused.contains("t.db is damaged: "), "{refused}");
     assert!(refused.contains("throughline restore"), "{refused}");
-    // The control: without the check it is.
+    // The control: without the check it is served.
     let more = ["--check-at-start-seconds", "0"];
     let (mut server, ..) = serve_on(&desk.folder, "--database=sqlite:t.db", &more);
     server.kill();
@@ -57,7 +57,7 @@ fn a_setting_says_how_long_it_may_take() {
     assert!(refused.contains("must be a whole number from 0 to 86400"), "{refused}");
 }
 
-/// What is left open is taken for what a crash has left.
+/// A file that is still open looks like one after a crash.
 #[test]
 fn commands_close_what_they_opened() {
     let desk = Desk::sqlite();

@@ -1,4 +1,4 @@
-//! A backup and a restore that are killed, at each of their steps.
+//! A backup and a restore that are killed at each of their steps.
 
 use std::{fs, process::Command};
 
@@ -8,10 +8,10 @@ use crate::{
     support::TempFolder,
 };
 
-/// So many renames a restore does at most: six files go, two come.
+/// The most renames of a restore: six files are moved away, two are moved in.
 const STEPS: usize = 12;
 
-/// Runs a command that is killed at its rename of some number; whether it came to its end.
+/// Runs a command that is killed at the given rename; returns whether it completed.
 fn killed(folder: &TempFolder, arguments: &[&str], rename: usize) -> bool {
     let program = throughline(folder, arguments);
     let mut command = Command::new("strace");
@@ -22,7 +22,7 @@ fn killed(folder: &TempFolder, arguments: &[&str], rename: usize) -> bool {
 }
 
 pub fn can_kill() -> bool {
-    // Not everywhere may one process look into another.
+    // Some systems do not allow tracing another process.
     has("strace") && Command::new("strace").args(["-qq", "true"]).output().unwrap().status.success()
 }
 
@@ -63,7 +63,7 @@ fn a_restore_that_is_killed_is_not_served_and_is_done_again() {
         done = killed(&image.folder, &image.command("restore", &["backup"]), rename);
         let note = fs::read_to_string(image.path("t.db-lock")).unwrap();
         if note.is_empty() {
-            // All was in its place: killed right behind that, it is served as it was restored.
+            // Everything was in place: killed right afterwards, it is served as restored.
             assert_eq!((image.found("before").len(), image.found("after").len()), (10, 0));
             if done {
                 break;

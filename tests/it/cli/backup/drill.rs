@@ -1,4 +1,4 @@
-//! The drill: a backup beside writers, more writes and an erasure, a crash, a restore.
+//! The drill: a backup during writes, more writes and an erasure, a crash, a restore.
 
 use std::{collections::BTreeSet, fs};
 
@@ -10,8 +10,8 @@ use crate::{
     support::{Database, TempFolder, on_both},
 };
 
-/// Entries of a backup that was made beside a writer: all from before it, and of the writer those
-/// up to some moment.
+/// Checks that the entries of a backup made during writes are consistent: everything from before
+/// it, and the writer's entries up to some moment.
 fn assert_is_one_moment(desk: &Desk, manifest: &Value, before: usize, erased: &[usize]) {
     let all: BTreeSet<usize> = (0..before).filter(|number| !erased.contains(number)).collect();
     assert_eq!(desk.found("before"), all);
@@ -21,7 +21,7 @@ fn assert_is_one_moment(desk: &Desk, manifest: &Value, before: usize, erased: &[
     assert_eq!(entries, before + during.len());
 }
 
-/// Where a backup is put: the same files, or another database of PostgreSQL.
+/// The target of a restore: the same files, or another database of PostgreSQL.
 async fn target(desk: &Desk) -> Desk {
     let url = match desk.is_sqlite {
         true => desk.url.clone(),
@@ -74,7 +74,7 @@ async fn a_restored_backup_is_what_it_was_and_erases_again() {
         let verdicts = found["findings"].as_array().unwrap();
         assert!(verdicts.iter().all(|it| it["verdict"] != "failure"), "{found}");
 
-        // It is served, and takes entries.
+        // It can be served, and accepts entries.
         let (mut server, ..) = serve_on(&desk.folder, &format!("--database={}", desk.url), &[]);
         desk.import("later", 1);
         server.stop();
@@ -93,7 +93,7 @@ async fn a_restored_backup_is_what_it_was_and_erases_again() {
     .await;
 }
 
-/// The old way: a copy over the file, beside the log that the crash left.
+/// The former way: a copy over the file, next to the log that the crash left.
 fn control(desk: &Desk) {
     let control = TempFolder::new();
     copy_folder(desk.folder.path(), control.path());
@@ -105,7 +105,7 @@ fn control(desk: &Desk) {
     assert!(refused.contains("throughline restore"), "{refused}");
 }
 
-/// Whatever the moment is: what was written before it is in it, of both files.
+/// At any moment: what was written before it is in the backup, in both files.
 #[tokio::test]
 async fn backups_beside_a_writer_are_each_of_one_moment() {
     on_both(async |database| {
@@ -150,7 +150,7 @@ async fn a_database_remembers_its_backup() {
         assert!(found[0].starts_with("ok: the last one, /"), "{found:?}");
         assert!(found[1].contains("has 0 erasures since the last backup"), "{found:?}");
 
-        // A ledger that has gone back.
+        // A ledger that was reset.
         let erased = desk.customer("before-1");
         desk.printed("erase", &[&erased, "--ticket", "T-1"]);
         assert!(backups(&desk)[1].contains("has 1 erasure since"), "{:?}", backups(&desk));
@@ -159,7 +159,7 @@ async fn a_database_remembers_its_backup() {
         let found = backups(&desk);
         assert!(found[1].starts_with("failure: throughline.erasures has 0 erasures, and had 1"));
 
-        // Restored, it remembers the backup that it is.
+        // After the restore, it knows which backup it is.
         let desk = target(&desk).await;
         let programs = super::programs();
         let refused = desk.refused("restore", &["second", "--programs", &programs]);

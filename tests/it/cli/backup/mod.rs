@@ -1,4 +1,4 @@
-//! Backups and restores by the program itself, beside a server, on both databases.
+//! Backups and restores by the program itself, alongside a server, on both databases.
 
 mod check;
 mod cut_short;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::process::{printed, throughline};
 use crate::support::{Database, TempFolder, postgres::postgres};
 
-/// A line of a file to be imported: an entry of a customer of its own.
+/// A line of an import file: an entry of a separate customer.
 fn line(name: &str, number: usize) -> String {
     let text = format!("{name} {number} {}", "lorem ipsum ".repeat(20));
     serde_json::json!({"entry": {
@@ -42,7 +42,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// One over the database of a test; a file of SQLite is in the folder.
+    /// A desk over a test's database; an SQLite file is in the folder.
     fn new(database: &Database) -> Self {
         let is_sqlite = database.name == "SQLite";
         let url = if is_sqlite { "sqlite:t.db".to_owned() } else { database.url.clone() };
@@ -57,7 +57,7 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    /// A command on its database, with more arguments.
+    /// A command on its database, with further arguments.
     fn command<'a>(&'a self, name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         [&[name, "--database", &self.url], more].concat()
     }
@@ -70,7 +70,7 @@ impl Desk {
         super::process::refused(&self.folder, &self.command(name, more))
     }
 
-    /// Writes a file of entries, and gives its name.
+    /// Writes a file of entries, and returns its name.
     fn entries(&self, name: &str, count: usize) -> String {
         let lines: Vec<String> = (0..count).map(|number| line(name, number)).collect();
         let file = format!("{name}.ndjson");
@@ -84,7 +84,7 @@ impl Desk {
         self.printed("import", &[&file, "--batch", "1"]);
     }
 
-    /// The same, while something else goes on.
+    /// Starts recording entries, in the background.
     fn importing(&self, name: &str, count: usize) -> Child {
         let file = self.entries(name, count);
         let mut command =
@@ -104,7 +104,7 @@ impl Desk {
         serde_json::from_str(&self.printed("restore", &arguments)).unwrap()
     }
 
-    /// The numbers of the entries of a name that are there.
+    /// The numbers of the entries of a name in the database.
     fn found(&self, name: &str) -> BTreeSet<usize> {
         let lines = self.printed("search", &[name, "--limit", "200", "--json"]);
         let number = |line: &str| {
@@ -130,14 +130,14 @@ impl Desk {
     }
 }
 
-/// A folder with an erasure ledger of no erasures.
+/// A folder with an empty erasure ledger.
 fn with_ledger() -> TempFolder {
     let folder = TempFolder::new();
     fs::write(folder.path().join("throughline.erasures"), "").unwrap();
     folder
 }
 
-/// The folder of the client programs, where there is PostgreSQL.
+/// The folder of the client programs, if PostgreSQL is installed.
 fn programs() -> String {
     postgres().map_or_else(String::new, |cluster| cluster.program("").display().to_string())
 }

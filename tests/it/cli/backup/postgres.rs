@@ -1,11 +1,11 @@
-//! The client programs of PostgreSQL: found, new enough, and told no secret.
+//! PostgreSQL's client programs: found, recent enough, and given no secret on their command line.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::Desk;
 use crate::support::{Database, TempFolder};
 
-/// A folder with programs of a version, which note what they are told, and fail.
+/// A folder with fake programs of a version, which record their arguments, and fail.
 fn programs(desk: &Desk, version: &str) -> String {
     let folder = desk.path(version);
     fs::create_dir(&folder).unwrap();
@@ -55,7 +55,7 @@ async fn the_password_stands_in_no_argument() {
     assert_eq!(told("password"), "hunter!2\n");
 }
 
-/// A folder with a program in the place of one of the client programs; `$real` is that.
+/// A folder with a replacement for one of the client programs; `$real` is the original.
 fn instead(desk: &Desk, name: &str, script: &str) -> String {
     let folder = desk.path("instead");
     fs::create_dir(&folder).unwrap();
@@ -88,7 +88,7 @@ async fn a_restore_that_fails_after_the_dump_was_read_says_so_and_goes_on() {
     assert!(!refused.contains("nothing was restored"), "{refused}");
     assert_eq!(desk.restore("backup", &[])["erased_again"], 1);
     assert_eq!(desk.found("before").len(), 2);
-    // The control: what has gone on since is no backup that was read.
+    // The control: what has continued since is not a verified backup.
     let programs = super::programs();
     let refused = desk.refused("restore", &["backup", "--programs", &programs]);
     assert!(refused.contains("nothing was restored: the database is not empty"), "{refused}");

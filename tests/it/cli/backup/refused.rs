@@ -1,11 +1,11 @@
-//! What is no whole backup is not put back, and the database stays as it is.
+//! An incomplete backup is not restored, and the database stays as it is.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use super::{Desk, copy_folder, programs};
 use crate::{cli::process::throughline, support::on_both};
 
-/// Asserts that a folder is not put back, and why.
+/// Asserts that a folder is not restored, and why.
 #[track_caller]
 fn assert_refused(desk: &Desk, from: &str, why: &str) {
     let programs = programs();
@@ -63,14 +63,14 @@ async fn only_a_whole_backup_is_put_back() {
         fs::write(&path, other_kind).unwrap();
         assert_refused(&target, "newer", "newer is a backup of ");
         if target.is_sqlite {
-            // It is as it was, and nothing is left beside it.
+            // It is as before, and no other files are left.
             assert_eq!(target.found("after").len(), 5);
             let left = fs::read_dir(target.folder.path()).unwrap();
             let left = left.map(|file| file.unwrap().file_name().into_string().unwrap());
             let left: Vec<String> = left.filter(|name| name.contains("restor")).collect();
             assert_eq!(left, [""; 0]);
         }
-        // The control: the same folder, whole.
+        // The control: the complete folder.
         target.restore("backup", &[]);
         assert_eq!((target.found("before").len(), target.found("after").len()), (5, 0));
     })
@@ -117,14 +117,14 @@ async fn a_ledger_that_is_not_there_is_not_taken_for_an_empty_one() {
         fs::remove_file(desk.path("throughline.erasures")).unwrap();
         assert_refused(&desk, "backup", "there is no erasure ledger throughline.erasures (that of");
         assert_refused(&desk, "backup", &desk.path("throughline.erasures").display().to_string());
-        // The control: it is said that there is none.
+        // The control: it is stated that there is none.
         desk.restore("backup", &["--erasure-ledger", "none"]);
         assert_eq!(desk.found("before").len(), 2);
     })
     .await;
 }
 
-/// The lock of a database on a disk that was remounted to be read alone can still be held.
+/// A database on a disk that was remounted read-only can still be locked.
 #[test]
 fn a_lock_that_cannot_be_written_is_read() {
     if !super::cut_short::can_kill() {
@@ -147,7 +147,7 @@ fn a_lock_that_cannot_be_written_is_read() {
     assert!(!backup("broken", "EIO"), "the control");
 }
 
-/// A file that may not grow is what a full disk is to whoever writes it.
+/// To a writer, a file size limit is like a full disk.
 #[test]
 fn a_disk_that_takes_no_more_leaves_no_backup() {
     let desk = Desk::sqlite();

@@ -1,4 +1,4 @@
-//! What is wrong with a database, on both.
+//! Problems of a database, of both kinds.
 
 use std::{fs, os::unix::fs::FileExt as _};
 
@@ -35,7 +35,7 @@ async fn tables_are_to_be_those_of_this_version() {
         printed(&folder, &["migrate", "--database", &database.url]);
         report(&folder).assert_is("ok", "tables", "up to date");
 
-        // A newer version was here, and this one can work beside it.
+        // A newer version migrated it, and this one can work with that.
         let newer = "insert into _sqlx_migrations (version, description, success, checksum, \
                      execution_time) select 9000, 'newer', true, checksum, 0 \
                      from _sqlx_migrations where version = 1";
@@ -71,7 +71,7 @@ async fn a_clock_that_has_gone_back_is_found() {
         let folder = TempFolder::new();
         let of = ["--database", &database.url];
         printed(&folder, &[&["migrate"], &of[..]].concat());
-        // Whoever searches is sealed in the audit log.
+        // The search is sealed in the audit log.
         printed(&folder, &[&["search", "television"], &of[..]].concat());
         let found = Report::of(&folder, &of);
         found.assert_none("clock", "seal");
@@ -128,7 +128,7 @@ fn files_that_are_not_of_one_another_are_told() {
     let report = Report::of(&folder, &[DEMO]);
     report.assert_is("failure", "tables", "demo.db-audit is the audit log of another database");
 
-    // The log that a crash has left, beside the database of another.
+    // The log after a crash, next to another database.
     let (mut server, _address, _log) = serve(&other, &[]);
     server.kill();
     fs::copy(path(&other, "demo.db-wal"), path(&folder, "demo.db-wal")).unwrap();

@@ -1,4 +1,4 @@
-//! What stands in files: certificates, callers, the ledger, the seals, and the disks they are on.
+//! Problems of files: certificates, callers, the ledger, the seals, and their disks.
 
 use std::{
     fs::{self, File, Permissions},
@@ -18,7 +18,7 @@ use crate::{
     support::TempFolder,
 };
 
-/// The day that is so many days from now, as the parts of a date.
+/// A date relative to today.
 fn day(days: i64) -> (i32, u8, u8) {
     let at = Clock::System.now() + days * 86_400_000_000;
     let date = Timestamp::from_microsecond(at).unwrap().strftime("%Y %m %d").to_string();
@@ -26,7 +26,7 @@ fn day(days: i64) -> (i32, u8, u8) {
     (parts[0], parts[1].try_into().unwrap(), parts[2].try_into().unwrap())
 }
 
-/// A certificate and its key, which lasts for so many days from now.
+/// A certificate and its key, valid for this many days.
 fn certificate(folder: &TempFolder, days: i64) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["crm.example.com".to_owned()]).unwrap();
@@ -71,7 +71,7 @@ fn an_authority_is_to_last_too() {
 
 const CALLERS: [&str; 2] = ["--callers-file", "callers.toml"];
 
-/// A file of one caller, with more lines for it.
+/// A file with one caller, and further lines for it.
 fn callers(folder: &TempFolder, more: &str) {
     let hash = |token: &str| -> String {
         Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -109,7 +109,7 @@ fn callers_are_to_be_as_the_audit_log_wants_them() {
         callers(&folder, &more);
         Report::of(&folder, &CALLERS).assert_is(verdict, "callers", words);
     }
-    // Where each call names a person, it is all right.
+    // If each call names a person, there is no finding.
     callers(&folder, &(usual.replace("agent", "supervisor") + "actors = \"named\""));
     Report::of(&folder, &CALLERS).assert_is("ok", "callers", "1 caller");
 }
@@ -168,7 +168,7 @@ fn the_ledger_and_the_database_are_compared() {
     report.assert_is("failure", "erasures", "line 1 is not an erasure");
     fs::write(&ledger, lines).unwrap();
 
-    // A backup that was put back.
+    // A restored backup.
     fs::copy(folder.path().join("backup.db"), folder.path().join("demo.db")).unwrap();
     let report = Report::of(&folder, &[DEMO]);
     report.assert_is("warning", "erasures", "the database lacks 1 erasure");
@@ -212,7 +212,7 @@ fn files_are_to_be_writable_and_for_nobody_else() {
     Report::of(&folder, &[DEMO]).assert_is("warning", "files", "database: every user");
     fs::set_permissions(&demo, Permissions::from_mode(0o640)).unwrap();
     Report::of(&folder, &[DEMO]).assert_none("files", "database: every user");
-    // Nobody comes to a file whose folder is closed.
+    // A file in a private folder is private.
     fs::set_permissions(&demo, Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     Report::of(&folder, &[DEMO]).assert_none("files", "every user");

@@ -1,4 +1,4 @@
-//! Looks for texts in the very bytes of files.
+//! Searches the raw bytes of files for texts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +30,7 @@ pub async fn files(database: &Database) -> Vec<PathBuf> {
     fs::read_dir(path).unwrap().map(|file| file.unwrap().path()).collect()
 }
 
-/// Where each needle that was found had been put, and in which files it is.
+/// The field of each needle that was found, and the files that contain it.
 pub fn found(
     needles: &BTreeMap<Vec<u8>, String>,
     files: &[PathBuf],
@@ -45,7 +45,7 @@ pub fn found(
     found
 }
 
-/// Which needles are in some bytes, whatever the case.
+/// The needles in some bytes, in any case.
 pub fn in_bytes(needles: &BTreeMap<Vec<u8>, String>, bytes: &[u8]) -> BTreeSet<String> {
     let begins: BTreeSet<[u8; 3]> =
         needles.keys().map(|needle| [needle[0], needle[1], needle[2]]).collect();

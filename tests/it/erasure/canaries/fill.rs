@@ -1,5 +1,4 @@
-//! Puts a text that stands nowhere else into every string of a message, whichever strings the
-//! contract has.
+//! Fills every string of a message with a unique text, whichever strings the contract has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +9,11 @@ use prost_reflect::{
 };
 use throughline::pb;
 
-/// How long what is looked for is. Word lists leave out the beginning that a word has in common
-/// with the one before.
+/// The length of a needle. Word lists omit the common prefix of consecutive words.
 pub const NEEDLE: usize = 10;
 
-/// Strings that hold no text of the caller's choice: ids, names of calls, dates, codes of a closed
-/// set, and what only the server says.
+/// Strings without free text: ids, idempotency keys, dates, codes of a closed set, and strings that
+/// only the server sets.
 const SHAPED: [&str; 29] = [
     "customer_id",
     "other_customer_id",
@@ -49,17 +47,17 @@ const SHAPED: [&str; 29] = [
 ];
 /// Stands for a text that is to be empty.
 pub const EMPTY: &str = "(empty)";
-/// What only the server says.
+/// Strings that only the server sets.
 const OF_THE_SERVER: [&str; 6] = [
     "IdentityChange",
     "CaseChange",
     "FactChange",
     "PromiseChange",
-    "HandOverChange",
+    "HandoverChange",
     "QuoteChange",
 ];
 
-/// What was put where: by the message of the call and the name of the field.
+/// What was planted where: by the message of the call and the name of the field.
 #[derive(Default)]
 pub struct Canaries {
     next: u64,
@@ -67,7 +65,7 @@ pub struct Canaries {
 }
 
 impl Canaries {
-    /// A new one: letters and digits, which folding leaves as they are.
+    /// A new text: letters and digits, which folding does not change.
     pub fn new_text(&mut self) -> String {
         const SIGNS: &[u8; 24] = b"bcdfghjkmnpqrtvwxz234679";
         self.next += 1;
@@ -82,20 +80,20 @@ impl Canaries {
         text + "7"
     }
 
-    /// Ten digits of a phone number, as they stand behind `+316`.
+    /// Ten digits of a phone number, as they are after `+316`.
     pub fn new_digits(&mut self) -> String {
         self.next += 1;
         let mixed = self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
         format!("1{:07}", mixed % 10_000_000)
     }
 
-    /// Notes what is looked for, and where it was put.
+    /// Records a needle, and where it was planted.
     pub fn note(&mut self, root: &str, field: &str, text: &str) {
         let place = (root.to_owned(), field.to_owned());
         self.planted.entry(place).or_default().insert(text.to_owned());
     }
 
-    /// Fills the strings of a message that are empty, and notes those that hold one already.
+    /// Fills the empty strings of a message, and records those that are not.
     pub fn fill<M: Message + Default>(&mut self, root: &str, message: M) -> M {
         let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
         let descriptor = pool.get_message_by_name(&format!("throughline.v1.{root}")).unwrap();
@@ -111,7 +109,7 @@ impl Canaries {
             if is_given {
                 message.clear_field(&field);
             }
-            // What an identifier is goes by its kind.
+            // The kind of an identifier determines its form.
             let is_identifier = message.descriptor().name() == "Identifier";
             if let Some(text) = message.get_field(&field).as_str()
                 && is_identifier
@@ -122,7 +120,7 @@ impl Canaries {
             if is_given || is_identifier || is_shaped(&field) {
                 continue;
             }
-            // Nor is a message made that the call does not have, or one case of several chosen.
+            // Nor is a message created that the call does not have, or a field of a oneof chosen.
             if field.supports_presence() && !message.has_field(&field) {
                 continue;
             }
@@ -196,7 +194,7 @@ impl Canaries {
         text
     }
 
-    /// What is looked for, with where it was put.
+    /// The needles, and where they were planted.
     pub fn needles(&self) -> BTreeMap<Vec<u8>, String> {
         let mut needles = BTreeMap::new();
         for ((root, field), texts) in &self.planted {
@@ -221,12 +219,12 @@ impl Canaries {
         needles
     }
 
-    /// How many texts were put.
+    /// The number of planted texts.
     pub fn count(&self) -> usize {
         self.planted.values().map(BTreeSet::len).sum()
     }
 
-    /// The strings of the calls that write into which nothing was put.
+    /// The strings of write calls in which nothing was planted.
     pub fn forgotten(&self) -> Vec<String> {
         let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
         let mut roots: Vec<MessageDescriptor> = pool

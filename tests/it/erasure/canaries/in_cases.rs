@@ -77,15 +77,15 @@ pub async fn plant_in_cases(
         };
         let call = canaries.fill("HandOverCaseRequest", call);
         cases.hand_over_case(by_shop(call)).await.unwrap();
-        let call = pb::AnswerHandOverRequest {
+        let call = pb::AnswerHandoverRequest {
             case_id: case_id.clone(),
             accept: false,
             channel,
             request_id: request_id(),
             ..Default::default()
         };
-        let call = canaries.fill("AnswerHandOverRequest", call);
-        cases.answer_hand_over(by_shop(call)).await.unwrap();
+        let call = canaries.fill("AnswerHandoverRequest", call);
+        cases.answer_handover(by_shop(call)).await.unwrap();
     }
     let call = pb::MakePromiseRequest {
         case_id: case_id.clone(),
@@ -152,7 +152,7 @@ pub async fn plant_in_cases(
     cases.issue_case_pass(by_shop(call)).await.unwrap();
 }
 
-/// Plants by what the privacy officer says of the use and the erasure of what is kept.
+/// Plants by the calls about restrictions and legal holds.
 pub async fn plant_in_restrictions(server: &Server, canaries: &mut Canaries, customer_id: &str) {
     let mut privacy = server.privacy.clone();
     let customer_id = customer_id.to_owned();
@@ -160,9 +160,9 @@ pub async fn plant_in_restrictions(server: &Server, canaries: &mut Canaries, cus
     let hold =
         pb::HoldCustomerRequest { customer_id: id, request_id: request_id(), ..Default::default() };
     privacy.hold_customer(canaries.fill(call, hold)).await.unwrap();
-    // Nobody is erased while it holds.
+    // No erasure while it is in force.
     let refused = refusal(privacy.erase_customer(erase(&customer_id)).await);
-    assert_eq!(refused, Refusal::new(Code::FailedPrecondition, "CUSTOMER_HELD", []));
+    assert_eq!(refused, Refusal::new(Code::FailedPrecondition, "CUSTOMER_ON_HOLD", []));
     let (id, call) = (customer_id.clone(), "ReleaseHoldRequest");
     let release =
         pb::ReleaseHoldRequest { customer_id: id, request_id: request_id(), ..Default::default() };

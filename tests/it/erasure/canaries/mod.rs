@@ -1,5 +1,5 @@
-//! Canaries: a text that stands nowhere else in every string of every call that writes and of both
-//! importers, and none of them left in any byte after the erasure.
+//! Canaries: a unique text in every string of every write call and of both importers, none of which
+//! is left in any byte after the erasure.
 
 pub mod bytes;
 pub mod fill;
@@ -32,7 +32,7 @@ use bytes::{files, found, in_bytes};
 use fill::Canaries;
 use plant::plant;
 
-/// What is not kept as it was written: nowhere is looked for it before the erasure.
+/// Texts that are not stored as written: not searched for before the erasure.
 const NOT_KEPT: [&str; 2] =
     // Not kept with the erasure.
     [
@@ -40,7 +40,7 @@ const NOT_KEPT: [&str; 2] =
         "EraseCustomerRequest: throughline.v1.EraseCustomerRequest.reason",
     ];
 
-/// Everything that is logged on this thread.
+/// Captures everything that is logged on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -55,7 +55,7 @@ impl io::Write for Log {
     }
 }
 
-/// The lines of a file in the own format: a customer, and an entry of it.
+/// The lines of a file in the own format: a customer, and one of its entries.
 fn native(canaries: &mut Canaries) -> (String, Vec<pb::Identifier>) {
     let root = "ImportRecord";
     let text = canaries.new_text();
@@ -174,15 +174,15 @@ async fn no_byte_is_left_of_200_canaries() {
         assert_eq!(canaries.forgotten(), [""; 0], "strings without a canary");
         assert!(canaries.count() >= 200, "only {}", canaries.count());
         store.match_all(&[]).await.unwrap();
-        // Which waits to be compared.
+        // Not compared yet.
         server.linked(link(&planted.records[0], account("waits"))).await;
 
-        // What the planner of PostgreSQL knows of the values are values too.
+        // The statistics of PostgreSQL's planner contain values too.
         if database.name == "PostgreSQL" {
             execute(database, "analyze").await;
         }
 
-        // The control: all of them are there, and found.
+        // The control: all of them are found.
         let needles = canaries.needles();
         let before = found(&needles, &files(database).await);
         let missing: Vec<&String> = needles
@@ -209,7 +209,7 @@ async fn no_byte_is_left_of_200_canaries() {
         let left = found(&needles, &files(database).await);
         println!("{}: {} in free space before the vacuum", database.name, left.len());
         if database.name == "SQLite" {
-            // It overwrites what it deletes, but for copies in the gaps of pages that were split.
+            // It overwrites what it deletes, except for copies in the gaps of split pages.
             assert!(left.len() * 20 < before.len(), "{left:#?}");
         }
         store.vacuum().await.unwrap();
@@ -240,7 +240,7 @@ async fn no_byte_is_left_of_200_canaries() {
         ] {
             assert_eq!(in_bytes(&needles, &bytes), BTreeSet::new(), "{what}");
         }
-        // Somebody else is as before.
+        // Another customer is unchanged.
         assert_eq!(server.customer(&planted.other).await.id, planted.other);
         server.stop().await;
         drop(logging);

@@ -1,4 +1,4 @@
-//! A customer of three records in whom every call that writes has left something of every string.
+//! A customer of three records, for whom every write call has left something of every string.
 
 use prost_types::FieldMask;
 use throughline::{
@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     calls::{account, at, email, identifier, note, request_id},
-    identity::{by_person, by_shop, keep_apart, verified},
+    identity::{by_person, by_shop, exclude_merge, verified},
     support::Server,
 };
 
-/// The planted customer, and somebody else who stays.
+/// The planted customer, and another one who stays.
 pub struct Planted {
     pub records: Vec<String>,
     pub other: String,
@@ -69,7 +69,7 @@ pub fn money() -> Option<pb::Money> {
     Some(pb::Money { currency_code: "EUR".to_owned(), minor_units: 4200 })
 }
 
-/// An entry of each content that may be recorded.
+/// An entry of each content that can be recorded.
 pub fn entries() -> Vec<pb::Entry> {
     let line = pb::PurchaseLine {
         quantity: 1,
@@ -209,7 +209,7 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     for entry in entries() {
         let call = pb::RecordEntryRequest {
             identifiers: by.clone(),
-            // A later one fills what is empty alone.
+            // A later one only fills what is empty.
             profile: requests.is_empty().then(profile),
             entry: Some(entry),
             ..Default::default()
@@ -219,7 +219,7 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     let batch = pb::BatchRecordEntriesRequest { requests };
     let five = timeline.batch_record_entries(by_shop(batch)).await.unwrap().into_inner();
     let five = five.responses[0].record_id.clone();
-    // What somebody else has verified is noted as refused.
+    // A value that another customer has verified is recorded as refused.
     let own = pb::RecordEntryRequest {
         identifiers: vec![account("alike"), verified(strong)],
         entry: Some(note("whose")),
@@ -257,18 +257,18 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
     let call = canaries.fill("DismissMergeSuggestionRequest", call);
     customers.dismiss_merge_suggestion(by_shop(call)).await.unwrap();
     for lift in [false, true] {
-        let call = pb::KeepCustomersApartRequest {
+        let call = pb::SetMergeExclusionRequest {
             customer_id: one.clone(),
             other_customer_id: three.clone(),
             lift,
             request_id: request_id(),
             ..Default::default()
         };
-        let call = canaries.fill("KeepCustomersApartRequest", call);
-        customers.keep_customers_apart(by_shop(call)).await.unwrap();
+        let call = canaries.fill("SetMergeExclusionRequest", call);
+        customers.set_merge_exclusion(by_shop(call)).await.unwrap();
     }
-    customers.keep_customers_apart(by_shop(keep_apart(&one, &other))).await.unwrap();
-    // Whose values the first record has too.
+    customers.set_merge_exclusion(by_shop(exclude_merge(&one, &other))).await.unwrap();
+    // The first record has its values too.
     let call = pb::UpdateCustomerRequest {
         customer_id: three.clone(),
         profile: Some(profile()),
@@ -289,7 +289,7 @@ pub async fn plant(server: &Server, store: &Store, canaries: &mut Canaries) -> P
             request_id: request_id(),
             ..Default::default()
         };
-        // A second word of the same person would take the place of the first.
+        // A second approval by the same person would replace the first.
         if index != 1 {
             let call = canaries.fill("ApproveMergeRequest", call);
             customers.approve_merge(by_person("approver", call)).await.unwrap();

@@ -1,25 +1,25 @@
-//! Customers made one, taken apart and kept apart.
+//! Merging, unmerging and excluding customers from being merged.
 
 use std::collections::BTreeSet;
 
-use throughline::model::{IdentifierKind, Proof};
+use throughline::model::{IdentifierKind, Verification};
 use uuid::Uuid;
 
 use super::{Approval, Edge, Oracle, Refused, Said, are_apart, pair};
 use crate::identity::call::{Change, DAY, Etag, FIELDS, KEYS};
 
-/// What stands against a merge, or is to be decided.
+/// What prevents a merge, or must be decided.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Against {
     Field(usize),
     NeedsApproval,
-    KeptApart,
+    MergeExcluded,
     SameOrder(usize),
 }
 
 impl Oracle {
-    /// Makes a change; a merge will have this id, and its number is the answer. A suggestion to
-    /// dismiss is listed or not.
+    /// Makes a change; a merge gets this id, and its number is returned. A suggestion to dismiss
+    /// may be listed or not.
     pub fn change(
         &mut self,
         (change, actor, request): (&Change, usize, usize),
@@ -42,14 +42,16 @@ impl Oracle {
             }
             Change::Merge { .. } => merge = Some(self.merge(change, id, actor)?),
             Change::Approve { one, other } => self.approve(*one, *other, actor)?,
-            Change::Unmerge { merge, keep_apart } => self.unmerge(*merge, *keep_apart, actor)?,
+            Change::Unmerge { merge, exclude_merge } => {
+                self.unmerge(*merge, *exclude_merge, actor)?
+            }
             Change::Apart { one, other, lift } => self.apart(*one, *other, *lift, actor)?,
             Change::Dismiss { record, other, .. } => {
                 if !listed {
                     return Err(Refused::NoSuggestion);
                 }
                 self.dismissed.insert(pair(*record, *other));
-                // Whatever was suggested of the two people at the time is dismissed with it.
+                // Whatever was suggested about the two people at the time is dismissed with it.
                 for one in self.person(*record) {
                     for other in self.person(*other) {
                         self.dismissed_too.insert(pair(one, other));
@@ -65,7 +67,7 @@ impl Oracle {
         Ok(merge)
     }
 
-    /// Whom a change is about must be there, whatever else is wrong with it.
+    /// The customers of a change must exist, whatever else is wrong with it.
     fn check_subjects(&self, change: &Change) -> Result<(), Refused> {
         match change {
             Change::Link { record, .. }
@@ -82,7 +84,7 @@ impl Oracle {
         }
     }
 
-    /// What a merge is refused for, whatever is decided of the two.
+    /// The error of a merge, whatever is decided about the two.
     pub fn check_merge(&self, change: &Change) -> Result<(), Refused> {
         let Change::Merge { into, from, choices, etags } = change else { unreachable!() };
         self.check_subjects(change)?;
@@ -106,12 +108,12 @@ impl Oracle {
         ones != others && !self.marks.iter().chain(&self.dismissed).any(between)
     }
 
-    /// The customers who have verified what somebody said of this one, and who may be suggested.
+    /// The customers who have verified what this one claims, and who may be suggested.
     pub fn in_conflict(&self, record: usize) -> BTreeSet<usize> {
         let person = self.person(record);
         let noted = self.noted.keys().filter(|(record, _)| person.contains(record));
         let sure = noted.flat_map(|(_, key)| self.live(*key));
-        let sure = sure.filter(|claim| claim.proof == Proof::Verified);
+        let sure = sure.filter(|claim| claim.verification == Verification::Verified);
         let others = sure.map(|claim| claim.record);
         let dismissed = |other: usize| {
             let theirs = self.person(other);
@@ -122,11 +124,11 @@ impl Oracle {
         others.map(|other| self.root(other)).collect()
     }
 
-    /// What stands against a merge that is not refused, or is to be decided.
+    /// What prevents a merge that is not refused, or must be decided.
     pub fn against(&self, into: usize, from: usize) -> BTreeSet<Against> {
         let (one, other) = (self.person(into), self.person(from));
         let mut found = BTreeSet::new();
-        let (ones, others) = (self.golden(into), self.golden(from));
+        let (ones, others) = (self.profile(into), self.profile(from));
         for field in 0..FIELDS.len() {
             if let (Some(one), Some(other)) = (&ones[field], &others[field])
                 && one.1.value != other.1.value
@@ -138,7 +140,7 @@ impl Oracle {
             let sure = self.claims.iter().filter(|claim| {
                 use IdentifierKind::{Account, CustomerNumber};
                 claim.until.is_none()
-                    && claim.proof == Proof::Verified
+                    && claim.verification == Verification::Verified
                     && [Account, CustomerNumber].contains(&KEYS[claim.key].0)
             });
             let theirs = sure.filter(|claim| records.contains(&claim.record));
@@ -148,7 +150,7 @@ impl Oracle {
             found.insert(Against::NeedsApproval);
         }
         if one.iter().any(|a| other.iter().any(|b| self.marks.contains(&pair(*a, *b)))) {
-            found.insert(Against::KeptApart);
+            found.insert(Against::MergeExcluded);
         }
         let orders = |records: &BTreeSet<usize>| -> BTreeSet<usize> {
             let theirs = self.lines.iter().filter(|line| records.contains(&line.record));
@@ -163,8 +165,8 @@ impl Oracle {
         self.check_merge(change)?;
         let Change::Merge { into, from, choices, .. } = change else { unreachable!() };
         let against = self.against(*into, *from);
-        if against.contains(&Against::KeptApart) {
-            return Err(Refused::KeptApart);
+        if against.contains(&Against::MergeExcluded) {
+            return Err(Refused::MergeExcluded);
         }
         let both = pair(self.root(*into), self.root(*from));
         let mut approved_by = None;
@@ -178,7 +180,7 @@ impl Oracle {
         Ok(self.join(*into, *from, choices, id, actor, approved_by))
     }
 
-    /// Makes two customers one; the number of the merge.
+    /// Merges two customers; returns the number of the merge.
     pub fn join(
         &mut self,
         asked_into: usize,
@@ -208,7 +210,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn unmerge(&mut self, merge: usize, keep_apart: bool, actor: usize) -> Result<(), Refused> {
+    fn unmerge(&mut self, merge: usize, exclude_merge: bool, actor: usize) -> Result<(), Refused> {
         let edge = self.edges[merge].clone();
         if edge.undone {
             return Err(Refused::AlreadyUnmerged);
@@ -226,17 +228,17 @@ impl Oracle {
         for (record, other) in sides {
             self.tell(record, Said::Unmerged { other, merge: edge.id, actor });
         }
-        if keep_apart {
+        if exclude_merge {
             self.marks.insert(pair(edge.into, edge.from));
             for (record, other) in sides {
-                self.tell(record, Said::KeptApart { other, actor });
+                self.tell(record, Said::MergeExcluded { other, actor });
             }
         }
         Ok(())
     }
 
-    /// The merges made by way of this one: without it, the record that one was asked for is no
-    /// longer of the customer that it joined.
+    /// The merges that depend on this one: without it, the record that one was requested for no
+    /// longer belongs to the customer that it merged.
     fn by_way_of(&self, edge: &Edge) -> BTreeSet<usize> {
         let without = self.in_force().filter(|other| other.id != edge.id);
         let cut = |asked, joined| !Self::reach(asked, without.clone()).contains(&joined);
@@ -263,7 +265,7 @@ impl Oracle {
         for (record, other) in [(one, other), (other, one)] {
             let said = match lift {
                 true => Said::Lifted { other, actor },
-                false => Said::KeptApart { other, actor },
+                false => Said::MergeExcluded { other, actor },
             };
             self.tell(record, said);
         }

@@ -1,12 +1,12 @@
-//! Identifiers given to a record and taken from it, and changes of its profile.
+//! Linking and unlinking identifiers, and changes of profiles.
 
-use throughline::model::Proof;
+use throughline::model::Verification;
 
 use super::{Oracle, Refused, Said, Value};
 use crate::identity::call::{Key, Origin};
 
 impl Oracle {
-    /// Whether a change was made before; refused where the name is another's.
+    /// Whether a change was made before; refused if the idempotency key belongs to another one.
     pub(super) fn earlier(
         &self,
         request: usize,
@@ -37,62 +37,62 @@ impl Oracle {
         let person = self.person(record);
         let live = self.live(key);
         let others = live.iter().filter(|claim| !person.contains(&claim.record));
-        let theirs = others.clone().any(|claim| claim.proof == Proof::Verified);
+        let theirs = others.clone().any(|claim| claim.verification == Verification::Verified);
         if theirs && !take_over && !shared {
             let noted = self.note(record, key, proved);
             self.records[record].revision += i64::from(noted);
             return Err(Refused::Conflict);
         }
         if theirs && !take_over && !may_verify {
-            return Err(Refused::MayNotVerify);
+            return Err(Refused::VerificationNotPermitted);
         }
         if take_over {
             let losers: Vec<usize> = others.map(|claim| claim.record).collect();
             for loser in losers {
                 self.end(loser, key, actor);
             }
-            // It is of one person from now on.
-            self.make_others(record, key, Proof::Shared, Proof::Claimed);
+            // It identifies one person from now on.
+            self.make_others(record, key, Verification::Shared, Verification::Claimed);
         }
         if shared {
-            self.make_others(record, key, Proof::Claimed, Proof::Shared);
-            self.make_others(record, key, Proof::Verified, Proof::Shared);
+            self.make_others(record, key, Verification::Claimed, Verification::Shared);
+            self.make_others(record, key, Verification::Verified, Verification::Shared);
         }
 
         let live = self.live(key);
         let mut rest = live.iter().filter(|claim| claim.record != record);
-        let own = live.iter().find(|claim| claim.record == record).map(|claim| claim.proof);
-        // What has passed to somebody is theirs alone; what was shared before stays so.
-        let is_shared = live.iter().any(|claim| claim.proof == Proof::Shared) && !take_over;
-        let proof = if shared || is_shared {
-            Proof::Shared
-        } else if proved && rest.all(|claim| claim.proof != Proof::Verified) {
-            Proof::Verified
+        let own = live.iter().find(|claim| claim.record == record).map(|claim| claim.verification);
+        // What was taken over belongs to the new customer only; what was shared before stays so.
+        let is_shared =
+            live.iter().any(|claim| claim.verification == Verification::Shared) && !take_over;
+        let verification = if shared || is_shared {
+            Verification::Shared
+        } else if proved && rest.all(|claim| claim.verification != Verification::Verified) {
+            Verification::Verified
         } else {
-            own.unwrap_or(Proof::Claimed)
+            own.unwrap_or(Verification::Claimed)
         };
         let now = self.now;
         match own {
-            None => self.claim(record, key, proof, source),
+            None => self.claim(record, key, verification, source),
             Some(_) => {
                 for claim in self.live_mut(key).filter(|claim| claim.record == record) {
-                    (claim.proof, claim.seen) = (proof, now);
+                    (claim.verification, claim.seen) = (verification, now);
                 }
             }
         }
-        if own != Some(proof) {
-            self.tell(record, Said::Linked { key, proof, actor });
+        if own != Some(verification) {
+            self.tell(record, Said::Linked { key, verification, actor });
         }
         Ok(())
     }
 
-    /// Changes the proof of a key's claims but that of a record: whoever has one of them has
-    /// another state from then on.
-    fn make_others(&mut self, record: usize, key: usize, from: Proof, to: Proof) {
+    /// Changes the verification of a key's other claims: the state of their customers changes.
+    fn make_others(&mut self, record: usize, key: usize, from: Verification, to: Verification) {
         let mut touched = Vec::new();
         for claim in self.live_mut(key) {
-            if claim.proof == from && claim.record != record {
-                claim.proof = to;
+            if claim.verification == from && claim.record != record {
+                claim.verification = to;
                 touched.push(claim.record);
             }
         }
@@ -114,8 +114,8 @@ impl Oracle {
         if mine.is_empty() {
             return Err(Refused::NotHeld);
         }
-        if !may_verify && mine.iter().any(|claim| claim.proof == Proof::Verified) {
-            return Err(Refused::MayNotVerify);
+        if !may_verify && mine.iter().any(|claim| claim.verification == Verification::Verified) {
+            return Err(Refused::VerificationNotPermitted);
         }
         for record in mine.into_iter().map(|claim| claim.record).collect::<Vec<_>>() {
             self.end(record, key, actor);

@@ -1,5 +1,5 @@
-//! The rules of who is who said again, in memory: what the store is compared with. Merges are a
-//! list of edges and a person is whatever they connect; claims are one list with those that ended.
+//! The identity rules reimplemented in memory, as the reference for the store. Merges are a list of
+//! edges and a person is a connected component; claims are one list, including ended ones.
 
 mod joining;
 mod links;
@@ -8,7 +8,7 @@ mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throughline::model::{IdentifierKind, Micros, Proof};
+use throughline::model::{IdentifierKind, Micros, Verification};
 use uuid::Uuid;
 
 pub use joining::Against;
@@ -17,10 +17,10 @@ pub use shown::{Shown, ShownClaim};
 
 use super::call::{FIELDS, KEYS};
 
-/// What is known of a field of a record.
+/// The value of a field of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
-    /// 0 where it was emptied.
+    /// 0 if it was emptied.
     pub value: u8,
     pub at: Micros,
     pub verified: bool,
@@ -37,18 +37,18 @@ pub struct Record {
     pub values: [Option<Value>; FIELDS.len()],
 }
 
-/// That a record has an identifier, or had.
+/// A claim of a record on an identifier, current or ended.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub record: usize,
     pub key: usize,
-    pub proof: Proof,
+    pub verification: Verification,
     pub source: usize,
     pub since: Micros,
     pub until: Option<Micros>,
     pub seen: Micros,
-    /// The least number that no other claim of the key had when it began. Which of a person's
-    /// records an entry goes to is promised nowhere; it is the one of the least.
+    /// The lowest number that no other claim of the key had when it began. Which of a person's
+    /// records gets an entry is not specified; it is the one with the lowest place.
     pub place: usize,
 }
 
@@ -67,14 +67,14 @@ pub struct Edge {
     pub undone: bool,
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Said {
     /// The entry of a call, by its id.
     Entry(Uuid, String),
     Linked {
         key: usize,
-        proof: Proof,
+        verification: Verification,
         actor: usize,
     },
     Unlinked {
@@ -92,7 +92,7 @@ pub enum Said {
         merge: Uuid,
         actor: usize,
     },
-    KeptApart {
+    MergeExcluded {
         other: usize,
         actor: usize,
     },
@@ -125,23 +125,23 @@ pub enum Refused {
     Ambiguous,
     Conflict,
     NotHeld,
-    MayNotVerify,
+    VerificationNotPermitted,
     NoMerge,
     SameCustomer,
     AlreadyUnmerged,
     NeedsApproval,
     NoSuggestion,
-    KeptApart,
-    /// The merges that go first.
+    MergeExcluded,
+    /// The merges that must be undone first.
     InUse(BTreeSet<usize>),
     Stale,
 }
 
-/// Whom an identifier names.
+/// The customers of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Nobody,
-    /// A person, by the record that has it.
+    /// A person, by the record that has the claim.
     One(usize),
     Unclear,
 }
@@ -171,18 +171,19 @@ pub struct Oracle {
     pub lines: Vec<Line>,
     marks: BTreeSet<(usize, usize)>,
     pub dismissed: BTreeSet<(usize, usize)>,
-    /// Pairs that may have been suggested when their people were dismissed: they need not be again.
+    /// Pairs that may have been suggested when their persons were dismissed: they need not be
+    /// suggested again.
     pub dismissed_too: BTreeSet<(usize, usize)>,
     approvals: Vec<Approval>,
-    /// What was said of identifiers that others have: by record and key, whether verified.
+    /// Refused claims on identifiers of others: by record and key, whether verified.
     noted: BTreeMap<(usize, usize), bool>,
     written: BTreeMap<String, Written>,
-    /// The changes that were made: by their name, the content, and the merge that came of it.
+    /// The changes made: by idempotency key, the content, and the resulting merge.
     changed: BTreeMap<usize, (String, Option<usize>)>,
 }
 
 impl Oracle {
-    /// Whatever the edges connect with a record.
+    /// All records that the edges connect with a record.
     fn reach<'a>(record: usize, edges: impl Iterator<Item = &'a Edge> + Clone) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut next = vec![record];
@@ -209,7 +210,7 @@ impl Oracle {
         Self::reach(record, self.in_force())
     }
 
-    /// The canonical record of a person: the one that is part of no other.
+    /// The canonical record of a person: the one that was not merged into another.
     pub fn root(&self, record: usize) -> usize {
         let mut parts = self.person(record);
         for edge in self.in_force() {
@@ -223,7 +224,7 @@ impl Oracle {
         if record < self.records.len() { Ok(record) } else { Err(Refused::NoCustomer) }
     }
 
-    /// The claims of a key that hold, by place.
+    /// The current claims of a key, by place.
     fn live(&self, key: usize) -> Vec<&Claim> {
         let live = self.claims.iter().filter(|claim| claim.key == key && claim.until.is_none());
         let mut live: Vec<&Claim> = live.collect();
@@ -234,37 +235,37 @@ impl Oracle {
     pub fn owner(&self, key: usize) -> Owner {
         let live = self.live(key);
         let Some(first) = live.first() else { return Owner::Nobody };
-        if live.iter().any(|claim| claim.proof == Proof::Shared) {
+        if live.iter().any(|claim| claim.verification == Verification::Shared) {
             return Owner::Unclear;
         }
-        if let Some(sure) = live.iter().find(|claim| claim.proof == Proof::Verified) {
+        if let Some(sure) = live.iter().find(|claim| claim.verification == Verification::Verified) {
             return Owner::One(sure.record);
         }
         let people: BTreeSet<usize> = live.iter().map(|claim| self.root(claim.record)).collect();
         if people.len() == 1 { Owner::One(first.record) } else { Owner::Unclear }
     }
 
-    fn claim(&mut self, record: usize, key: usize, proof: Proof, source: usize) {
+    fn claim(&mut self, record: usize, key: usize, verification: Verification, source: usize) {
         let taken: BTreeSet<usize> = self.live(key).iter().map(|claim| claim.place).collect();
         let place = (0..).find(|place| !taken.contains(place)).unwrap();
         let (since, seen) = (self.now, self.now);
         let until = None;
-        self.claims.push(Claim { record, key, proof, source, since, until, seen, place });
+        self.claims.push(Claim { record, key, verification, source, since, until, seen, place });
     }
 
     fn live_mut(&mut self, key: usize) -> impl Iterator<Item = &mut Claim> {
         self.claims.iter_mut().filter(move |claim| claim.key == key && claim.until.is_none())
     }
 
-    /// The keys by which some records are told from other people: those of systems that give one
-    /// person one number.
+    /// The keys that distinguish some records from other people: those of systems that assign one
+    /// number per person.
     fn numbers(&self, records: &BTreeSet<usize>) -> BTreeSet<usize> {
         let live = self.claims.iter().filter(|claim| claim.until.is_none());
         let theirs = live.filter(|claim| records.contains(&claim.record));
         theirs.map(|claim| claim.key).filter(|key| is_number(*key)).collect()
     }
 
-    /// Notes that a call said of a record what somebody else has; whether that is news.
+    /// Records a refused claim; returns whether it is new.
     fn note(&mut self, record: usize, key: usize, proved: bool) -> bool {
         let before = self.noted.get(&(record, key)).copied();
         let news = before.is_none() || (before == Some(false) && proved);
@@ -274,7 +275,7 @@ impl Oracle {
         news
     }
 
-    /// Tells of a change in the timeline of a record.
+    /// Adds a change to the timeline of a record.
     fn tell(&mut self, record: usize, said: Said) {
         self.records[record].revision += 1;
         let revision = self.records[record].revision;
@@ -283,14 +284,14 @@ impl Oracle {
     }
 }
 
-/// Whether one system gives one person one value of this key.
+/// Whether a system assigns one value of this key per person.
 fn is_number(key: usize) -> bool {
     use IdentifierKind::{Account, CustomerNumber, External};
     [CustomerNumber, Account, External].contains(&KEYS[key].0)
 }
 
-/// Whether two sets of numbers are of two people: some system has given each its own, and none has
-/// given both the same.
+/// Whether two sets of numbers belong to two people: some system has assigned each its own, and
+/// none the same to both.
 fn are_apart(one: &BTreeSet<usize>, other: &BTreeSet<usize>) -> bool {
     let system = |key: &usize| (KEYS[*key].0, KEYS[*key].1);
     let systems: BTreeSet<_> = one.iter().map(system).collect();

@@ -1,29 +1,29 @@
-//! Whom a call is about, and what it leaves with them.
+//! Which customer a call is about, and its effects on that customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throughline::model::Proof;
+use throughline::model::Verification;
 use uuid::Uuid;
 
 use super::{Line, Oracle, Owner, Record, Refused, Said, Value, Written, are_apart, is_number};
 use crate::identity::call::{FIELDS, Item, KEYS, Key, Origin, Values, Who};
 
-/// What became of a call, or of an item of one.
+/// The result of a call, or of an item of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Nothing where it is not known whom it is about.
+    /// None if the customer is ambiguous.
     pub record: Option<usize>,
     pub created: bool,
-    /// Places in the call, and canonical records of others.
+    /// Indexes in the call, and canonical records of others.
     pub conflicts: Vec<(usize, usize)>,
-    /// By canonical record, the places in the call and the surest proof.
-    pub candidates: BTreeMap<usize, (Vec<usize>, Proof)>,
+    /// By canonical record, the indexes in the call and the best verification.
+    pub candidates: BTreeMap<usize, (Vec<usize>, Verification)>,
     /// The number of the entry among all.
     pub line: Option<usize>,
     pub repeated: bool,
 }
 
-/// What the identifiers of a call come to.
+/// The meaning of a call's identifiers.
 #[derive(Debug, Default)]
 struct Naming {
     record: Option<usize>,
@@ -32,7 +32,7 @@ struct Naming {
     new: Vec<Key>,
     /// To be verified: keys and the records that claim them.
     surer: Vec<(usize, usize)>,
-    /// Of somebody else, and to be noted so.
+    /// Belonging to others, to be recorded as refused.
     noted: Vec<Key>,
     unclear: bool,
 }
@@ -44,7 +44,7 @@ impl Oracle {
             keys.iter().map(|key| key.0).filter(|k| is_number(*k)).collect();
         let mut naming = Naming::default();
 
-        // From the strongest kind to the weakest; of one kind the order of the call.
+        // From the strongest kind to the weakest; within a kind, in the order of the call.
         let mut order: Vec<usize> = (0..keys.len()).collect();
         order.sort_by_key(|place| KEYS[keys[*place].0].0);
         for place in order {
@@ -64,7 +64,7 @@ impl Oracle {
         let theirs: BTreeSet<usize> = self.numbers(&person).union(&said).copied().collect();
         for (place, (key, proved)) in keys.iter().copied().enumerate() {
             let live = self.live(key);
-            let verified = live.iter().any(|claim| claim.proof == Proof::Verified);
+            let verified = live.iter().any(|claim| claim.verification == Verification::Verified);
             let mine = live.iter().find(|claim| person.contains(&claim.record));
             match owners[place] {
                 Owner::One(other) if !person.contains(&other) => {
@@ -78,7 +78,9 @@ impl Oracle {
                 }
                 _ => match mine {
                     None => naming.new.push((key, proved)),
-                    Some(mine) if proved && mine.proof == Proof::Claimed && !verified => {
+                    Some(mine)
+                        if proved && mine.verification == Verification::Claimed && !verified =>
+                    {
                         naming.surer.push((key, mine.record));
                     }
                     Some(_) => {}
@@ -91,17 +93,18 @@ impl Oracle {
         naming
     }
 
-    /// Whom the keys of an unclear call may mean.
-    fn candidates(&self, keys: &[Key]) -> BTreeMap<usize, (Vec<usize>, Proof)> {
-        let mut found: BTreeMap<usize, (Vec<usize>, Proof)> = BTreeMap::new();
+    /// The candidates for the keys of an ambiguous call.
+    fn candidates(&self, keys: &[Key]) -> BTreeMap<usize, (Vec<usize>, Verification)> {
+        let mut found: BTreeMap<usize, (Vec<usize>, Verification)> = BTreeMap::new();
         for (place, (key, _)) in keys.iter().enumerate() {
             for claim in self.live(*key) {
                 let root = self.root(claim.record);
-                let (places, proof) = found.entry(root).or_insert((Vec::new(), claim.proof));
+                let (places, verification) =
+                    found.entry(root).or_insert((Vec::new(), claim.verification));
                 if !places.contains(&place) {
                     places.push(place);
                 }
-                *proof = claim.proof.max(*proof);
+                *verification = claim.verification.max(*verification);
             }
         }
         found
@@ -122,7 +125,7 @@ impl Oracle {
         let mut after = self.clone();
         let outcomes: Vec<_> =
             items.iter().zip(ids).map(|(item, id)| after.record(item, *id)).collect();
-        // A name that is used for something else is told before everything else.
+        // A reused idempotency key is reported before everything else.
         if outcomes.contains(&Err(Refused::NameReused)) {
             return Err(Refused::NameReused);
         }
@@ -198,7 +201,7 @@ impl Oracle {
         if item.about.is_some_and(|it| !orders.contains(&it) && item.order != Some(it)) {
             return Err(Refused::NoOrder);
         }
-        // Of the other entries that the server made nobody is told the id.
+        // The ids of other entries made by the server are not returned.
         let answered = item.reply.map(|reply| &self.lines[reply]);
         if answered.is_some_and(|answered| {
             let has_id = matches!(answered.said, Said::Entry(..) | Said::Merged { .. });
@@ -209,7 +212,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// What a call leaves with whom it is about: the record, and whether it is new.
+    /// The effects of a call on its customer: the record, and whether it is new.
     fn leave(
         &mut self,
         naming: &Naming,
@@ -228,18 +231,19 @@ impl Oracle {
         let mut changes = entry || created;
 
         for (key, proved) in &naming.new {
-            let shared = self.live(*key).iter().any(|claim| claim.proof == Proof::Shared);
-            let proof = match (shared, proved) {
-                (true, _) => Proof::Shared,
-                (false, true) => Proof::Verified,
-                (false, false) => Proof::Claimed,
+            let shared =
+                self.live(*key).iter().any(|claim| claim.verification == Verification::Shared);
+            let verification = match (shared, proved) {
+                (true, _) => Verification::Shared,
+                (false, true) => Verification::Verified,
+                (false, false) => Verification::Claimed,
             };
-            self.claim(record, *key, proof, origin.0);
+            self.claim(record, *key, verification, origin.0);
             changes = true;
         }
         for (key, holder) in &naming.surer {
             for claim in self.live_mut(*key).filter(|claim| claim.record == *holder) {
-                claim.proof = Proof::Verified;
+                claim.verification = Verification::Verified;
             }
             changes = true;
         }
@@ -275,7 +279,7 @@ impl Oracle {
     }
 }
 
-/// What an entry is called.
+/// The idempotency keys of an entry.
 fn names(item: &Item) -> Vec<String> {
     let request = item.request.map(|request| format!("request {request}"));
     request.into_iter().chain([format!("source {}", item.name)]).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throughline::model::{Micros, Proof};
+use throughline::model::{Micros, Verification};
 use uuid::Uuid;
 
 use super::{Claim, Oracle, Value};
@@ -24,12 +24,12 @@ pub struct Shown {
     pub merges: BTreeMap<Uuid, (Uuid, Uuid, Option<usize>)>,
 }
 
-/// An identifier as it is shown, less when it was last seen.
+/// An identifier as shown, without the time when it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShownClaim {
     pub record: Uuid,
     pub key: usize,
-    pub proof: Proof,
+    pub verification: Verification,
     pub source: usize,
     pub first_seen: Micros,
     pub since: Micros,
@@ -37,12 +37,12 @@ pub struct ShownClaim {
 }
 
 impl Oracle {
-    /// Of each field the value that is shown of a person, with its record.
-    pub fn golden(&self, record: usize) -> [Option<(usize, Value)>; FIELDS.len()] {
+    /// For each field the shown value of a person, with its record.
+    pub fn profile(&self, record: usize) -> [Option<(usize, Value)>; FIELDS.len()] {
         let person = self.person(record);
-        let mut golden = [const { None }; FIELDS.len()];
-        for (field, shown) in golden.iter_mut().enumerate() {
-            // What was said and, where it was said for all, when.
+        let mut profile = [const { None }; FIELDS.len()];
+        for (field, shown) in profile.iter_mut().enumerate() {
+            // The values and, if chosen for all records, when.
             let mut left: Vec<(usize, &Value, Option<Micros>)> = Vec::new();
             for record in &person {
                 let Some(value) = &self.records[*record].values[field] else { continue };
@@ -62,11 +62,11 @@ impl Oracle {
             let best = left.into_iter().min_by_key(|it| self.records[it.0].id);
             *shown = best.filter(|it| it.1.value != 0).map(|it| (it.0, it.1.clone()));
         }
-        golden
+        profile
     }
 
     /// When a value was last chosen for the whole person: by a merge in force that joined its
-    /// records, or by a change of a record that was merged then, by merges in force still.
+    /// records, or by a change of a record while merged, by merges still in force.
     fn chosen_at(
         &self,
         record: usize,
@@ -89,7 +89,7 @@ impl Oracle {
         ShownClaim {
             record: self.records[claim.record].id,
             key: claim.key,
-            proof: claim.proof,
+            verification: claim.verification,
             source: claim.source,
             first_seen: same.map(|it| it.since).min().unwrap(),
             since: claim.since,
@@ -97,7 +97,7 @@ impl Oracle {
         }
     }
 
-    /// The claims of a person, those that ended too.
+    /// The claims of a person, including ended ones.
     pub fn claims_of(&self, record: usize) -> Vec<(ShownClaim, Micros)> {
         let person = self.person(record);
         let theirs = self.claims.iter().filter(|claim| person.contains(&claim.record));
@@ -112,7 +112,7 @@ impl Oracle {
             (*it != root, record.created_at, record.id)
         });
         let id = |record: usize| self.records[record].id;
-        let values = self.golden(record).map(|value| {
+        let values = self.profile(record).map(|value| {
             let (record, value) = value?;
             Some((value.value, id(record), value.at, value.verified, value.source))
         });

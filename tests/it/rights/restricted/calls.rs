@@ -1,4 +1,4 @@
-//! Every call of the contract about a customer, and what is to become of it once the customer is
+//! Every call of the contract about a customer, and its expected result once the customer is
 //! restricted.
 
 use serde_json::{Value, json};
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use super::super::{EMAIL, Known, ORDER, WORD};
 use crate::calls::request_id;
 
-/// What becomes of a call.
+/// The expected result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// It was answered before, and is refused.
     Read,
     /// It is refused, and was not made before.
     Write,
-    /// It was answered with the customer before, and is without.
+    /// Its answer contained the customer before, and no longer does.
     LeftOut,
-    /// It is answered, and this is why.
+    /// It is answered, for this reason.
     Allowed(&'static str),
-    /// The privacy officer's, and how it is answered: with nothing, or with a reason.
+    /// A call of the privacy officer, and its answer: nothing, or an error.
     Officer(&'static str),
 }
 
@@ -30,7 +30,7 @@ pub fn calls(known: &Known, suggested: &str) -> Vec<Call> {
     [of_cases(known), of_customers(known, suggested), of_history(known), of_privacy(known)].concat()
 }
 
-/// What names a write, and where it happens.
+/// The idempotency key of a write, and its channel.
 fn write(mut call: Value) -> Value {
     call["requestId"] = request_id().into();
     call
@@ -64,7 +64,7 @@ fn of_cases(known: &Known) -> Vec<Call> {
         ("TellFact", Write, of_case(json!({ "key": "fault", "value": "none" }))),
         ("ReaskFact", Write, of_case(json!({ "key": "fault" }))),
         ("HandOverCase", Write, of_case(json!({ "toQueue": "repairs", "note": "look" }))),
-        ("AnswerHandOver", Write, of_case(json!({ "accept": true }))),
+        ("AnswerHandover", Write, of_case(json!({ "accept": true }))),
         ("IssueCasePass", Write, of_case(json!({ "reason": "lost" }))),
         ("RedeemCasePass", Write, on_channel(json!({ "code": known.pass }))),
         (
@@ -144,7 +144,7 @@ fn of_customers(known: &Known, suggested: &str) -> Vec<Call> {
         ("MergeCustomers", Write, dry_run),
         ("ApproveMerge", Write, pair(id, stranger_id)),
         ("UnmergeCustomers", Write, write(json!({ "mergeId": merge_id, "reason": "a slip" }))),
-        ("KeepCustomersApart", Write, pair(suggested, id)),
+        ("SetMergeExclusion", Write, pair(suggested, id)),
         ("ListMergeSuggestions", Read, json!({ "customerId": id })),
         ("ListMergeSuggestions", LeftOut, json!({ "customerId": suggested })),
         ("ListMergeSuggestions", LeftOut, json!({})),
@@ -191,9 +191,9 @@ fn of_privacy(known: &Known) -> Vec<Call> {
         ("ExportCustomer", Officer(""), json!({ "customerId": known.id })),
         ("RestrictCustomer", Officer("ALREADY_RESTRICTED"), call()),
         ("HoldCustomer", Officer(""), call()),
-        ("EraseCustomer", Officer("CUSTOMER_HELD"), call()),
+        ("EraseCustomer", Officer("CUSTOMER_ON_HOLD"), call()),
         ("ReleaseHold", Officer(""), call()),
-        ("ListAccess", Officer(""), json!({ "customerId": known.id })),
+        ("ListAuditEntries", Officer(""), json!({ "customerId": known.id })),
         ("LiftRestriction", Officer(""), call()),
     ]
 }

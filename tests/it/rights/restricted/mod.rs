@@ -1,4 +1,5 @@
-//! Who is restricted is kept and not used: over every call of the contract, and over processes.
+//! A restricted customer's data is stored and not used: for every call of the contract, and across
+//! processes.
 
 pub mod calls;
 
@@ -25,7 +26,7 @@ fn restricted() -> Refusal {
 }
 
 fn held() -> Refusal {
-    Refusal::new(Code::FailedPrecondition, "CUSTOMER_HELD", [])
+    Refusal::new(Code::FailedPrecondition, "CUSTOMER_ON_HOLD", [])
 }
 
 /// The calls of the contract.
@@ -35,7 +36,7 @@ fn methods() -> Vec<MethodDescriptor> {
     ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
-/// Makes a call: the reason it was refused for, or the bytes of its answer.
+/// Makes a call: returns the reason of the error, or the bytes of the answer.
 async fn make(server: &Server, methods: &[MethodDescriptor], call: &Call) -> (String, Vec<u8>) {
     let (name, wanted, request) = call;
     let method = methods.iter().find(|it| it.name() == *name).unwrap();
@@ -75,7 +76,7 @@ async fn every_call_refuses_who_is_restricted_or_leaves_them_out() {
         for call in calls.iter().filter(|it| [Wanted::Read, Wanted::LeftOut].contains(&it.1)) {
             let (reason, answer) = make(&server, &methods, call).await;
             assert_eq!(reason, "", "before: {call:?}");
-            // A rate is of a person by what it is asked for.
+            // A rate is about a person if the request names one.
             let is_rate = call.0 == "GetReaskRate";
             assert!(is_rate || tells(&answer), "tells of nobody before: {call:?}");
         }
@@ -109,7 +110,7 @@ async fn every_call_refuses_who_is_restricted_or_leaves_them_out() {
     .await;
 }
 
-/// Somebody else who may be the customer.
+/// Another customer who may be the same person.
 pub async fn suggestion(server: &Server, database: &Database, id: &str) -> String {
     let other = server.made(vec![account("suggested")]).await.id;
     let (low, high) = if *id < *other { (id, &*other) } else { (&*other, id) };
@@ -128,7 +129,7 @@ pub async fn suggestion(server: &Server, database: &Database, id: &str) -> Strin
     other
 }
 
-/// Who answers for the data finds whom it is about.
+/// The privacy officer finds the customer.
 #[tokio::test]
 async fn the_privacy_officer_sees_who_is_restricted() {
     on_both(async |database| {
@@ -175,7 +176,7 @@ async fn a_restriction_is_placed_and_lifted_once_however_often_it_is_asked_for()
         let lifted = lift(&server, &anna.id).await;
         assert_eq!((&lifted.id, lifted.lifted_at), (&placed.id, Some(at(0))));
         assert_eq!((lifted.lift_ticket.as_str(), lifted.ticket.as_str()), ("DPO-18", "DPO-17"));
-        // A late retry of the first places nothing anew.
+        // A late retry of the first does not restrict again.
         let late = place(&call).await.unwrap().into_inner().restriction.unwrap();
         assert_eq!(late, lifted);
         server.customer(&anna.id).await;
@@ -220,7 +221,7 @@ async fn who_is_restricted_or_held_is_not_merged_and_not_unmerged() {
             assert_eq!(merged(dry_run(&ids[one], &ids[other])).await, held());
         }
         assert_eq!(unmerged().await, held());
-        // All else goes on.
+        // Everything else works.
         server.customer(&ids[1]).await;
         server.promised(promising(&ids[1], 3600)).await;
         release(&server, &ids[0]).await;
@@ -305,7 +306,7 @@ async fn who_is_restricted_is_no_candidate_and_no_case_is_guessed() {
         call.case = Some(pb::record_entry_request::Case::AutoCase(Default::default()));
         let recorded = server.recorded(call).await;
         assert_eq!((recorded.probable_cases, recorded.case_id.as_str()), (vec![], ""));
-        // An identifier of theirs is not taken over.
+        // An identifier of theirs cannot be taken over.
         let take = pb::LinkIdentifierRequest {
             take_over: true,
             ..crate::identity::link(&ids[1], crate::identity::verified(account("anna")))
@@ -317,7 +318,7 @@ async fn who_is_restricted_is_no_candidate_and_no_case_is_guessed() {
     .await;
 }
 
-/// A list of many goes on behind those who are left out.
+/// A list of many continues after the ones that are left out.
 #[tokio::test]
 async fn a_page_of_a_queue_is_full_without_who_is_left_out() {
     on_both(async |database| {

@@ -1,4 +1,4 @@
-//! A database and its audit log have one id.
+//! A database and its audit log have a common id.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ async fn the_audit_log_of_another_database_is_refused() {
     fs::copy(path(&other, "t.db-audit"), path(&one, "t.db-audit")).unwrap();
     let error = refusal(&one).await;
     assert!(matches!(error, OpenError::OtherAudit { .. }), "{error:?}");
-    // The other way round it is the same.
+    // In the other direction too.
     let other_file = fs::read(path(&other, "t.db")).unwrap();
     fs::write(path(&one, "t.db"), other_file).unwrap();
     open(&one).await.close().await;

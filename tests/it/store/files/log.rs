@@ -1,4 +1,4 @@
-//! A log that a crash has left, and a file that was put in the place of its own.
+//! A write-ahead log after a crash, and a database file that was replaced.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use throughline::store::{OpenError, Opening, Store};
 use super::{access, as_sqlite_has_it, crashed, open, path, record_some, refusal, try_open, url};
 use crate::support::TempFolder;
 
-/// Brings the log into the file, and begins it anew with the next write.
+/// Copies the log into the file, so that the next write starts a new one.
 const CHECKPOINT: &str = "pragma wal_checkpoint(restart)";
 
 async fn sqlite(file: &Path, sql: &str) {
@@ -18,12 +18,12 @@ async fn sqlite(file: &Path, sql: &str) {
     connection.close().await.unwrap();
 }
 
-/// How a copy is made of a database that is open.
+/// How an open database is copied.
 #[derive(Clone, Copy, Debug)]
 enum Copy {
-    /// By the file alone, once the log is brought into it.
+    /// Only the file, after a checkpoint.
     File,
-    /// By SQLite, which writes it anew.
+    /// By SQLite, which rewrites it.
     Into,
 }
 
@@ -43,7 +43,7 @@ impl Copy {
     }
 }
 
-/// A backup, and what a crash leaves that came after more was recorded.
+/// A backup, and the files after a crash that followed more entries.
 async fn crashed_after(copy: Copy) -> (TempFolder, Vec<u8>) {
     let folder = TempFolder::new();
     let store = open(&folder).await;
@@ -61,19 +61,19 @@ async fn crashed_after(copy: Copy) -> (TempFolder, Vec<u8>) {
 async fn a_backup_is_not_served_with_the_log_of_the_file_that_it_replaced() {
     for copy in [Copy::File, Copy::Into] {
         let (image, backup) = crashed_after(copy).await;
-        // As `cp` does it: into the same file.
+        // As `cp` does it: into the existing file.
         fs::write(path(&image, "t.db"), &backup).unwrap();
         let error = refusal(&image).await;
         assert!(matches!(error, OpenError::OtherLog { .. }), "{copy:?}: {error:?}");
         assert_eq!(fs::read(path(&image, "t.db")).unwrap(), backup, "it is as it was");
-        // The control: SQLite plays the log all the same.
+        // The control: SQLite replays the log all the same.
         let control = TempFolder::new();
         for name in ["t.db", "t.db-wal"] {
             fs::copy(path(&image, name), path(&control, name)).unwrap();
         }
         let (check, entries) = as_sqlite_has_it(&path(&control, "t.db")).await;
         assert!(check != "ok" || entries != 60, "{copy:?}: {check}, {entries} entries");
-        // Without the log the backup is what it was.
+        // Without the log, the backup is unchanged.
         fs::remove_file(path(&image, "t.db-wal")).unwrap();
         open(&image).await.close().await;
         assert_eq!(as_sqlite_has_it(&path(&image, "t.db")).await, ("ok".to_owned(), 60));
@@ -102,7 +102,7 @@ async fn the_audit_log_is_looked_at_as_well() {
     assert!(log.ends_with("t.db-audit-wal"), "{log:?}");
 }
 
-/// The control: what a crash leaves is served, whatever had come into the file by then.
+/// The control: the files after a crash are served, however much of the log had been checkpointed.
 #[tokio::test]
 async fn a_log_is_played_that_belongs_to_its_file() {
     let folder = TempFolder::new();
@@ -128,7 +128,7 @@ async fn served_after_a_crash(folder: &TempFolder, at_least: i64) -> i64 {
     entries
 }
 
-/// A part of a log that was not committed is not played, and says nothing of its file.
+/// An uncommitted part of a log is not replayed, and says nothing about its file.
 #[tokio::test]
 async fn a_torn_log_belongs_to_its_file() {
     let folder = TempFolder::new();
@@ -147,7 +147,7 @@ async fn a_torn_log_belongs_to_its_file() {
     }
 }
 
-/// The bounds of the check of what a crash has left.
+/// The limits of the check after a crash.
 #[tokio::test]
 async fn a_check_is_as_long_as_it_may_be() {
     let (image, _) = crashed_after(Copy::Into).await;

@@ -1,4 +1,4 @@
-//! A file that is missing or empty is no new database where something says that there was one.
+//! A missing or empty file is not a new database if something shows that there was one.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ async fn a_file_that_is_gone_is_not_made_anew() {
     fs::remove_file(path(&folder, "t.db")).unwrap();
     assert_eq!(traces(&refusal(&folder).await), ["t.db-audit"]);
     assert!(!path(&folder, "t.db").exists(), "nothing was made");
-    // Once more: the try itself leaves nothing that a later one takes for a database.
+    // Once more: the attempt itself leaves nothing that a later one takes for a database.
     assert_eq!(traces(&refusal(&folder).await), ["t.db-audit"]);
     fs::rename(path(&folder, "t.db-audit"), path(&folder, "away")).unwrap();
     open(&folder).await.close().await;
@@ -46,7 +46,7 @@ async fn a_file_that_is_emptied_is_not_made_anew() {
     }
 }
 
-/// A file without tables, as other programs make one.
+/// A file without tables, as other programs create one.
 async fn empty_database() -> Vec<u8> {
     use sqlx::{Connection as _, Executor as _, SqliteConnection};
     let folder = TempFolder::new();
@@ -80,7 +80,7 @@ async fn a_link_that_leads_nowhere_is_a_trace() {
     assert!(!path(&volume, "t.db").exists());
     let create = Opening { create: true, ..Opening::default() };
     try_open(&folder, &create).await.unwrap().close().await;
-    // By its own name it is the same database.
+    // Under its own name it is the old database.
     open(&volume).await.close().await;
     open(&folder).await.close().await;
 }
@@ -94,7 +94,7 @@ async fn it_is_made_anew_where_that_is_wanted() {
     open(&folder).await.close().await;
 }
 
-/// A process that was killed while it made the database has left a part of it.
+/// A process that was killed while it created the database has left a part of it.
 #[tokio::test]
 async fn a_creation_that_was_cut_short_is_gone_on_with() {
     for made in [&["t.db"][..], &["t.db", "t.db-audit"], &["t.db-audit", "t.db-audit-wal"]] {

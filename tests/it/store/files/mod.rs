@@ -1,4 +1,4 @@
-//! The files of a database: lost, emptied, put in the place of each other.
+//! The files of a database: lost, emptied, or swapped.
 
 mod ids;
 mod log;
@@ -15,7 +15,7 @@ use throughline::{
     api::{caller::Actor, validate},
     clock::Clock,
     error::Error,
-    model::Access,
+    model::AuditEntry,
     store::{OpenError, Opening, Store},
 };
 
@@ -45,7 +45,7 @@ async fn refusal(folder: &TempFolder) -> OpenError {
     try_open(folder, &Opening::default()).await.map(drop).unwrap_err()
 }
 
-/// Records an entry of a customer of its own.
+/// Records an entry of a separate customer.
 async fn record(store: &Store, name: &str) {
     let call = note(name, name, 100, &format!("{name} {}", "lorem ipsum ".repeat(20)));
     let record = validate::record(call, &RULES, &Actor::local()).unwrap();
@@ -58,10 +58,10 @@ async fn record_some(store: &Store, what: &str, count: usize) {
     }
 }
 
-/// Keeps a row in the audit log.
+/// Adds an entry to the audit log.
 async fn access(store: &Store) -> Result<(), Error> {
     let text = |text: &str| text.to_owned();
-    let access = Access {
+    let access = AuditEntry {
         at: 100,
         caller: text("test"),
         actor: text("test"),
@@ -72,10 +72,10 @@ async fn access(store: &Store) -> Result<(), Error> {
         customers: Vec::new(),
         case_id: None,
     };
-    store.keep_access(access).await
+    store.add_audit_entry(access).await
 }
 
-/// The files of a database that is open, as a crash at this moment would leave them.
+/// The files of an open database as a crash at this moment would leave them.
 fn crashed(folder: &TempFolder) -> TempFolder {
     let image = TempFolder::new();
     for name in LEFT {
@@ -84,7 +84,7 @@ fn crashed(folder: &TempFolder) -> TempFolder {
     image
 }
 
-/// What SQLite itself finds of a file with the log beside it: what is wrong, and the entries.
+/// What SQLite itself finds in a file with the log next to it: its problems, and the entries.
 async fn as_sqlite_has_it(file: &Path) -> (String, i64) {
     let url = format!("sqlite:{}", file.display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();

@@ -1,4 +1,4 @@
-//! A file that is deleted, moved, replaced or emptied under a server that has it open.
+//! A file that is deleted, moved, replaced or emptied while a server has it open.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Moved,
-    /// Another file has its name, of the same content.
+    /// It is replaced by a copy.
     Replaced,
 }
 
@@ -60,7 +60,7 @@ async fn nothing_is_written_to_a_file_without_its_name() {
             let not_ready = store.ready().await.unwrap_err().to_string();
             assert!(not_ready.starts_with("database: ") && not_ready.contains(part), "{not_ready}");
 
-            // Put back, it is written to again, without a restart.
+            // Moved back, it is written to again, without a restart.
             fs::rename(&away, &file).unwrap();
             record(&store, "after").await;
             store.ready().await.unwrap();
@@ -103,7 +103,7 @@ async fn a_file_that_is_emptied_is_not_written_to() {
     assert_names(&try_record(&store, "meanwhile").await.unwrap_err(), "t.db");
 }
 
-/// The server over it: a write is UNAVAILABLE, and what was acknowledged is in the file.
+/// The server over it: a write is UNAVAILABLE, and acknowledged writes are in the file.
 #[tokio::test]
 async fn callers_are_told_to_come_again() {
     let folder = TempFolder::new();
@@ -119,7 +119,7 @@ async fn callers_are_told_to_come_again() {
     assert_eq!(as_sqlite_has_it(&path(&folder, "t.db")).await, ("ok".to_owned(), 2));
 }
 
-/// Whatever the moment is at which the file goes: each entry that was acknowledged is in it.
+/// Whatever the moment at which the file disappears, each acknowledged entry is in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_while_the_file_goes_and_comes_is_in_it() {
     const ROUNDS: usize = 30;
@@ -152,7 +152,7 @@ async fn what_is_acknowledged_while_the_file_goes_and_comes_is_in_it() {
     assert!(entries >= acknowledged, "{entries} of {acknowledged}");
 }
 
-/// A connection that is opened meanwhile would play the log into the file that has the name.
+/// A connection that is opened meanwhile would replay the log into the file with that name.
 #[tokio::test]
 async fn another_file_of_that_name_is_left_alone() {
     let other = TempFolder::new();
@@ -167,8 +167,8 @@ async fn another_file_of_that_name_is_left_alone() {
     fs::rename(path(&folder, "t.db"), path(&folder, "away")).unwrap();
     let bytes = fs::read(path(&other, "t.db")).unwrap();
     fs::write(path(&folder, "t.db"), &bytes).unwrap();
-    // More at once than there are connections yet. Where the first reads are done before the others
-    // begin, they share one.
+    // More concurrent reads than open connections. If the first reads end before the others begin,
+    // they share one.
     let mut is_refused = false;
     for _ in 0..1000 {
         let reads = (0..8).map(|_| store.get_customer(uuid::Uuid::nil()));
@@ -183,7 +183,7 @@ async fn another_file_of_that_name_is_left_alone() {
     assert!(fs::read(path(&folder, "t.db")).unwrap() == bytes, "it is as it was");
     assert!(fs::read(path(&folder, "t.db-wal")).unwrap() == log, "and so is the log");
 
-    // The control: SQLite plays it.
+    // The control: SQLite replays it.
     as_sqlite_has_it(&path(&folder, "t.db")).await;
     assert!(fs::read(path(&folder, "t.db")).unwrap() != bytes);
 }

@@ -1,5 +1,5 @@
-//! The log of the servers that tests start: warnings are shown with a test that fails, and all that
-//! this crate says at any level is looked at.
+//! The log of the servers that tests start: warnings are shown with a failed test, and everything
+//! that this crate logs at any level is scanned.
 
 use std::{
     fmt::{self, Write as _},
@@ -19,7 +19,7 @@ use tracing_subscriber::{
 
 use super::{Scan, scan};
 
-/// Starts it for the process. Other crates get to write what they may in the product.
+/// Starts it for the process. Other crates log at the levels of the product.
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -39,7 +39,7 @@ pub fn start() {
     });
 }
 
-/// Looks at all that comes by.
+/// Scans everything that is logged.
 pub struct LogScan(Arc<Scan>);
 
 impl LogScan {

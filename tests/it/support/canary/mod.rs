@@ -1,17 +1,17 @@
-//! Values of people that the tests of this process have sent: no log line and no error may hold
-//! one.
+//! Personal data that the tests of this process have sent must not occur in log lines and errors.
 //!
-//! A canary is a text of a request, in small letters, of at least six characters. No canaries are
+//! A canary is a text of a request, in lower case, of at least six characters. Excluded are
 //!
-//! - ids, tokens of pages, names of sources, systems, queues, days and codes such as a currency:
-//!   the fields that `is_personal` leaves out, and the keys of maps,
-//! - words that the texts of the product have, such as `customer` or `the last`, which tests send
-//!   as values too; what has a digit or a sign in it is always one,
-//! - one sign again and again.
+//! - ids, page tokens, names of sources, systems and queues, days, and codes such as a currency:
+//!   the fields that `is_personal` excludes, and the keys of maps,
+//! - words that occur in the product's texts, such as `customer` or `the last`, which tests send as
+//!   values too; texts with a digit or punctuation are always canaries,
+//! - one character repeated.
 //!
-//! It stands in a text where no letter or digit is beside it. Of a long value its beginning counts,
-//! so that one that is cut is found, and of a phone number its last digits, however it is written.
-//! What is sent past gRPC (imports, the store itself), and what other processes log, is not seen.
+//! It is found in a text if no letter or digit is next to it. Of a long value the beginning is
+//! searched for, so that a truncated one is found, and of a phone number the last digits, in any
+//! notation. What is sent without gRPC (imports, the store itself), and what other processes log,
+//! is not covered.
 
 mod log;
 mod services;
@@ -35,23 +35,23 @@ pub use log::{LogScan, start as start_log};
 pub use services::Services;
 
 const MIN_CHARS: usize = 6;
-/// How much of a long value is looked for, in bytes.
+/// How much of a long value is searched for, in bytes.
 const MOST_BYTES: usize = 32;
-/// So many digits are a number of somebody, and no count.
+/// A number with this many digits is personal, not a count.
 const MIN_DIGITS: usize = 9;
-/// By so many first bytes canaries are found.
+/// Canaries are indexed by this many first bytes.
 const START: usize = MIN_CHARS;
 
-/// What is looked for, and what was found.
+/// What is searched for, and what was found.
 #[derive(Default)]
 pub struct Scan {
     canaries: Mutex<HashMap<[u8; START], Vec<Canary>>>,
     values: AtomicUsize,
-    /// Log lines and spans that were looked at.
+    /// Log lines and spans that were scanned.
     events: AtomicUsize,
-    /// Statuses of calls that were looked at.
+    /// Statuses of calls that were scanned.
     statuses: AtomicUsize,
-    /// Fields whose values stand in the log, and where.
+    /// Fields whose values are in the log, and where.
     leaks: Mutex<Vec<String>>,
 }
 
@@ -64,20 +64,20 @@ struct Canary {
     is_whole: (bool, bool),
 }
 
-/// That of this process.
+/// The scan of this process.
 pub fn scan() -> &'static Arc<Scan> {
     static SCAN: LazyLock<Arc<Scan>> = LazyLock::new(Arc::default);
     &SCAN
 }
 
 impl Scan {
-    /// Notes the values of a request, by the path of its call.
+    /// Records the values of a request, by the path of its call.
     pub fn sent(&self, path: &str, message: &[u8]) {
         let name = path.rsplit('/').next().unwrap_or_default();
         let Some(method) = dynamic::methods().into_iter().find(|it| it.name() == name) else {
             return;
         };
-        // One that is no message tells the server nothing either.
+        // A malformed message gives the server no values either.
         if let Ok(message) = DynamicMessage::decode(method.input(), message) {
             self.walk(&message);
         }
@@ -102,10 +102,10 @@ impl Scan {
         }
     }
 
-    /// Notes a value of a field.
+    /// Records a value of a field.
     pub fn add(&self, value: &str, field: &str) {
         let value = value.trim().to_lowercase();
-        // Of one sign alone are values that are as long as may be.
+        // Values of maximum length consist of one repeated character.
         let is_filling = value.chars().all(|it| value.starts_with(it));
         if value.chars().count() < MIN_CHARS || is_filling || OWN_TEXTS.have(&value) {
             return;
@@ -133,7 +133,7 @@ impl Scan {
         }
     }
 
-    /// The field whose value stands in a text.
+    /// The field whose value occurs in a text.
     pub fn find(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
         let canaries = lock(&self.canaries);
@@ -144,7 +144,7 @@ impl Scan {
         })
     }
 
-    /// Looks at a line of the log.
+    /// Scans a line of the log.
     fn logged(&self, target: &str, text: &str) {
         self.events.fetch_add(1, Ordering::Relaxed);
         if let Some(field) = self.find(text) {
@@ -152,7 +152,7 @@ impl Scan {
         }
     }
 
-    /// Looks at how a call was answered.
+    /// Scans the status of a call.
     #[track_caller]
     pub fn answered(&self, path: &str, status: &Status) {
         if status.code() == Code::Ok {
@@ -173,7 +173,7 @@ impl Scan {
         }
     }
 
-    /// Fails where the log has a value of somebody, of this test or of one beside it.
+    /// Fails if the log contains personal data, of this test or of a concurrent one.
     #[track_caller]
     pub fn assert_no_leak(&self) {
         let leaks = lock(&self.leaks);
@@ -198,7 +198,7 @@ impl Canary {
     }
 }
 
-/// Whether the texts of a field can tell of somebody.
+/// Whether the texts of a field can be personal data.
 fn is_personal(field: &str) -> bool {
     const ENDS: [&str; 7] = ["id", "_ids", "etag", "token", "_day", "region", "_code"];
     const NAMES: [&str; 17] = [
@@ -223,15 +223,15 @@ fn is_personal(field: &str) -> bool {
     !ENDS.iter().any(|end| field.ends_with(end)) && !NAMES.contains(&field)
 }
 
-/// What the product says of itself: its code and its contract.
+/// The product's own texts: its code and its contract.
 struct OwnTexts {
-    /// In small letters, all that is between letters as one space.
+    /// In lower case, with one space for everything between letters.
     text: String,
     words: HashSet<String>,
 }
 
 static OWN_TEXTS: LazyLock<OwnTexts> = LazyLock::new(|| {
-    // Not those that hold names of people: the demo, and the tables of nicknames.
+    // Without those that have names of people: the demo, and the tables of nicknames.
     let folders = ["proto", "src/error.rs", "src/api", "src/store"];
     let files = folders.iter().flat_map(|folder| Source::all_below(folder));
     let text: Vec<String> = files.map(|file| parted(&file.text)).collect();
@@ -248,7 +248,7 @@ impl OwnTexts {
     }
 }
 
-/// The words of a text in small letters, parted by one space.
+/// The words of a text in lower case, separated by one space.
 fn parted(text: &str) -> String {
     let text = text.to_lowercase();
     let words = text.split(|it: char| !it.is_alphabetic()).filter(|word| !word.is_empty());
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(lock(&scan.leaks).len(), 5);
     }
 
-    /// The calls of every test go this way.
+    /// The calls of every test pass through this.
     #[tokio::test]
     async fn what_tests_send_is_looked_for_in_what_servers_say() {
         let database = Database::sqlite();

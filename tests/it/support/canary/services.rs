@@ -1,5 +1,4 @@
-//! A connection to a server, for its clients: what goes out is noted, and each error that comes
-//! back is looked at.
+//! A connection to a server, for its clients: requests are recorded, and each error is scanned.
 
 use std::{
     future::Future,
@@ -14,7 +13,7 @@ use tower::Service;
 
 use super::scan;
 
-/// The metadata that names who acts.
+/// The metadata that names the actor.
 const ACTOR: &str = "throughline-actor";
 /// Before each message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
@@ -68,7 +67,7 @@ impl Service<Request<Body>> for Services {
     }
 }
 
-/// Notes the messages that are whole, and takes them away.
+/// Records the complete messages, and removes them.
 fn note(path: &str, sent: &mut Vec<u8>) {
     while let Some((prefix, rest)) = sent.split_first_chunk::<PREFIX>() {
         let [_, length @ ..] = *prefix;

@@ -1,0 +1,33 @@
+//! The rules of the domain: pure functions over the model.
+
+pub mod address;
+pub mod audit;
+pub mod blocked;
+pub mod briefing;
+pub mod calendar;
+mod card;
+pub mod case;
+pub mod case_pass;
+pub mod customer_search;
+mod digit;
+mod email;
+pub mod entry_seal;
+pub mod fold;
+pub mod identifier;
+pub mod identifier_resolution;
+pub mod language;
+pub mod matching;
+pub mod money;
+pub mod name;
+pub mod order;
+mod phone;
+pub mod probable_case;
+pub mod profile_resolution;
+pub mod promise;
+pub mod purchase;
+pub mod quote;
+pub mod redact;
+pub mod serial;
+pub mod text;
+pub mod warranty;
+pub mod words;
