@@ -6,15 +6,6 @@ use std::cmp::Reverse;
 
 use uuid::Uuid;
 
-use super::{
-    Store, case,
-    db::on_db,
-    dialect::{self, Twin},
-    entry_summary::{entry_summaries, entry_summary},
-    payload, promise, quote,
-    timeline::PageRequest,
-    writes::read_profile,
-};
 use crate::{
     domain::{
         briefing::{COUNTED, MAX_PURCHASES, MAX_QUOTES, WINDOW},
@@ -24,6 +15,20 @@ use crate::{
     model::{
         BriefedCustomer, BriefingInput, Case, ComparedQuote, Confidence, EntryFilter, EntrySummary,
         MAX_IDENTIFIERS, Micros, Order, Profile, Promise, Quote, Verification,
+    },
+    store::{
+        Store,
+        aggregate::{case, promise, quote},
+        entry::{
+            payload,
+            summary::{entry_summaries, entry_summary},
+            timeline::PageRequest,
+        },
+        sql::{
+            db::on_db,
+            dialect::{self, Twin},
+        },
+        write::writes::read_profile,
     },
 };
 

@@ -1,61 +1,23 @@
 //! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan` decides
 //! what it does; a read is a statement of the file named after its subject.
 
-mod approval;
-mod attempt;
+mod aggregate;
 mod audit;
 pub mod backup;
 mod briefing;
-mod bulk;
-mod case;
-mod case_list;
-mod case_pass;
-mod change;
-mod claims;
-mod clock_check;
-mod codec;
-mod customer_search;
-mod customers;
-mod database_id;
-mod db;
-mod dialect;
-mod entry_seals;
-mod entry_summary;
-mod erasure;
-mod export;
+mod entry;
 mod files;
 mod health;
+mod identity;
 pub mod inspect;
-mod link;
-mod live;
-mod matching;
-mod merge;
-mod merge_exclusion;
-mod migrate;
-mod observe;
 mod open;
 mod opening;
-mod payload;
-mod person;
-mod plan;
-mod preview;
-mod promise;
-mod purchase;
-mod quote;
-mod reask_rate;
+mod privacy;
 mod record;
-mod recorder;
-mod restricted;
-mod restriction;
-mod retention;
-mod search;
-mod settings;
-mod signals;
+mod sql;
 mod statements;
-mod suggestion;
-mod timeline;
-mod unmerge;
-mod writes;
+mod watch;
+mod write;
 
 use std::{
     path::PathBuf,
@@ -68,39 +30,39 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub use aggregate::case::NewCase;
+pub use aggregate::case_list::CasesOf;
+pub use aggregate::case_pass::{IssuedPass, NewPass};
+pub use aggregate::purchase::order_event;
+pub use aggregate::reask_rate::ReasksOf;
 pub use audit::{SealsFile, Verified};
-pub use case::NewCase;
-pub use case_list::CasesOf;
-pub use case_pass::{IssuedPass, NewPass};
-pub use claims::NamedBy;
-pub use customers::ProfileChange;
-pub use erasure::ErasureFile;
-pub use export::{Export, Exported};
+pub use entry::payload::Frames;
+pub use entry::timeline::{PAGE_BYTES, Page, PageRequest};
 pub use files::Files;
-pub use health::NotReady;
-pub use live::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
-pub use matching::{Step, Suggested, TopSuggestion};
+pub use health::ready::NotReady;
+pub use identity::claims::NamedBy;
+pub use identity::customers::ProfileChange;
+pub use identity::matching::{Step, Suggested, TopSuggestion};
+pub use identity::preview::Preview;
+pub use identity::suggestion::{Suggestion, Suggestions};
 pub use opening::{OpenError, Opening};
-pub use payload::Frames;
-pub use preview::Preview;
-pub use purchase::order_event;
-pub use reask_rate::ReasksOf;
-pub use restriction::NewRestriction;
-pub use retention::{RemovalReport, Sweep, SweepProgress};
+pub use privacy::erasure::ErasureFile;
+pub use privacy::export::{Export, Exported};
+pub use privacy::restriction::NewRestriction;
+pub use privacy::retention::{RemovalReport, Sweep, SweepProgress};
 pub use statements::Statement;
-pub use suggestion::{Suggestion, Suggestions};
-pub use timeline::{PAGE_BYTES, Page, PageRequest};
+pub use watch::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
 
 use audit::Auditor;
-use db::Db;
-use dialect::Kind;
-use erasure::Tombstones;
 use files::StoreLock;
 use open::Opened;
-use recorder::Recorder;
-use restricted::Restricted;
-use signals::Signals;
-use writes::{NamedEntry, Outcome, WriteItem};
+use privacy::erasure::Tombstones;
+use privacy::restricted::Restricted;
+use record::recorder::Recorder;
+use sql::db::Db;
+use sql::dialect::Kind;
+use watch::signals::Signals;
+use write::writes::{NamedEntry, Outcome, WriteItem};
 
 use crate::{
     clock::{Clock, skew::ClockSkew},
@@ -121,7 +83,7 @@ pub struct Store {
     /// The database of the audit log.
     audit: Db,
     metrics: Arc<Metrics>,
-    looked_at: Arc<observe::LastObserved>,
+    looked_at: Arc<health::observe::LastObserved>,
     /// The SQLite file.
     file: Option<PathBuf>,
     clock: Clock,
@@ -185,10 +147,11 @@ impl Store {
         let tombstones = Tombstones::load(&db, clock).await?;
         let recorder = Arc::new(Recorder::start(&db, clock, &signals, &tombstones, &metrics));
         let auditor = Arc::new(Auditor::start(&audit, clock, &metrics));
-        let poller = tokio::spawn(live::poll(db.clone(), Arc::clone(&signals.live)));
+        let poller = tokio::spawn(watch::poll(db.clone(), Arc::clone(&signals.live)));
         let restricted = Arc::new(Restricted::default());
         restricted.load(&db).await?;
-        let restrictions = tokio::spawn(restricted::poll(db.clone(), Arc::clone(&restricted)));
+        let restrictions =
+            tokio::spawn(privacy::restricted::poll(db.clone(), Arc::clone(&restricted)));
         let pollers = [poller.abort_handle(), restrictions.abort_handle()];
         let searches = usize::try_from(connections / 2).unwrap_or(1).max(1);
         let searches = Arc::new(Semaphore::new(searches));
@@ -200,7 +163,7 @@ impl Store {
             audit,
             metrics,
             looked_at: Arc::default(),
-            file: db::sqlite_file(url).map(PathBuf::from),
+            file: sql::db::sqlite_file(url).map(PathBuf::from),
             lock: Arc::new(Mutex::new(lock)),
             clock,
             skew: ClockSkew::default(),
@@ -337,10 +300,13 @@ impl Store {
         Ok(answers.collect())
     }
 
-    async fn write_all(&self, commands: Vec<Vec<WriteItem>>) -> Result<Vec<record::Answer>, Error> {
+    async fn write_all(
+        &self,
+        commands: Vec<Vec<WriteItem>>,
+    ) -> Result<Vec<record::transaction::Answer>, Error> {
         let (signals, tombstones) = (&self.signals, &self.tombstones);
         let answers =
-            recorder::record_all(&self.db, self.clock, commands, signals, tombstones).await;
+            record::recorder::record_all(&self.db, self.clock, commands, signals, tombstones).await;
         match answers.iter().find(|answer| matches!(answer, Err(Error::Unavailable(_)))) {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(answers),

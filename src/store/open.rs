@@ -5,15 +5,22 @@ use std::{fs::OpenOptions, io, path::PathBuf};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{
-    audit, database_id,
-    db::{Db, Observers, Pool, on, on_db},
-    dialect::Twin,
-    files::{self, Files, Held, Missing, StoreLock, UnderWay},
-    migrate,
-    opening::{OpenError, Opening},
+use crate::{
+    clock::Clock,
+    error::Error,
+    metrics::Metrics,
+    store::{
+        audit,
+        files::{self, Files, Held, Missing, StoreLock, UnderWay},
+        opening::{OpenError, Opening},
+        sql::{
+            database_id,
+            db::{Db, Observers, Pool, on, on_db},
+            dialect::Twin,
+            migrate,
+        },
+    },
 };
-use crate::{clock::Clock, error::Error, metrics::Metrics};
 
 /// Whether the database has tables of this program.
 pub(super) const HAS_TABLES: Twin = Twin {

@@ -8,8 +8,10 @@ use std::{
 
 use sqlx::migrate::MigrateError;
 
-use super::files::{folder, has_content};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    store::files::{folder, has_content},
+};
 
 /// Options for opening a database.
 #[derive(Clone, Debug, PartialEq, Eq)]

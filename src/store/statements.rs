@@ -3,14 +3,25 @@
 
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
-use super::{
-    Store, approval, audit, briefing, case, case_list, case_pass, claims, customer_search,
-    customers, database_id, db::on_db, dialect, entry_seals, erasure, export, files, health, link,
-    live, matching, merge, merge_exclusion, migrate, observe, open, promise, purchase, quote,
-    reask_rate, restricted, restriction, retention, search, settings, suggestion, timeline,
-    unmerge,
+use crate::{
+    error::Error,
+    store::{
+        Store,
+        aggregate::{case, case_list, case_pass, promise, purchase, quote, reask_rate},
+        audit, briefing,
+        entry::{seals, search, timeline},
+        files,
+        health::{observe, ready},
+        identity::{
+            approval, claims, customer_search, customers, link, matching, merge, merge_exclusion,
+            suggestion, unmerge,
+        },
+        open,
+        privacy::{erasure, export, restricted, restriction, retention},
+        sql::{database_id, db::on_db, dialect, migrate, settings},
+        watch,
+    },
 };
-use crate::error::Error;
 
 /// A statement for the current database.
 #[doc(hidden)]
@@ -35,7 +46,7 @@ impl Store {
     #[doc(hidden)]
     pub fn statements(&self) -> Vec<Statement> {
         let of_files: &[_] = if self.db.kind() == dialect::Kind::Sqlite { &OF_FILES } else { &[] };
-        let of_audit = audit::TEXTS.iter().chain(&entry_seals::AUDIT_TEXTS).chain(of_files);
+        let of_audit = audit::TEXTS.iter().chain(&seals::AUDIT_TEXTS).chain(of_files);
         let of_audit = of_audit.map(|(name, text)| (*name, (*text).to_owned(), true));
         let others = self.texts().into_iter().map(|(name, text)| (name, text, false));
         let statement = |(name, text, is_audit): (&str, String, bool)| Statement {
@@ -121,20 +132,20 @@ impl Store {
             ("settings.add", settings::ADD.to_owned()),
             ("settings.set", settings::SET.to_owned()),
             ("settings.raise", migrate::RAISE.to_owned()),
-            ("heartbeats.set", health::BEAT.to_owned()),
-            ("heartbeats.get", health::READ.to_owned()),
+            ("heartbeats.set", ready::BEAT.to_owned()),
+            ("heartbeats.get", ready::READ.to_owned()),
             ("promises.count_overdue", observe::OVERDUE.to_owned()),
             ("erasures.count_unfinished", observe::UNFINISHED.to_owned()),
             ("database.has_tables", twin(open::HAS_TABLES).to_owned()),
         ];
         all.extend(dialect::STATEMENTS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.push(("briefing.last_entries", twin(briefing::LAST_ENTRIES).to_owned()));
-        all.extend(entry_seals::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
+        all.extend(seals::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(purchase::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));
         all.extend(customer_search::statements(&self.db));
         all.extend(export::statements());
         all.extend(retention::statements(kind));
-        all.extend(live::statements(kind));
+        all.extend(watch::statements(kind));
         all.extend(erasure::statements(kind));
         all.extend(matching::TWINS.iter().map(|(name, text)| (*name, twin(*text).to_owned())));
         all.extend(matching::TEXTS.iter().map(|(name, text)| (*name, (*text).to_owned())));

@@ -9,9 +9,11 @@ use crate::{
     error::Error,
     store::{
         Store,
-        attempt::{attempt, lost},
-        bulk::{Batch, Column, Table},
-        db::Db,
+        sql::{
+            attempt::{attempt, lost},
+            bulk::{Batch, Column, Table},
+            db::Db,
+        },
     },
 };
 

@@ -9,7 +9,7 @@ use crate::{
     domain::audit,
     error::Error,
     model::{Position, StoredAuditEntry},
-    store::{Store, db::on_db},
+    store::{Store, sql::db::on_db},
 };
 
 /// The audit entries of one record, the newest first.

@@ -18,9 +18,11 @@ use crate::{
     model::{AuditEntry, Micros},
     store::{
         Store,
-        attempt::{attempt, lost},
-        bulk::{Batch, Column, Table},
-        db::Db,
+        sql::{
+            attempt::{attempt, lost},
+            bulk::{Batch, Column, Table},
+            db::Db,
+        },
     },
 };
 

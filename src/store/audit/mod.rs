@@ -15,16 +15,17 @@ pub use verify::Verified;
 
 use uuid::Uuid;
 
-use super::{
-    Store, clock_check,
-    db::{Db, Observers, on_db},
-    opening::OpenError,
-};
 use crate::{
     domain::audit,
     error::Error,
     metrics::Metrics,
     model::{AuditEntry, Seal, StoredAuditEntry},
+    store::{
+        Store,
+        health::clock_check,
+        opening::OpenError,
+        sql::db::{Db, Observers, on_db},
+    },
 };
 
 /// All statements of this module by name, for the test that prepares them.

@@ -14,9 +14,11 @@ use crate::{
     model::Micros,
     store::{
         Store,
-        attempt::{attempt, lost},
-        bulk::{Batch, Column, Table},
-        db::{Db, Tx, on_db, on_tx},
+        sql::{
+            attempt::{attempt, lost},
+            bulk::{Batch, Column, Table},
+            db::{Db, Tx, on_db, on_tx},
+        },
     },
 };
 

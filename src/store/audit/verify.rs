@@ -9,7 +9,7 @@ use super::{ENTRIES_LOG, Line, LineRow, PAGE, Seal, digest};
 use crate::{
     domain::audit::{self, hex},
     error::Error,
-    store::{Store, db::on_db},
+    store::{Store, sql::db::on_db},
 };
 
 pub(super) const HEADS: &str =

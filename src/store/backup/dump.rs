@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{db::Servers, files::folder},
+    store::{files::folder, sql::db::Servers},
 };
 
 /// The file of a backup.

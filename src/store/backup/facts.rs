@@ -7,7 +7,10 @@ use uuid::Uuid;
 use super::BackupError;
 use crate::{
     error::Error,
-    store::{database_id, dialect::Kind, inspect::HAS_TABLE, settings},
+    store::{
+        inspect::HAS_TABLE,
+        sql::{database_id, dialect::Kind, settings},
+    },
 };
 
 /// The newest applied migration.

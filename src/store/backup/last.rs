@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     model::Micros,
-    store::{
+    store::sql::{
         attempt::{attempt, lost},
         db::{Db, on_db, on_tx},
         settings,

@@ -23,13 +23,16 @@ pub(super) use last::last_backup;
 pub use manifest::{Content, LedgerPosition, Manifest};
 pub use restore::{Restored, Restoring, restore};
 
-use super::{
-    db::{Db, Observers},
-    erasure::ErasureFile,
-    files::Files,
-    opening::OpenError,
+use crate::{
+    clock::Clock,
+    error::Error,
+    store::{
+        files::Files,
+        opening::OpenError,
+        privacy::erasure::ErasureFile,
+        sql::db::{Db, Observers},
+    },
 };
-use crate::{clock::Clock, error::Error};
 use folder::Folder;
 
 /// The interval at which progress and free space are checked.

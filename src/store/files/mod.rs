@@ -20,7 +20,7 @@ pub use mark::{COUNT, name_page};
 pub use open_file::OpenFile;
 pub use quick_check::{INTEGRITY_CHECK, QUICK_CHECK, first_fault};
 
-use super::opening::{OpenError, Opening};
+use crate::store::opening::{OpenError, Opening};
 use wal::Belongs;
 
 /// How often a log that does not seem to belong to its file is compared with it: an older version

@@ -5,7 +5,7 @@ use sqlx::migrate::Migrator;
 use super::has_table;
 use crate::{
     error::Error,
-    store::{
+    store::sql::{
         db::{Db, on_db},
         migrate,
     },

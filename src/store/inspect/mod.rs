@@ -14,18 +14,20 @@ pub use migrations::Migrations;
 pub use postgres::{Connections, Place, Postgres, Replication};
 pub use sqlite::{Integrity, Sqlite, SqliteFile};
 
-use super::{
-    backup::{LastBackup, last_backup},
-    clock_check::NEWEST_SEAL,
-    db::{Db, on_db},
-    dialect::Twin,
-    erasure::ErasureFile,
-    opening::{OpenError, Opening},
-};
 use crate::{
     clock::Clock,
     error::Error,
     model::{Micros, Seal},
+    store::{
+        backup::{LastBackup, last_backup},
+        health::clock_check::NEWEST_SEAL,
+        opening::{OpenError, Opening},
+        privacy::erasure::ErasureFile,
+        sql::{
+            db::{Db, on_db},
+            dialect::Twin,
+        },
+    },
 };
 
 /// The time limit for reaching the database and its answers, except for the check of its pages.

@@ -13,9 +13,11 @@ use crate::{
     error::Error,
     model::Micros,
     store::{
-        clock_check::NOW,
-        db::{Db, Observers, Pool, Servers, on},
-        dialect::Kind,
+        health::clock_check::NOW,
+        sql::{
+            db::{Db, Observers, Pool, Servers, on},
+            dialect::Kind,
+        },
     },
 };
 

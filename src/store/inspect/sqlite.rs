@@ -17,11 +17,13 @@ use super::{
 use crate::{
     error::Error,
     store::{
-        database_id,
-        db::{Db, Observers, Pool, on},
-        dialect::Kind,
         files::{Files, OpenFile, QUICK_CHECK, first_fault, has_content, log_of},
         opening::OpenError,
+        sql::{
+            database_id,
+            db::{Db, Observers, Pool, on},
+            dialect::Kind,
+        },
     },
 };
 

@@ -12,15 +12,15 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    super::{
+use super::{BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare};
+use crate::store::{
+    backup::{
         copy::{AUDIT, DATABASE, check},
         folder::{ensure_room, sync_folder},
         manifest::Content,
     },
-    BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
+    files::{Files, StoreLock, UnderWay, beside, folder, has_content, log_of},
 };
-use crate::store::files::{Files, StoreLock, UnderWay, beside, folder, has_content, log_of};
 
 /// The name of a copy on its target disk until it is complete.
 const COPY: &str = ".restoring-copy";

@@ -9,15 +9,15 @@ use std::{
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::{
-    super::{
+use super::{BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare};
+use crate::{
+    error::Error,
+    store::backup::{
         dump, in_time,
         manifest::Content,
         programs::{Place, Program},
     },
-    BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare,
 };
-use crate::error::Error;
 
 /// How long it may take to check whether a failed program has left something.
 const LOOK: Duration = Duration::from_secs(10);

@@ -1,0 +1,156 @@
+//! The re-ask rate: counts of facts and re-asks, written with their entries.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    error::Error,
+    incident,
+    model::{Channel, Micros, ReaskCount},
+    store::{
+        Store,
+        identity::person,
+        sql::{
+            bulk::{Batch, Column, Table},
+            db::{Db, on, on_db},
+            dialect,
+        },
+    },
+};
+
+static TOLD_FACTS: Table = Table {
+    name: "told_facts",
+    columns: &["customer_id", "told_at", "entry_id", "case_id", "channel", "reasked"],
+};
+
+static NOBODYS_FACTS: Table = Table {
+    name: "told_facts",
+    columns: &["customer_id", "told_at", "entry_id", "case_id", "reasked", "channel"],
+};
+
+pub const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
+    count(*) filter (where reasked) from told_facts \
+    where customer_id = $1 and case_id = $2 and told_at >= $3 and told_at < $4 \
+    group by channel order by channel";
+pub const OF_ALL: &str = "select channel, count(*) filter (where not reasked), \
+    count(*) filter (where reasked) from told_facts where told_at >= $1 and told_at < $2 \
+    group by channel order by channel";
+
+/// Whose facts are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasksOf {
+    Case(Uuid),
+    Customer(Uuid),
+    Everybody,
+}
+
+/// A fact or a re-ask.
+#[derive(Debug)]
+pub struct FactRow {
+    pub customer_id: Uuid,
+    pub told_at: Micros,
+    pub entry_id: Uuid,
+    pub case_id: Uuid,
+    pub channel: Channel,
+    pub reasked: bool,
+}
+
+pub fn add(batch: &mut Batch, rows: &[FactRow]) {
+    let columns = vec![
+        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
+        Column::Integers(rows.iter().map(|row| row.told_at).collect()),
+        Column::Ids(rows.iter().map(|row| row.entry_id).collect()),
+        Column::Ids(rows.iter().map(|row| row.case_id).collect()),
+        Column::Texts(rows.iter().map(|row| row.channel.code().to_owned()).collect()),
+        Column::Booleans(rows.iter().map(|row| row.reasked).collect()),
+    ];
+    batch.insert(&TOLD_FACTS, columns);
+}
+
+/// A quarter of an hour in microseconds.
+const QUARTER: Micros = 15 * 60 * 1_000_000;
+
+/// Adds anonymous facts: time, channel code, and whether it is a re-ask.
+pub fn add_nobodys(batch: &mut Batch, clock: Clock, rows: Vec<(Micros, String, bool)>) {
+    let nobody = vec![Uuid::nil(); rows.len()];
+    let begins = rows.iter().map(|(told_at, ..)| told_at - told_at.rem_euclid(QUARTER));
+    let columns = vec![
+        Column::Ids(nobody.clone()),
+        Column::Integers(begins.collect()),
+        Column::Ids(rows.iter().map(|_| clock.random_id()).collect()),
+        Column::Ids(nobody),
+        Column::Booleans(rows.iter().map(|row| row.2).collect()),
+        Column::Texts(rows.into_iter().map(|row| row.1).collect()),
+    ];
+    batch.insert(&NOBODYS_FACTS, columns);
+}
+
+type Row = (String, i64, i64);
+
+impl Store {
+    /// The numbers of facts and re-asks in a period, by channel.
+    pub async fn count_reasks(
+        &self,
+        of: ReasksOf,
+        (from, before): (Micros, Micros),
+    ) -> Result<Vec<ReaskCount>, Error> {
+        let rows: Vec<Row> = match of {
+            ReasksOf::Case(case_id) => {
+                let record = self.record_of_case(case_id).await?;
+                on_db!(&self.db, |c| {
+                    let query = sqlx::query_as(OF_CASE).bind(record).bind(case_id);
+                    query.bind(from).bind(before).fetch_all(c).await?
+                })
+            }
+            ReasksOf::Customer(customer_id) => {
+                let records = self.records_of(customer_id).await?;
+                self.count_reasks_of(&records, from, before).await?
+            }
+            ReasksOf::Everybody => self.count_all_reasks(from, before).await?,
+        };
+        let counts = rows.into_iter().map(|(channel, told, asked_again)| {
+            let channel = Channel::from_code(&channel);
+            ReaskCount { channel, told, asked_again }
+        });
+        let mut counts: Vec<ReaskCount> = counts.collect();
+        counts.sort_unstable_by_key(|count| count.channel);
+        Ok(counts)
+    }
+
+    async fn count_reasks_of(
+        &self,
+        records: &[Uuid],
+        from: Micros,
+        before: Micros,
+    ) -> Result<Vec<Row>, Error> {
+        let sql = dialect::REASKS_OF_RECORDS;
+        Ok(match &self.db {
+            Db::Sqlite { read, .. } => {
+                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
+                let query = query.bind(from).bind(before);
+                on!(read.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+            Db::Postgres(pool) => {
+                let query = sqlx::query_as(sql.postgres).bind(records);
+                let query = query.bind(from).bind(before);
+                on!(pool.acquire().await?, |c| query.fetch_all(c).await?)
+            }
+        })
+    }
+
+    /// Reads all rows of a period, which may be slow like a search across all timelines.
+    async fn count_all_reasks(&self, from: Micros, before: Micros) -> Result<Vec<Row>, Error> {
+        let permit = Arc::clone(&self.searches).acquire_owned().await;
+        let store = self.clone();
+        // A caller that gives up does not stop the statement: the permit stays with it.
+        incident::spawned(async move {
+            let _permit = permit;
+            Ok(on_db!(&store.db, |c| {
+                sqlx::query_as(OF_ALL).bind(from).bind(before).fetch_all(c).await?
+            }))
+        })
+        .await
+    }
+}

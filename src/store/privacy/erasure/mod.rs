@@ -1,0 +1,218 @@
+//! Erases a customer: one transaction removes all rows, and a second step cleans up what is shared
+//! or too large for one transaction (`finish`). What remains is the erasure itself (`erasures`),
+//! the erased ids (`erased_customers`), and keyed hashes of what must not come back (`tombstones`).
+//! All of it is also in a file beside the database (`file`), from which it is repeated after a
+//! restore (`again`).
+
+mod again;
+mod file;
+mod finish;
+mod rows;
+mod tombstones;
+mod vacuum;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use uuid::Uuid;
+
+pub use file::ErasureFile;
+pub(in crate::store) use tombstones::{Erased, Tombstones};
+
+use crate::{
+    error::Error,
+    model::{Erasure, IdempotencyKey, Micros, RequestContext},
+    store::{
+        Store,
+        identity::person,
+        record::transaction,
+        sql::{
+            attempt::{attempt, lost},
+            bulk::Batch,
+            db::{Tx, on_db, on_tx},
+            dialect::{Kind, Twin},
+        },
+        write::{change::earlier, writes::IdempotencyRow},
+    },
+};
+use file::Line;
+use rows::Removed;
+use tombstones::Hashes;
+
+const ADD: &str = "insert into erasures (erasure_id, erased_at, records, removed, is_finished) \
+    values ($1, $2, $3, $4, false)";
+const ADD_CUSTOMER: &str = "insert into erased_customers (customer_id, erasure_id, erased_at) \
+    values ($1, $2, $3) on conflict (customer_id) do nothing";
+const GET: &str = "select e.erasure_id, e.erased_at, e.records, e.removed \
+    from erased_customers c join erasures e on e.erasure_id = c.erasure_id \
+    where c.customer_id = $1";
+/// Which of some customers were erased. $1: ids.
+const AMONG: Twin = Twin {
+    sqlite: "select customer_id from erased_customers \
+        where customer_id in (select unhex(value ->> 0) from json_each($1))",
+    postgres: "select customer_id from erased_customers where customer_id = any($1)",
+};
+
+type Row = (Uuid, Micros, String, String);
+
+/// All statements by name, for the test that prepares them.
+pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {
+    let texts = [
+        ("erasures.add", ADD),
+        ("erasures.add_customer", ADD_CUSTOMER),
+        ("erasures.get", GET),
+        ("erasures.tombstones", tombstones::OF_ERASURE),
+    ];
+    let twins =
+        [("erasures.among", AMONG), ("erasures.set_tombstones", tombstones::SET_TOMBSTONES)];
+    let texts = texts.into_iter().chain(again::TEXTS).chain(finish::TEXTS);
+    let twins = twins.into_iter().chain(rows::TWINS);
+    texts
+        .map(|(name, text)| (name, text.to_owned()))
+        .chain(twins.map(|(name, twin)| (name, twin.on(kind).to_owned())))
+        .chain(rows::removals(kind))
+        .collect()
+}
+
+/// Which of some records were erased.
+pub async fn among(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, Error> {
+    let rows: Vec<(Uuid,)> = tx.by_ids(AMONG, ids).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The error for a write to records that do not exist.
+pub async fn missing(tx: &mut Tx, ids: &[Uuid]) -> Result<Error, Error> {
+    let erased = among(tx, ids).await?;
+    Ok(if erased.is_empty() { Error::CustomerNotFound } else { Error::CustomerErased })
+}
+
+/// An erasure from its row.
+fn erasure((id, erased_at, records, removed): Row) -> Result<Erasure, Error> {
+    let unreadable = |column| Error::Inconsistent { table: "erasures", column };
+    Ok(Erasure {
+        id,
+        erased_at,
+        records: serde_json::from_str(&records).map_err(|_| unreadable("records"))?,
+        removed: serde_json::from_str(&removed).map_err(|_| unreadable("removed"))?,
+    })
+}
+
+impl Store {
+    /// Erases a customer with all records. Idempotent. The second step is left to
+    /// `finish_erasures`.
+    pub async fn erase_customer(
+        &self,
+        customer_id: Uuid,
+        context: RequestContext,
+    ) -> Result<Erasure, Error> {
+        let store = self.clone();
+        let id = self.clock.new_id();
+        let write = move || {
+            let (store, context) = (store.clone(), context.clone());
+            async move { store.try_erase(id, customer_id, &context).await }
+        };
+        let erasure = attempt(write).await.map_err(lost)?;
+        // Watches of the customer check again, and find nobody.
+        self.signals.live.wake(erasure.records.iter().map(|record| (*record, i64::MAX)));
+        self.signals.erased.notify_one();
+        Ok(erasure)
+    }
+
+    async fn try_erase(
+        &self,
+        id: Uuid,
+        customer_id: Uuid,
+        context: &RequestContext,
+    ) -> Result<Erasure, Error> {
+        let mut tx = self.db.begin().await?;
+        let before: Option<Row> =
+            on_tx!(&mut tx, |c| sqlx::query_as(GET).bind(customer_id).fetch_optional(c).await?);
+        if let Some(row) = before {
+            return erasure(row);
+        }
+        let locked = match person::lock_even_restricted(&mut tx, &[customer_id]).await {
+            // Somebody else has erased it meanwhile.
+            Err(Error::CustomerErased) => return Err(Error::Conflict),
+            locked => locked?,
+        };
+        locked.ensure_not_on_hold()?;
+        earlier(&mut tx, context).await?;
+        let ids: Vec<Uuid> = locked.records.keys().copied().collect();
+        let (removed, hashes) =
+            rows::remove(&mut tx, self.clock, &self.tombstones, &locked.records, &ids).await?;
+        let erased_at = self.clock.now();
+        let mut erasure = Erasure { id, erased_at, records: ids, removed: Vec::new() };
+        self.write_erasure(&mut tx, &mut erasure, removed, &hashes).await?;
+        name(&mut tx, &erasure, context).await?;
+        if let Some(file) = &self.erasure_file {
+            let line = Line::of(&erasure, &hashes, self.tombstones.key_id());
+            let file = Arc::clone(file);
+            // Before the commit, so that the file has whatever the database has. If the commit
+            // fails, the next start completes the erasure.
+            file.append(vec![line]).await?;
+        }
+        tx.commit().await?;
+        Ok(erasure)
+    }
+
+    /// Records the erasure.
+    async fn write_erasure(
+        &self,
+        tx: &mut Tx,
+        erasure: &mut Erasure,
+        removed: Removed,
+        hashes: &Hashes,
+    ) -> Result<(), Error> {
+        let removed = removed.into_iter().filter(|(_, rows)| *rows > 0);
+        erasure.removed = removed.map(|(table, rows)| (table.to_owned(), rows)).collect();
+        self.tombstones.add(tx, (erasure.id, erasure.erased_at), hashes).await?;
+        // Ids and numbers can always be encoded as JSON.
+        let records = serde_json::to_string(&erasure.records).unwrap_or_default();
+        let removed = serde_json::to_string(&erasure.removed).unwrap_or_default();
+        on_tx!(&mut *tx, |c| {
+            let query = sqlx::query(ADD).bind(erasure.id).bind(erasure.erased_at);
+            query.bind(records).bind(removed).execute(c).await?;
+        });
+        for record in &erasure.records {
+            on_tx!(&mut *tx, |c| {
+                let query = sqlx::query(ADD_CUSTOMER).bind(record).bind(erasure.id);
+                query.bind(erasure.erased_at).execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The canonical record of the customer that a write names.
+    pub(in crate::store) async fn person_to_write(&self, customer_id: Uuid) -> Result<Uuid, Error> {
+        match self.records_of(customer_id).await {
+            Ok(records) => Ok(records[0]),
+            Err(Error::CustomerNotFound) if self.get_erasure(customer_id).await?.is_some() => {
+                Err(Error::CustomerErased)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The erasure that removed a record.
+    pub async fn get_erasure(&self, customer_id: Uuid) -> Result<Option<Erasure>, Error> {
+        let row: Option<Row> = on_db!(&self.db, |c| {
+            sqlx::query_as(GET).bind(customer_id).fetch_optional(c).await?
+        });
+        row.map(erasure).transpose()
+    }
+}
+
+/// Stores the idempotency key of the erasure. It names no customer.
+async fn name(tx: &mut Tx, erasure: &Erasure, context: &RequestContext) -> Result<(), Error> {
+    let row = IdempotencyRow {
+        body: context.body.to_vec(),
+        customer_id: Uuid::nil(),
+        entry_id: Some(erasure.id),
+        revision: 0,
+        recorded_at: erasure.erased_at,
+        customer_created: false,
+    };
+    let mut batch = Batch::default();
+    let name = IdempotencyKey::Request(context.request_id).parts();
+    transaction::add_idempotency_keys(&mut batch, vec![(name, row)]);
+    batch.write(tx).await
+}
