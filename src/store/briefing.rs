@@ -22,7 +22,7 @@ use crate::{
         entry::{
             payload,
             summary::{entry_summaries, entry_summary},
-            timeline::PageRequest,
+            timeline::page::PageRequest,
         },
         sql::{
             db::on_db,

@@ -1,5 +1,23 @@
-//! All SQL. A write goes through `recorder` into one transaction of `record`, where `plan` decides
-//! what it does; a read is a statement of the file named after its subject.
+//! All SQL, in rooms. A room takes from the rooms below it and never the other way round:
+//!
+//! ```text
+//! inspect                 what is in a database that nobody opens for use
+//! health                  whether the store and its clock work
+//! backup       record     copies and restores; entries and customers in batches
+//! privacy      watch      erasure, export, restriction, retention; new entries as they come
+//! aggregate    briefing   cases, promises, quotes and orders; what to know before a conversation
+//! identity                who is the same person
+//! write                   the rows of a write, and the change of one customer
+//! entry                   entries: stored, listed, searched and sealed
+//! audit                   the audit log
+//! sql                     connections, transactions, statements and migrations
+//! files                   the files of SQLite
+//! ```
+//!
+//! [`Store`] stands above all of them. Its methods are in the rooms, so a room may name `Store` for
+//! an `impl` block and for what it holds: connections, clock, signals. A write goes through
+//! `record::recorder` into one transaction of `record::transaction`, where `record::plan` decides
+//! what it does.
 
 mod aggregate;
 mod audit;
@@ -12,6 +30,7 @@ mod identity;
 pub mod inspect;
 mod open;
 mod opening;
+mod paths;
 mod privacy;
 mod record;
 mod sql;
@@ -30,6 +49,24 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use crate::{
+    clock::{Clock, skew::ClockSkew},
+    error::Error,
+    metrics::Metrics,
+    model::{
+        Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile,
+        RecordEntry, RecordedEntry, Target,
+    },
+};
+use audit::Auditor;
+use files::StoreLock;
+use open::Opened;
+use privacy::{erasure::Tombstones, restricted::Restricted};
+use record::recorder::Recorder;
+use sql::{db::Db, dialect::Kind};
+use watch::signals::Signals;
+use write::writes::{NamedEntry, Outcome, WriteItem};
+
 pub use aggregate::case::NewCase;
 pub use aggregate::case_list::CasesOf;
 pub use aggregate::case_pass::{IssuedPass, NewPass};
@@ -37,7 +74,7 @@ pub use aggregate::purchase::order_event;
 pub use aggregate::reask_rate::ReasksOf;
 pub use audit::{SealsFile, Verified};
 pub use entry::payload::Frames;
-pub use entry::timeline::{PAGE_BYTES, Page, PageRequest};
+pub use entry::timeline::page::{PAGE_BYTES, Page, PageRequest};
 pub use files::Files;
 pub use health::ready::NotReady;
 pub use identity::claims::NamedBy;
@@ -52,27 +89,6 @@ pub use privacy::restriction::NewRestriction;
 pub use privacy::retention::{RemovalReport, Sweep, SweepProgress};
 pub use statements::Statement;
 pub use watch::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
-
-use audit::Auditor;
-use files::StoreLock;
-use open::Opened;
-use privacy::erasure::Tombstones;
-use privacy::restricted::Restricted;
-use record::recorder::Recorder;
-use sql::db::Db;
-use sql::dialect::Kind;
-use watch::signals::Signals;
-use write::writes::{NamedEntry, Outcome, WriteItem};
-
-use crate::{
-    clock::{Clock, skew::ClockSkew},
-    error::Error,
-    metrics::Metrics,
-    model::{
-        Candidate, CaseChoice, Conflict, Customer, Identifier, Micros, Origin, Profile,
-        RecordEntry, RecordedEntry, Target,
-    },
-};
 
 /// The store.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use sqlx::migrate::MigrateError;
 
 use crate::{
     error::Error,
-    store::files::{folder, has_content},
+    store::paths::{folder, has_content},
 };
 
 /// Options for opening a database.

@@ -9,7 +9,10 @@ use crate::{
         Store,
         aggregate::{case, case_list, case_pass, promise, purchase, quote, reask_rate},
         audit, briefing,
-        entry::{seals, search, timeline},
+        entry::{
+            seals, search,
+            timeline::{self, page},
+        },
         files,
         health::{observe, ready},
         identity::{
@@ -153,7 +156,7 @@ impl Store {
         all.extend(pages.map(|text| ("entries.page", text.clone())));
         let merged = timeline::MERGED_TEXTS[kind as usize].iter();
         all.extend(merged.map(|text| ("entries.merged_page", text.clone())));
-        for by in timeline::By::ALL {
+        for by in page::By::ALL {
             let text = search::search_text(twin(dialect::WORDS_MATCH), by);
             all.push(("entries.search", text));
         }

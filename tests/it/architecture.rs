@@ -1,5 +1,6 @@
 //! Rules over the source itself, so that the layers of ARCHITECTURE.md stay true.
 
+mod rooms;
 pub mod source;
 
 use std::fs;

@@ -3,7 +3,6 @@
 
 use uuid::Uuid;
 
-use super::reask_rate::FactRow;
 use crate::{
     domain::{
         case::{CaseFault, apply, is_known},
@@ -17,8 +16,7 @@ use crate::{
             codec::{self, EntryChange, EntryMeta},
             payload,
         },
-        identity::person,
-        privacy::erasure,
+        identity::{erased, person},
         sql::{
             attempt::{attempt, lost},
             db::{Tx, on_db, on_tx},
@@ -26,6 +24,7 @@ use crate::{
         },
         write::{
             change::{Change, earlier},
+            facts::FactRow,
             writes::{CustomerRecord, CustomerRow},
         },
     },
@@ -94,7 +93,7 @@ pub async fn lock_record(tx: &mut Tx, record: Uuid) -> Result<CustomerRecord, Er
     match rows.into_iter().next().map(|row| CustomerRecord::from_row(row).1) {
         Some(current) if current.restricted => Err(Error::CustomerRestricted),
         Some(current) => Ok(current),
-        None => Err(erasure::missing(tx, &[record]).await?),
+        None => Err(erased::missing(tx, &[record]).await?),
     }
 }
 

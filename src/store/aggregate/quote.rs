@@ -18,10 +18,12 @@ use crate::{
             codec::{self, EntryChange, EntryMeta},
             payload,
         },
-        identity::person,
         sql::{
             attempt::{attempt, lost},
-            db::{Db, Tx, json, on, on_db, on_tx},
+            db::{
+                Db, Tx, on, on_db, on_tx,
+                rows::{self, json},
+            },
             dialect,
         },
         write::{
@@ -228,7 +230,7 @@ impl Store {
         let sql = dialect::QUOTES_OF_RECORDS;
         let rows: Vec<(String,)> = match &self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(&records));
+                let query = sqlx::query_as(sql.sqlite).bind(rows::id_list(&records));
                 let query = query.bind(ends_behind).bind(after.0).bind(after.1).bind(count);
                 on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }

@@ -5,29 +5,16 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
     error::Error,
     incident,
     model::{Channel, Micros, ReaskCount},
     store::{
         Store,
-        identity::person,
         sql::{
-            bulk::{Batch, Column, Table},
-            db::{Db, on, on_db},
+            db::{Db, on, on_db, rows},
             dialect,
         },
     },
-};
-
-static TOLD_FACTS: Table = Table {
-    name: "told_facts",
-    columns: &["customer_id", "told_at", "entry_id", "case_id", "channel", "reasked"],
-};
-
-static NOBODYS_FACTS: Table = Table {
-    name: "told_facts",
-    columns: &["customer_id", "told_at", "entry_id", "case_id", "reasked", "channel"],
 };
 
 pub const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
@@ -44,47 +31,6 @@ pub enum ReasksOf {
     Case(Uuid),
     Customer(Uuid),
     Everybody,
-}
-
-/// A fact or a re-ask.
-#[derive(Debug)]
-pub struct FactRow {
-    pub customer_id: Uuid,
-    pub told_at: Micros,
-    pub entry_id: Uuid,
-    pub case_id: Uuid,
-    pub channel: Channel,
-    pub reasked: bool,
-}
-
-pub fn add(batch: &mut Batch, rows: &[FactRow]) {
-    let columns = vec![
-        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
-        Column::Integers(rows.iter().map(|row| row.told_at).collect()),
-        Column::Ids(rows.iter().map(|row| row.entry_id).collect()),
-        Column::Ids(rows.iter().map(|row| row.case_id).collect()),
-        Column::Texts(rows.iter().map(|row| row.channel.code().to_owned()).collect()),
-        Column::Booleans(rows.iter().map(|row| row.reasked).collect()),
-    ];
-    batch.insert(&TOLD_FACTS, columns);
-}
-
-/// A quarter of an hour in microseconds.
-const QUARTER: Micros = 15 * 60 * 1_000_000;
-
-/// Adds anonymous facts: time, channel code, and whether it is a re-ask.
-pub fn add_nobodys(batch: &mut Batch, clock: Clock, rows: Vec<(Micros, String, bool)>) {
-    let nobody = vec![Uuid::nil(); rows.len()];
-    let begins = rows.iter().map(|(told_at, ..)| told_at - told_at.rem_euclid(QUARTER));
-    let columns = vec![
-        Column::Ids(nobody.clone()),
-        Column::Integers(begins.collect()),
-        Column::Ids(rows.iter().map(|_| clock.random_id()).collect()),
-        Column::Ids(nobody),
-        Column::Booleans(rows.iter().map(|row| row.2).collect()),
-        Column::Texts(rows.into_iter().map(|row| row.1).collect()),
-    ];
-    batch.insert(&NOBODYS_FACTS, columns);
 }
 
 type Row = (String, i64, i64);
@@ -128,7 +74,7 @@ impl Store {
         let sql = dialect::REASKS_OF_RECORDS;
         Ok(match &self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
+                let query = sqlx::query_as(sql.sqlite).bind(rows::id_list(records));
                 let query = query.bind(from).bind(before);
                 on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use uuid::Uuid;
 
-use super::{Line, LineRow};
+use super::row::{Line, LineRow};
 use crate::{
     domain::audit,
     error::Error,

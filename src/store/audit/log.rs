@@ -9,13 +9,16 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Line, seal};
+use super::{
+    row::{Head, Line, RESTED},
+    seal,
+};
 use crate::{
     clock::Clock,
     domain::audit,
     error::Error,
     metrics::{Metrics, Queue},
-    model::{AuditEntry, Micros},
+    model::AuditEntry,
     store::{
         Store,
         sql::{
@@ -40,9 +43,6 @@ const BATCH: usize = 1024;
 /// transaction costs as much as many rows. If nothing else runs, yielding costs no time.
 const ROUNDS: usize = 2;
 
-/// After an hour without a seal, because there was no call or the process was suspended, the next
-/// call begins another log: the old one may have been closed.
-pub(super) const RESTED: Micros = 3_600_000_000;
 /// How long shutdown waits for entries.
 const STOPPING: Duration = Duration::from_secs(5);
 
@@ -55,20 +55,6 @@ struct Waiting {
     /// The slot of an unauthenticated caller, until it is answered.
     stranger: Option<OwnedSemaphorePermit>,
     answer: oneshot::Sender<Result<(), Error>>,
-}
-
-/// The state of the log of this process.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    pub log: i64,
-    /// The number of rows.
-    pub count: i64,
-    /// The hash chain over all rows.
-    pub hash: [u8; 32],
-    /// The number of sealed rows.
-    pub sealed: i64,
-    /// When they were sealed.
-    pub sealed_at: Micros,
 }
 
 /// The handle of the audit writer.

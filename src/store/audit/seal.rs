@@ -2,16 +2,14 @@
 //! hash.
 
 use super::{
-    Seal, SealRow, digest,
     index::Reached,
-    log::{Head, RESTED},
-    sealed,
+    row::{Head, RESTED, SealRow, digest, sealed},
 };
 use crate::{
     clock::Clock,
     domain::audit,
     error::Error,
-    model::Micros,
+    model::{Micros, Seal},
     store::{
         Store,
         sql::{
@@ -226,3 +224,7 @@ async fn try_seal(
     tx.commit().await?;
     Ok(seal)
 }
+
+/// The newest time of the last seals. A clock that went back leaves older times after it.
+pub const NEWEST_SEAL: &str = "select max(sealed_at) from \
+    (select sealed_at from audit_seals order by number desc limit 10000) s";

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{ENTRIES_LOG, Line, LineRow, PAGE, Seal, digest};
+use super::row::{ENTRIES_LOG, Line, LineRow, PAGE, digest};
 use crate::{
     domain::audit::{self, hex},
     error::Error,
+    model::Seal,
     store::{Store, sql::db::on_db},
 };
 

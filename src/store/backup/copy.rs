@@ -14,13 +14,14 @@ use std::{
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    BackupError, Facts, Made, Means, Progress, STOPPING,
+    BackupError, Facts, Means, Progress,
     folder::{Folder, ensure_room},
-    in_time, watched,
+    means::{Made, STOPPING, in_time, watched},
 };
 use crate::store::{
-    files::{Files, INTEGRITY_CHECK, first_fault, folder, has_content, log_of},
+    files::{Files, INTEGRITY_CHECK, first_fault},
     opening::OpenError,
+    paths::{folder, has_content, log_of},
 };
 
 /// The files of a backup.

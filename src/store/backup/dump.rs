@@ -6,14 +6,14 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
 use super::{
-    BackupError, Facts, Made, Means, Progress,
+    BackupError, Facts, Means, Progress,
     folder::{Folder, ensure_room},
-    in_time,
+    means::{Made, in_time},
     programs::{Place, Program},
 };
 use crate::{
     error::Error,
-    store::{files::folder, sql::db::Servers},
+    store::{paths::folder, sql::db::Servers},
 };
 
 /// The file of a backup.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::BackupError;
 use crate::{
     error::Error,
-    store::{
-        inspect::HAS_TABLE,
-        sql::{database_id, dialect::Kind, settings},
+    store::sql::{
+        database_id,
+        dialect::{HAS_TABLE, Kind},
+        settings,
     },
 };
 

@@ -14,7 +14,7 @@ use super::{
     BackupError,
     manifest::{Content, Manifest, NAME},
 };
-use crate::store::files::folder;
+use crate::store::paths::folder;
 
 /// The prefix of the files in a backup, except for the manifest.
 pub const STEM: &str = "throughline.";

@@ -15,8 +15,12 @@ use tokio::{
     try_join,
 };
 
-use super::{BackupError, Means, Progress, STOPPING, folder::ensure_room, watched};
-use crate::store::files::folder;
+use super::{
+    BackupError, Means, Progress,
+    folder::ensure_room,
+    means::{STOPPING, watched},
+};
+use crate::store::paths::folder;
 
 /// How much of a program's error output is reported, in bytes.
 const MAX_COMPLAINT_BYTES: usize = 300;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     payload::Frames,
-    timeline::{By, PageRequest, bounds, code_list, cut, page_text, range_text, sorted_text},
+    timeline::page::{By, PageRequest, bounds, code_list, cut, page_text, range_text, sorted_text},
 };
 use crate::{
     error::Error,

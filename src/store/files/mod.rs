@@ -10,18 +10,20 @@ mod quick_check;
 mod wal;
 
 use std::{
-    ffi::OsString,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
+
+use crate::store::{
+    opening::{OpenError, Opening},
+    paths::{beside, has_content, log_of, resolved},
+};
+use wal::Belongs;
 
 pub use lock::{Held, StoreLock, UnderWay};
 pub use mark::{COUNT, name_page};
 pub use open_file::OpenFile;
 pub use quick_check::{INTEGRITY_CHECK, QUICK_CHECK, first_fault};
-
-use crate::store::opening::{OpenError, Opening};
-use wal::Belongs;
 
 /// How often a log that does not seem to belong to its file is compared with it: an older version
 /// without a lock may have both open.
@@ -71,44 +73,6 @@ impl Files {
             .extend(links.into_iter().filter(|path| path.is_symlink() && !path.exists()).cloned());
         places
     }
-}
-
-/// A file whose name extends that of another.
-pub fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(end);
-    name.into()
-}
-
-/// The write-ahead log of a file.
-pub fn log_of(file: &Path) -> PathBuf {
-    beside(&resolved(file), "-wal")
-}
-
-/// The path without links, which SQLite uses for the name of the log.
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    // A missing file is expected where its link leads.
-    let path = path.read_link().map_or_else(|_| path.to_owned(), |to| folder(path).join(to));
-    match (folder(&path).canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
-}
-
-/// The folder of a file.
-pub fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Whether a file exists and is not empty.
-pub fn has_content(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
 impl Files {

@@ -16,8 +16,10 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{beside, resolved};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    store::paths::{beside, resolved},
+};
 
 /// Reads the file, which makes SQLite open its log.
 const READ: &str = "select count(*) from sqlite_master";

@@ -7,8 +7,7 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::has_content;
-use crate::store::opening::OpenError;
+use crate::store::{opening::OpenError, paths::has_content};
 
 /// One line: `ok`, or the first problem.
 pub const QUICK_CHECK: &str = "pragma quick_check(1)";

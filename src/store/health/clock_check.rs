@@ -13,14 +13,12 @@ use crate::{
     model::Micros,
     store::{
         Store,
+        audit::NEWEST_SEAL,
         sql::db::{Db, on, on_db},
     },
 };
 
 pub const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
-/// The newest time of the last seals. A clock that went back leaves older times after it.
-pub const NEWEST_SEAL: &str = "select max(sealed_at) from \
-    (select sealed_at from audit_seals order by number desc limit 10000) s";
 
 /// How often the clock is compared.
 const EVERY: Duration = Duration::from_secs(10);

@@ -1,16 +1,9 @@
 //! Checks whether the store works: a write and a read on each of its databases, within a time
 //! limit. `select 1` would touch neither the SQLite file nor the disk of PostgreSQL.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::Mutex as AsyncMutex,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     clock::Clock,
@@ -19,7 +12,10 @@ use crate::{
     model::Micros,
     store::{
         Store,
-        sql::db::{Db, on, on_db, on_tx},
+        sql::db::{
+            Db, on, on_db, on_tx,
+            vitals::{Damage, Vitals},
+        },
     },
 };
 
@@ -43,63 +39,6 @@ const CHECK_BOUND: Duration = Duration::from_secs(600);
 /// A damaged file is checked again after this many times the duration of the check, so that calls
 /// that can still be answered need not wait for it.
 const CHECK_PAUSE: u32 = 4;
-
-/// The observed health of a database, and the probes in progress.
-#[derive(Debug, Default)]
-pub struct Vitals {
-    last: Mutex<Last>,
-    damage: Mutex<Option<Damage>>,
-    /// One probe at a time.
-    turn: Arc<AsyncMutex<()>>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    committed: Option<Instant>,
-    /// Since when no write has succeeded, if the last one failed.
-    failed: Option<Instant>,
-}
-
-/// The database has reported that its file is damaged.
-#[derive(Clone, Debug)]
-struct Damage {
-    cause: String,
-    /// When the file is checked.
-    check_at: Instant,
-}
-
-impl Vitals {
-    /// A write was committed.
-    pub fn succeeded(&self) {
-        *self.last() = Last { committed: Some(Instant::now()), failed: None };
-    }
-
-    /// A write failed. If the call is at fault, the database works.
-    pub fn failed(&self, error: &Error) {
-        if matches!(error, Error::Unavailable(_) | Error::Damaged(_) | Error::Internal(_)) {
-            self.last().failed.get_or_insert_with(Instant::now);
-        }
-    }
-
-    /// The database has reported that its file is damaged.
-    pub fn damaged(&self, cause: &str) {
-        let new = || Damage { cause: cause.to_owned(), check_at: Instant::now() };
-        lock(&self.damage).get_or_insert_with(new);
-    }
-
-    fn has_committed_since(&self, time: Instant) -> bool {
-        self.last().committed.is_some_and(|committed| committed >= time)
-    }
-
-    fn last(&self) -> MutexGuard<'_, Last> {
-        lock(&self.last)
-    }
-}
-
-/// No code that runs under these locks can panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Why the store is not ready: the problem of each of its databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +82,7 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
     let vitals = db.vitals();
     let begun = Instant::now();
     let probed = timeout(BOUND, async {
-        let turn = Arc::clone(&vitals.turn).lock_owned().await;
+        let turn = vitals.turn().await;
         let (db, vitals) = (db.clone(), Arc::clone(vitals));
         // A caller that has given up must not interrupt it, which would cost the connection.
         let probe = async move {
@@ -167,11 +106,11 @@ async fn probe(database: &'static str, db: &Db, clock: Clock) -> Result<(), Caus
 }
 
 async fn write(db: &Db, vitals: &Vitals, clock: Clock) -> Result<(), Error> {
-    let last = *vitals.last();
-    if last.failed.is_none() && vitals.has_committed_since(Instant::now() - RECENT) {
+    let has_failed = vitals.has_failed();
+    if !has_failed && vitals.has_committed_since(Instant::now() - RECENT) {
         return Ok(());
     }
-    let padding = vec![0_u8; if last.failed.is_some() { PADDING_BYTES } else { 0 }];
+    let padding = vec![0_u8; if has_failed { PADDING_BYTES } else { 0 }];
     beat(db, clock.now(), padding).await
 }
 
@@ -194,7 +133,7 @@ async fn read(db: &Db) -> Result<(), Error> {
 /// damage shows in the metrics and the log.
 async fn check(db: &Db, vitals: &Vitals) -> Result<(), Error> {
     let Db::Sqlite { read, .. } = db else { return Ok(()) };
-    let Some(damage) = lock(&vitals.damage).clone() else { return Ok(()) };
+    let Some(damage) = vitals.damage() else { return Ok(()) };
     let begun = Instant::now();
     if begun < damage.check_at {
         return Err(Error::Damaged(damage.cause));
@@ -206,10 +145,10 @@ async fn check(db: &Db, vitals: &Vitals) -> Result<(), Error> {
     }
     .await;
     if found.as_deref() == Ok("ok") {
-        *lock(&vitals.damage) = None;
+        vitals.set_damage(None);
         return Ok(());
     }
     let check_at = Instant::now() + begun.elapsed() * CHECK_PAUSE;
-    *lock(&vitals.damage) = Some(Damage { check_at, ..damage.clone() });
+    vitals.set_damage(Some(Damage { check_at, ..damage.clone() }));
     Err(Error::Damaged(damage.cause))
 }

@@ -1,23 +1,28 @@
 //! Identifiers as claims of records, with their verification and validity.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{customer_search, person};
+use super::customer_search;
 use crate::{
     domain::identifier_resolution::{Named, candidates, named},
     error::Error,
-    model::{Candidate, Claim, Identifier, KeptIdentifier, Micros, Position, Target, Verification},
+    model::{
+        Candidate, Claim, Identifier, KeptIdentifier, MAX_CLAIMS, Micros, Position, Target,
+        Verification,
+    },
     store::{
         Store,
-        record::transaction::Candidates,
         sql::{
             bulk::{Batch, Column, Table},
-            db::{Db, Tx, on, on_db, on_tx},
+            db::{Db, Tx, on, on_db, on_tx, rows},
             dialect,
         },
-        write::writes::{Snapshot, WriteItem, Writes},
+        write::{
+            match_queue::add_to_match_queue,
+            writes::{Candidates, Snapshot, WriteItem, Writes},
+        },
     },
 };
 
@@ -59,7 +64,6 @@ static IDENTIFIERS: Table = Table {
         "raw_value",
     ],
 };
-static MATCH_QUEUE: Table = Table { name: "match_queue", columns: &["customer_id", "revision"] };
 
 /// The claims of the identifiers of a batch.
 #[derive(Debug, Default)]
@@ -190,12 +194,6 @@ pub async fn write(
     Ok(())
 }
 
-/// Queues records whose identity has changed for matching, with the revision of the change.
-pub fn add_to_match_queue(batch: &mut Batch, changed: &BTreeMap<Uuid, i64>) {
-    let (ids, revisions) = changed.iter().map(|(id, revision)| (*id, *revision)).unzip();
-    batch.insert(&MATCH_QUEUE, vec![Column::Ids(ids), Column::Integers(revisions)]);
-}
-
 /// Parses a stored verification.
 pub fn read_verification(code: &str) -> Result<Verification, Error> {
     Verification::from_code(code)
@@ -310,7 +308,7 @@ impl Store {
         let sql = dialect::LIST_CLAIMS;
         let rows: Vec<ClaimColumns> = match &self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_as(sql.sqlite).bind(person::id_list(records));
+                let query = sqlx::query_as(sql.sqlite).bind(rows::id_list(records));
                 let query = query.bind(occurred_at).bind(entry_id).bind(include_ended).bind(count);
                 on!(read.acquire().await?, |c| query.fetch_all(c).await?)
             }
@@ -334,4 +332,10 @@ impl Store {
         });
         row.map(kept).transpose()
     }
+}
+
+/// The first free slot among the claims of an identifier.
+pub fn free_slot(claims: &[Claim]) -> Option<i64> {
+    let limit = i64::try_from(MAX_CLAIMS).unwrap_or(i64::MAX);
+    (0..limit).find(|slot| claims.iter().all(|claim| claim.slot != *slot))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{claims, customer_search, person};
+use super::{customer_search, person};
 use crate::{
     domain::address,
     error::Error,
@@ -14,7 +14,6 @@ use crate::{
     },
     store::{
         Store,
-        record::transaction,
         sql::{
             attempt::{attempt, lost},
             bulk::{Batch, Column, Table},
@@ -22,6 +21,7 @@ use crate::{
         },
         write::{
             change::earlier,
+            idempotency, match_queue,
             writes::{IdempotencyRow, Writes, read_profile, write_profile},
         },
     },
@@ -95,7 +95,7 @@ impl Store {
         writes.profiles.insert(id, profile);
         let mut batch = Batch::default();
         write(&mut tx, &mut batch, &writes, now).await?;
-        claims::add_to_match_queue(&mut batch, &BTreeMap::from([(id, revision)]));
+        match_queue::add_to_match_queue(&mut batch, &BTreeMap::from([(id, revision)]));
         let row = IdempotencyRow {
             body: change.context.body.to_vec(),
             customer_id: id,
@@ -105,7 +105,7 @@ impl Store {
             customer_created: false,
         };
         let name = IdempotencyKey::Request(change.context.request_id).parts();
-        transaction::add_idempotency_keys(&mut batch, vec![(name, row)]);
+        idempotency::add_idempotency_keys(&mut batch, vec![(name, row)]);
         batch.write(&mut tx).await?;
         tx.commit().await
     }

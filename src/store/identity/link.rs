@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::claims;
+use super::{
+    claims::{self, free_slot},
+    erased,
+};
 use crate::{
     error::Error,
     model::{
@@ -13,8 +16,6 @@ use crate::{
     },
     store::{
         Store,
-        privacy::erasure,
-        record::plan::free_slot,
         sql::{
             attempt::{attempt, lost},
             bulk::Batch,
@@ -58,7 +59,7 @@ async fn lock(tx: &mut Tx, record: Uuid, key: &str) -> Result<Claimed, Error> {
     let records: BTreeMap<Uuid, CustomerRecord> =
         rows.into_iter().map(CustomerRecord::from_row).collect();
     if !records.contains_key(&record) {
-        return Err(erasure::missing(tx, &[record]).await?);
+        return Err(erased::missing(tx, &[record]).await?);
     }
     // Under the locks no claim is lost, and no slot is taken twice; but somebody else may have
     // gained a claim before.

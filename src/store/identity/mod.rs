@@ -4,6 +4,7 @@ pub mod approval;
 pub mod claims;
 pub mod customer_search;
 pub mod customers;
+pub mod erased;
 pub mod link;
 pub mod matching;
 pub mod merge;

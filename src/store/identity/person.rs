@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use super::erased;
 use crate::{
     domain::profile_resolution::{RecordProfile, resolve_profile},
     error::Error,
     model::{Customer, KeptIdentifier, MAX_IDENTIFIERS, Merge},
     store::{
         Store,
-        privacy::erasure,
         sql::{
-            db::{Db, Tx, json, on},
+            db::{Db, Tx, on, rows::id_list},
             dialect::{self, Twin},
         },
         write::writes::{CustomerRecord, CustomerRow, read_profile},
@@ -81,7 +81,7 @@ pub async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<LockedR
     let missing: Vec<Uuid> =
         asked.iter().copied().filter(|id| !person_of.contains_key(id)).collect();
     if !missing.is_empty() {
-        return Err(erasure::missing(tx, &missing).await?);
+        return Err(erased::missing(tx, &missing).await?);
     }
     let persons: BTreeSet<Uuid> = person_of.values().copied().collect();
     let ids: Vec<Uuid> = records(tx, persons.clone()).await?.into_values().flatten().collect();
@@ -96,11 +96,6 @@ pub async fn lock_even_restricted(tx: &mut Tx, asked: &[Uuid]) -> Result<LockedR
     });
     let same = locked.records.values().all(|record| persons.contains(&record.person_id));
     if all && whole && same { Ok(locked) } else { Err(Error::Conflict) }
-}
-
-/// A list of ids for SQLite.
-pub fn id_list(ids: &[Uuid]) -> String {
-    json(ids.iter().map(|id| [id.simple().to_string()]))
 }
 
 impl Store {
@@ -193,7 +188,7 @@ impl Store {
     }
 
     /// The rows of some ids, in one statement.
-    pub(in crate::store) async fn by_ids<T: crate::store::sql::db::Row>(
+    pub(in crate::store) async fn by_ids<T: crate::store::sql::db::rows::Row>(
         &self,
         sql: Twin,
         ids: &[Uuid],

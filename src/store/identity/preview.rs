@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         Store,
-        entry::{payload::Frames, timeline::PageRequest},
+        entry::{payload::Frames, timeline::page::PageRequest},
         sql::dialect,
         write::writes::{CustomerRecord, CustomerRow},
     },

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    matching::{ADD_WORK, REASONS_OF, Standing, least_rank, probability, read_reasons},
+    matching::{ADD_WORK, REASONS_OF, Standing, least_rank, probability, results::read_reasons},
     person,
 };
 use crate::{

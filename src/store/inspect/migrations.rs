@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 
-use super::has_table;
+use super::how::has_table;
 use crate::{
     error::Error,
     store::sql::{

@@ -1,13 +1,15 @@
 //! Inspects a PostgreSQL server and the database in it.
 
-use std::collections::BTreeMap;
-
 use sqlx::{
     FromRow, PgConnection,
     postgres::{PgConnectOptions, PgRow},
 };
 
-use super::{CONNECTIONS, ClockDifference, Contents, Engine, Found, Inspecting, Inspection};
+use super::{
+    ClockDifference, Contents, Engine, Found, Inspecting, Inspection,
+    found::{Connections, Place, Postgres, Replication},
+    how::CONNECTIONS,
+};
 use crate::{
     clock::Clock,
     error::Error,
@@ -58,46 +60,6 @@ const SLOTS: &str = "select count(*) as idle, \
         then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn)), 0) as bigint) \
         as bytes \
     from pg_replication_slots where not active";
-
-#[derive(Clone, Debug)]
-pub struct Postgres {
-    /// By name, as `show` prints them.
-    pub settings: BTreeMap<String, String>,
-    pub connections: Connections,
-    pub place: Place,
-    pub replication: Replication,
-    pub clock: ClockDifference,
-}
-
-/// How many connections there are, and may be.
-#[derive(Clone, Debug)]
-pub struct Connections {
-    /// In use by other programs.
-    pub of_others: i64,
-    pub of_user: i32,
-    pub of_database: i32,
-}
-
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub bytes: i64,
-    pub is_encrypted: bool,
-    /// Whether it is reached over a network.
-    pub is_remote: bool,
-    /// Whether this user may create tables.
-    pub may_create: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct Replication {
-    pub is_standby: bool,
-    pub standbys: i64,
-    pub archiving_fails: bool,
-    /// Replication slots that nobody reads.
-    pub idle_slots: i64,
-    /// The most write-ahead log that one of them retains.
-    pub idle_slot_bytes: i64,
-}
 
 pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, Error> {
     let with = |options: PgConnectOptions| {

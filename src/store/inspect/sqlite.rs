@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,13 +12,16 @@ use std::{
 use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    ANSWER_LIMIT, CONNECTIONS, Contents, Engine, Found, Inspecting, Inspection, has_table,
+    Contents, Engine, Found, Inspecting, Inspection,
+    found::{Integrity, Sqlite, SqliteFile},
+    how::{ANSWER_LIMIT, CONNECTIONS, has_table},
 };
 use crate::{
     error::Error,
     store::{
-        files::{Files, OpenFile, QUICK_CHECK, first_fault, has_content, log_of},
+        files::{Files, OpenFile, QUICK_CHECK, first_fault},
         opening::OpenError,
+        paths::{has_content, log_of},
         sql::{
             database_id,
             db::{Db, Observers, Pool, on},
@@ -36,35 +39,6 @@ const FREE_PAGES: &str = "select f.freelist_count, s.page_size \
 /// SQLite's codes for unreadable content.
 const CORRUPT: &str = "11";
 const NOT_A_DATABASE: &str = "26";
-
-#[derive(Clone, Debug)]
-pub struct Sqlite {
-    pub database: SqliteFile,
-    /// The audit log beside the database; None if it does not exist.
-    pub audit: Option<SqliteFile>,
-}
-
-#[derive(Clone, Debug)]
-pub struct SqliteFile {
-    pub path: PathBuf,
-    pub bytes: u64,
-    pub free_bytes: u64,
-    /// The size of its write-ahead log. If nobody has the file open, a crash has left the log.
-    pub log_bytes: u64,
-    /// Whether it uses a write-ahead log.
-    pub is_write_ahead: bool,
-    pub integrity: Integrity,
-}
-
-/// The result of checking the pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Integrity {
-    Whole,
-    Unchecked,
-    /// The time limit was too short.
-    Unfinished,
-    Fault(String),
-}
 
 pub(super) async fn inspect(url: &str, how: &Inspecting) -> Result<Inspection, OpenError> {
     let Some(files) = Files::of(url) else { return Ok(Inspection::Absent(":memory:".into())) };

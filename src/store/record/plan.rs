@@ -8,8 +8,6 @@ use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-pub use claims::free_slot;
-
 use crate::{
     clock::Clock,
     domain::{

@@ -1,13 +1,10 @@
 //! A transaction that records a batch: read and lock, decide, write.
 
 mod cases;
-mod entries;
 
 use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
-
-pub(in crate::store) use entries::add_entries;
 
 use super::plan::Plan;
 use crate::{
@@ -16,44 +13,32 @@ use crate::{
     error::Error,
     model::{Claim, IdempotencyKey, Identifier, Target},
     store::{
-        aggregate::purchase,
-        identity::{claims, customers, person},
-        privacy::erasure::{self, Tombstones},
+        aggregate::purchase::parts,
+        identity::{claims, customers, erased, person},
+        privacy::erasure::Tombstones,
         sql::{
             bulk::{Batch, Column, Table},
             db::{Db, Tx},
             dialect,
         },
         watch::signals::Signals,
-        write::writes::{
-            CustomerRecord, CustomerRow, EntryRow, IdempotencyRow, Outcome, Snapshot, WriteItem,
-            Writes,
+        write::{
+            entries::{add_entries, add_to_cases},
+            idempotency::add_idempotency_keys,
+            writes::{
+                Candidates, CustomerRecord, CustomerRow, EntryRow, Outcome, Snapshot, WriteItem,
+                Writes,
+            },
         },
     },
 };
 
-static IDEMPOTENCY_KEYS: Table = Table {
-    name: "idempotency_keys",
-    columns: &[
-        "scope",
-        "name",
-        "customer_id",
-        "entry_id",
-        "revision",
-        "recorded_at",
-        "customer_created",
-        "body",
-    ],
-};
 static PURCHASES: Table =
     Table { name: "purchases", columns: &["customer_id", "entry_id", "order_key"] };
 static ORDER_ENTRIES: Table = Table {
     name: "order_entries",
     columns: &["customer_id", "order_key", "occurred_at", "entry_id"],
 };
-
-static CASE_ENTRIES: Table =
-    Table { name: "case_entries", columns: &["customer_id", "case_id", "occurred_at", "entry_id"] };
 
 /// The result of a command: one outcome for each of its items, or why none was written.
 pub type Answer = Result<Vec<Outcome>, Error>;
@@ -128,7 +113,7 @@ async fn load(
     load_references(tx, items(), &candidates, &mut snapshot).await?;
     cases::load(tx, items(), &candidates, &mut snapshot).await?;
     let records = candidates.iter().map(|found| &found.records);
-    snapshot.orders = purchase::load(tx, items().zip(records)).await?;
+    snapshot.orders = parts::load(tx, items().zip(records)).await?;
     Ok(snapshot)
 }
 
@@ -169,7 +154,7 @@ async fn load_missing<'a>(
         }
     }
     if !missing.is_empty() {
-        snapshot.erased_customers = erasure::among(tx, &missing).await?;
+        snapshot.erased_customers = erased::among(tx, &missing).await?;
     }
     Ok(())
 }
@@ -201,29 +186,6 @@ async fn load_earlier_writes<'a>(
         snapshot.persons = tx.by_ids(dialect::PERSONS_BY_ID, &ids).await?.into_iter().collect();
     }
     Ok(())
-}
-
-/// The earlier writes with these idempotency keys.
-pub async fn find_writes(
-    tx: &mut Tx,
-    names: &[(String, String)],
-) -> Result<HashMap<(String, String), IdempotencyRow>, Error> {
-    type Row = (String, String, Vec<u8>, Uuid, Option<Uuid>, i64, i64, bool);
-    let rows: Vec<Row> = tx.by_pairs(dialect::LEDGER_BY_NAME, names).await?;
-    let rows = rows.into_iter().map(
-        |(scope, name, body, customer_id, entry_id, revision, recorded_at, customer_created)| {
-            let row = IdempotencyRow {
-                body,
-                customer_id,
-                entry_id,
-                revision,
-                recorded_at,
-                customer_created,
-            };
-            ((scope, name), row)
-        },
-    );
-    Ok(rows.collect())
 }
 
 /// The orders and entries that the items refer to.
@@ -263,25 +225,6 @@ async fn load_references(
         snapshot.entries = tx.by_pairs(dialect::ENTRIES_BY_ID, &pairs).await?.into_iter().collect();
     }
     Ok(())
-}
-
-/// The customers that an item may concern.
-pub struct Candidates {
-    pub records: BTreeSet<Uuid>,
-    /// Whether the item may add identifiers that the customer does not have.
-    pub links: bool,
-    /// Whether its identifiers may be of several people, who have to be compared.
-    pub compared: bool,
-}
-
-impl Candidates {
-    /// The records of the people whom the item may concern.
-    pub fn all_records(&self, snapshot: &Snapshot) -> BTreeSet<Uuid> {
-        let person_of = |id: &Uuid| snapshot.customers.get(id).map(|it| it.person_id);
-        let persons: BTreeSet<Uuid> = self.records.iter().filter_map(person_of).collect();
-        let others = persons.iter().filter_map(|person| snapshot.records.get(person)).flatten();
-        self.records.iter().chain(others).copied().collect()
-    }
 }
 
 /// Goes through the items like the plan: one may concern a customer only because an earlier one
@@ -341,28 +284,10 @@ async fn write(tx: &mut Tx, mut writes: Writes, now: i64) -> Result<(), Error> {
     claims::write(tx, &mut batch, &mut writes, now).await?;
     add_idempotency_keys(&mut batch, writes.idempotency_keys);
     add_orders(&mut batch, &writes.entries);
-    purchase::write(tx, &mut batch, writes.orders).await?;
+    parts::write(tx, &mut batch, writes.orders).await?;
     add_to_cases(&mut batch, &writes.entries);
     add_entries(&mut batch, writes.entries);
     batch.write(tx).await
-}
-
-/// Adds idempotency keys, sorted, so that two servers that add the same ones never deadlock.
-pub fn add_idempotency_keys(batch: &mut Batch, mut keys: Vec<((String, String), IdempotencyRow)>) {
-    keys.sort_by(|one, other| one.0.cmp(&other.0));
-    let (names, rows): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-    let (scopes, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
-    let columns = vec![
-        Column::Texts(scopes),
-        Column::Texts(names),
-        Column::Ids(rows.iter().map(|row| row.customer_id).collect()),
-        Column::OptionalIds(rows.iter().map(|row| row.entry_id).collect()),
-        Column::Integers(rows.iter().map(|row| row.revision).collect()),
-        Column::Integers(rows.iter().map(|row| row.recorded_at).collect()),
-        Column::Booleans(rows.iter().map(|row| row.customer_created).collect()),
-        Column::Bytes(rows.into_iter().map(|row| row.body).collect()),
-    ];
-    batch.insert(&IDEMPOTENCY_KEYS, columns);
 }
 
 fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
@@ -389,16 +314,4 @@ fn add_orders(batch: &mut Batch, rows: &[EntryRow]) {
         Column::Ids(orders.iter().map(|(row, _)| row.entry.id).collect()),
     ];
     batch.insert(&ORDER_ENTRIES, columns);
-}
-
-/// Adds entries to their cases.
-pub fn add_to_cases(batch: &mut Batch, rows: &[EntryRow]) {
-    let rows: Vec<_> = rows.iter().filter_map(|row| Some((row, row.entry.case_id?))).collect();
-    let columns = vec![
-        Column::Ids(rows.iter().map(|(row, _)| row.customer_id).collect()),
-        Column::Ids(rows.iter().map(|(_, case_id)| *case_id).collect()),
-        Column::Integers(rows.iter().map(|(row, _)| row.entry.occurred_at).collect()),
-        Column::Ids(rows.iter().map(|(row, _)| row.entry.id).collect()),
-    ];
-    batch.insert(&CASE_ENTRIES, columns);
 }

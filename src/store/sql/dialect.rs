@@ -393,3 +393,8 @@ pub const STATEMENTS: [(&str, Twin); 29] = [
     ("set_person", SET_PERSON),
     ("changed_identity", CHANGED_IDENTITY),
 ];
+
+pub const HAS_TABLE: Twin = Twin {
+    sqlite: "select exists (select 1 from sqlite_master where type = 'table' and name = $1)",
+    postgres: "select to_regclass($1) is not null",
+};

@@ -3,7 +3,6 @@
 
 use uuid::Uuid;
 
-use super::{EntryRevision, add_missing};
 use crate::{
     error::Error,
     model::Micros,
@@ -15,6 +14,7 @@ use crate::{
             db::{on_db, on_tx},
             settings,
         },
+        write::revisions::{EntryRevision, add_missing},
     },
 };
 

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::writes::{CustomerRecord, EntryRow, IdempotencyRow};
+use super::{
+    entries,
+    facts::{self, FactRow},
+    idempotency, match_queue,
+    writes::{CustomerRecord, EntryRow, IdempotencyRow},
+};
 use crate::{
     error::{Error, InvalidReason, Violation},
     model::{EntryKind, IdempotencyKey, IdentityChange, Micros, NewEntry, RequestContext},
     store::{
-        aggregate::reask_rate::{self, FactRow},
         entry::payload::{Stamp, identity_change, seal},
-        identity::claims,
-        record::transaction,
         sql::{bulk::Batch, db::Tx},
     },
 };
@@ -111,7 +113,7 @@ impl<'a> Change<'a> {
         for (record, revision) in &self.revisions {
             batch.set_revision(*record, *revision);
         }
-        claims::add_to_match_queue(&mut batch, &self.compare);
+        match_queue::add_to_match_queue(&mut batch, &self.compare);
         let row = IdempotencyRow {
             body: self.context.body.to_vec(),
             customer_id: about,
@@ -123,11 +125,11 @@ impl<'a> Change<'a> {
         // Changes caused by the clock have no request and no retry.
         if !self.context.request_id.is_nil() {
             let name = IdempotencyKey::Request(self.context.request_id).parts();
-            transaction::add_idempotency_keys(&mut batch, vec![(name, row)]);
+            idempotency::add_idempotency_keys(&mut batch, vec![(name, row)]);
         }
-        reask_rate::add(&mut batch, &self.facts);
-        transaction::add_to_cases(&mut batch, &self.entries);
-        transaction::add_entries(&mut batch, self.entries);
+        facts::add(&mut batch, &self.facts);
+        entries::add_to_cases(&mut batch, &self.entries);
+        entries::add_entries(&mut batch, self.entries);
         batch.write(tx).await
     }
 }
@@ -140,7 +142,7 @@ pub async fn earlier(
     context: &RequestContext,
 ) -> Result<Option<IdempotencyRow>, Error> {
     let name = IdempotencyKey::Request(context.request_id).parts();
-    let mut found = transaction::find_writes(tx, std::slice::from_ref(&name)).await?;
+    let mut found = idempotency::find_writes(tx, std::slice::from_ref(&name)).await?;
     match found.remove(&name) {
         Some(row) if row.body == context.body => Ok(Some(row)),
         None => refuse_untimely(&context.time_violations).map(|()| None),

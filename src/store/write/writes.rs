@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::orders::{OrderOf, OrderWrites};
 use crate::{
     error::Error,
     model::{
         BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, IdempotencyKey, Identifier,
         KeptProfile, Micros, NewEntry, OrderHistory, Origin, ProbableCase, Profile, Target,
         Verification, Violation,
-    },
-    store::{
-        aggregate::purchase::{OrderOf, OrderWrites},
-        privacy::erasure::Erased,
     },
 };
 
@@ -242,4 +239,32 @@ pub fn write_profile(profile: &KeptProfile) -> String {
 pub fn read_profile(json: &str) -> Result<KeptProfile, Error> {
     serde_json::from_str(json)
         .map_err(|_| Error::Inconsistent { table: "customers", column: "profile" })
+}
+
+/// Which names of a batch were erased.
+#[derive(Clone, Debug, Default)]
+pub struct Erased {
+    /// Idempotency keys, by scope and name.
+    pub names: BTreeSet<(String, String)>,
+    /// Keys of identifiers, with the time of the erasure.
+    pub identifiers: HashMap<String, Micros>,
+}
+
+/// The customers that an item may concern.
+pub struct Candidates {
+    pub records: BTreeSet<Uuid>,
+    /// Whether the item may add identifiers that the customer does not have.
+    pub links: bool,
+    /// Whether its identifiers may be of several people, who have to be compared.
+    pub compared: bool,
+}
+
+impl Candidates {
+    /// The records of the people whom the item may concern.
+    pub fn all_records(&self, snapshot: &Snapshot) -> BTreeSet<Uuid> {
+        let person_of = |id: &Uuid| snapshot.customers.get(id).map(|it| it.person_id);
+        let persons: BTreeSet<Uuid> = self.records.iter().filter_map(person_of).collect();
+        let others = persons.iter().filter_map(|person| snapshot.records.get(person)).flatten();
+        self.records.iter().chain(others).copied().collect()
+    }
 }

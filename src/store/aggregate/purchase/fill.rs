@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{OrderOf, OrderWrites, list::tell, open, parts_of, write};
+use super::{
+    list::tell,
+    parts::{open, parts_of, write},
+};
 use crate::{
     domain::purchase,
     error::Error,
@@ -18,7 +21,10 @@ use crate::{
             db::{on_db, on_tx},
             dialect, settings,
         },
-        write::writes::CustomerRow,
+        write::{
+            orders::{OrderOf, OrderWrites},
+            writes::CustomerRow,
+        },
     },
 };
 

@@ -4,14 +4,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{OrderOf, OrderWrites, add, pair, parts_of};
+use super::parts::{add, pair, parts_of};
 use crate::{
     domain::serial::serial_key,
     error::Error,
-    store::sql::{
-        bulk::Batch,
-        db::{Tx, on_tx},
-        dialect,
+    store::{
+        sql::{
+            bulk::Batch,
+            db::{Tx, on_tx},
+            dialect,
+        },
+        write::orders::{OrderOf, OrderWrites},
     },
 };
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{OrderOf, pair, read};
+use super::parts::{pair, read};
 use crate::{
     domain::{order::order_key, purchase, serial::serial_key},
     error::Error,
@@ -12,6 +12,7 @@ use crate::{
     store::{
         Store,
         sql::{db::on_db, dialect},
+        write::orders::OrderOf,
     },
 };
 

@@ -12,14 +12,17 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare};
+use super::prepare::{Restored, Restoring, ensure_same, prepare};
 use crate::store::{
     backup::{
+        BackupError, Manifest, Means,
         copy::{AUDIT, DATABASE, check},
         folder::{ensure_room, sync_folder},
         manifest::Content,
+        means::Progress,
     },
-    files::{Files, StoreLock, UnderWay, beside, folder, has_content, log_of},
+    files::{Files, StoreLock, UnderWay},
+    paths::{beside, folder, has_content, log_of},
 };
 
 /// The name of a copy on its target disk until it is complete.

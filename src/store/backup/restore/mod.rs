@@ -6,41 +6,11 @@
 
 mod files;
 mod postgres;
+pub mod prepare;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
-
-use super::{BackupError, Facts, LastBackup, Manifest, Means, Progress, in_time, last};
-use crate::{
-    model::Seal,
-    store::{ErasureFile, Files, Opening, Store},
-};
-
-/// The parameters of a restore besides the options.
-#[derive(Clone, Debug)]
-pub struct Restoring<'a> {
-    pub url: &'a str,
-    pub from: &'a Path,
-    pub connections: u32,
-    /// The last seal outside of the database.
-    pub outside_seal: Option<Seal>,
-}
-
-/// The result of a restore.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    pub manifest: Manifest,
-    /// The figures of the restored database.
-    pub facts: Facts,
-    /// How many erasures were repeated.
-    pub erased_again: usize,
-    /// The folders with the replaced files.
-    pub moved_to: BTreeSet<PathBuf>,
-    /// Whether the audit log has the last seal outside of it; None if there is none.
-    pub has_outside_seal: Option<bool>,
-}
+use super::{BackupError, Manifest, Means};
+use crate::store::{ErasureFile, Files};
+use prepare::{Restored, Restoring};
 
 /// Restores a backup to the database of a URL, which nobody may have open.
 pub async fn restore(how: &Restoring<'_>, means: Means<'_>) -> Result<Restored, BackupError> {
@@ -101,61 +71,4 @@ async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(
     let advice = "Name the newest ledger with --erasure-ledger, or say none where something else \
                   erases them again";
     Err(BackupError::refused(what, advice))
-}
-
-/// The result of preparing a database that nobody uses.
-struct Prepared {
-    erased_again: usize,
-    has_outside_seal: Option<bool>,
-}
-
-/// Migrates the tables of a restored database, and repeats the erasures since the backup.
-async fn prepare(
-    url: &str,
-    manifest: &Manifest,
-    how: &Restoring<'_>,
-    means: Means<'_>,
-) -> Result<Prepared, BackupError> {
-    (means.progress)(Progress { step: "erasing again", bytes: 0, of: None });
-    let preparing = async {
-        let opening = Opening::default();
-        let mut store = Store::open_with(url, how.connections, means.clock, &opening).await?;
-        if let Some(path) = means.ledger {
-            store = store.with_erasure_file(ErasureFile::new(path.to_owned()));
-        }
-        let prepared = prepare_open(&store, manifest, how).await;
-        store.close().await;
-        prepared
-    };
-    in_time(means.until, preparing).await?
-}
-
-async fn prepare_open(
-    store: &Store,
-    manifest: &Manifest,
-    how: &Restoring<'_>,
-) -> Result<Prepared, BackupError> {
-    let erased_again = store.erase_again().await?;
-    store.finish_erasures().await?;
-    // The remembered backup is older than this one.
-    let folder = how.from.canonicalize().unwrap_or_else(|_| how.from.to_owned());
-    let folder = folder.display().to_string();
-    last::set(&store.db, &LastBackup { at: manifest.created_at, folder }).await?;
-    let has_outside_seal = match &how.outside_seal {
-        None => None,
-        Some(seal) => {
-            let found = store.seals_behind(seal.number.saturating_sub(1), 1).await?;
-            Some(found.first() == Some(seal))
-        }
-    };
-    Ok(Prepared { erased_again, has_outside_seal })
-}
-
-/// Refuses if the database does not have the figures of the backup.
-fn ensure_same(manifest: &Manifest, found: &Facts) -> Result<(), BackupError> {
-    if *found == manifest.facts {
-        return Ok(());
-    }
-    let what = format!("the backup holds {found:?}, and not {:?}", manifest.facts);
-    Err(BackupError::refused(what, "Take another backup, and report this one"))
 }

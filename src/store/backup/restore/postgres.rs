@@ -9,12 +9,13 @@ use std::{
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::{BackupError, Manifest, Means, Progress, Restored, Restoring, ensure_same, prepare};
+use super::prepare::{Restored, Restoring, ensure_same, prepare};
 use crate::{
     error::Error,
     store::backup::{
-        dump, in_time,
+        BackupError, Manifest, Means, dump,
         manifest::Content,
+        means::{Progress, in_time},
         programs::{Place, Program},
     },
 };

@@ -3,7 +3,10 @@
 
 use uuid::Uuid;
 
-use super::{Row, item, note, salt, stored, verify::ENTRIES};
+use super::{
+    items::{Row, item, note, salt, stored},
+    verify::ENTRIES,
+};
 use crate::{
     domain::entry_seal::Fate,
     error::Error,

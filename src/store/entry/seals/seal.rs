@@ -8,7 +8,10 @@ use crate::{
     model::Seal,
     store::{
         Store,
-        audit::{self, ENTRIES_LOG, digest},
+        audit::{
+            self,
+            row::{ENTRIES_LOG, digest},
+        },
         sql::{
             attempt::{attempt, lost},
             bulk::{Batch, Column, Table},

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::{
-    Row,
+    items::{Row, stored},
     seal::head,
-    stored,
     sums::{Sums, group},
 };
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     model::{Micros, Seal},
     store::{
         Store, Verified,
-        audit::{ENTRIES_LOG, digest},
+        audit::row::{ENTRIES_LOG, digest},
         sql::db::{Db, Tx, on_tx},
     },
 };

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::LazyLock};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Binds, By, Page, PageRequest, cut, page_text, range_text, sorted_text};
+use super::page::{Binds, By, Page, PageRequest, cut, page_text, range_text, sorted_text};
 use crate::{
     error::Error,
     model::{MAX_RECORDS, Order},

@@ -10,9 +10,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    BEST, MAX_CANDIDATES, Search,
     dialect::{NAMES_BY_BEGINNINGS, NAMES_IN_RANGES, WORDS_BY_VARIANT},
     packed::{self, Packed},
+    search::{BEST, MAX_CANDIDATES, Search},
 };
 use crate::{
     domain::customer_search::{nearest, query_keys},
@@ -20,7 +20,7 @@ use crate::{
     model::{Match, Reading},
     store::{
         Store,
-        sql::db::{Db, json, on, on_db},
+        sql::db::{Db, on, on_db, rows::json},
     },
 };
 

@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use super::{
     index::frequencies,
+    pairs::{PairOf, Row, pair, suggestions_of},
     people::{MatchPerson, load},
     rules::rule_for,
     state::State,
-    statements::{MEMBERS, SUGGESTIONS_OF},
+    statements::MEMBERS,
 };
 use crate::{
     domain::matching::{
@@ -28,18 +29,6 @@ pub const MAX_CONFLICT_RECORDS: usize = 5;
 /// bits.
 const NOTABLE_BITS: f64 = 1.0;
 
-/// Two records, the smaller id first.
-pub type PairOf = (Uuid, Uuid);
-
-/// A row of `suggestions` without its reasons.
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    pub pair: PairOf,
-    pub id: Uuid,
-    pub rank: i64,
-    pub listed: bool,
-}
-
 /// A pair to suggest.
 #[derive(Debug)]
 pub struct Found {
@@ -56,14 +45,6 @@ pub struct Compared {
     pub gone: Vec<PairOf>,
     /// Pairs that a rule would merge, into the first.
     pub by_rule: Vec<(MergeRule, Uuid, Uuid)>,
-}
-
-/// The suggestions that records are part of.
-pub async fn suggestions_of(db: &Db, ids: Vec<Uuid>) -> Result<Vec<Row>, Error> {
-    let rows: Vec<(Uuid, Uuid, Uuid, i64, bool)> =
-        db.list(SUGGESTIONS_OF, vec![Column::Ids(ids)]).await?;
-    let row = |(one, other, id, rank, listed)| Row { pair: (one, other), id, rank, listed };
-    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Compares records, whose keys are up to date, with all that share a key with them.
@@ -117,10 +98,6 @@ async fn candidates(
         pairs.extend(others.filter(|other| *other != id).map(|other| pair(*id, *other)));
     }
     Ok(pairs)
-}
-
-pub fn pair(one: Uuid, other: Uuid) -> PairOf {
-    (one.min(other), one.max(other))
 }
 
 struct Scorer<'a> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::{
-    compare::{PairOf, Row, suggestions_of},
+    pairs::{PairOf, Row, suggestions_of},
     statements::DISMISSALS_OF,
 };
 use crate::{

@@ -31,7 +31,9 @@ mod compare;
 mod forget;
 mod index;
 mod listed;
+pub mod pairs;
 mod people;
+pub mod results;
 mod rows;
 mod rules;
 mod state;
@@ -43,23 +45,17 @@ use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
-    domain::matching::Reason,
     error::Error,
     metrics::Job,
     model::MergeRule,
     store::{
         Store,
-        sql::{
-            attempt::attempt,
-            bulk::Column,
-            db::{Db, on_db},
-        },
+        sql::{attempt::attempt, bulk::Column, db::on_db},
     },
 };
-use compare::{Found, PairOf};
+use results::{BEGIN, listed_columns, write};
 use state::State;
-use statements::{QUEUE, REMOVE_SUGGESTIONS, REMOVE_WORK, SET_LISTED, SET_SUGGESTIONS};
+use statements::{QUEUE, REMOVE_WORK, SET_LISTED};
 
 pub use whole::{Step, Suggested, TopSuggestion};
 
@@ -70,9 +66,6 @@ pub(in crate::store) use statements::{ADD_WORK, REASONS_OF, TEXTS, TWINS};
 
 /// How many rows of the queue a batch takes.
 const BATCH: i64 = 64;
-
-/// The start of the queue.
-const BEGIN: (Uuid, i64) = (Uuid::nil(), 0);
 
 /// The interval at which work of other processes is checked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -189,63 +182,4 @@ impl Store {
     pub(in crate::store) fn notify_matcher(&self) {
         self.signals.queued.notify_one();
     }
-}
-
-/// Writes suggestions, and removes those that no longer apply.
-async fn write(
-    db: &Db,
-    clock: Clock,
-    state: &mut State,
-    found: Vec<Found>,
-    gone: Vec<PairOf>,
-) -> Result<(), Error> {
-    if found.is_empty() && gone.is_empty() {
-        return Ok(());
-    }
-    let now = clock.now();
-    let columns = vec![
-        Column::Ids(found.iter().map(|found| found.pair.0).collect()),
-        Column::Ids(found.iter().map(|found| found.pair.1).collect()),
-        Column::Ids(found.iter().map(|_| clock.new_id()).collect()),
-        Column::Integers(found.iter().map(|found| found.rank).collect()),
-        Column::Texts(found.iter().map(|found| write_reasons(&found.reasons)).collect()),
-        Column::Integers(vec![now; found.len()]),
-    ];
-    let mut tx = state.begin(db, 0).await?;
-    tx.apply(REMOVE_SUGGESTIONS, pair_columns(gone)).await?;
-    tx.apply(SET_SUGGESTIONS, columns).await?;
-    tx.commit().await
-}
-
-fn pair_columns(pairs: Vec<PairOf>) -> Vec<Column> {
-    let (ones, others) = pairs.into_iter().unzip();
-    vec![Column::Ids(ones), Column::Ids(others)]
-}
-
-fn listed_columns(changes: Vec<(PairOf, bool)>) -> Vec<Column> {
-    let (pairs, listed): (Vec<PairOf>, Vec<bool>) = changes.into_iter().unzip();
-    let mut columns = pair_columns(pairs);
-    columns.push(Column::Booleans(listed));
-    columns
-}
-
-/// Encodes reasons.
-fn write_reasons(reasons: &[Reason]) -> String {
-    /// The largest stored weight.
-    const MOST_BITS: f64 = 1_000.0;
-    let row = |it: &Reason| {
-        (it.field, it.agreement, it.weight_bits.clamp(-MOST_BITS, MOST_BITS), it.chance)
-    };
-    let rows: Vec<_> = reasons.iter().map(row).collect();
-    // Names and finite numbers can always be encoded as JSON.
-    serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
-}
-
-/// Decodes reasons.
-pub fn read_reasons(json: &str) -> Result<Vec<Reason>, Error> {
-    let unreadable = |_| Error::Inconsistent { table: "suggestions", column: "reasons" };
-    let rows: Vec<(_, _, f64, f64)> = serde_json::from_str(json).map_err(unreadable)?;
-    let reason =
-        |(field, agreement, weight_bits, chance)| Reason { field, agreement, weight_bits, chance };
-    Ok(rows.into_iter().map(reason).collect())
 }

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     store::sql::{
         bulk::Column,
-        db::{Db, Row, Tx, on},
+        db::{Db, Tx, on, rows::Row},
         dialect::Twin,
     },
 };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{compare::PairOf, listed::Standing, people::MatchPerson, statements::UNDONE_MERGES};
+use super::{listed::Standing, pairs::PairOf, people::MatchPerson, statements::UNDONE_MERGES};
 use crate::{
     error::Error,
     model::{Identifier, IdentifierKind, MergeRule, NewMerge, RequestContext, Verification},
@@ -77,7 +77,7 @@ impl Store {
         pairs: Vec<(MergeRule, Uuid, Uuid)>,
     ) -> Result<(), Error> {
         for (rule, into_id, from_id) in pairs {
-            let pair = super::compare::pair(into_id, from_id);
+            let pair = super::pairs::pair(into_id, from_id);
             let standing = Standing::read(&self.db, [into_id, from_id].into_iter()).await?;
             let people = standing.people(pair);
             let is_open = people.is_some_and(|people| !standing.between(people).is_empty());

@@ -11,13 +11,15 @@ use uuid::Uuid;
 
 use super::{
     Standing,
-    compare::{self, Found, PairOf, pair},
-    index, listed_columns, people,
+    compare::{self, Found},
+    index,
+    pairs::{PairOf, pair},
+    people,
+    results::{listed_columns, write},
     state::{self, State},
     statements::{
         ADD_WORK, CUSTOMERS, HOLDERS, QUEUE, REFUSED, REMOVE_WORK, SET_LISTED, SUGGESTIONS,
     },
-    write,
 };
 use crate::{
     clock::Clock,

@@ -8,7 +8,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{ErasureFile, Row, file::Line, rows, tombstones::Hashes};
+use super::{ErasureFile, file::Line, row::Row, rows, tombstones::Hashes};
 use crate::{
     error::Error,
     model::{Erasure, Merge},
@@ -101,7 +101,7 @@ impl Store {
                 return Ok(all);
             }
             for row in page {
-                all.push(super::erasure(row)?);
+                all.push(super::row::erasure(row)?);
             }
         }
     }

@@ -7,36 +7,37 @@
 mod again;
 mod file;
 mod finish;
+pub mod row;
 mod rows;
 mod tombstones;
 mod vacuum;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub use file::ErasureFile;
-pub(in crate::store) use tombstones::{Erased, Tombstones};
-
 use crate::{
     error::Error,
-    model::{Erasure, IdempotencyKey, Micros, RequestContext},
+    model::{Erasure, IdempotencyKey, RequestContext},
     store::{
         Store,
-        identity::person,
-        record::transaction,
+        identity::{erased::AMONG, person},
         sql::{
             attempt::{attempt, lost},
             bulk::Batch,
             db::{Tx, on_db, on_tx},
-            dialect::{Kind, Twin},
+            dialect::Kind,
         },
-        write::{change::earlier, writes::IdempotencyRow},
+        write::{change::earlier, idempotency, writes::IdempotencyRow},
     },
 };
 use file::Line;
+use row::{Row, erasure};
 use rows::Removed;
 use tombstones::Hashes;
+
+pub use file::ErasureFile;
+pub(in crate::store) use tombstones::Tombstones;
 
 const ADD: &str = "insert into erasures (erasure_id, erased_at, records, removed, is_finished) \
     values ($1, $2, $3, $4, false)";
@@ -45,14 +46,6 @@ const ADD_CUSTOMER: &str = "insert into erased_customers (customer_id, erasure_i
 const GET: &str = "select e.erasure_id, e.erased_at, e.records, e.removed \
     from erased_customers c join erasures e on e.erasure_id = c.erasure_id \
     where c.customer_id = $1";
-/// Which of some customers were erased. $1: ids.
-const AMONG: Twin = Twin {
-    sqlite: "select customer_id from erased_customers \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id from erased_customers where customer_id = any($1)",
-};
-
-type Row = (Uuid, Micros, String, String);
 
 /// All statements by name, for the test that prepares them.
 pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {
@@ -71,29 +64,6 @@ pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {
         .chain(twins.map(|(name, twin)| (name, twin.on(kind).to_owned())))
         .chain(rows::removals(kind))
         .collect()
-}
-
-/// Which of some records were erased.
-pub async fn among(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, Error> {
-    let rows: Vec<(Uuid,)> = tx.by_ids(AMONG, ids).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// The error for a write to records that do not exist.
-pub async fn missing(tx: &mut Tx, ids: &[Uuid]) -> Result<Error, Error> {
-    let erased = among(tx, ids).await?;
-    Ok(if erased.is_empty() { Error::CustomerNotFound } else { Error::CustomerErased })
-}
-
-/// An erasure from its row.
-fn erasure((id, erased_at, records, removed): Row) -> Result<Erasure, Error> {
-    let unreadable = |column| Error::Inconsistent { table: "erasures", column };
-    Ok(Erasure {
-        id,
-        erased_at,
-        records: serde_json::from_str(&records).map_err(|_| unreadable("records"))?,
-        removed: serde_json::from_str(&removed).map_err(|_| unreadable("removed"))?,
-    })
 }
 
 impl Store {
@@ -213,6 +183,6 @@ async fn name(tx: &mut Tx, erasure: &Erasure, context: &RequestContext) -> Resul
     };
     let mut batch = Batch::default();
     let name = IdempotencyKey::Request(context.request_id).parts();
-    transaction::add_idempotency_keys(&mut batch, vec![(name, row)]);
+    idempotency::add_idempotency_keys(&mut batch, vec![(name, row)]);
     batch.write(tx).await
 }

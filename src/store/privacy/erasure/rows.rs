@@ -11,15 +11,14 @@ use crate::{
     error::Error,
     model::Micros,
     store::{
-        aggregate::reask_rate,
         entry::{seals, search::customer_word},
-        identity::{customer_search, matching, person::id_list},
+        identity::{customer_search, matching},
         sql::{
             bulk::{Batch, Column},
-            db::{Tx, on},
+            db::{Tx, on, rows::id_list},
             dialect::{Kind, Twin},
         },
-        write::writes::CustomerRecord,
+        write::{facts, writes::CustomerRecord},
     },
 };
 
@@ -240,7 +239,7 @@ async fn keep_counts(tx: &mut Tx, clock: Clock, ids: &[Uuid]) -> Result<i64, Err
     let rows: Vec<(Micros, String, bool)> = tx.by_ids(FACTS_OF, ids).await?;
     let removed = tx.apply(REMOVE_FACTS, vec![Column::Ids(ids.to_vec())]).await?;
     let mut batch = Batch::default();
-    reask_rate::add_nobodys(&mut batch, clock, rows);
+    facts::add_nobodys(&mut batch, clock, rows);
     batch.write(tx).await?;
     Ok(removed)
 }

@@ -19,14 +19,16 @@ use crate::{
     error::Error,
     model::Micros,
     store::{
-        record::transaction::find_writes,
         sql::{
             bulk::Column,
             db::{Db, Tx, on_db, on_tx},
             dialect::Twin,
             settings,
         },
-        write::writes::IdempotencyRow,
+        write::{
+            idempotency::find_writes,
+            writes::{Erased, IdempotencyRow},
+        },
     },
 };
 
@@ -65,15 +67,6 @@ pub struct Hashes {
     pub names: BTreeSet<String>,
     /// Of the keys of identifiers.
     pub identifiers: BTreeSet<String>,
-}
-
-/// Which names of a batch were erased.
-#[derive(Clone, Debug, Default)]
-pub struct Erased {
-    /// Idempotency keys, by scope and name.
-    pub names: BTreeSet<(String, String)>,
-    /// Keys of identifiers, with the time of the erasure.
-    pub identifiers: HashMap<String, Micros>,
 }
 
 /// The key, and whether anything is known to have been erased.

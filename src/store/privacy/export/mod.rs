@@ -2,6 +2,7 @@
 //! blocks nothing, and only a page is in memory.
 
 mod audit;
+pub mod part;
 mod parts;
 mod row;
 
@@ -12,25 +13,11 @@ use crate::{
     model::Position,
     store::{Store, sql::db::on_db},
 };
+use part::{Part, Sort};
 use parts::PARTS;
-pub use row::Exported;
-use row::{Key, Sort, read};
+use row::{Key, read};
 
-/// A table with personal data.
-#[derive(Debug)]
-struct Part {
-    table: &'static str,
-    text: &'static str,
-    /// The columns that the statement selects.
-    columns: &'static [(&'static str, Sort)],
-    /// The columns that its rows are sorted by.
-    key: &'static [usize],
-    /// The columns with record ids, if there are several. A row that several records of the person
-    /// share is exported with the first of them.
-    sides: &'static [usize],
-    /// How many rows are read at once.
-    rows: i64,
-}
+pub use row::Exported;
 
 /// An export in progress.
 #[derive(Debug)]

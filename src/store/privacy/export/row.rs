@@ -5,22 +5,8 @@ use serde_json::{Map, Value};
 use sqlx::{ColumnIndex, Database, Decode, Type};
 use uuid::Uuid;
 
-use super::Part;
+use super::part::{Part, Sort};
 use crate::error::Error;
-
-/// The type of a column. Any may be null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
-    Id,
-    Number,
-    Time,
-    Text,
-    Flag,
-    /// JSON in which some numbers are times.
-    Json,
-    /// A stored entry.
-    Payload,
-}
 
 /// A value of a sort key.
 #[derive(Clone, Debug, PartialEq, Eq)]

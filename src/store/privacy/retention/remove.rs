@@ -12,10 +12,10 @@ use crate::{
     error::Error,
     model::{EntryKind, Micros},
     store::{
-        aggregate::{case_pass, purchase, reask_rate},
+        aggregate::{case_pass, purchase},
         entry::{
             payload,
-            seals::{self, item, stored},
+            seals::items::{self, item, stored},
             search::customer_word,
         },
         sql::{
@@ -23,6 +23,7 @@ use crate::{
             db::{Tx, on, on_tx},
             dialect::Twin,
         },
+        write::facts,
     },
 };
 
@@ -94,10 +95,10 @@ pub(super) async fn remove(
     for whole in wholes {
         remove_whole(tx, record, whole).await?;
     }
-    seals::note(batch, &removed);
+    items::note(batch, &removed);
     purchase::forget(tx, batch, &orders, &ids).await?;
     // Facts stay counted, anonymously.
-    reask_rate::add_nobodys(batch, clock, facts);
+    facts::add_nobodys(batch, clock, facts);
     Ok(())
 }
 
@@ -109,7 +110,7 @@ async fn remove_entry(
     removed: &mut Vec<Item>,
 ) -> Result<Vec<String>, Error> {
     let (at, id) = (entry.occurred_at, entry.entry_id);
-    let row: Option<seals::Row> = on_tx!(&mut *tx, |c| {
+    let row: Option<items::Row> = on_tx!(&mut *tx, |c| {
         sqlx::query_as(ENTRY).bind(record).bind(at).bind(id).fetch_optional(c).await?
     });
     removed.extend(row.iter().map(|row| item(Fate::Removed, stored(row))));

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::Plan;
 use crate::{
     domain::identifier_resolution::{self, Choice},
-    model::{Claim, Identifier, MAX_CLAIMS, Micros, Origin, Target, Verification},
-    store::write::writes::ClaimRow,
+    model::{Claim, Identifier, Micros, Origin, Target, Verification},
+    store::{identity::claims::free_slot, write::writes::ClaimRow},
 };
 
 /// How often a sighting of an identifier is recorded: once a day.
@@ -104,10 +104,4 @@ impl Plan {
         };
         self.writes.claims.insert((key, slot), row);
     }
-}
-
-/// The first free slot among the claims of an identifier.
-pub fn free_slot(claims: &[Claim]) -> Option<i64> {
-    let limit = i64::try_from(MAX_CLAIMS).unwrap_or(i64::MAX);
-    (0..limit).find(|slot| claims.iter().all(|claim| claim.slot != *slot))
 }

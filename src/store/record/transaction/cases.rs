@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::Candidates;
 use crate::{
     error::Error,
     model::CaseChoice,
     store::{
         aggregate::case,
         sql::{db::Tx, dialect},
-        write::writes::{Snapshot, WriteItem},
+        write::writes::{Candidates, Snapshot, WriteItem},
     },
 };
 

@@ -2,29 +2,31 @@
 
 mod fault;
 mod observer;
+mod open;
 mod pool;
 mod pooled;
 mod postgres;
+pub mod rows;
+mod run;
 mod servers;
 mod sqlite;
 mod tx;
+pub mod vitals;
 
 use std::sync::Arc;
 
-use sqlx::{FromRow, PgConnection, SqliteConnection, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
+
+use super::dialect::{Kind, Twin};
+use crate::{error::Error, model::Micros, store::files::OpenFile};
+use rows::{Row, json};
+use vitals::Vitals;
 
 pub use observer::Observers;
 pub use pool::Pool;
 pub use servers::Servers;
 pub use tx::Tx;
-
-use super::dialect::{Kind, Twin};
-use crate::{
-    error::Error,
-    model::Micros,
-    store::{files::OpenFile, health::ready::Vitals, opening::OpenError},
-};
 
 /// The pools of a database.
 #[derive(Clone, Debug)]
@@ -37,20 +39,6 @@ pub enum Db {
         file: Arc<OpenFile>,
     },
     Postgres(Pool<PgConnection>),
-}
-
-/// Runs statements on an acquired connection: `on!(connection, |c| query.fetch_all(c).await?)`.
-macro_rules! on {
-    ($pooled:expr, |$c:ident| $run:expr) => {{
-        let pooled = &mut $pooled;
-        let (connection, usage) = pooled.parts()?;
-        let statements = async {
-            let $c = connection;
-            let done = $run;
-            Ok::<_, $crate::error::Error>(done)
-        };
-        usage.over(statements).await?
-    }};
 }
 
 /// Runs the same statements on either database, outside of a transaction.
@@ -77,7 +65,8 @@ macro_rules! on_tx {
     };
 }
 
-pub(in crate::store) use {on, on_db, on_tx};
+pub(in crate::store) use run::on;
+pub(in crate::store) use {on_db, on_tx};
 
 /// The file of `sqlite:FILE`.
 pub fn sqlite_file(url: &str) -> Option<&str> {
@@ -87,22 +76,6 @@ pub fn sqlite_file(url: &str) -> Option<&str> {
 }
 
 impl Db {
-    /// Opens `sqlite:FILE` or `postgres://...` with at most so many connections.
-    pub async fn open(
-        url: &str,
-        connections: u32,
-        observers: &Observers,
-    ) -> Result<Self, OpenError> {
-        if let Some(file) = url.strip_prefix("sqlite:") {
-            let file = file.strip_prefix("//").unwrap_or(file);
-            Ok(sqlite::open(file, connections, observers).await?)
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            postgres::open(url, connections, observers).await
-        } else {
-            Err(Error::invalid("database", "must begin with sqlite: or postgres://").into())
-        }
-    }
-
     pub fn kind(&self) -> Kind {
         match self {
             Self::Sqlite { .. } => Kind::Sqlite,
@@ -279,21 +252,4 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-/// A row type that both databases can decode.
-pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
-impl<T> Row for T
-where
-    T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-    T: for<'r> FromRow<'r, PgRow>,
-{
-}
-
-/// A list for SQLite, which has no arrays: JSON.
-pub fn json<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<serde_json::Value> = rows
-        .map(|row| serde_json::Value::Array(row.into_iter().map(Into::into).collect()))
-        .collect();
-    serde_json::Value::Array(rows).to_string()
 }

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::vitals::Vitals;
 use crate::{
     error::Error,
     metrics::{DatabaseMetrics, Operation, PoolMeter},
-    store::{health::ready::Vitals, sql::dialect::Kind},
+    store::sql::dialect::Kind,
 };
 
 /// The observers of the pools of a database.

@@ -15,12 +15,12 @@ use std::{
 use sqlx::Connection;
 use tokio::{
     runtime::Handle,
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
 
-use super::{observer::Observer, pooled::Pooled};
-use crate::{error::Error, store::health::ready::Vitals};
+use super::{observer::Observer, vitals::Vitals};
+use crate::error::Error;
 
 /// How long a caller waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
@@ -131,16 +131,15 @@ impl<C: Connect> Pool<C> {
         }))
     }
 
-    /// Acquires a connection once one is free. Fails at once if the database was just found to be
-    /// down.
-    pub async fn acquire(&self) -> Result<Pooled<C>, Error> {
+    /// Takes a connection once one is free, with the permit to use it.
+    pub(super) async fn take(&self) -> Result<(Open<C>, OwnedSemaphorePermit), Error> {
         let begun = Instant::now();
-        let acquired = self.wait().await;
+        let taken = self.wait().await;
         self.0.observer.meter.waited(begun.elapsed());
-        acquired
+        taken
     }
 
-    async fn wait(&self) -> Result<Pooled<C>, Error> {
+    async fn wait(&self) -> Result<(Open<C>, OwnedSemaphorePermit), Error> {
         let waited = timeout(WAIT, Arc::clone(&self.0.permits).acquire_owned()).await;
         let permit = waited.map_err(|_| unavailable("no connection became free in time"))?;
         let permit = permit.map_err(|_| closed())?;
@@ -151,7 +150,7 @@ impl<C: Connect> Pool<C> {
             Some(open) => open,
             None => self.0.connect().await?,
         };
-        Ok(Pooled::new(open, self.clone(), permit))
+        Ok((open, permit))
     }
 
     pub fn vitals(&self) -> &Arc<Vitals> {

@@ -55,8 +55,17 @@ pub struct Usage<C: Connect> {
     begun: Option<Instant>,
 }
 
+impl<C: Connect> Pool<C> {
+    /// Acquires a connection once one is free. Fails at once if the database was just found to be
+    /// down.
+    pub async fn acquire(&self) -> Result<Pooled<C>, Error> {
+        let (open, permit) = self.take().await?;
+        Ok(Pooled::new(open, self.clone(), permit))
+    }
+}
+
 impl<C: Connect> Pooled<C> {
-    pub(super) fn new(open: Open<C>, pool: Pool<C>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(open: Open<C>, pool: Pool<C>, permit: OwnedSemaphorePermit) -> Self {
         let (session, state, alone) = (open.session, State::Ready, pool.0.observer.alone);
         let usage = Usage { pool, session, state, bound: STATEMENT, alone, begun: None };
         Self { open: Some(open), usage, permit: Some(permit) }

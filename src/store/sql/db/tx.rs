@@ -5,7 +5,11 @@ use std::sync::Arc;
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Row, json, on, pooled::Pooled};
+use super::{
+    on,
+    pooled::Pooled,
+    rows::{Row, json},
+};
 use crate::{
     error::Error,
     model::Micros,

@@ -2,17 +2,19 @@
 
 use uuid::Uuid;
 
+use super::{
+    revisions::{self, EntryRevision},
+    writes::EntryRow,
+};
 use crate::{
     domain::entry_seal::{Fate, StoredEntry},
     model::{Channel, EntryKind, NewEntry},
     store::{
         entry::{
-            seals::{self, item},
+            seals::items::{self, item},
             search,
         },
         sql::bulk::{Batch, Column, Table},
-        watch::{self, EntryRevision},
-        write::writes::EntryRow,
     },
 };
 
@@ -37,7 +39,7 @@ pub(in crate::store) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
     let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.entry.occurred_at).collect();
     let ids: Vec<Uuid> = rows.iter().map(|row| row.entry.id).collect();
-    watch::add(batch, rows.iter().map(EntryRevision::of).collect());
+    revisions::add(batch, rows.iter().map(EntryRevision::of).collect());
     let words = rows.iter().map(|row| search::indexed(row.customer_id, &row.entry.words));
     let columns = vec![
         Column::Ids(customers.clone()),
@@ -46,9 +48,9 @@ pub(in crate::store) fn add_entries(batch: &mut Batch, rows: Vec<EntryRow>) {
         Column::Texts(words.collect()),
     ];
     batch.insert(&ENTRY_WORDS, columns);
-    let salts: Vec<Vec<u8>> = rows.iter().map(|_| seals::salt()).collect();
+    let salts: Vec<Vec<u8>> = rows.iter().map(|_| items::salt()).collect();
     let items = rows.iter().zip(&salts).map(|(row, salt)| item(Fate::Recorded, stored(row, salt)));
-    seals::note(batch, &items.collect::<Vec<_>>());
+    items::note(batch, &items.collect::<Vec<_>>());
     let columns = vec![
         Column::Ids(customers),
         Column::Integers(times),
@@ -90,4 +92,19 @@ fn index_tag(entry: &NewEntry) -> &'static str {
 /// The stored channel: empty for entries of the server itself.
 fn channel_code(channel: Option<Channel>) -> &'static str {
     channel.map_or("", Channel::code)
+}
+
+static CASE_ENTRIES: Table =
+    Table { name: "case_entries", columns: &["customer_id", "case_id", "occurred_at", "entry_id"] };
+
+/// Adds entries to their cases.
+pub fn add_to_cases(batch: &mut Batch, rows: &[EntryRow]) {
+    let rows: Vec<_> = rows.iter().filter_map(|row| Some((row, row.entry.case_id?))).collect();
+    let columns = vec![
+        Column::Ids(rows.iter().map(|(row, _)| row.customer_id).collect()),
+        Column::Ids(rows.iter().map(|(_, case_id)| *case_id).collect()),
+        Column::Integers(rows.iter().map(|(row, _)| row.entry.occurred_at).collect()),
+        Column::Ids(rows.iter().map(|(row, _)| row.entry.id).collect()),
+    ];
+    batch.insert(&CASE_ENTRIES, columns);
 }
