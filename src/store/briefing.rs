@@ -24,10 +24,7 @@ use crate::{
             summary::{entry_summaries, entry_summary},
             timeline::page::PageRequest,
         },
-        sql::{
-            db::on_db,
-            dialect::{self, Twin},
-        },
+        sql::{db::on_db, dialect, statement::Twin},
         write::writes::read_profile,
     },
 };
@@ -36,7 +33,7 @@ use crate::{
 /// open cases, the last changed first; the unsettled promises, by due time; the valid quotes, the
 /// last given first; and the number of identifiers of each verification. $1: any of the records,
 /// $2: the moment at which quotes must be valid.
-pub(super) const STANDING: &str = "with p as materialized ( \
+const STANDING: &str = "with p as materialized ( \
         select person_id as id from customers where id = $1), \
     r as materialized ( \
         select c.id, c.profile from customers c where c.id = (select id from p) \
@@ -59,6 +56,9 @@ pub(super) const STANDING: &str = "with p as materialized ( \
     union all \
     select 'verification', null, count(*), verification from identifiers \
         where customer_id in (select id from r) group by verification";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("briefing.standing", STANDING)];
 
 /// Of each record the last entry of each channel, the last complaint and the last feedback, if any.
 /// $1: ids.

@@ -63,7 +63,7 @@ use files::StoreLock;
 use open::Opened;
 use privacy::{erasure::Tombstones, restricted::Restricted};
 use record::recorder::Recorder;
-use sql::{db::Db, dialect::Kind};
+use sql::{db::Db, statement::Kind};
 use watch::signals::Signals;
 use write::writes::{NamedEntry, Outcome, WriteItem};
 

@@ -16,8 +16,8 @@ use crate::{
         sql::{
             database_id,
             db::{Db, Observers, Pool, on, on_db},
-            dialect::Twin,
             migrate,
+            statement::Twin,
         },
     },
 };

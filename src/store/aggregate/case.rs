@@ -31,24 +31,34 @@ use crate::{
 };
 
 /// The record that a case was opened with. It never changes.
-pub const RECORD_OF: &str = "select customer_id from cases where case_id = $1";
-pub const GET: &str = "select content from cases where case_id = $1";
-pub const LOAD: &str = "select content from cases where customer_id = $1 and case_id = $2";
-pub const SET: &str = "insert into cases \
+const RECORD_OF: &str = "select customer_id from cases where case_id = $1";
+const GET: &str = "select content from cases where case_id = $1";
+const LOAD: &str = "select content from cases where customer_id = $1 and case_id = $2";
+const SET: &str = "insert into cases \
     (customer_id, case_id, is_open, queue, owner, changed_at, content) \
     values ($1, $2, $3, $4, $5, $6, $7) \
     on conflict (customer_id, case_id) do update set is_open = excluded.is_open, \
     queue = excluded.queue, owner = excluded.owner, changed_at = excluded.changed_at, \
     content = excluded.content";
 /// The entries of a case in its own record, by id. $3: the previous id.
-pub const ENTRIES: &str = "select e.payload from case_entries c join entries e \
+const ENTRIES: &str = "select e.payload from case_entries c join entries e \
     on e.customer_id = c.customer_id and e.occurred_at = c.occurred_at \
     and e.entry_id = c.entry_id where c.customer_id = $1 and c.case_id = $2 \
     order by c.occurred_at, c.entry_id limit $3";
 
 /// Counts the open cases of a locked record.
-pub const COUNT_OPEN: &str = "update customers set open_cases = \
+const COUNT_OPEN: &str = "update customers set open_cases = \
     (select count(*) from cases where customer_id = $1 and is_open) where id = $1";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 6] = [
+    ("cases.record_of", RECORD_OF),
+    ("cases.get", GET),
+    ("cases.load", LOAD),
+    ("cases.set", SET),
+    ("customers.count_open_cases", COUNT_OPEN),
+    ("cases.entries", ENTRIES),
+];
 
 /// How many open cases a record may have.
 const MAX_OPEN: i64 = 200;

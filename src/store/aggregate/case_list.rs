@@ -12,10 +12,14 @@ use crate::{
     },
 };
 
-pub const LIST_OF_QUEUE: &str = "select content from cases where queue = $1 and queue <> '' \
+const LIST_OF_QUEUE: &str = "select content from cases where queue = $1 and queue <> '' \
     and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
-pub const LIST_OF_OWNER: &str = "select content from cases where owner = $1 and owner <> '' \
+const LIST_OF_OWNER: &str = "select content from cases where owner = $1 and owner <> '' \
     and (changed_at, case_id) < ($2, $3) order by changed_at desc, case_id desc limit $4";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] =
+    [("cases.of_queue", LIST_OF_QUEUE), ("cases.of_owner", LIST_OF_OWNER)];
 
 /// Which cases to list.
 #[derive(Clone, Debug, PartialEq, Eq)]

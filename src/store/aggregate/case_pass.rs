@@ -23,23 +23,32 @@ use crate::{
 
 pub const REMOVE: &str = "delete from case_passes where customer_id = $1 and case_id = $2";
 /// Writes nothing if a live pass has the locator.
-pub const ADD: &str = "insert into case_passes \
+const ADD: &str = "insert into case_passes \
     (locator, customer_id, case_id, hash, tries, issued_at, expires_at) \
     values ($1, $2, $3, $4, 0, $5, $6) \
     on conflict (locator) do update set customer_id = excluded.customer_id, \
     case_id = excluded.case_id, hash = excluded.hash, tries = 0, \
     issued_at = excluded.issued_at, expires_at = excluded.expires_at \
     where case_passes.expires_at <= excluded.issued_at";
-pub const FIND: &str = "select customer_id from case_passes where locator = $1 and expires_at > $2";
+const FIND: &str = "select customer_id from case_passes where locator = $1 and expires_at > $2";
 /// Writes nothing if the pass is locked.
-pub const COUNT_TRY: &str = "update case_passes set tries = tries + 1 \
+const COUNT_TRY: &str = "update case_passes set tries = tries + 1 \
     where locator = $1 and customer_id = $2 and expires_at > $3 and tries < $4 \
     returning case_id, hash";
-pub const GIVE_BACK: &str =
+const GIVE_BACK: &str =
     "update case_passes set tries = tries - 1 where locator = $1 and customer_id = $2";
 /// The result of an earlier call.
-pub const REDEEMED: &str =
-    "select body, entry_id from idempotency_keys where scope = $1 and name = $2";
+const REDEEMED: &str = "select body, entry_id from idempotency_keys where scope = $1 and name = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 6] = [
+    ("case_passes.remove", REMOVE),
+    ("case_passes.add", ADD),
+    ("case_passes.find", FIND),
+    ("case_passes.count_try", COUNT_TRY),
+    ("case_passes.give_back", GIVE_BACK),
+    ("case_passes.redeemed", REDEEMED),
+];
 
 /// How many codes are drawn until a locator is free: with 1,000,000 live passes this fails once in
 /// 10^13 calls.

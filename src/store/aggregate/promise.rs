@@ -31,22 +31,33 @@ use crate::{
     },
 };
 
-pub const RECORD_OF: &str = "select customer_id from promises where promise_id = $1";
-pub const GET: &str = "select content from promises where promise_id = $1";
+const RECORD_OF: &str = "select customer_id from promises where promise_id = $1";
+const GET: &str = "select content from promises where promise_id = $1";
 pub const LOAD: &str = "select content from promises where customer_id = $1 and promise_id = $2";
-pub const SET: &str = "insert into promises \
+const SET: &str = "insert into promises \
     (customer_id, promise_id, state, due_at, content) values ($1, $2, $3, $4, $5) \
     on conflict (customer_id, promise_id) do update set state = excluded.state, \
     content = excluded.content";
 /// Overdue open promises after one. $1 now, $2 and $3 the previous one.
-pub const DUE: &str = "select customer_id, promise_id, due_at from promises \
+const DUE: &str = "select customer_id, promise_id, due_at from promises \
     where state = 'open' and due_at <= $1 and (due_at, promise_id) > ($2, $3) \
     order by due_at, promise_id limit $4";
-pub const NEXT_DUE: &str = "select due_at from promises \
+const NEXT_DUE: &str = "select due_at from promises \
     where state = 'open' and due_at > $1 order by due_at, promise_id limit 1";
-pub const ENTRIES: &str = "select e.payload from entries e \
+const ENTRIES: &str = "select e.payload from entries e \
     where e.customer_id = $1 and e.index_tag = 'promise' and e.index_tag <> '' \
     order by e.occurred_at, e.entry_id limit $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 7] = [
+    ("promises.record_of", RECORD_OF),
+    ("promises.get", GET),
+    ("promises.load", LOAD),
+    ("promises.set", SET),
+    ("promises.due", DUE),
+    ("promises.next_due", NEXT_DUE),
+    ("promises.entries", ENTRIES),
+];
 
 /// How many are broken before the clock is read again.
 const BATCH: i64 = 200;

@@ -33,18 +33,28 @@ use crate::{
     },
 };
 
-pub const RECORD_OF: &str = "select customer_id from quotes where quote_id = $1";
-pub const GET: &str = "select content from quotes where quote_id = $1";
+const RECORD_OF: &str = "select customer_id from quotes where quote_id = $1";
+const GET: &str = "select content from quotes where quote_id = $1";
 pub const LOAD: &str = "select content from quotes where customer_id = $1 and quote_id = $2";
-pub const SET: &str = "insert into quotes \
+const SET: &str = "insert into quotes \
     (customer_id, quote_id, sku_key, given_at, ends_at, content) values ($1, $2, $3, $4, $5, $6) \
     on conflict (customer_id, quote_id) do update set ends_at = excluded.ends_at, \
     content = excluded.content";
-pub const COUNT_VALID: &str = "select count(*) from (select 1 from quotes \
+const COUNT_VALID: &str = "select count(*) from (select 1 from quotes \
     where customer_id = $1 and ends_at > $2 limit $3) q";
-pub const ENTRIES: &str = "select e.payload from entries e \
+const ENTRIES: &str = "select e.payload from entries e \
     where e.customer_id = $1 and e.index_tag = 'quote' and e.index_tag <> '' \
     order by e.occurred_at, e.entry_id limit $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 6] = [
+    ("quotes.record_of", RECORD_OF),
+    ("quotes.get", GET),
+    ("quotes.load", LOAD),
+    ("quotes.set", SET),
+    ("quotes.count_valid", COUNT_VALID),
+    ("quotes.entries", ENTRIES),
+];
 
 /// How many entries quotes are replayed from.
 const MAX_RETOLD: i64 = 10_000;

@@ -17,13 +17,17 @@ use crate::{
     },
 };
 
-pub const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
+const OF_CASE: &str = "select channel, count(*) filter (where not reasked), \
     count(*) filter (where reasked) from told_facts \
     where customer_id = $1 and case_id = $2 and told_at >= $3 and told_at < $4 \
     group by channel order by channel";
-pub const OF_ALL: &str = "select channel, count(*) filter (where not reasked), \
+const OF_ALL: &str = "select channel, count(*) filter (where not reasked), \
     count(*) filter (where reasked) from told_facts where told_at >= $1 and told_at < $2 \
     group by channel order by channel";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] =
+    [("told_facts.of_case", OF_CASE), ("told_facts.of_all", OF_ALL)];
 
 /// Whose facts are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,7 @@ use uuid::Uuid;
 use super::BackupError;
 use crate::{
     error::Error,
-    store::sql::{
-        database_id,
-        dialect::{HAS_TABLE, Kind},
-        settings,
-    },
+    store::sql::{database_id, dialect::HAS_TABLE, settings, statement::Kind},
 };
 
 /// The newest applied migration.

@@ -18,16 +18,16 @@ use crate::{
     pb,
     store::{
         Store,
-        sql::{
-            db::on_db,
-            dialect::{self, Kind},
-        },
+        sql::{db::on_db, dialect, statement::Kind},
     },
 };
 use merged::ranges_text;
 use page::{Binds, By, Page, PageRequest, cut, page_text};
 
-pub const GET_ENTRY: &str = "select payload from entries where customer_id = $1 and entry_id = $2";
+const GET_ENTRY: &str = "select payload from entries where customer_id = $1 and entry_id = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("entries.get", GET_ENTRY)];
 
 /// The statement of a page for a person with one or two records. For more it reads no entry, but
 /// returns the canonical record and the others. $1 customer, $8 the order or the case.

@@ -21,11 +21,15 @@ use crate::{
 };
 
 /// Restricted customers are excluded: their promises break once the restriction is lifted.
-pub const OVERDUE: &str = "select count(*) from (select 1 from promises p \
+const OVERDUE: &str = "select count(*) from (select 1 from promises p \
     join customers c on c.id = p.customer_id \
     where p.state = 'open' and p.due_at <= $1 and not c.restricted limit 1000) overdue";
-pub const UNFINISHED: &str = "select count(*) from \
+const UNFINISHED: &str = "select count(*) from \
     (select 1 from erasures where not is_finished limit 1000) unfinished";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] =
+    [("promises.count_overdue", OVERDUE), ("erasures.count_unfinished", UNFINISHED)];
 
 /// The time limit for the database. Metrics are exported without what it has not answered by then.
 const BOUND: Duration = Duration::from_secs(1);

@@ -19,9 +19,12 @@ use crate::{
     },
 };
 
-pub const BEAT: &str = "insert into heartbeats (id, at, padding) values (1, $1, $2) \
+const BEAT: &str = "insert into heartbeats (id, at, padding) values (1, $1, $2) \
     on conflict (id) do update set at = excluded.at, padding = excluded.padding";
 pub const READ: &str = "select at from heartbeats where id = 1";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] = [("heartbeats.set", BEAT), ("heartbeats.get", READ)];
 
 /// The time limit of a write and a read. A slower probe continues in the background, and no other
 /// probe of the database starts before it has ended.

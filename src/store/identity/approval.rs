@@ -19,14 +19,18 @@ use crate::{
 /// How long an approval is valid: 7 days.
 const VALID: Micros = 7 * 24 * 3600 * 1_000_000;
 
-pub const ADD: &str = "insert into merge_approvals \
+const ADD: &str = "insert into merge_approvals \
     (one_id, other_id, actor, reason, expires_at) values ($1, $2, $3, $4, $5) \
     on conflict (one_id, other_id, actor) do update \
     set reason = excluded.reason, expires_at = excluded.expires_at";
-pub const FIND: &str = "select actor from merge_approvals \
+const FIND: &str = "select actor from merge_approvals \
     where one_id = $1 and other_id = $2 and actor <> $3 and expires_at > $4 \
     order by actor limit 1";
-pub const REMOVE: &str = "delete from merge_approvals where one_id = $1 and other_id = $2";
+const REMOVE: &str = "delete from merge_approvals where one_id = $1 and other_id = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 3] =
+    [("approvals.add", ADD), ("approvals.find", FIND), ("approvals.remove", REMOVE)];
 
 /// Consumes the approvals by others than `actor`, and returns who gave them.
 pub async fn take(

@@ -26,12 +26,12 @@ use crate::{
     },
 };
 
-pub const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.verification, \
+const FIND: &str = "select i.customer_id, c.person_id, i.slot, i.verification, \
     i.last_seen_at \
     from identifiers i join customers c on c.id = i.customer_id where i.key = $1 \
     order by i.slot limit 50";
 /// The claim of a record to a key, or the last one that has ended.
-pub const LAST: &str = "select claim_id, customer_id, key, verification, source, raw_value, \
+const LAST: &str = "select claim_id, customer_id, key, verification, source, raw_value, \
     mixed_script, valid_from, last_seen_at, valid_to, \
     min(valid_from) over () as first_seen_at from ( \
         select claim_id, customer_id, key, verification, source, raw_value, mixed_script, \
@@ -43,11 +43,19 @@ pub const LAST: &str = "select claim_id, customer_id, key, verification, source,
             valid_from, \
         last_seen_at, valid_to from ended_identifiers where key = $1 and customer_id = $2) a \
     order by valid_to is null desc, valid_from desc, claim_id desc limit 1";
-pub const SET_VERIFIED: &str =
+const SET_VERIFIED: &str =
     "update identifiers set verification = 'verified' where key = $1 and customer_id = $2";
-pub const SET_REFUSED: &str = "insert into refused_claims \
+const SET_REFUSED: &str = "insert into refused_claims \
     (customer_id, key, verified, seen_at) values ($1, $2, $3, $4) \
     on conflict (customer_id, key) do update set verified = excluded.verified";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 4] = [
+    ("claims.find", FIND),
+    ("claims.last", LAST),
+    ("claims.set_verified", SET_VERIFIED),
+    ("claims.set_refused", SET_REFUSED),
+];
 
 static IDENTIFIERS: Table = Table {
     name: "identifiers",

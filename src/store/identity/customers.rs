@@ -27,8 +27,11 @@ use crate::{
     },
 };
 
-pub const SET_PROFILE: &str =
+const SET_PROFILE: &str =
     "update customers set profile = $2, postcode_key = $3, house_number_key = $4 where id = $1";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("customers.set_profile", SET_PROFILE)];
 
 static CUSTOMERS: Table = Table {
     name: "customers",

@@ -6,15 +6,14 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    store::sql::{db::Tx, dialect::Twin},
+    store::sql::{
+        db::Tx,
+        statement::{Twin, list_of},
+    },
 };
 
 /// Which of some customers were erased. $1: ids.
-pub const AMONG: Twin = Twin {
-    sqlite: "select customer_id from erased_customers \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id from erased_customers where customer_id = any($1)",
-};
+pub const AMONG: Twin = list_of!(ids: "select customer_id from erased_customers where customer_id");
 
 /// Which of some records were erased.
 pub async fn among(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, Error> {

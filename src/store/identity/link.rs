@@ -29,17 +29,26 @@ use crate::{
     },
 };
 
-pub const SET_VERIFICATION: &str = "update identifiers \
+const SET_VERIFICATION: &str = "update identifiers \
     set verification = $3, last_seen_at = $4 where key = $1 and customer_id = $2";
-pub const SET_SHARED: &str =
+const SET_SHARED: &str =
     "update identifiers set verification = 'shared' where key = $1 and verification <> 'shared'";
-pub const SET_CLAIMED: &str =
+const SET_CLAIMED: &str =
     "update identifiers set verification = 'claimed' where key = $1 and verification = 'shared'";
-pub const ADD_ENDED: &str = "insert into ended_identifiers (customer_id, claim_id, key, \
+const ADD_ENDED: &str = "insert into ended_identifiers (customer_id, claim_id, key, \
     verification, source, raw_value, mixed_script, valid_from, last_seen_at, valid_to) \
     select customer_id, claim_id, key, verification, source, raw_value, mixed_script, valid_from, \
     last_seen_at, $3 from identifiers where key = $1 and customer_id = $2";
-pub const REMOVE: &str = "delete from identifiers where key = $1 and customer_id = $2";
+const REMOVE: &str = "delete from identifiers where key = $1 and customer_id = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 5] = [
+    ("links.set_verification", SET_VERIFICATION),
+    ("links.set_claimed", SET_CLAIMED),
+    ("links.set_shared", SET_SHARED),
+    ("links.add_ended", ADD_ENDED),
+    ("links.remove", REMOVE),
+];
 
 /// The claims of an identifier, with all their records locked.
 struct Claimed {

@@ -21,12 +21,16 @@ use crate::{
     },
 };
 
-pub const ADD: &str = "insert into merges (id, into_id, from_id, asked_into_id, \
+const ADD: &str = "insert into merges (id, into_id, from_id, asked_into_id, \
     asked_from_id, merged_at, actor, reason, evidence, choices, approved_by) \
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-pub const GET: &str = "select id, into_id, from_id, asked_into_id, asked_from_id, \
+const GET: &str = "select id, into_id, from_id, asked_into_id, asked_from_id, \
     merged_at, actor, reason, evidence, choices, approved_by from merges where id = $1";
-pub const SET_RECORDS: &str = "update customers set records = $2 where id = $1";
+const SET_RECORDS: &str = "update customers set records = $2 where id = $1";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 3] =
+    [("merges.add", ADD), ("merges.get", GET), ("merges.set_records", SET_RECORDS)];
 
 pub type MergeRow = (Uuid, Uuid, Uuid, Uuid, Uuid, Micros, String, String, String, String, String);
 

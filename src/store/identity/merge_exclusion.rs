@@ -17,10 +17,14 @@ use crate::{
     },
 };
 
-pub const ADD: &str = "insert into merge_exclusions \
+const ADD: &str = "insert into merge_exclusions \
     (one_id, other_id, marked_at, actor, reason) \
     values ($1, $2, $3, $4, $5) on conflict (one_id, other_id) do nothing";
-pub const REMOVE: &str = "delete from merge_exclusions where one_id = $1 and other_id = $2";
+const REMOVE: &str = "delete from merge_exclusions where one_id = $1 and other_id = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] =
+    [("merge_exclusions.add", ADD), ("merge_exclusions.remove", REMOVE)];
 
 /// Of the exclusions of one person's records, those with another person's.
 pub fn between(marks: Vec<(Uuid, Uuid)>, other: &[Uuid]) -> Vec<(Uuid, Uuid)> {

@@ -13,7 +13,8 @@ use crate::{
         Store,
         sql::{
             db::{Db, Tx, on, rows::id_list},
-            dialect::{self, Twin},
+            dialect,
+            statement::Twin,
         },
         write::writes::{CustomerRecord, CustomerRow, read_profile},
     },

@@ -23,12 +23,15 @@ use crate::{
     },
 };
 
-pub const LIST: &str = "select one_id, other_id, id, rank from suggestions \
+const LIST: &str = "select one_id, other_id, id, rank from suggestions \
     where listed and (rank, id) < ($1, $2) and rank >= $3 \
     order by rank desc, id desc limit $4";
-pub const ADD: &str = "insert into dismissals \
+const ADD: &str = "insert into dismissals \
     (one_id, other_id, dismissed_at, actor, reason) values ($1, $2, $3, $4, $5) \
     on conflict (one_id, other_id) do nothing";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 2] = [("suggestions.page", LIST), ("dismissals.add", ADD)];
 
 /// How many pages of rows a list reads for one of its own: few rows have an outdated listed flag.
 const PAGES: usize = 8;

@@ -22,8 +22,11 @@ use crate::{
     },
 };
 
-pub const ADD: &str =
+const ADD: &str =
     "insert into unmerges (merge_id, unmerged_at, actor, reason) values ($1, $2, $3, $4)";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("unmerges.add", ADD)];
 
 impl Store {
     /// Reverses a merge. Returns the person that keeps the canonical record, and the one that is

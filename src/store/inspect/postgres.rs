@@ -18,7 +18,7 @@ use crate::{
         health::clock_check::NOW,
         sql::{
             db::{Db, Observers, Pool, Servers, on},
-            dialect::Kind,
+            statement::Kind,
         },
     },
 };

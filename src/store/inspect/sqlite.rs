@@ -25,7 +25,7 @@ use crate::{
         sql::{
             database_id,
             db::{Db, Observers, Pool, on},
-            dialect::Kind,
+            statement::Kind,
         },
     },
 };

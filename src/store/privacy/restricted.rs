@@ -23,8 +23,10 @@ use crate::{
 };
 
 /// The restricted records after one.
-pub const LIST: &str =
-    "select id from customers where restricted and id > $1 order by id limit 1000";
+const LIST: &str = "select id from customers where restricted and id > $1 order by id limit 1000";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("customers.restricted", LIST)];
 
 const PAGE: usize = 1000;
 /// The polling interval.

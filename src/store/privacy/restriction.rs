@@ -17,16 +17,25 @@ use crate::{
     },
 };
 
-pub const ADD: &str = "insert into restrictions (customer_id, id, kind, placed_at, actor, \
+const ADD: &str = "insert into restrictions (customer_id, id, kind, placed_at, actor, \
     ticket, reason, lifted_at, lifted_by, lift_ticket, lift_reason) \
     values ($1, $2, $3, $4, $5, $6, $7, null, '', '', '')";
-pub const LIFT: &str = "update restrictions set lifted_at = $3, lifted_by = $4, \
+const LIFT: &str = "update restrictions set lifted_at = $3, lifted_by = $4, \
     lift_ticket = $5, lift_reason = $6 \
     where customer_id = $1 and kind = $2 and lifted_at is null returning id";
-pub const SET_RESTRICTED: &str = "update customers set restricted = $2 where id = $1";
-pub const SET_HELD: &str = "update customers set held = $2 where id = $1";
-pub const GET: &str = "select kind, placed_at, actor, ticket, reason, lifted_at, \
+const SET_RESTRICTED: &str = "update customers set restricted = $2 where id = $1";
+const SET_HELD: &str = "update customers set held = $2 where id = $1";
+const GET: &str = "select kind, placed_at, actor, ticket, reason, lifted_at, \
     lifted_by, lift_ticket, lift_reason from restrictions where customer_id = $1 and id = $2";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 5] = [
+    ("restrictions.add", ADD),
+    ("restrictions.lift", LIFT),
+    ("restrictions.get", GET),
+    ("customers.set_restricted", SET_RESTRICTED),
+    ("customers.set_held", SET_HELD),
+];
 
 /// A restriction to place or to lift.
 #[derive(Clone, Debug)]

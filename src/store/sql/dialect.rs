@@ -1,67 +1,24 @@
 //! The statements that differ between the two databases. SQLite has no arrays and takes a list as
 //! JSON, with hexadecimal ids; PostgreSQL locks the rows that it is going to write.
 
-/// A statement for each database.
-#[derive(Clone, Copy, Debug)]
-pub struct Twin {
-    pub sqlite: &'static str,
-    pub postgres: &'static str,
-}
-
-/// The kind of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Sqlite,
-    Postgres,
-}
-
-impl Kind {
-    /// Both, in the order of the discriminants.
-    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
-
-    /// `sqlite` or `postgres`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
-    }
-}
-
-impl Twin {
-    pub fn on(self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::Sqlite => self.sqlite,
-            Kind::Postgres => self.postgres,
-        }
-    }
-}
+use super::statement::{Twin, list_of};
 
 /// The claims of identifiers, with the person and the identity revision of each record. $1: keys.
-pub const CLAIMS_BY_KEY: Twin = Twin {
-    sqlite: "select i.key, i.customer_id, c.person_id, i.slot, i.verification, i.last_seen_at, \
-        c.identity_revision \
-        from identifiers i join customers c on c.id = i.customer_id \
-        where i.key in (select value ->> 0 from json_each($1))",
-    postgres: "select i.key, i.customer_id, c.person_id, i.slot, i.verification, i.last_seen_at, \
-        c.identity_revision \
-        from identifiers i join customers c on c.id = i.customer_id where i.key = any($1)",
-};
+pub const CLAIMS_BY_KEY: Twin = list_of!(
+    values:
+    "select i.key, i.customer_id, c.person_id, i.slot, i.verification, i.last_seen_at, \
+        c.identity_revision from identifiers i join customers c on c.id = i.customer_id \
+        where i.key"
+);
 
 /// The person of each record. $1: ids.
-pub const PERSONS_BY_ID: Twin = Twin {
-    sqlite: "select id, person_id from customers \
-        where id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select id, person_id from customers where id = any($1)",
-};
+pub const PERSONS_BY_ID: Twin = list_of!(ids: "select id, person_id from customers where id");
 
 /// The records of persons, except for the canonical ones. $1: canonical ids.
-pub const RECORDS_BY_PERSON: Twin = Twin {
-    sqlite: "select person_id, id from customers where person_id <> id \
-        and person_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select person_id, id from customers \
-        where person_id <> id and person_id = any($1)",
-};
+pub const RECORDS_BY_PERSON: Twin = list_of!(
+    ids:
+    "select person_id, id from customers where person_id <> id and person_id"
+);
 
 /// Locks customers in the order of their ids, so that two writers never deadlock. SQLite needs no
 /// row locks: `begin immediate` has locked the database. $1: ids.
@@ -81,17 +38,12 @@ pub const READ_CUSTOMERS: Twin = Twin {
 };
 
 /// The accounts, customer numbers and external ids of customers. $1: ids.
-pub const STRONG_KEYS: Twin = Twin {
-    sqlite: "select customer_id, key, verification from identifiers \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        and (key >= 'account:' and key < 'account;' \
-            or key >= 'customer_number:' and key < 'customer_number;' \
-            or key >= 'external:' and key < 'external;')",
-    postgres: "select customer_id, key, verification from identifiers where customer_id = any($1) \
-        and (key >= 'account:' and key < 'account;' \
-            or key >= 'customer_number:' and key < 'customer_number;' \
-            or key >= 'external:' and key < 'external;')",
-};
+pub const STRONG_KEYS: Twin = list_of!(
+    ids:
+    "select customer_id, key, verification from identifiers where customer_id",
+    " and (key >= 'account:' and key < 'account;' or key >= 'customer_number:' \
+        and key < 'customer_number;' or key >= 'external:' and key < 'external;')"
+);
 
 /// Refused claims. $1, $2: ids and keys.
 pub const REFUSED_BY_KEY: Twin = Twin {
@@ -136,26 +88,22 @@ pub const LIST_CLAIMS: Twin = Twin {
 
 /// Cases of records, the last changed first. $1 ids, $2 open only, $3 and $4 the position, $5 the
 /// limit.
-pub const CASES_OF_RECORDS: Twin = Twin {
-    sqlite: "select content from cases \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
-        order by changed_at desc, case_id desc limit $5",
-    postgres: "select content from cases where customer_id = any($1) \
-        and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
-        order by changed_at desc, case_id desc limit $5",
-};
+pub const CASES_OF_RECORDS: Twin = list_of!(
+    ids:
+    "select content from cases where customer_id",
+    " and (is_open or not $2) and (changed_at, case_id) < ($3, $4) \
+        order by changed_at desc, case_id desc limit $5"
+);
 
 /// The open cases of records, of each the 20 last changed. $1: ids.
-pub const OPEN_CASES: Twin = Twin {
-    sqlite: "select q.customer_id, q.content from (select customer_id, content, \
-        row_number() over (partition by customer_id order by changed_at desc, case_id desc) as n \
-        from cases where is_open \
-        and customer_id in (select unhex(value ->> 0) from json_each($1))) q where q.n <= 20",
-    postgres: "select q.customer_id, q.content from (select customer_id, content, \
-        row_number() over (partition by customer_id order by changed_at desc, case_id desc) as n \
-        from cases where is_open and customer_id = any($1)) q where q.n <= 20",
-};
+pub const OPEN_CASES: Twin = list_of!(
+    ids:
+    "select q.customer_id, q.content \
+        from (select customer_id, content, row_number() over (partition by customer_id \
+        order by changed_at desc, case_id desc) as n from cases where is_open \
+        and customer_id",
+    ") q where q.n <= 20"
+);
 
 /// Which cases of records exist. $1, $2: ids of records and of cases.
 pub const CASES_BY_ID: Twin = Twin {
@@ -170,27 +118,21 @@ pub const CASES_BY_ID: Twin = Twin {
 
 /// Promises of records, by due time. $1 ids, $2 unsettled only, $3 and $4 the position, $5 the
 /// limit.
-pub const PROMISES_OF_RECORDS: Twin = Twin {
-    sqlite: "select content from promises \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        and (state in ('open', 'broken') or not $2) and (due_at, promise_id) > ($3, $4) \
-        order by due_at, promise_id limit $5",
-    postgres: "select content from promises where customer_id = any($1) \
-        and (state in ('open', 'broken') or not $2) and (due_at, promise_id) > ($3, $4) \
-        order by due_at, promise_id limit $5",
-};
+pub const PROMISES_OF_RECORDS: Twin = list_of!(
+    ids:
+    "select content from promises where customer_id",
+    " and (state in ('open', 'broken') or not $2) and (due_at, promise_id) > ($3, $4) \
+        order by due_at, promise_id limit $5"
+);
 
 /// Quotes of records, the last given first. $1 ids, $2 only those that end after this, $3 and $4
 /// the position, $5 the limit.
-pub const QUOTES_OF_RECORDS: Twin = Twin {
-    sqlite: "select content from quotes \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        and ends_at > $2 and (given_at, quote_id) < ($3, $4) \
-        order by given_at desc, quote_id desc limit $5",
-    postgres: "select content from quotes where customer_id = any($1) \
-        and ends_at > $2 and (given_at, quote_id) < ($3, $4) \
-        order by given_at desc, quote_id desc limit $5",
-};
+pub const QUOTES_OF_RECORDS: Twin = list_of!(
+    ids:
+    "select content from quotes where customer_id",
+    " and ends_at > $2 and (given_at, quote_id) < ($3, $4) \
+        order by given_at desc, quote_id desc limit $5"
+);
 
 /// Quotes of records and skus that end after $2. $1 (SQLite): pairs of both; $1, $3 (PostgreSQL):
 /// ids and skus.
@@ -204,45 +146,36 @@ pub const QUOTES_OF_SKUS: Twin = Twin {
 };
 
 /// The numbers of facts and re-asks of records, by channel. $1 ids, $2 from, $3 before.
-pub const REASKS_OF_RECORDS: Twin = Twin {
-    sqlite: "select channel, count(*) filter (where not reasked), \
-        count(*) filter (where reasked) from told_facts \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        and told_at >= $2 and told_at < $3 group by channel order by channel",
-    postgres: "select channel, count(*) filter (where not reasked), \
-        count(*) filter (where reasked) from told_facts where customer_id = any($1) \
-        and told_at >= $2 and told_at < $3 group by channel order by channel",
-};
+pub const REASKS_OF_RECORDS: Twin = list_of!(
+    ids:
+    "select channel, count(*) filter (where not reasked), count(*) filter (where reasked) \
+        from told_facts where customer_id",
+    " and told_at >= $2 and told_at < $3 group by channel order by channel"
+);
 
 /// The merges in force between records, the oldest first. $1: ids.
-pub const MERGES_IN_FORCE: Twin = Twin {
-    sqlite: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
-        evidence, choices, approved_by from merges m \
-        where from_id in (select unhex(value ->> 0) from json_each($1)) \
-        and not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id",
-    postgres: "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, \
-        reason, evidence, choices, approved_by from merges m where from_id = any($1) \
-        and not exists (select 1 from unmerges u where u.merge_id = m.id) order by merged_at, id",
-};
+pub const MERGES_IN_FORCE: Twin = list_of!(
+    ids:
+    "select id, into_id, from_id, asked_into_id, asked_from_id, merged_at, actor, reason, \
+        evidence, choices, approved_by from merges m where from_id",
+    " and not exists (select 1 from unmerges u where u.merge_id = m.id) \
+        order by merged_at, id"
+);
 
 /// The merge exclusions of records. $1: ids.
-pub const MARKS_OF: Twin = Twin {
-    sqlite: "select one_id, other_id from merge_exclusions \
-        where one_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select one_id, other_id from merge_exclusions \
-        where other_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select one_id, other_id from merge_exclusions where one_id = any($1) \
-        union select one_id, other_id from merge_exclusions where other_id = any($1)",
-};
+pub const MARKS_OF: Twin = list_of!(
+    ids:
+    "select one_id, other_id from merge_exclusions where one_id",
+    " union select one_id, other_id from merge_exclusions where other_id",
+    ""
+);
 
 /// The order numbers of customers, up to a limit. $1: ids.
-pub const ORDERS_OF: Twin = Twin {
-    sqlite: "select customer_id, order_key from purchases \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        order by customer_id, order_key limit 10000",
-    postgres: "select customer_id, order_key from purchases where customer_id = any($1) \
-        order by customer_id, order_key limit 10000",
-};
+pub const ORDERS_OF: Twin = list_of!(
+    ids:
+    "select customer_id, order_key from purchases where customer_id",
+    " order by customer_id, order_key limit 10000"
+);
 
 /// Earlier writes by idempotency key. $1, $2: scopes and names.
 pub const LEDGER_BY_NAME: Twin = Twin {
@@ -288,13 +221,12 @@ pub const REMOVE_ORDERS: Twin = Twin {
 
 /// The orders of records that have a serial or tracking number. $1 ids, $2 the kind of the number,
 /// $3 its key, $4 the limit.
-pub const PURCHASES_OF_RECORDS: Twin = Twin {
-    sqlite: "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
-        and customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        order by customer_id, order_key limit $4",
-    postgres: "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
-        and customer_id = any($1) order by customer_id, order_key limit $4",
-};
+pub const PURCHASES_OF_RECORDS: Twin = list_of!(
+    ids:
+    "select customer_id, order_key from purchase_keys where kind = $2 and key = $3 \
+        and customer_id",
+    " order by customer_id, order_key limit $4"
+);
 
 /// Which entries of customers exist. $1, $2: ids of customers and of entries.
 pub const ENTRIES_BY_ID: Twin = Twin {
@@ -308,12 +240,11 @@ pub const ENTRIES_BY_ID: Twin = Twin {
 };
 
 /// The numbers of identifiers of customers. $1: ids.
-pub const COUNT_IDENTIFIERS: Twin = Twin {
-    sqlite: "select customer_id, count(*) from identifiers \
-        where customer_id in (select unhex(value ->> 0) from json_each($1)) group by customer_id",
-    postgres: "select customer_id, count(*) from identifiers \
-        where customer_id = any($1) group by customer_id",
-};
+pub const COUNT_IDENTIFIERS: Twin = list_of!(
+    ids:
+    "select customer_id, count(*) from identifiers where customer_id",
+    " group by customer_id"
+);
 
 /// Sets the revisions of locked customers. $1 (SQLite): pairs of id and revision; $1, $2
 /// (PostgreSQL): ids and revisions.
@@ -336,21 +267,17 @@ pub const SET_LAST_SEEN: Twin = Twin {
 };
 
 /// Makes records part of a person. $1: ids, $2: the canonical id.
-pub const SET_PERSON: Twin = Twin {
-    sqlite: "update customers set person_id = $2, records = 0, \
-        identity_revision = identity_revision + 1 \
-        where id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "update customers set person_id = $2, records = 0, \
-        identity_revision = identity_revision + 1 where id = any($1)",
-};
+pub const SET_PERSON: Twin = list_of!(
+    ids:
+    "update customers \
+        set person_id = $2, records = 0, identity_revision = identity_revision + 1 where id"
+);
 
 /// Increments the identity revision of records. $1: ids.
-pub const CHANGED_IDENTITY: Twin = Twin {
-    sqlite: "update customers set identity_revision = identity_revision + 1 \
-        where id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "update customers set identity_revision = identity_revision + 1 \
-        where id = any($1)",
-};
+pub const CHANGED_IDENTITY: Twin = list_of!(
+    ids:
+    "update customers set identity_revision = identity_revision + 1 where id"
+);
 
 /// An id, in place of {}, as 16 bytes.
 pub const UUID_BYTES: Twin = Twin { sqlite: "{}", postgres: "uuid_send({})" };

@@ -14,8 +14,8 @@ use sqlx::{
 
 use super::{
     db::{Db, on, on_db, on_tx},
-    dialect::Kind,
     settings,
+    statement::Kind,
 };
 use crate::{error::Error, store::opening::OpenError};
 
@@ -69,8 +69,11 @@ const OLDEST_PROGRAM: i64 = 17;
 /// The setting of the database with the largest such number of any program.
 const OLDEST_PROGRAM_KEY: &str = "oldest_program";
 /// Raises a number in 8 bytes, compared as bytes: none is negative.
-pub const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
+const RAISE: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value where settings.value < excluded.value";
+
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 1] = [("settings.raise", RAISE)];
 
 /// The time limit of all migrations, including the wait for another server that runs them.
 const BOUND: Duration = Duration::from_secs(3600);

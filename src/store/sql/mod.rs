@@ -7,3 +7,4 @@ pub mod db;
 pub mod dialect;
 pub mod migrate;
 pub mod settings;
+pub mod statement;

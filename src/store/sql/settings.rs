@@ -9,6 +9,10 @@ pub const ADD: &str =
 pub const SET: &str = "insert into settings (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value";
 
+/// These statements by name.
+pub const STATEMENTS: [(&str, &str); 3] =
+    [("settings.get", GET), ("settings.add", ADD), ("settings.set", SET)];
+
 const PAGE_KEY: &str = "page_token_key";
 
 impl Store {

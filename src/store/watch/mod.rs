@@ -13,7 +13,7 @@ pub use hub::Hub;
 pub use pages::{MAX_PAGE_BYTES, Person, Watch, WatchedEntry};
 pub use poll::poll;
 
-use crate::store::sql::dialect::Kind;
+use crate::store::sql::statement::Kind;
 
 /// All statements by name, for the test that prepares them.
 pub fn statements(kind: Kind) -> Vec<(&'static str, String)> {

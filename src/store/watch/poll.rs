@@ -8,7 +8,10 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Hub;
-use crate::store::sql::{db::Db, dialect::Twin};
+use crate::store::sql::{
+    db::Db,
+    statement::{Twin, list_of},
+};
 
 /// The pause between two rounds.
 const EVERY: Duration = Duration::from_millis(150);
@@ -16,11 +19,7 @@ const EVERY: Duration = Duration::from_millis(150);
 const CHUNK: usize = 1000;
 
 /// The revisions of records. $1: ids.
-pub(super) const REVISIONS: Twin = Twin {
-    sqlite: "select id, revision from customers \
-        where id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select id, revision from customers where id = any($1)",
-};
+pub(super) const REVISIONS: Twin = list_of!(ids: "select id, revision from customers where id");
 
 /// Polls while any record is watched.
 pub async fn poll(db: Db, hub: Arc<Hub>) {

@@ -12,7 +12,7 @@ use crate::{
     model::{MAX_RECORDS, Order},
     store::{
         Store,
-        sql::{db::on_db, dialect::Kind},
+        sql::{db::on_db, statement::Kind},
     },
 };
 

@@ -1,22 +1,16 @@
 //! The statements of the search that differ between the two databases.
 
-use crate::store::sql::dialect::Twin;
+use crate::store::sql::statement::{Twin, list_of};
 
 /// Which words occur in names. $1: words.
-pub const KNOWN_WORDS: Twin = Twin {
-    sqlite: "select word from name_words \
-        where word in (select value ->> 0 from json_each($1))",
-    postgres: "select word from name_words where word = any($1)",
-};
+pub const KNOWN_WORDS: Twin = list_of!(values: "select word from name_words where word");
 
 /// The dictionary words of some variants, separated by spaces. $1: variants.
-pub const WORDS_BY_VARIANT: Twin = Twin {
-    sqlite: "select string_agg(word, ' ') from (select variant, word from name_variants \
-        where variant in (select value ->> 0 from json_each($1)) \
-        order by variant, word limit 2000) w",
-    postgres: "select string_agg(word, ' ') from (select variant, word from name_variants \
-        where variant = any($1) order by variant, word limit 2000) w",
-};
+pub const WORDS_BY_VARIANT: Twin = list_of!(
+    values:
+    "select string_agg(word, ' ') from (select variant, word from name_variants where variant",
+    " order by variant, word limit 2000) w"
+);
 
 /// The ids of customers in ranges of names, concatenated for each range, in the order of the
 /// ranges; {rows} of each. $1: words with the bounds of the range of the word beside them.

@@ -5,10 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    store::sql::{
-        db::Db,
-        dialect::{Twin, UUID_BYTES},
-    },
+    store::sql::{db::Db, dialect::UUID_BYTES, statement::Twin},
 };
 
 /// A statement that returns concatenated ids.

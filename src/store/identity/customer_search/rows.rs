@@ -12,7 +12,8 @@ use crate::{
         sql::{
             bulk::{Batch, Column, Table},
             db::{Tx, on_tx},
-            dialect::{READ_CUSTOMERS, Twin},
+            dialect::READ_CUSTOMERS,
+            statement::Twin,
         },
         write::writes::{CustomerRecord, CustomerRow, Writes, read_profile},
     },

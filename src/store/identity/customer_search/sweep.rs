@@ -12,7 +12,7 @@ use crate::{
             attempt::attempt,
             bulk::Column,
             db::{Tx, on, on_db},
-            dialect::Twin,
+            statement::{Twin, list_of},
         },
     },
 };
@@ -27,14 +27,12 @@ const LIST_WORDS: &str = "select w.word, \
 const LOCK_WORDS: [&str; 2] =
     ["set local lock_timeout = '2s'", "lock table name_words in access exclusive mode"];
 /// $1: words.
-const REMOVE_UNUSED: Twin = Twin {
-    sqlite: "delete from name_words where word in (select value ->> 0 from json_each($1)) \
-        and not exists (select 1 from customer_names n where n.word = name_words.word) \
-        returning word",
-    postgres: "delete from name_words where word = any($1) \
-        and not exists (select 1 from customer_names n where n.word = name_words.word) \
-        returning word",
-};
+const REMOVE_UNUSED: Twin = list_of!(
+    values:
+    "delete from name_words where word",
+    " and not exists (select 1 from customer_names n where n.word = name_words.word) \
+        returning word"
+);
 /// Columns: variants and words.
 const REMOVE_VARIANTS: Twin = Twin {
     sqlite: "delete from name_variants where (variant, word) in \

@@ -8,7 +8,7 @@ use crate::{
     store::sql::{
         bulk::Column,
         db::{Db, Tx, on, rows::Row},
-        dialect::Twin,
+        statement::Twin,
     },
 };
 

@@ -1,6 +1,6 @@
 //! The statements of matching. Lists are bound as columns: see `rows`.
 
-use crate::store::sql::dialect::Twin;
+use crate::store::sql::statement::{Twin, list_of};
 
 /// The queued work after a customer and revision, $1 and $3. $2: the limit.
 pub const QUEUE: &str = "select customer_id, revision from match_queue \
@@ -52,26 +52,21 @@ pub const REMOVE_WORK: Twin = Twin {
 };
 
 /// Queues customers for matching at their current revision. $1: ids.
-pub const ADD_WORK: Twin = Twin {
-    sqlite: "insert into match_queue (customer_id, revision) select id, revision from customers \
-        where id in (select unhex(value ->> 0) from json_each($1)) on conflict do nothing",
-    postgres: "insert into match_queue (customer_id, revision) select id, revision \
-        from customers where id = any($1) on conflict do nothing",
-};
+pub const ADD_WORK: Twin = list_of!(
+    ids:
+    "insert into match_queue (customer_id, revision) select id, revision from customers \
+        where id",
+    " on conflict do nothing"
+);
 
 /// What records contribute. $1: ids.
-pub const RECORDS: Twin = Twin {
-    sqlite: "select customer_id, keys, terms from match_records \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id, keys, terms from match_records where customer_id = any($1)",
-};
+pub const RECORDS: Twin = list_of!(
+    ids:
+    "select customer_id, keys, terms from match_records where customer_id"
+);
 
 /// $1: ids.
-pub const REMOVE_RECORDS: Twin = Twin {
-    sqlite: "delete from match_records \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "delete from match_records where customer_id = any($1)",
-};
+pub const REMOVE_RECORDS: Twin = list_of!(ids: "delete from match_records where customer_id");
 
 /// Columns: ids, keys and terms.
 pub const SET_RECORDS: Twin = Twin {
@@ -111,18 +106,13 @@ pub const COUNT_TERMS: Twin = Twin {
 };
 
 /// Removes terms that no record has. $1: terms.
-pub const REMOVE_TERMS: Twin = Twin {
-    sqlite: "delete from match_terms where records <= 0 \
-        and term in (select value ->> 0 from json_each($1))",
-    postgres: "delete from match_terms where records <= 0 and term = any($1)",
-};
+pub const REMOVE_TERMS: Twin = list_of!(
+    values:
+    "delete from match_terms where records <= 0 and term"
+);
 
 /// How many records have terms. $1: terms.
-pub const TERMS: Twin = Twin {
-    sqlite: "select term, records from match_terms \
-        where term in (select value ->> 0 from json_each($1))",
-    postgres: "select term, records from match_terms where term = any($1)",
-};
+pub const TERMS: Twin = list_of!(values: "select term, records from match_terms where term");
 
 /// The records that share keys. For a key of more than 60 records SQLite returns none, and
 /// PostgreSQL 61, which counts as none. $1: keys.
@@ -139,38 +129,27 @@ pub const MEMBERS: Twin = Twin {
 const _: () = assert!(crate::domain::matching::MAX_BLOCK == 60, "the number in MEMBERS");
 
 /// The identifiers of records. $1: ids.
-pub const CLAIMS: Twin = Twin {
-    sqlite: "select customer_id, key, verification from identifiers \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id, key, verification from identifiers where customer_id = any($1)",
-};
+pub const CLAIMS: Twin = list_of!(
+    ids:
+    "select customer_id, key, verification from identifiers where customer_id"
+);
 
 /// The refused claims of records. $1: ids.
-pub const REFUSED_OF: Twin = Twin {
-    sqlite: "select customer_id, key, verified from refused_claims \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select customer_id, key, verified from refused_claims \
-        where customer_id = any($1)",
-};
+pub const REFUSED_OF: Twin = list_of!(
+    ids:
+    "select customer_id, key, verified from refused_claims where customer_id"
+);
 
 /// The records that have identifiers. $1: keys.
-pub const HOLDERS: Twin = Twin {
-    sqlite: "select key, customer_id from identifiers \
-        where key in (select value ->> 0 from json_each($1))",
-    postgres: "select key, customer_id from identifiers where key = any($1)",
-};
+pub const HOLDERS: Twin = list_of!(values: "select key, customer_id from identifiers where key");
 
 /// The suggestions that records are part of. $1: ids.
-pub const SUGGESTIONS_OF: Twin = Twin {
-    sqlite: "select one_id, other_id, id, rank, listed from suggestions \
-        where one_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select one_id, other_id, id, rank, listed from suggestions \
-        where other_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select one_id, other_id, id, rank, listed from suggestions \
-        where one_id = any($1) \
-        union select one_id, other_id, id, rank, listed from suggestions \
-        where other_id = any($1)",
-};
+pub const SUGGESTIONS_OF: Twin = list_of!(
+    ids:
+    "select one_id, other_id, id, rank, listed from suggestions where one_id",
+    " union select one_id, other_id, id, rank, listed from suggestions where other_id",
+    ""
+);
 
 /// Columns: both ids of the pairs.
 pub const REASONS_OF: Twin = Twin {
@@ -214,23 +193,19 @@ pub const SET_LISTED: Twin = Twin {
 };
 
 /// The dismissals of pairs that records are part of. $1: ids.
-pub const DISMISSALS_OF: Twin = Twin {
-    sqlite: "select one_id, other_id from dismissals \
-        where one_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select one_id, other_id from dismissals \
-        where other_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select one_id, other_id from dismissals where one_id = any($1) \
-        union select one_id, other_id from dismissals where other_id = any($1)",
-};
+pub const DISMISSALS_OF: Twin = list_of!(
+    ids:
+    "select one_id, other_id from dismissals where one_id",
+    " union select one_id, other_id from dismissals where other_id",
+    ""
+);
 
 /// The reversed merges of records. $1: ids.
-pub const UNDONE_MERGES: Twin = Twin {
-    sqlite: "select into_id, from_id from merges m \
-        where from_id in (select unhex(value ->> 0) from json_each($1)) \
-        and exists (select 1 from unmerges u where u.merge_id = m.id)",
-    postgres: "select into_id, from_id from merges m where from_id = any($1) \
-        and exists (select 1 from unmerges u where u.merge_id = m.id)",
-};
+pub const UNDONE_MERGES: Twin = list_of!(
+    ids:
+    "select into_id, from_id from merges m where from_id",
+    " and exists (select 1 from unmerges u where u.merge_id = m.id)"
+);
 
 /// All of the above that differ, by name, for the test that prepares them.
 pub const TWINS: [(&str, Twin); 21] = [

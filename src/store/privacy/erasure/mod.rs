@@ -26,7 +26,7 @@ use crate::{
             attempt::{attempt, lost},
             bulk::Batch,
             db::{Tx, on_db, on_tx},
-            dialect::Kind,
+            statement::Kind,
         },
         write::{change::earlier, idempotency, writes::IdempotencyRow},
     },

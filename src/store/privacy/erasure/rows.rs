@@ -16,7 +16,7 @@ use crate::{
         sql::{
             bulk::{Batch, Column},
             db::{Tx, on, rows::id_list},
-            dialect::{Kind, Twin},
+            statement::{Kind, Twin, list_of},
         },
         write::{facts, writes::CustomerRecord},
     },
@@ -52,35 +52,22 @@ const OF_TWO: [(&str, &str, &str); 5] = [
     ("suggestions", "one_id", "other_id"),
 ];
 /// The keys of identifiers that records have, had or were refused. $1: ids.
-const KEYS_OF: Twin = Twin {
-    sqlite: "select key from identifiers \
-            where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select key from ended_identifiers \
-            where customer_id in (select unhex(value ->> 0) from json_each($1)) \
-        union select key from refused_claims \
-            where customer_id in (select unhex(value ->> 0) from json_each($1)) order by key",
-    postgres: "select key from identifiers where customer_id = any($1) \
-        union select key from ended_identifiers where customer_id = any($1) \
-        union select key from refused_claims where customer_id = any($1) order by key",
-};
+const KEYS_OF: Twin = list_of!(
+    ids:
+    "select key from identifiers where customer_id",
+    " union select key from ended_identifiers where customer_id",
+    " union select key from refused_claims where customer_id",
+    " order by key"
+);
 /// The idempotency keys of records. $1: ids.
-const NAMES_OF: Twin = Twin {
-    sqlite: "select scope, name from idempotency_keys \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select scope, name from idempotency_keys where customer_id = any($1)",
-};
+const NAMES_OF: Twin = list_of!(ids: "select scope, name from idempotency_keys where customer_id");
 /// The facts and re-asks of records. $1: ids.
-const FACTS_OF: Twin = Twin {
-    sqlite: "select told_at, channel, reasked from told_facts \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "select told_at, channel, reasked from told_facts where customer_id = any($1)",
-};
+const FACTS_OF: Twin = list_of!(
+    ids:
+    "select told_at, channel, reasked from told_facts where customer_id"
+);
 /// $1: ids.
-const REMOVE_FACTS: Twin = Twin {
-    sqlite: "delete from told_facts \
-        where customer_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "delete from told_facts where customer_id = any($1)",
-};
+const REMOVE_FACTS: Twin = list_of!(ids: "delete from told_facts where customer_id");
 /// Takes a slot among the claims to keys until the transaction ends: whoever adds one meanwhile
 /// waits, and whoever has added one is waited for. Columns: keys, ids of claims, and of a record.
 const HOLD_KEYS: Twin = Twin {
@@ -95,11 +82,7 @@ const HOLD_KEYS: Twin = Twin {
         on conflict do nothing",
 };
 /// Which of some keys are claimed. $1: keys.
-const CLAIMED: Twin = Twin {
-    sqlite: "select distinct key from identifiers \
-        where key in (select value ->> 0 from json_each($1))",
-    postgres: "select distinct key from identifiers where key = any($1)",
-};
+const CLAIMED: Twin = list_of!(values: "select distinct key from identifiers where key");
 /// $1: the match expression.
 const REMOVE_WORDS: Twin = Twin {
     sqlite: "delete from entry_words where rowid in \
@@ -108,26 +91,22 @@ const REMOVE_WORDS: Twin = Twin {
         where array_to_tsvector(string_to_array(words, ' ')) @@ cast($1 as tsquery)",
 };
 /// Removes the reversals of merges of records. $1: ids.
-const REMOVE_UNMERGES: Twin = Twin {
-    sqlite: "delete from unmerges where merge_id in (select id from merges \
-            where into_id in (select unhex(value ->> 0) from json_each($1)) \
-            union select id from merges \
-            where from_id in (select unhex(value ->> 0) from json_each($1)))",
-    postgres: "delete from unmerges where merge_id in (select id from merges \
-            where into_id = any($1) union select id from merges where from_id = any($1))",
-};
+const REMOVE_UNMERGES: Twin = list_of!(
+    ids:
+    "delete from unmerges where merge_id in (select id from merges where into_id",
+    " union select id from merges where from_id",
+    ")"
+);
 /// Anonymises other people's merges that were requested for an erased record. $1: ids.
-const FORGET_ASKED_INTO: Twin = Twin {
-    sqlite: "update merges set asked_into_id = into_id \
-        where asked_into_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "update merges set asked_into_id = into_id where asked_into_id = any($1)",
-};
+const FORGET_ASKED_INTO: Twin = list_of!(
+    ids:
+    "update merges set asked_into_id = into_id where asked_into_id"
+);
 /// $1: ids.
-const FORGET_ASKED_FROM: Twin = Twin {
-    sqlite: "update merges set asked_from_id = from_id \
-        where asked_from_id in (select unhex(value ->> 0) from json_each($1))",
-    postgres: "update merges set asked_from_id = from_id where asked_from_id = any($1)",
-};
+const FORGET_ASKED_FROM: Twin = list_of!(
+    ids:
+    "update merges set asked_from_id = from_id where asked_from_id"
+);
 
 /// All of the above by name, for the test that prepares them.
 pub(super) const TWINS: [(&str, Twin); 10] = [

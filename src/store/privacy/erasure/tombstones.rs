@@ -22,8 +22,8 @@ use crate::{
         sql::{
             bulk::Column,
             db::{Db, Tx, on_db, on_tx},
-            dialect::Twin,
             settings,
+            statement::Twin,
         },
         write::{
             idempotency::find_writes,

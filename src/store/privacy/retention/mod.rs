@@ -17,7 +17,7 @@ use crate::{
     store::{
         Store,
         identity::person,
-        sql::{attempt::attempt, bulk::Batch, db::on_db, dialect::Kind},
+        sql::{attempt::attempt, bulk::Batch, db::on_db, statement::Kind},
     },
 };
 use scan::RetentionScan;

@@ -21,7 +21,7 @@ use crate::{
         sql::{
             bulk::Batch,
             db::{Tx, on, on_tx},
-            dialect::Twin,
+            statement::Twin,
         },
         write::facts,
     },

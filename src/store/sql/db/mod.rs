@@ -18,7 +18,7 @@ use std::sync::Arc;
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-use super::dialect::{Kind, Twin};
+use super::statement::{Kind, Twin};
 use crate::{error::Error, model::Micros, store::files::OpenFile};
 use rows::{Row, json};
 use vitals::Vitals;

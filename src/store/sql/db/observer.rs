@@ -6,7 +6,7 @@ use super::vitals::Vitals;
 use crate::{
     error::Error,
     metrics::{DatabaseMetrics, Operation, PoolMeter},
-    store::sql::dialect::Kind,
+    store::sql::statement::Kind,
 };
 
 /// The observers of the pools of a database.

@@ -222,7 +222,7 @@ mod tests {
             files::OpenFile,
             sql::{
                 db::{Observers, on, pool::Pool},
-                dialect::Kind,
+                statement::Kind,
             },
         },
     };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{opening::OpenError, sql::dialect::Kind},
+    store::{opening::OpenError, sql::statement::Kind},
 };
 
 /// The session settings of each connection. Every statement uses an index: a plan that was cached

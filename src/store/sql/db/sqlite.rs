@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{files::OpenFile, sql::dialect::Kind},
+    store::{files::OpenFile, sql::statement::Kind},
 };
 
 /// How long a statement waits for the lock of another process.

@@ -15,7 +15,10 @@ use crate::{
     model::Micros,
     store::{
         files::COUNT,
-        sql::dialect::{CHANGED_IDENTITY, SET_LAST_SEEN, SET_PERSON, Twin},
+        sql::{
+            dialect::{CHANGED_IDENTITY, SET_LAST_SEEN, SET_PERSON},
+            statement::Twin,
+        },
     },
 };
 
