@@ -21,6 +21,7 @@ use crate::{
             attempt::{attempt, lost},
             db::{Tx, on_db, on_tx},
             dialect,
+            json::to_json,
         },
         write::{
             change::{Change, earlier},
@@ -158,8 +159,7 @@ async fn check_references(tx: &mut Tx, person: Uuid, change: &CaseChange) -> Res
 async fn set(tx: &mut Tx, case: &Case) -> Result<(), Error> {
     let is_open = !case.is_resolved();
     let shown = |text: &str| if is_open { text.to_owned() } else { String::new() };
-    // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
-    let content = serde_json::to_string(case).unwrap_or_default();
+    let content = to_json(case)?;
     on_tx!(tx, |c| {
         sqlx::query(SET)
             .bind(case.record_id)

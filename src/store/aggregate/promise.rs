@@ -23,6 +23,7 @@ use crate::{
             attempt::{attempt, lost},
             db::{Tx, on_db, on_tx},
             dialect,
+            json::to_json,
         },
         write::{
             change::{Change, earlier},
@@ -79,8 +80,7 @@ async fn load(tx: &mut Tx, record: Uuid, promise_id: Uuid) -> Result<Promise, Er
 }
 
 async fn set(tx: &mut Tx, promise: &Promise) -> Result<(), Error> {
-    // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
-    let content = serde_json::to_string(promise).unwrap_or_default();
+    let content = to_json(promise)?;
     on_tx!(tx, |c| {
         sqlx::query(SET)
             .bind(promise.record_id)

@@ -25,6 +25,7 @@ use crate::{
                 rows::{self, json},
             },
             dialect,
+            json::to_json,
         },
         write::{
             change::{Change, earlier},
@@ -65,8 +66,7 @@ pub fn read(content: &str) -> Result<Quote, Error> {
 }
 
 async fn set(tx: &mut Tx, quote: &Quote) -> Result<(), Error> {
-    // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
-    let content = serde_json::to_string(quote).unwrap_or_default();
+    let content = to_json(quote)?;
     on_tx!(tx, |c| {
         sqlx::query(SET)
             .bind(quote.record_id)

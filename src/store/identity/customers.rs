@@ -132,7 +132,7 @@ pub async fn write(
         Column::Ids(created.iter().map(|row| row.0).collect()),
         Column::Integers(created.iter().map(|row| row.1).collect()),
         Column::Integers(vec![now; created.len()]),
-        Column::Texts(created.iter().map(|row| write_profile(row.2)).collect()),
+        Column::Texts(created.iter().map(|row| write_profile(row.2)).collect::<Result<_, _>>()?),
         Column::Texts(created.iter().map(|row| postcode_key(&row.2.profile)).collect()),
         Column::Texts(created.iter().map(|row| house_number_key(&row.2.profile)).collect()),
         Column::Ids(created.iter().map(|row| row.0).collect()),
@@ -152,10 +152,11 @@ pub async fn write(
 }
 
 async fn change_profile(tx: &mut Tx, id: Uuid, profile: &KeptProfile) -> Result<(), Error> {
+    let stored = write_profile(profile)?;
     on_tx!(&mut *tx, |c| {
         sqlx::query(SET_PROFILE)
             .bind(id)
-            .bind(write_profile(profile))
+            .bind(stored)
             .bind(postcode_key(&profile.profile))
             .bind(house_number_key(&profile.profile))
             .execute(c)

@@ -16,6 +16,7 @@ use crate::{
             attempt::{attempt, lost},
             db::{Tx, on_db, on_tx},
             dialect,
+            json::to_json,
         },
         write::change::{Change, earlier},
     },
@@ -165,9 +166,8 @@ async fn add(
     approved_by: &str,
     now: Micros,
 ) -> Result<(), Error> {
-    // Texts and ids can always be encoded as JSON.
-    let evidence = serde_json::to_string(&new.evidence).unwrap_or_default();
-    let choices = serde_json::to_string(&new.choices).unwrap_or_default();
+    let evidence = to_json(&new.evidence)?;
+    let choices = to_json(&new.choices)?;
     on_tx!(tx, |c| {
         sqlx::query(ADD)
             .bind(id)

@@ -128,8 +128,8 @@ impl Plan {
         if let Target::Identifiers(identifiers) = &item.target {
             self.claim(record_id, person_id, identifiers, &choice, &item.origin);
         }
-        if let Some(profile) = filled {
-            self.set_profile(record_id, profile);
+        if let Some((profile, stored)) = filled {
+            self.set_profile(record_id, profile, stored);
         }
         let whom = ResolvedCustomer { record_id, person_id, created: existing.is_none() };
         let entry = item.entry.as_ref().map(|named| self.add_entry(whom, revision, named));
@@ -208,12 +208,12 @@ impl Plan {
         }
     }
 
-    /// The profile after the item, if it changes.
+    /// The profile after the item, and how it is stored, if it changes.
     fn filled_profile(
         &self,
         existing: Option<Uuid>,
         item: &WriteItem,
-    ) -> Result<Option<KeptProfile>, Error> {
+    ) -> Result<Option<(KeptProfile, String)>, Error> {
         let before = match existing {
             None => KeptProfile::default(),
             Some(_) if item.profile.is_empty() => return Ok(None),
@@ -222,7 +222,11 @@ impl Plan {
         let mut profile = before.clone();
         let created_at = existing.map_or(self.now, |id| self.snapshot.customers[&id].created_at);
         profile.fill_from(&item.profile, &item.origin, self.now, created_at);
-        Ok((existing.is_none() || profile != before).then_some(profile))
+        if existing.is_some() && profile == before {
+            return Ok(None);
+        }
+        let stored = write_profile(&profile)?;
+        Ok(Some((profile, stored)))
     }
 
     fn check_references(&self, existing: Option<Uuid>, entry: &NewEntry) -> Result<(), Error> {
@@ -278,9 +282,9 @@ impl Plan {
         record.revision
     }
 
-    fn set_profile(&mut self, customer_id: Uuid, profile: KeptProfile) {
+    fn set_profile(&mut self, customer_id: Uuid, profile: KeptProfile, stored: String) {
         if let Some(record) = self.snapshot.customers.get_mut(&customer_id) {
-            record.profile = write_profile(&profile);
+            record.profile = stored;
         }
         self.writes.profiles.insert(customer_id, profile);
     }

@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod database_id;
 pub mod db;
 pub mod dialect;
+pub mod json;
 pub mod migrate;
 pub mod settings;
 pub mod statement;

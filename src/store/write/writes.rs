@@ -12,6 +12,7 @@ use crate::{
         KeptProfile, Micros, NewEntry, OrderHistory, Origin, ProbableCase, Profile, Target,
         Verification, Violation,
     },
+    store::sql::json::to_json,
 };
 
 /// A customer record, from its row. A transaction that changes it holds the lock of the row.
@@ -230,9 +231,8 @@ pub struct EntryRow {
 }
 
 /// Encodes a profile.
-pub fn write_profile(profile: &KeptProfile) -> String {
-    // Texts and lists of texts can always be encoded as JSON.
-    serde_json::to_string(profile).unwrap_or_else(|_| "{}".to_owned())
+pub fn write_profile(profile: &KeptProfile) -> Result<String, Error> {
+    to_json(profile)
 }
 
 /// Decodes a profile.

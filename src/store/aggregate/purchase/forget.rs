@@ -52,6 +52,5 @@ pub(in crate::store) async fn forget(
             }
         }
     }
-    add(batch, writes);
-    Ok(())
+    add(batch, writes)
 }

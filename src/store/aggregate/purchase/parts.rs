@@ -14,6 +14,7 @@ use crate::{
             bulk::{Batch, Column, Table},
             db::Tx,
             dialect,
+            json::to_json,
         },
         write::{
             orders::{ChangedOrder, OrderOf, OrderWrites},
@@ -66,25 +67,23 @@ pub async fn write(tx: &mut Tx, batch: &mut Batch, orders: OrderWrites) -> Resul
     if !kept.is_empty() {
         let _: Vec<(Uuid,)> = tx.by_pairs(dialect::REMOVE_ORDERS, &kept).await?;
     }
-    add(batch, orders);
-    Ok(())
+    add(batch, orders)
 }
 
-pub fn add(batch: &mut Batch, orders: OrderWrites) {
+pub fn add(batch: &mut Batch, orders: OrderWrites) -> Result<(), Error> {
     let rows = orders.changed;
     let purchase = |changed: &ChangedOrder| {
         changed.part.purchase().map(|(entry, _)| (entry.at, entry.entry_id, entry.recorded_at))
     };
     let purchases: Vec<_> = rows.values().map(purchase).collect();
-    // Texts, numbers and lists of them: there is nothing in it that JSON cannot hold.
-    let content = |it: &ChangedOrder| serde_json::to_string(&it.part).unwrap_or_default();
+    let content = |it: &ChangedOrder| to_json(&it.part);
     let columns = vec![
         Column::Ids(rows.keys().map(|(id, _)| *id).collect()),
         Column::Texts(rows.keys().map(|(_, key)| key.clone()).collect()),
         Column::OptionalIntegers(purchases.iter().map(|it| it.map(|it| it.0)).collect()),
         Column::OptionalIds(purchases.iter().map(|it| it.map(|it| it.1)).collect()),
         Column::OptionalIntegers(purchases.iter().map(|it| it.map(|it| it.2)).collect()),
-        Column::Texts(rows.values().map(content).collect()),
+        Column::Texts(rows.values().map(content).collect::<Result<_, _>>()?),
     ];
     batch.insert(&ORDERS, columns);
     let keys = orders.keys;
@@ -95,6 +94,7 @@ pub fn add(batch: &mut Batch, orders: OrderWrites) {
         Column::Texts(keys.iter().map(|it| it.3.clone()).collect()),
     ];
     batch.insert_missing(&PURCHASE_KEYS, columns);
+    Ok(())
 }
 
 /// As a statement takes it.

@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     domain::matching::Reason,
     error::Error,
-    store::sql::{bulk::Column, db::Db},
+    store::sql::{bulk::Column, db::Db, json::to_json},
 };
 
 /// The start of the queue.
@@ -30,12 +30,13 @@ pub async fn write(
         return Ok(());
     }
     let now = clock.now();
+    let reasons = found.iter().map(|found| write_reasons(&found.reasons));
     let columns = vec![
         Column::Ids(found.iter().map(|found| found.pair.0).collect()),
         Column::Ids(found.iter().map(|found| found.pair.1).collect()),
         Column::Ids(found.iter().map(|_| clock.new_id()).collect()),
         Column::Integers(found.iter().map(|found| found.rank).collect()),
-        Column::Texts(found.iter().map(|found| write_reasons(&found.reasons)).collect()),
+        Column::Texts(reasons.collect::<Result<_, _>>()?),
         Column::Integers(vec![now; found.len()]),
     ];
     let mut tx = state.begin(db, 0).await?;
@@ -57,15 +58,14 @@ pub fn listed_columns(changes: Vec<(PairOf, bool)>) -> Vec<Column> {
 }
 
 /// Encodes reasons.
-fn write_reasons(reasons: &[Reason]) -> String {
+fn write_reasons(reasons: &[Reason]) -> Result<String, Error> {
     /// The largest stored weight.
     const MOST_BITS: f64 = 1_000.0;
     let row = |it: &Reason| {
         (it.field, it.agreement, it.weight_bits.clamp(-MOST_BITS, MOST_BITS), it.chance)
     };
     let rows: Vec<_> = reasons.iter().map(row).collect();
-    // Names and finite numbers can always be encoded as JSON.
-    serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
+    to_json(&rows)
 }
 
 /// Decodes reasons.

@@ -26,6 +26,7 @@ use crate::{
             attempt::{attempt, lost},
             bulk::Batch,
             db::{Tx, on_db, on_tx},
+            json::to_json,
             statement::Kind,
         },
         write::{change::earlier, idempotency, writes::IdempotencyRow},
@@ -135,9 +136,8 @@ impl Store {
         let removed = removed.into_iter().filter(|(_, rows)| *rows > 0);
         erasure.removed = removed.map(|(table, rows)| (table.to_owned(), rows)).collect();
         self.tombstones.add(tx, (erasure.id, erasure.erased_at), hashes).await?;
-        // Ids and numbers can always be encoded as JSON.
-        let records = serde_json::to_string(&erasure.records).unwrap_or_default();
-        let removed = serde_json::to_string(&erasure.removed).unwrap_or_default();
+        let records = to_json(&erasure.records)?;
+        let removed = to_json(&erasure.removed)?;
         on_tx!(&mut *tx, |c| {
             let query = sqlx::query(ADD).bind(erasure.id).bind(erasure.erased_at);
             query.bind(records).bind(removed).execute(c).await?;
