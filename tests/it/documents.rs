@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use crate::architecture::source::Source;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MAX_README_LINES: usize = 150;
 /// What the demo shows in a terminal of 80 columns.
@@ -123,6 +125,21 @@ fn missing_paths(document: &Document) -> Vec<String> {
 }
 
 #[test]
+fn sources_name_documents_that_exist() {
+    let folders = ["src", "proto", "ops", "benches", "examples", "build.rs", "Cargo.toml"];
+    let sources = folders.into_iter().flat_map(Source::all_below);
+    assert_none(&sources.flat_map(|source| missing_documents(&source)).collect::<Vec<_>>());
+}
+
+fn missing_documents(source: &Source) -> Vec<String> {
+    let is_name = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
+    let paths = source.text.split(|it| !is_name(it)).map(|it| it.trim_end_matches('.'));
+    let documents = paths.filter(|it| it.starts_with("docs/"));
+    let missing = documents.filter(|it| !is_there(it));
+    missing.map(|it| format!("{}: {it}", source.path)).collect()
+}
+
+#[test]
 fn the_readme_is_short() {
     let lines = read("README.md").lines().count();
     assert!(lines <= MAX_README_LINES, "README.md has {lines} lines");
@@ -139,7 +156,7 @@ fn the_readme_shows_a_briefing_of_the_demo() {
 
 /// Each rule, applied to a violation.
 mod the_rules_can_fail {
-    use super::{Document, anchors, dead_links, missing_paths};
+    use super::{Document, Source, anchors, dead_links, missing_documents, missing_paths};
 
     #[test]
     fn links() {
@@ -160,6 +177,15 @@ mod the_rules_can_fail {
         check("`src/main.rs`, `store`, `cli/mod.rs`, `and/or`, `--phone X/Y`", 0);
         check("`src/nothing.rs`, `cli/nothing.rs` `docs/nothing.md`", 3);
         check("```\n`src/nothing.rs`\n```", 0);
+    }
+
+    #[test]
+    fn documents() {
+        let check = |text, faults: usize| {
+            assert_eq!(missing_documents(&Source::new("src/x.rs", text)).len(), faults, "{text}");
+        };
+        check("// See docs/import.md. And `docs/audit.md#seals`", 0);
+        check("\"docs/nothing.md\"", 1);
     }
 
     #[test]
