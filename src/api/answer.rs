@@ -96,7 +96,7 @@ impl Shared {
         }
         match guard.write_now(code).await {
             Ok(permit) => {
-                self.deliver(&mut response, &call, holder, Ends { permit, held, by: None })
+                self.deliver(&mut response, &call, holder, Ends { permit, held, by: None });
             }
             Err(error) => response = Status::from(error).into_http(),
         }

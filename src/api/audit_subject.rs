@@ -55,7 +55,7 @@ pub fn add(customer_id: Uuid) {
 /// Adds customers by the ids in a response.
 pub fn add_each<'a>(customer_ids: impl IntoIterator<Item = &'a str>) {
     note(|collected| {
-        collected.customers.extend(customer_ids.into_iter().flat_map(str::parse::<Uuid>))
+        collected.customers.extend(customer_ids.into_iter().flat_map(str::parse::<Uuid>));
     });
 }
 

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_none_is_left_alone() {
         for wrong in [
-            "".to_owned(),
+            String::new(),
             "anna@example.net".to_owned(),
             format!("00-{TRACE}"),
             format!("00-{TRACE}-b7ad6b7169203331-01-more"),

@@ -106,7 +106,7 @@ impl<'a> Parts<'a> {
         for field in fields {
             match field.split_once('=') {
                 Some(("ext", digits)) if parts.extension.is_none() => {
-                    parts.extension = Some(digits)
+                    parts.extension = Some(digits);
                 }
                 Some(("phone-context", context)) => parts.context = Some(context),
                 Some((name, _)) if name != "ext" => {}

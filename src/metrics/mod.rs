@@ -59,7 +59,7 @@ impl Metrics {
         build.get_or_create(&labels).set(1);
         registry.register("throughline_build_info", "The version and its kind of database", build);
         process::register(&mut registry, clock);
-        Self { registry, calls, connections, database, jobs, store }
+        Self { registry, calls, database, jobs, store, connections }
     }
 
     /// All metrics in the text format.

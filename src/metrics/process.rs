@@ -30,7 +30,7 @@ pub(super) fn register(registry: &mut Registry, clock: Clock) {
 }
 
 impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut gauge = |name: &str, help: &str, value: Option<f64>| -> fmt::Result {
             let Some(value) = value else { return Ok(()) };
             let gauge = ConstGauge::new(value);

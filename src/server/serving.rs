@@ -163,7 +163,7 @@ async fn drive<T, S>(
 async fn idle_too_long(connection: &ConnectionHandle) {
     sleep(FIRST_CALL).await;
     if connection.may_idle() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -80,7 +80,7 @@ impl Truth {
 }
 
 impl Dataset {
-    pub fn read(path: &Path, reading: &Reading) -> Result<Self, Failure> {
+    pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Self, Failure> {
         let mut rows = Rows::open(path, &FileFormat::default(), &[])?;
         if rows.is_json() {
             return Err(Failure::Usage(format!("{}: give a CSV file", path.display())));

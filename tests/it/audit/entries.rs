@@ -257,7 +257,7 @@ async fn what_is_written_meanwhile_is_no_change() {
             let seal = async || {
                 store.seal_entries().await.unwrap();
             };
-            let (_, _, found) = tokio::join!(work, seal(), store.verify(&[]));
+            let ((), (), found) = tokio::join!(work, seal(), store.verify(&[]));
             assert_eq!(found.unwrap().problems, [""; 0], "round {round}");
         }
         store.seal_entries().await.unwrap();

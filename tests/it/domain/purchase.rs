@@ -116,7 +116,7 @@ fn a_returned_line_belongs_to_the_surest_line_with_room() {
         ]
     };
     type Wanted<'a> = (&'a [i64], &'a [i64], i64);
-    let cases: [(Vec<OrderEvent>, Wanted); 9] = [
+    let cases: [(Vec<OrderEvent>, Wanted<'_>); 9] = [
         (vec![back("TV", "", "sn2", 1, 7)], (&[0, 1, 0], &[0, 7, 0], 0)),
         (vec![back("TV", "", "", 1, 7)], (&[1, 0, 0], &[7, 0, 0], 0)),
         // The one that is named by its number is kept for whoever names it.

@@ -94,7 +94,7 @@ impl Store {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, detail = ?error, "cannot apply the retention rules")
+                    tracing::warn!(%error, detail = ?error, "cannot apply the retention rules");
                 }
             }
             sleep(PAUSE).await;

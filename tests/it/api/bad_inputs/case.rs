@@ -70,7 +70,7 @@ impl Case {
         let told = format!("{status:?} {details:?}");
         let values = self.call.values();
         let leaked = values.iter().filter(|value| told.contains(value.as_str()));
-        faults.extend(leaked.map(|value| format!("tells {:.60}", value)));
+        faults.extend(leaked.map(|value| format!("tells {value:.60}")));
         if !faults.is_empty() {
             faults.push(format!("said: {:.300}", status.message()));
         }

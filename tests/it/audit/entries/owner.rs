@@ -77,7 +77,7 @@ impl Owner {
     async fn replace(&mut self, entry_id: Uuid, row: &Row) {
         on!(self, |c| {
             let remove = sqlx::query("delete from entries where entry_id = $1").bind(entry_id);
-            remove.execute(c).await.map(drop).unwrap()
+            remove.execute(c).await.map(drop).unwrap();
         });
         self.insert(row).await;
     }
@@ -89,7 +89,7 @@ impl Owner {
         on!(self, |c| {
             let query = sqlx::query(text).bind(customer).bind(at).bind(id).bind(kind);
             let query = query.bind(channel).bind(index_tag).bind(payload).bind(salt);
-            query.execute(c).await.map(drop).unwrap()
+            query.execute(c).await.map(drop).unwrap();
         });
     }
 
@@ -157,7 +157,7 @@ impl Owner {
         let id = self.row(number).await.2;
         on!(self, |c| {
             let remove = sqlx::query("delete from entries where entry_id = $1").bind(id);
-            remove.execute(c).await.map(drop).unwrap()
+            remove.execute(c).await.map(drop).unwrap();
         });
         id
     }
@@ -177,7 +177,7 @@ impl Owner {
                 .execute(c)
                 .await
                 .map(drop)
-                .unwrap()
+                .unwrap();
         });
     }
 
@@ -224,7 +224,7 @@ impl Owner {
             items.iter().for_each(|item| item.write(&mut bytes));
             let text = "update entry_seals set items = $2 where number = $1";
             on!(self, |c| {
-                sqlx::query(text).bind(number).bind(bytes).execute(c).await.map(drop).unwrap()
+                sqlx::query(text).bind(number).bind(bytes).execute(c).await.map(drop).unwrap();
             });
         }
     }
@@ -242,7 +242,7 @@ impl Owner {
                     .execute(c)
                     .await
                     .map(drop)
-                    .unwrap()
+                    .unwrap();
             });
         }
     }
@@ -261,7 +261,7 @@ impl Owner {
         for item in entry_seal::read_items(&items).unwrap() {
             on!(self, |c| {
                 let text = "delete from entries where entry_id = $1";
-                sqlx::query(text).bind(item.entry_id).execute(c).await.map(drop).unwrap()
+                sqlx::query(text).bind(item.entry_id).execute(c).await.map(drop).unwrap();
             });
         }
         self.run(format!("delete from entry_seals where number = {number}")).await;

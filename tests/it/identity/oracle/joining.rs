@@ -43,7 +43,7 @@ impl Oracle {
             Change::Merge { .. } => merge = Some(self.merge(change, id, actor)?),
             Change::Approve { one, other } => self.approve(*one, *other, actor)?,
             Change::Unmerge { merge, exclude_merge } => {
-                self.unmerge(*merge, *exclude_merge, actor)?
+                self.unmerge(*merge, *exclude_merge, actor)?;
             }
             Change::Apart { one, other, lift } => self.apart(*one, *other, *lift, actor)?,
             Change::Dismiss { record, other, .. } => {
