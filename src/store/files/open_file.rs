@@ -129,3 +129,25 @@ fn not_in_place(path: &Path, error: Option<&io::Error>) -> Error {
         path.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_from_a_disk_that_cannot_be_read() {
+        let explained = |path: &str, error| {
+            let part = Part { path: path.into(), identity: (0, 0), may_be_empty: false };
+            let options = SqliteConnectOptions::new();
+            let file = OpenFile { options, parts: vec![part], anchor: Mutex::default() };
+            file.explain(error)
+        };
+        let damaged = || Error::Damaged("database error 11".to_owned());
+        let readable = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert!(matches!(explained(readable, damaged()), Error::Damaged(_)));
+        // A folder can be opened and not be read.
+        let unreadable = env!("CARGO_MANIFEST_DIR");
+        assert!(matches!(explained(unreadable, damaged()), Error::Unavailable(_)));
+        assert!(matches!(explained(unreadable, Error::Conflict), Error::Conflict));
+    }
+}

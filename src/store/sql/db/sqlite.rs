@@ -83,32 +83,3 @@ impl Connect for SqliteConnection {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::{env, fs, process};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn damage_is_told_from_a_disk_that_cannot_be_read() {
-        let folder = env::temp_dir().join(format!("throughline-unread-{}", process::id()));
-        fs::create_dir(&folder).unwrap();
-        let path = folder.join("t.db");
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-        let options = options.journal_mode(SqliteJournalMode::Wal);
-        let file = Arc::new(OpenFile::open(&path, options).await.unwrap());
-        let explained =
-            || SqliteConnection::explain(&file, Error::Damaged("database error 11".to_owned()));
-        assert!(matches!(explained(), Error::Damaged(_)));
-        // A folder opens, and does not read.
-        let log = folder.join("t.db-wal");
-        fs::remove_file(&log).unwrap();
-        fs::create_dir(&log).unwrap();
-        assert!(matches!(explained(), Error::Unavailable(_)));
-        let other = SqliteConnection::explain(&file, Error::Conflict);
-        assert!(matches!(other, Error::Conflict));
-        file.close().await;
-        fs::remove_dir_all(&folder).unwrap();
-    }
-}
