@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::{client::Client, wait::within};
 
 const PAGE: i32 = 200;
-/// The time limit for everything about one person. After a soak one person may have a hundred merged
-/// records and thousands of entries.
+/// The time limit for everything about one person. After a soak one person may have a hundred
+/// merged records and thousands of entries.
 const BOUND: Duration = Duration::from_secs(300);
 
 /// What is shown of one person.

@@ -117,7 +117,8 @@ fn missing_paths(document: &Document) -> Vec<String> {
     let is_missing = |code: &&str| {
         let Some((folder, _)) = code.split_once('/') else { return false };
         let is_path = code.chars().all(|it| it.is_ascii_alphanumeric() || "/._-".contains(it));
-        let begins_in = |root: &str| !folder.is_empty() && is_there(&format!("{root}{folder}"));
+        let begins_in =
+            |root: &str| !["", ".."].contains(&folder) && is_there(&format!("{root}{folder}"));
         let exists = |root: &str| is_there(&format!("{root}{code}"));
         is_path && (begins_in("") || begins_in("src/")) && !exists("") && !exists("src/")
     };
@@ -174,7 +175,7 @@ mod the_rules_can_fail {
         let check = |text, faults: usize| {
             assert_eq!(missing_paths(&Document::new("x.md", text)).len(), faults, "{text}");
         };
-        check("`src/main.rs`, `store`, `cli/mod.rs`, `and/or`, `--phone X/Y`", 0);
+        check("`src/main.rs`, `store`, `cli/mod.rs`, `and/or`, `--phone X/Y`, `../x`", 0);
         check("`src/nothing.rs`, `cli/nothing.rs` `docs/nothing.md`", 3);
         check("```\n`src/nothing.rs`\n```", 0);
     }
