@@ -224,7 +224,7 @@ async fn connections_that_make_room_are_logged() {
     let database = Database::sqlite();
     let server = start(&database, few).await;
     let crowd = [silent(server.address).await, silent(server.address).await];
-    let line = "connections over which no known caller had called were closed to make room";
+    let line = "connections without an authenticated call were closed to make room";
     let logged = async {
         while !log.text().contains(line) {
             yield_now().await;
