@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         .compile_fds(descriptors.clone())?;
 
-    // The services are generated apart: a page of entries leaves the server as the bytes it was
-    // stored in, so its answer has a type of its own there (see src/api/page.rs).
+    // The services are generated separately: a page of entries is sent as the bytes it was stored
+    // in, so its response has a special type there (see src/api/page.rs).
     let services = out.join("services");
     fs::create_dir_all(&services)?;
     tonic_prost_build::configure()
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// No call is anybody's by oversight, and of none is it forgotten to say what it shows.
+/// Every call must state who may make it, and what it discloses.
 fn require_access(contract: &DescriptorPool) -> Result<(), Box<dyn Error>> {
     let access =
         contract.get_extension_by_name("throughline.v1.access").ok_or("no option (access)")?;

@@ -28,10 +28,10 @@ pub struct Desktop {
     agent: String,
 }
 
-/// What became of a question.
+/// The result of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// The answer stood on the screen: nobody was asked.
+    /// The answer was on the screen: nobody was asked.
     Spared,
     /// The customer told it for the first time.
     Told,
@@ -50,7 +50,7 @@ impl Desktop {
         }
     }
 
-    /// What the agent sees before saying hello; nothing of somebody who is new.
+    /// What the agent sees before saying hello; none for a new customer.
     pub async fn ring(&mut self, who: pb::Identifier) -> Result<Option<pb::Briefing>, Status> {
         let customer = pb::get_briefing_request::Customer::Identifier(who);
         let request = pb::GetBriefingRequest { customer: Some(customer), as_of: None };
@@ -81,8 +81,8 @@ impl Desktop {
         Ok(answer.case.unwrap_or_default())
     }
 
-    /// Asks for a fact, unless it stands on the screen, and notes the answer. What was known all
-    /// the same counts as asked again.
+    /// Asks for a fact, unless it is on the screen, and records the answer. A fact that was known
+    /// counts as asked again.
     pub async fn ask(
         &mut self,
         screen: Option<&pb::Briefing>,
@@ -110,7 +110,7 @@ impl Desktop {
         Ok(Question::Told)
     }
 
-    /// Notes what was said, within a case.
+    /// Records a call, within a case.
     pub async fn note_call(
         &mut self,
         customer_id: &str,
@@ -145,7 +145,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Passes a case on to a queue, with what the receiver must know.
+    /// Hands a case over to a queue, with what the receiver must know.
     pub async fn hand_over(
         &mut self,
         case_id: &str,
@@ -166,7 +166,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Takes a case that was passed on.
+    /// Accepts a case that was handed over.
     pub async fn take_over(&mut self, case_id: &str) -> Result<(), Status> {
         let request = pb::AnswerHandoverRequest {
             case_id: case_id.to_owned(),
@@ -179,7 +179,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Promises something until a local time.
+    /// Makes a promise until a local time.
     pub async fn promise(
         &mut self,
         case_id: &str,
@@ -199,7 +199,7 @@ impl Desktop {
         Ok(answer.promise.unwrap_or_default())
     }
 
-    /// A code for the receipt, with which the customer can go on anywhere for a week.
+    /// A code for the receipt, with which the customer can continue on any channel for a week.
     pub async fn case_pass(&mut self, case_id: &str) -> Result<String, Status> {
         let request = pb::IssueCasePassRequest {
             case_id: case_id.to_owned(),
@@ -211,7 +211,7 @@ impl Desktop {
         Ok(self.cases.issue_case_pass(self.by_agent(request)).await?.into_inner().code)
     }
 
-    /// A call that names who acts.
+    /// A request with the acting user.
     fn by_agent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         // Names have letters of any alphabet, in UTF-8.
@@ -221,7 +221,7 @@ impl Desktop {
         request
     }
 
-    /// Makes a retry of a call harmless.
+    /// Makes retries of a call harmless.
     fn new_id(&self) -> String {
         self.clock.new_id().to_string()
     }

@@ -40,8 +40,8 @@ impl SocialCare {
         }
     }
 
-    /// Links the handle to the customer whose case the pass opens, so that what is written under it
-    /// from now on stands in the one timeline.
+    /// Links the handle to the customer of the case pass, so that later messages are in the same
+    /// timeline.
     pub async fn recognise(
         &mut self,
         handle: &pb::Identifier,
@@ -65,8 +65,8 @@ impl SocialCare {
         Ok(redeemed.case.unwrap_or_default())
     }
 
-    /// Logs what the customer wrote, or what was answered, with the case that it most probably
-    /// belongs to.
+    /// Records the customer's message, or the answer, with the case that it most probably belongs
+    /// to.
     pub async fn log(
         &mut self,
         handle: &pb::Identifier,
@@ -105,7 +105,7 @@ impl SocialCare {
         Ok(self.timeline.get_briefing(request).await?.into_inner().briefing)
     }
 
-    /// A call that names who acts.
+    /// A request with the acting user.
     fn by_agent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         // Names have letters of any alphabet, in UTF-8.
@@ -115,7 +115,7 @@ impl SocialCare {
         request
     }
 
-    /// Makes a retry of a call harmless.
+    /// Makes retries of a call harmless.
     fn new_id(&self) -> String {
         self.clock.new_id().to_string()
     }

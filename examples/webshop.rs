@@ -44,7 +44,7 @@ impl Webshop {
         }
     }
 
-    /// Records an order under its number, which names it for life: a second time adds nothing.
+    /// Records an order under its permanent number: a second call adds nothing.
     pub async fn sell(
         &mut self,
         identifiers: Vec<pb::Identifier>,
@@ -69,7 +69,7 @@ impl Webshop {
         Ok(self.timeline.record_entry(request).await?.into_inner())
     }
 
-    /// Records that an article came back.
+    /// Records that an article was returned.
     pub async fn take_back(
         &mut self,
         customer_id: &str,
@@ -117,7 +117,7 @@ impl Webshop {
         Ok(Account { purchases, open_cases, promises })
     }
 
-    /// Tells the customer that what was promised is done, and ends the case.
+    /// Tells the customer that a promise has been kept, and resolves the case.
     pub async fn finish(
         &mut self,
         case: &pb::Case,
@@ -165,7 +165,7 @@ impl Webshop {
         Ok(answer.case.unwrap_or_default())
     }
 
-    /// Makes a retry of a call harmless.
+    /// Makes retries of a call harmless.
     fn new_id(&self) -> String {
         self.clock.new_id().to_string()
     }
@@ -184,7 +184,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         value: email.clone(),
         ..Default::default()
     };
-    // A new customer comes into being with the first order.
+    // The first order creates the customer.
     let order_number = format!("W-{}", webshop.new_id());
     let line = pb::PurchaseLine {
         sku: "HDMI-2M".to_owned(),

@@ -1,7 +1,7 @@
-//! What can be set, from where it comes, and whether it makes sense.
+//! The configuration: its settings, their sources, and checks.
 //!
-//! A flag goes before the environment (`THROUGHLINE_*`), that before the file, that before the
-//! default. [`SETTINGS`] is the one list of all settings; `docs/configuration.md` shows it.
+//! A flag overrides the environment (`THROUGHLINE_*`), which overrides the file, which overrides
+//! the default. [`SETTINGS`] lists all settings, and so does `docs/configuration.md`.
 
 mod calendar;
 mod callers;
@@ -35,7 +35,7 @@ pub use definition::{ClientCertificates, LogFormat, Scope, Setting, redacted_url
 pub use retention::read as read_retention;
 pub use setting::SETTINGS;
 
-/// Whether the variables of OpenTelemetry say where traces go to.
+/// Whether the variables of OpenTelemetry set a destination for traces.
 #[cfg(feature = "otlp")]
 pub fn has_traces_endpoint() -> bool {
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
@@ -43,84 +43,84 @@ pub fn has_traces_endpoint() -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// All settings, each with a value.
+/// All settings with their values.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub database: String,
-    /// Whether to create the database even where something is left of an earlier one. It is no
-    /// setting, which would stay: it is said with a command, for once.
+    /// Whether to create the database even if files of an earlier one are left. Not a setting,
+    /// which would be permanent: it is passed with a single command.
     pub create: bool,
     pub database_connections: u32,
-    /// How long files of SQLite that were not closed may be checked. Zero: they are not.
+    /// How long SQLite files that were not closed may be checked. Zero: not at all.
     pub check_at_start: Duration,
     pub listen: SocketAddr,
-    /// Where metrics and health are answered over HTTP.
+    /// The address of metrics and health over HTTP.
     pub metrics: Option<SocketAddr>,
     pub allow_unprotected: bool,
-    /// Whether whoever shows nothing may call although there is a file of callers.
+    /// Whether unauthenticated callers may call although there is a file of callers.
     pub allow_anonymous: bool,
-    /// Origins of web pages whose scripts may call, such as `https://desk.example.com`.
+    /// Origins of web pages that may call, such as `https://desk.example.com`.
     pub allowed_origins: Vec<String>,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub tls_client_authority: Option<PathBuf>,
-    /// Whether each connection must show a certificate of that authority.
+    /// Whether each connection must present a certificate of that authority.
     pub tls_client_certificates: ClientCertificates,
     pub server_authority: Option<PathBuf>,
     pub token_file: Option<PathBuf>,
     /// Two capital letters (ISO 3166-1).
     pub phone_region: Option<String>,
-    /// Values and mail domains that name nobody.
+    /// Values and mail domains that identify nobody.
     pub blocked_identifiers: Vec<String>,
-    /// Values and mail domains that name somebody, although they are known to name nobody.
+    /// Values and mail domains that identify somebody, although they are blocked by default.
     pub allowed_identifiers: Vec<String>,
-    /// What the calls of a command are for.
+    /// The purpose of a command's calls.
     pub purpose: Option<String>,
-    /// Who acts through them.
+    /// The acting user of a command's calls.
     pub actor: Option<String>,
     pub callers_file: Option<PathBuf>,
-    /// Where the seals of who looked are written down as well.
+    /// The file that also gets the seals of the audit log.
     pub audit_seals: Option<PathBuf>,
     pub business_calendar: Option<PathBuf>,
-    /// Where erasures are kept outside of the database.
+    /// The file of erasures outside of the database.
     pub erasure_ledger: Option<PathBuf>,
     pub retention_file: Option<PathBuf>,
     pub default_deadline: Duration,
     pub max_deadline: Duration,
     pub shutdown_grace: Duration,
-    /// Of known callers.
+    /// Of authenticated callers.
     pub max_connections: u32,
-    /// For each caller that shows who it is.
+    /// For each authenticated caller.
     pub max_connections_per_caller: u32,
     /// Of all connections together.
     pub max_calls: u32,
-    /// For each caller that shows who it is. None: half of them.
+    /// For each authenticated caller. None: half of them.
     pub max_calls_per_caller: Option<u32>,
     /// For each connection.
     pub max_concurrent_streams: u32,
-    /// Bytes of requests that are held, and as many of answers, of all connections together.
+    /// Bytes of requests under way, and as many of responses, of all connections together.
     pub max_buffered: usize,
-    /// For each caller that shows who it is.
+    /// For each authenticated caller.
     pub max_buffered_per_caller: usize,
     /// For each connection.
     pub max_buffered_per_connection: usize,
-    /// The message of a call must have come by then.
+    /// The time within which the message of a call must have arrived.
     pub receive_timeout: Duration,
-    /// A connection that takes nothing of an answer for so long is cut.
+    /// A connection that accepts nothing of a response for this long is closed.
     pub send_timeout: Duration,
     /// Of all connections together.
     pub max_watches: u32,
-    /// For each caller that shows who it is.
+    /// For each authenticated caller.
     pub max_watches_per_caller: u32,
-    /// After so long without an event a watch says that there is none.
+    /// After this time without an event, a watch sends a heartbeat.
     pub watch_heartbeat: Duration,
-    /// A watch that is not read for so long is cut off.
+    /// A watch that is not read for this long is ended.
     pub watch_send_timeout: Duration,
-    /// By what customers are merged without a person.
+    /// The rules for automatic merges.
     pub auto_merge: Vec<MergeRule>,
     pub log_format: LogFormat,
-    /// None: what the command thinks best.
+    /// None: the command's default.
     pub log_level: Option<Level>,
 }
 
@@ -176,7 +176,7 @@ impl Default for Config {
     }
 }
 
-/// Where settings come from.
+/// The sources of settings.
 pub struct Sources<'a> {
     /// Keys and values from the command line.
     pub flags: &'a [(&'static str, String)],
@@ -186,10 +186,10 @@ pub struct Sources<'a> {
     pub file: Option<(&'a str, &'a str)>,
 }
 
-/// A setting that cannot be used as it is.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where the value stands: `--listen`, `THROUGHLINE_LISTEN` or `throughline.toml: listen`.
+    /// The source of the value: `--listen`, `THROUGHLINE_LISTEN` or `throughline.toml: listen`.
     pub place: String,
     /// What is wrong, and what to do.
     pub advice: String,
@@ -213,8 +213,8 @@ impl fmt::Display for Problems {
 }
 
 impl Config {
-    /// The settings of this process: its flags, its environment, and the file that `path` or else
-    /// `THROUGHLINE_CONFIG` names.
+    /// The settings of this process: its flags, its environment, and the file at `path` or
+    /// `THROUGHLINE_CONFIG`.
     pub fn load(flags: &[(&'static str, String)], path: Option<&Path>) -> Result<Self, Problems> {
         let environment =
             |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
@@ -252,7 +252,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// What does not fit together; the place is the key of a setting.
+    /// Contradictions between settings; the place is the key of a setting.
     pub fn verify(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut add = |place: &str, advice: String| {
@@ -271,7 +271,7 @@ impl Config {
         }
         let is_optional = self.tls_client_certificates == ClientCertificates::Optional;
         if is_optional && !self.asks_for_certificates() {
-            let advice = "nobody is asked for a certificate: set tls_client_authority";
+            let advice = "no client certificates are requested: set tls_client_authority";
             add("tls_client_certificates", advice.to_owned());
         }
         if self.is_beyond_loopback()
@@ -284,23 +284,23 @@ impl Config {
         problems
     }
 
-    /// What to do where whoever reaches the server may make every call, or read along.
+    /// What to do if everybody who can reach the server can make every call, or read the traffic.
     fn lacks_protection(&self) -> Option<&'static str> {
         if self.tls_certificate.is_none() || self.callers_file.is_none() {
             return Some(
-                "whoever reaches this address could read every customer's history. Set \
+                "everybody who can reach this address could read every customer's history. Set \
                  tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set \
-                 allow_unprotected where the network itself keeps others out",
+                 allow_unprotected if the network itself keeps others out",
             );
         }
         self.allow_anonymous.then_some(
-            "whoever reaches this address could read every customer's history without a token. \
-             Take allow_anonymous out, or listen on 127.0.0.1, or set allow_unprotected where \
+            "everybody who can reach this address could read every customer's history without a \
+             token. Remove allow_anonymous, or listen on 127.0.0.1, or set allow_unprotected if \
              the network itself keeps others out",
         )
     }
 
-    /// Whether others than this machine can reach it.
+    /// Whether other machines can reach it.
     pub fn is_beyond_loopback(&self) -> bool {
         !self.listen.ip().is_loopback()
     }
@@ -309,7 +309,7 @@ impl Config {
         self.tls_client_authority.is_some()
     }
 
-    /// What names nobody, and what is wrong with the settings that say so.
+    /// The blocked values, and what is wrong with their settings.
     pub fn blocked(&self) -> (Blocked, Vec<Problem>) {
         let region = self.phone_region.as_deref();
         let mut blocked = Blocked::BUILT_IN;
@@ -329,8 +329,8 @@ impl Config {
         (blocked, problems)
     }
 
-    /// The callers of the file that is set, who are then the only ones unless `allow_anonymous` is
-    /// set too. Without a file anybody may call.
+    /// The callers of the configured file, who are the only ones unless `allow_anonymous` is set
+    /// too. Without a file anybody may call.
     pub fn callers(&self) -> Result<Callers, Problems> {
         let (Some(path), Some(text)) = (&self.callers_file, self.callers_text()?) else {
             return Ok(Callers::default());
@@ -338,31 +338,32 @@ impl Config {
         let callers = read_callers(&path.display().to_string(), &text)?;
         if let Some(name) = callers.one_with_certificate().filter(|_| !self.asks_for_certificates())
         {
-            let advice = "certificate: nobody is asked for one; set tls_client_authority";
+            let advice =
+                "certificate: no client certificates are requested; set tls_client_authority";
             let place = format!("{}: caller {name}", path.display());
             return Err(Problems(vec![Problem { place, advice: advice.to_owned() }]));
         }
         Ok(if self.allow_anonymous { callers } else { callers.alone() })
     }
 
-    /// What the file of callers says, where one is set.
+    /// The text of the file of callers, if one is set.
     pub fn callers_text(&self) -> Result<Option<String>, Problems> {
         self.callers_file.as_deref().map(|path| read_text(path, "callers_file")).transpose()
     }
 
-    /// The token that commands show to a server, where one is set.
+    /// The token that commands send to a server, if one is set.
     pub fn token(&self) -> Result<Option<String>, Problems> {
         let Some(path) = &self.token_file else { return Ok(None) };
         Ok(Some(read_text(path, "token_file")?.trim().to_owned()))
     }
 
-    /// The authority of a server's certificate, in PEM, where one is set.
+    /// The authority of a server's certificate, in PEM, if one is set.
     pub fn server_authority(&self) -> Result<Option<String>, Problems> {
         let Some(path) = &self.server_authority else { return Ok(None) };
         read_text(path, "server_authority").map(Some)
     }
 
-    /// The calendar of the file that is set, or the one that holds where none is.
+    /// The calendar of the configured file, or the default one.
     pub fn calendar(&self) -> Result<BusinessCalendar, Problems> {
         let Some(path) = &self.business_calendar else { return Ok(BusinessCalendar::default()) };
         read_calendar(&path.display().to_string(), &read_text(path, "business_calendar")?)
@@ -370,7 +371,7 @@ impl Config {
 }
 
 impl Config {
-    /// The rules of the file that is set; none where none is: all is kept.
+    /// The rules of the configured file; without one, everything is kept.
     pub fn retention(&self) -> Result<RetentionRules, Problems> {
         let Some(path) = &self.retention_file else { return Ok(RetentionRules::default()) };
         read_retention(&path.display().to_string(), &read_text(path, "retention_file")?)
@@ -385,7 +386,7 @@ fn read_text(path: &Path, setting: &str) -> Result<String, Problems> {
     })
 }
 
-/// Shows no password.
+/// Hides the passwords.
 impl fmt::Debug for Config {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = out.debug_struct("Config");
@@ -396,7 +397,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// The keys and values of the file as texts; keys that do not exist become problems.
+/// The keys and values of the file as texts; unknown keys become problems.
 fn read_file(file: Option<(&str, &str)>, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
     let Some((name, text)) = file else { return Vec::new() };
     let Some(table) = parse(name, text, problems) else { return Vec::new() };
@@ -420,13 +421,13 @@ fn read_file(file: Option<(&str, &str)>, problems: &mut Vec<Problem>) -> Vec<(St
     values
 }
 
-/// The table of a file, or the problem that it is none.
+/// The table of a file, or a problem.
 fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Table> {
     let error = match text.parse::<toml::Table>() {
         Ok(table) => return Some(table),
         Err(error) => error,
     };
-    // The error's own display quotes the line, which may hold the database's password.
+    // The error's own text quotes the line, which may contain the database's password.
     let at = error.span().map_or(0, |span| span.start).min(text.len());
     let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
     let advice = format!("is not TOML: {}", error.message());
@@ -436,7 +437,7 @@ fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<toml::Ta
 
 fn unknown_key(key: &str) -> String {
     let near = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    // Of a short word four letters are all there is.
+    // For a short word, four differences are too many.
     let most = 4.min(key.len() / 2);
     match SETTINGS.iter().min_by_key(near).filter(|setting| near(setting) <= most) {
         Some(nearest) => format!("there is no such setting; did you mean {}?", nearest.key),

@@ -70,7 +70,7 @@ pub async fn compare(world: &World, url: &str, plan: Plan) -> anyhow::Result<()>
     }
     keeping.close().await;
     not_keeping.close().await;
-    let title = format!("Keeping who looked, on {}", world.name);
+    let title = format!("The audit log, on {}", world.name);
     table::print(&title, &["", "calls", "p50", "p99", "ratio of calls"], &rows);
     Ok(())
 }

@@ -4,7 +4,8 @@
 use throughline::{
     clock::Clock,
     model::{
-        CaseChange, CaseWrite, Channel, Making, NewPromise, Opening, PromisedTo, RequestContext,
+        CaseChange, CaseWrite, Channel, NewPromise, Opening, PromiseTerms, PromisedTo,
+        RequestContext,
     },
     pb::{self, get_briefing_request, list_timeline_request},
     store::{NewCase, Store},
@@ -52,7 +53,7 @@ pub async fn fill(url: &str, customers: u32) -> anyhow::Result<()> {
             let change = CaseChange::FactTold { key: key.to_owned(), value, told_in: None };
             store.change_case(write(change), context(clock)).await?;
         }
-        let making = Making {
+        let making = PromiseTerms {
             what: "A technician comes".to_owned(),
             by: "repairs".to_owned(),
             due_at: clock.now() + 30 * 86_400_000_000,

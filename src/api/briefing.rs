@@ -55,7 +55,7 @@ impl Api {
     fn products(&self, purchases: Vec<PurchaseState>, at: Micros) -> Vec<pb::BriefedProduct> {
         let calendar = self.rules.calendar.clone().unwrap_or_default();
         let mut products = Vec::new();
-        for purchase in self.shown_purchases(purchases, calendar.day_of(at)) {
+        for purchase in self.purchase_views(purchases, calendar.day_of(at)) {
             for bought in purchase.lines {
                 let line = bought.line.unwrap_or_default();
                 products.push(pb::BriefedProduct {

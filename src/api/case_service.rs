@@ -28,7 +28,7 @@ impl CaseService for Api {
         let (new, context) = validate::opening(request.into_inner(), &self.rules, &actor)?;
         let case = self.store.open_case(new, context).await?;
         audit_subject::set_case(case.id);
-        let case = Some(shown(case, &actor));
+        let case = Some(case_view(case, &actor));
         Ok(Response::new(pb::OpenCaseResponse { case }))
     }
 
@@ -39,7 +39,7 @@ impl CaseService for Api {
         let actor = actor(&request);
         let id = validate::case_id(&request.into_inner().case_id)?;
         audit_subject::set_case(id);
-        let case = Some(shown(self.store.get_case(id).await?, &actor));
+        let case = Some(case_view(self.store.get_case(id).await?, &actor));
         Ok(Response::new(pb::GetCaseResponse { case }))
     }
 
@@ -83,7 +83,7 @@ impl CaseService for Api {
         cases.truncate(limit);
         let position = |case: &Case| Position { occurred_at: case.changed_at, entry_id: case.id };
         let next_page_token = tokens.write(cases.last().filter(|_| more).map(position));
-        let cases = cases.into_iter().map(|case| shown(case, &actor)).collect();
+        let cases = cases.into_iter().map(|case| case_view(case, &actor)).collect();
         Ok(Response::new(pb::ListCasesResponse { cases, next_page_token, limited: false }))
     }
 
@@ -172,7 +172,7 @@ impl CaseService for Api {
         let (code, channel, context) = validate::pass_to_redeem(request.into_inner(), key, &actor)?;
         let (case, customer_id) = self.store.redeem_case_pass(code, channel, context).await?;
         audit_subject::set_case(case.id);
-        let case = Some(shown(case, &actor));
+        let case = Some(case_view(case, &actor));
         let customer_id = customer_id.to_string();
         Ok(Response::new(pb::RedeemCasePassResponse { case, customer_id }))
     }
@@ -183,7 +183,7 @@ impl CaseService for Api {
     ) -> Result<Response<pb::MakePromiseResponse>, Status> {
         let actor = actor(&request);
         let (new, context) = validate::promise(request.into_inner(), &self.rules, &actor)?;
-        let promise = Some(shown_promise(self.store.make_promise(new, context).await?, &actor));
+        let promise = Some(promise_view(self.store.make_promise(new, context).await?, &actor));
         Ok(Response::new(pb::MakePromiseResponse { promise }))
     }
 
@@ -194,7 +194,7 @@ impl CaseService for Api {
         let actor = actor(&request);
         let (id, change, channel, context) = validate::settlement(request.into_inner(), &actor)?;
         let promise = self.store.settle_promise(id, change, channel, context).await?;
-        let promise = Some(shown_promise(promise, &actor));
+        let promise = Some(promise_view(promise, &actor));
         Ok(Response::new(pb::SettlePromiseResponse { promise }))
     }
 
@@ -216,7 +216,7 @@ impl CaseService for Api {
         promises.truncate(limit);
         let position = |it: &Promise| Position { occurred_at: it.made.due_at, entry_id: it.id };
         let next_page_token = tokens.write(promises.last().filter(|_| more).map(position));
-        let promises = promises.into_iter().map(|it| shown_promise(it, &actor)).collect();
+        let promises = promises.into_iter().map(|it| promise_view(it, &actor)).collect();
         Ok(Response::new(pb::ListPromisesResponse { promises, next_page_token }))
     }
 
@@ -290,19 +290,19 @@ impl Api {
         actor: &Actor,
     ) -> Result<Option<pb::Case>, Error> {
         audit_subject::set_case(write.case_id);
-        Ok(Some(shown(self.store.change_case(write, context).await?, actor)))
+        Ok(Some(case_view(self.store.change_case(write, context).await?, actor)))
     }
 }
 
 /// A case, masked for an actor.
-fn shown(case: Case, actor: &Actor) -> pb::Case {
+fn case_view(case: Case, actor: &Actor) -> pb::Case {
     let mut case = convert::case(case);
     mask::case(&mut case, actor.scope());
     case
 }
 
 /// A promise, masked for an actor.
-fn shown_promise(promise: Promise, actor: &Actor) -> pb::Promise {
+fn promise_view(promise: Promise, actor: &Actor) -> pb::Promise {
     let mut promise = convert::promise(promise);
     mask::promise(&mut promise, actor.scope());
     promise

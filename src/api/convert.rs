@@ -20,8 +20,8 @@ use super::audit_subject;
 use crate::{
     model::{
         Address, Candidate, Conflict, Consent, Customer, FoundCustomer, IdentifierKind,
-        KeptIdentifier, MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField,
-        ProfileSource, RecordedEntry, Verification,
+        MatchQuality, MatchedBy, Merge, MergeConflict, Profile, ProfileField, ProfileSource,
+        RecordedEntry, StoredIdentifier, Verification,
     },
     pb,
 };
@@ -128,7 +128,7 @@ fn address(address: Address) -> pb::PostalAddress {
 }
 
 /// A stored identifier.
-pub fn identifier(kept: KeptIdentifier) -> pb::CustomerIdentifier {
+pub fn identifier(kept: StoredIdentifier) -> pb::CustomerIdentifier {
     audit_subject::add(kept.customer_id);
     let identifier = kept.identifier;
     pb::CustomerIdentifier {

@@ -100,7 +100,7 @@ impl Lines<'_> {
         let first = json!({
             "export": "throughline",
             "version": VERSION,
-            "exported_at": shown(&pb::timestamp(exported_at)),
+            "exported_at": format_time(&pb::timestamp(exported_at)),
             "customer": records.first(),
             "records": records,
         });
@@ -151,7 +151,7 @@ fn readable(payload: &[u8]) -> anyhow::Result<Value> {
     to_value("Entry", page.entries.first().context("a row without an entry")?)
 }
 
-fn shown(time: &prost_types::Timestamp) -> String {
+fn format_time(time: &prost_types::Timestamp) -> String {
     time.to_string()
 }
 

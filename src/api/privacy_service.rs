@@ -27,7 +27,7 @@ const REMAINS: [(&str, &str); 7] = [
     ),
     (
         "log of the database",
-        "the write-ahead log, until it is written anew: with SQLite when the erasure is finished, \
+        "the write-ahead log, until it is rewritten: with SQLite when the erasure is finished, \
          with PostgreSQL when its segments are recycled and its archive is deleted",
     ),
     ("backups", "those made before, until they are deleted; one that is put back is erased again"),

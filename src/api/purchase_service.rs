@@ -31,7 +31,7 @@ impl PurchaseService for Api {
         }
         let (found, more) = self.store.find_purchases(&number, customer_id, MAX_FOUND).await?;
         let count = found.len();
-        let purchases = self.shown_purchases(found, day);
+        let purchases = self.purchase_views(found, day);
         let has_more = more || purchases.len() < count;
         Ok(Response::new(pb::FindPurchasesResponse { purchases, has_more }))
     }
@@ -53,7 +53,7 @@ impl PurchaseService for Api {
         let position =
             |it: &PurchaseState| Position { occurred_at: it.bought_at, entry_id: it.entry_id };
         let places: Vec<Position> = listed.iter().map(position).collect();
-        let purchases = self.shown_purchases(listed, day);
+        let purchases = self.purchase_views(listed, day);
         let more = more || purchases.len() < places.len();
         let last = purchases.len().checked_sub(1).and_then(|last| places.get(last).copied());
         let next_page_token = tokens.write(last.filter(|_| more));
@@ -63,7 +63,7 @@ impl PurchaseService for Api {
 
 impl Api {
     /// Purchases with the state of their warranties on a day or today: as many as fit.
-    pub(super) fn shown_purchases(
+    pub(super) fn purchase_views(
         &self,
         purchases: Vec<PurchaseState>,
         day: Option<Date>,

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{Config, redacted_url},
     model::Micros,
-    store::backup::{BackedUp, BackupError, Facts, Means, Progress, back_up},
+    store::backup::{BackedUp, BackupError, BackupOptions, Facts, Progress, back_up},
 };
 
 /// Backs up the database into a new folder, also while it is served
@@ -35,12 +35,12 @@ pub struct BackupArgs {
     #[arg(value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
-    how: How,
+    shared: SharedArgs,
 }
 
 /// What backup and restore have in common.
 #[derive(Args, Debug)]
-pub struct How {
+pub struct SharedArgs {
     /// The time limit
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=604_800))]
@@ -57,14 +57,14 @@ pub struct How {
 pub async fn run(args: &BackupArgs, config: &Config) -> Result<(), Failure> {
     let (begun, shown) = (Instant::now(), Shown::new());
     let show = |it| shown.show(it);
-    let made = back_up(&config.database, &args.to, args.how.means(config, &show)).await;
+    let made = back_up(&config.database, &args.to, args.shared.options(config, &show)).await;
     shown.end();
     let made = made.map_err(|error| failure("no backup was made", config, &error))?;
     if let Some(cause) = &made.not_noted {
         tracing::warn!(cause, "cannot record this backup in the database");
     }
     let out = &mut io::stdout().lock();
-    if args.how.json {
+    if args.shared.json {
         return Ok(writeln!(out, "{}", as_json(&made, begun.elapsed())?)?);
     }
     let url = redacted_url(&config.database);
@@ -77,13 +77,13 @@ pub async fn run(args: &BackupArgs, config: &Config) -> Result<(), Failure> {
     Ok(write!(out, "{}", rows.text())?)
 }
 
-impl How {
-    pub fn means<'a>(
+impl SharedArgs {
+    pub fn options<'a>(
         &'a self,
         config: &'a Config,
         progress: &'a (dyn Fn(Progress) + Sync),
-    ) -> Means<'a> {
-        Means {
+    ) -> BackupOptions<'a> {
+        BackupOptions {
             clock: Clock::System,
             ledger: config.erasure_ledger.as_deref(),
             programs: self.programs.as_deref(),

@@ -157,7 +157,7 @@ pub fn run(args: CallerArgs, config: &Config) -> Result<(), Failure> {
             writeln!(out, "The new token of {caller}, shown this once:\n\n  {token}\n")?;
             writeln!(
                 out,
-                "The one before is valid until `throughline caller retire {caller}` takes it away."
+                "The previous one is valid until `throughline caller retire {caller}` removes it."
             )?;
         }
         Command::Retire { name: caller } => {
@@ -243,8 +243,8 @@ impl CallersFile {
             [] => return Err(no_token(name)),
             _ => {
                 return Err(Failure::Failed(format!(
-                    "{name} has two tokens; `throughline caller retire {name}` takes the older \
-                     one away"
+                    "{name} has two tokens; `throughline caller retire {name}` removes the older \
+                     one"
                 )));
             }
         };
@@ -260,8 +260,8 @@ impl CallersFile {
             [] => return Err(no_token(name)),
             _ => {
                 return Err(Failure::Failed(format!(
-                    "{name} has one token alone; `throughline caller rotate {name}` gives it \
-                     another, and `throughline caller revoke {name}` removes it"
+                    "{name} has only one token; `throughline caller rotate {name}` adds another, \
+                     and `throughline caller revoke {name}` removes it"
                 )));
             }
         };

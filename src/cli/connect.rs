@@ -48,36 +48,36 @@ const MAX_ANSWER_BYTES: usize = 8 << 20;
 
 /// Adds the configured token, actor and purpose to calls.
 #[derive(Clone)]
-pub struct Says {
+pub struct CallMetadata {
     /// Names and values of metadata.
     metadata: Vec<(&'static str, MetadataValue<Ascii>)>,
 }
 
-impl Interceptor for Says {
+impl Interceptor for CallMetadata {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        for (name, says) in &self.metadata {
-            request.metadata_mut().insert(*name, says.clone());
+        for (name, value) in &self.metadata {
+            request.metadata_mut().insert(*name, value.clone());
         }
         Ok(request)
     }
 }
 
-impl Says {
+impl CallMetadata {
     fn of(config: &Config, token: Option<MetadataValue<Ascii>>) -> Result<Self, Failure> {
         let mut metadata: Vec<_> =
             token.map(|token| ("authorization", token)).into_iter().collect();
         let settings = [("purpose", PURPOSE, &config.purpose), ("actor", ACTOR, &config.actor)];
-        for (setting, name, says) in settings {
-            let Some(says) = says else { continue };
+        for (setting, name, value) in settings {
+            let Some(value) = value else { continue };
             let unfit = || Failure::Usage(format!("{setting}: must be one line of ASCII"));
-            metadata.push((name, says.parse().map_err(|_| unfit())?));
+            metadata.push((name, value.parse().map_err(|_| unfit())?));
         }
         Ok(Self { metadata })
     }
 }
 
 /// The channel of calls.
-type Wire = InterceptedService<Channel, Says>;
+type Wire = InterceptedService<Channel, CallMetadata>;
 
 /// The services, wherever they run.
 pub struct Client {
@@ -87,11 +87,11 @@ pub struct Client {
     channel: Channel,
     /// The URL of a server that runs elsewhere.
     server: Option<String>,
-    within: Option<Within>,
+    embedded: Option<EmbeddedServer>,
 }
 
 /// The services within this process.
-struct Within {
+struct EmbeddedServer {
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -182,7 +182,7 @@ impl Client {
         }
         refuse_missing_file(&config.database)?;
         let store = super::open(config).await?;
-        Self::within_as(store, settings(config), Says::of(config, None)?).await
+        Self::within_as(store, settings(config), CallMetadata::of(config, None)?).await
     }
 
     async fn of_server(url: &str, config: &Config) -> Result<Self, Failure> {
@@ -190,20 +190,24 @@ impl Client {
         let token = token(config)?;
         let is_secure = endpoint.uri().scheme_str() == Some("https");
         if token.is_some() && !is_secure && !is_this_machine(endpoint.uri()) {
-            let advice = "--server: a token goes to another machine by https:// alone";
+            let advice = "--server: a token is sent to another machine only over https://";
             return Err(Failure::Usage(advice.to_owned()));
         }
         let channel = connect(&endpoint).await?;
         let url = Some(display(&endpoint));
-        Ok(Self::of_channel(channel, Says::of(config, token)?, url, None))
+        Ok(Self::of_channel(channel, CallMetadata::of(config, token)?, url, None))
     }
 
     /// Starts the services over a store within this process. They close the store when they end.
     pub async fn within(store: Store, settings: Settings) -> Result<Self, Failure> {
-        Self::within_as(store, settings, Says { metadata: Vec::new() }).await
+        Self::within_as(store, settings, CallMetadata { metadata: Vec::new() }).await
     }
 
-    async fn within_as(store: Store, settings: Settings, says: Says) -> Result<Self, Failure> {
+    async fn within_as(
+        store: Store,
+        settings: Settings,
+        metadata: CallMetadata,
+    ) -> Result<Self, Failure> {
         let (connections, incoming) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
         let running =
@@ -216,16 +220,16 @@ impl Client {
             .connect_with_connector(tower::service_fn(move |_: Uri| pipe(connections.clone())))
             .await
             .map_err(anyhow::Error::from)?;
-        Ok(Self::of_channel(channel, says, None, Some(Within { stop, running })))
+        Ok(Self::of_channel(channel, metadata, None, Some(EmbeddedServer { stop, running })))
     }
 
     fn of_channel(
         channel: Channel,
-        says: Says,
+        metadata: CallMetadata,
         server: Option<String>,
-        within: Option<Within>,
+        embedded: Option<EmbeddedServer>,
     ) -> Self {
-        let wire = InterceptedService::new(channel.clone(), says);
+        let wire = InterceptedService::new(channel.clone(), metadata);
         Self {
             customers: CustomerServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
@@ -234,7 +238,7 @@ impl Client {
             timeline: TimelineServiceClient::new(wire).max_decoding_message_size(MAX_ANSWER_BYTES),
             channel,
             server,
-            within,
+            embedded,
         }
     }
 
@@ -261,9 +265,9 @@ impl Client {
 
     /// Stops what was started, and waits for it. Returns the first failure.
     pub async fn end<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
-        let Self { customers, timeline, privacy, channel, within, .. } = self;
+        let Self { customers, timeline, privacy, channel, embedded, .. } = self;
         drop((customers, timeline, privacy, channel));
-        let Some(Within { stop, running }) = within else { return done };
+        let Some(EmbeddedServer { stop, running }) = embedded else { return done };
         // The receiver is gone if the services have ended by themselves.
         let _ = stop.send(());
         let ended = running.await.map_err(anyhow::Error::from).flatten();

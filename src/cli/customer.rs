@@ -52,12 +52,12 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
     let style = terminal::style(false);
     let query = query(&args, config)?;
     let page = with_client(args.server.as_deref(), config, async |client| match query {
-        Wanted::Id(id) => {
+        Lookup::Id(id) => {
             let by_id = pb::get_customer_request::Customer::CustomerId(id);
             let customers = vec![client.customer(by_id).await?];
             Ok(pb::SearchCustomersResponse { customers, ..Default::default() })
         }
-        Wanted::Query(query) => {
+        Lookup::Query(query) => {
             let request = pb::SearchCustomersRequest {
                 query: Some(query),
                 page_size: args.limit,
@@ -91,29 +91,29 @@ pub async fn run(args: CustomerArgs, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-enum Wanted {
+enum Lookup {
     Id(String),
     Query(Query),
 }
 
-fn query(args: &CustomerArgs, config: &Config) -> Result<Wanted, Failure> {
+fn query(args: &CustomerArgs, config: &Config) -> Result<Lookup, Failure> {
     if !args.search.is_empty() {
-        return Ok(Wanted::Query(Query::Text(args.search.join(" "))));
+        return Ok(Lookup::Query(Query::Text(args.search.join(" "))));
     }
     if let Some(number) = args.order.clone() {
-        return Ok(Wanted::Query(Query::OrderNumber(number)));
+        return Ok(Lookup::Query(Query::OrderNumber(number)));
     }
     if !args.name.is_empty() {
-        return Ok(Wanted::Query(Query::Name(args.name.join(" "))));
+        return Ok(Lookup::Query(Query::Name(args.name.join(" "))));
     }
     if let Some(postcode) = args.postcode.clone() {
         let house_number = args.house_number.clone().unwrap_or_default();
-        return Ok(Wanted::Query(Query::Postcode(pb::PostcodeQuery { postcode, house_number })));
+        return Ok(Lookup::Query(Query::Postcode(pb::PostcodeQuery { postcode, house_number })));
     }
     match args.who.customer_ref(config.phone_region.as_deref())? {
-        Some(CustomerRef::Id(id)) => Ok(Wanted::Id(id)),
+        Some(CustomerRef::Id(id)) => Ok(Lookup::Id(id)),
         Some(CustomerRef::Identifier(identifier)) => {
-            Ok(Wanted::Query(Query::Identifier(identifier)))
+            Ok(Lookup::Query(Query::Identifier(identifier)))
         }
         None => Err(Failure::Usage(
             "which customer? Look with --search, --phone, --email or another of \

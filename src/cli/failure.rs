@@ -67,8 +67,8 @@ impl Failure {
         let message = status.message();
         match (status.code(), server) {
             (Code::NotFound, _) => Self::Failed(format!(
-                "{message}. `throughline customer --name NAME` looks for customers by name, \
-                 `throughline search WORDS` looks through all history"
+                "{message}. `throughline customer --name NAME` finds customers by name, \
+                 `throughline search WORDS` searches all entries"
             )),
             (Code::InvalidArgument, _) if message.contains("phone_region") => Self::Usage(format!(
                 "{message}; write the country code, or name the country with --phone-region"

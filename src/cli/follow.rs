@@ -40,7 +40,7 @@ pub async fn follow(
     if let Some(style) = style {
         let mut out = io::stdout().lock();
         write!(out, "{}", render::customer(customer, style))?;
-        writeln!(out, "\nWhat happens from now on stands here; Ctrl-C ends it.")?;
+        writeln!(out, "\nNew entries appear here; Ctrl-C ends it.")?;
         out.flush()?;
     }
     tokio::select! {

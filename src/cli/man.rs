@@ -75,14 +75,15 @@ fn render_root(man: &Man, out: &mut impl Write) -> io::Result<()> {
     roff.control("SH", ["ENVIRONMENT"]);
     roff.text([roman(
         "Each setting has a variable: that of --phone-region is THROUGHLINE_PHONE_REGION. A flag \
-         goes before the environment, that before the file of --config, that before the default.",
+         overrides the environment, which overrides the file of --config, which overrides the \
+         default.",
     )]);
     roff.control("PP", []);
     roff.text([roman("NO_COLOR leaves colours out where it is not empty.")]);
     roff.control("SH", ["EXIT STATUS"]);
     for (code, meaning) in [
         ("0", "The work was done."),
-        ("1", "It could not be done, or what was looked at is not as it should be."),
+        ("1", "The command failed, or a check found a problem."),
         ("2", "The command line or the configuration is wrong."),
     ] {
         roff.control("TP", []);
@@ -96,6 +97,6 @@ fn render_command(man: &Man, out: &mut impl Write) -> io::Result<()> {
     man.render(out)?;
     let mut roff = Roff::new();
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([roman("throughline(1), which has the settings that every command takes.")]);
+    roff.text([roman("throughline(1), which describes the settings of every command.")]);
     roff.to_writer(out)
 }

@@ -31,7 +31,7 @@ pub struct MergeArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    how: How,
+    shared: SharedArgs,
 }
 
 #[derive(Args, Debug)]
@@ -45,12 +45,12 @@ pub struct UnmergeArgs {
     #[arg(long)]
     exclude_merge: bool,
     #[command(flatten)]
-    how: How,
+    shared: SharedArgs,
 }
 
 /// The arguments that the two commands share.
 #[derive(Args, Debug)]
-pub struct How {
+pub struct SharedArgs {
     /// The acting user, for the timeline
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
@@ -62,7 +62,7 @@ pub struct How {
     server: Option<String>,
 }
 
-impl How {
+impl SharedArgs {
     pub fn server(&self) -> Option<&str> {
         self.server.as_deref()
     }
@@ -87,7 +87,7 @@ impl How {
 /// Merges two customers, or shows what a merge would do.
 pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
     let style = terminal::style(false);
-    let request = args.how.request(pb::MergeCustomersRequest {
+    let request = args.shared.request(pb::MergeCustomersRequest {
         customer_id: args.into,
         other_customer_id: args.from,
         reason: args.reason,
@@ -96,13 +96,13 @@ pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
         request_id: Clock::System.new_id().to_string(),
         ..pb::MergeCustomersRequest::default()
     })?;
-    let answer = with_client(args.how.server.as_deref(), config, async |client| {
+    let answer = with_client(args.shared.server.as_deref(), config, async |client| {
         let answer = client.customers.merge_customers(request).await;
         Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
     })
     .await?;
     let out = &mut io::stdout().lock();
-    if args.how.json {
+    if args.shared.json {
         return Ok(writeln!(out, "{}", json::to_json("MergeCustomersResponse", &answer)?)?);
     }
     let customer = answer.customer.unwrap_or_default();
@@ -124,19 +124,19 @@ pub async fn merge(args: MergeArgs, config: &Config) -> Result<(), Failure> {
 /// Undoes a merge.
 pub async fn unmerge(args: UnmergeArgs, config: &Config) -> Result<(), Failure> {
     let style = terminal::style(false);
-    let request = args.how.request(pb::UnmergeCustomersRequest {
+    let request = args.shared.request(pb::UnmergeCustomersRequest {
         merge_id: args.merge,
         reason: args.reason,
         exclude_merge: args.exclude_merge,
         request_id: Clock::System.new_id().to_string(),
     })?;
-    let answer = with_client(args.how.server.as_deref(), config, async |client| {
+    let answer = with_client(args.shared.server.as_deref(), config, async |client| {
         let answer = client.customers.unmerge_customers(request).await;
         Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
     })
     .await?;
     let out = &mut io::stdout().lock();
-    if args.how.json {
+    if args.shared.json {
         return Ok(writeln!(out, "{}", json::to_json("UnmergeCustomersResponse", &answer)?)?);
     }
     show_two(out, &answer, &style)

@@ -45,37 +45,39 @@ pub fn advice(error: &OpenError) -> Cow<'static, str> {
         }
         OpenError::File { .. } => "Is the disk full, or failing?",
         OpenError::Lost { .. } => {
-            "Is the volume mounted, and is this the right folder? Put the file back, or a backup \
-             by `throughline restore`. --create begins a new, empty database all the same"
+            "Is the volume mounted, and is this the right folder? Move the file back, or restore \
+             a backup with `throughline restore`. --create creates a new, empty database all the \
+             same"
         }
         OpenError::Gone { .. } => {
-            "Stop that process, put the file back, or a backup by `throughline restore`, and start \
-             again"
+            "Stop that process, move the file back or restore a backup with `throughline \
+             restore`, and start again"
         }
         OpenError::Busy { .. } => "Wait until it is done, and start again",
         OpenError::OtherLog { .. } => {
-            "Put a backup back by `throughline restore`, which takes the log away. Where the file \
-             is one already, move the log away, and the -shm beside it, and keep them until all \
-             is well: see \"Restore\" in docs/operating.md"
+            "Restore a backup with `throughline restore`, which removes the log. If the file is a \
+             restored backup, move the log and the -shm file away, and keep them until everything \
+             works: see \"Restore\" in docs/operating.md"
         }
         OpenError::RestoreCutShort { .. } => {
-            "Run `throughline restore` again. Or put all files back that it moved into a folder \
-             beside them, and delete the -lock file: see \"Restore\" in docs/operating.md"
+            "Run `throughline restore` again. Or move all files back that it moved into a folder \
+             next to them, and delete the -lock file: see \"Restore\" in docs/operating.md"
         }
         OpenError::OtherAudit { .. } => {
-            "Put the file back that belongs to the database, or move this one away: a new audit \
-             log is begun then"
+            "Move the file back that belongs to the database, or move this one away: a new audit \
+             log is created then"
         }
         OpenError::NotADatabase { .. } => "Name another file with --database",
         OpenError::Corrupt { .. } => {
-            "Put a backup back by `throughline restore`, which keeps the file; is the disk failing?"
+            "Restore a backup with `throughline restore`, which keeps the file; is the disk \
+             failing?"
         }
         OpenError::NewerTables { .. } => "Start the newer version",
         OpenError::ChangedMigration { .. } => {
             "Start the version that the tables are of: this one was built from changed files"
         }
         OpenError::UnfinishedMigration { .. } => {
-            "Put a backup back as docs/operating.md says, and start again"
+            "Restore a backup as described in docs/operating.md, and start again"
         }
         OpenError::NoServer { .. } => {
             "Does it run, are host and port of the URL right, and does its listen_addresses \

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    backup::{How, Rows, Shown, failure, moment, seconds},
+    backup::{Rows, SharedArgs, Shown, failure, moment, seconds},
     doctor::{ledger::last_outside_seal, words::count},
     failure::Failure,
     terminal,
@@ -33,7 +33,7 @@ pub struct RestoreArgs {
     #[arg(value_name = "FOLDER")]
     from: PathBuf,
     #[command(flatten)]
-    how: How,
+    shared: SharedArgs,
     /// The file with the seals outside of the database, to detect what the audit log has lost
     #[arg(long, value_name = "FILE")]
     seals: Option<PathBuf>,
@@ -52,11 +52,11 @@ pub async fn run(args: &RestoreArgs, config: &Config) -> Result<(), Failure> {
         connections: config.database_connections,
         outside_seal: outside_seal.clone(),
     };
-    let restored = restore(&how, args.how.means(config, &|it| shown.show(it))).await;
+    let restored = restore(&how, args.shared.options(config, &|it| shown.show(it))).await;
     shown.end();
     let restored = restored.map_err(|error| failure("nothing was restored", config, &error))?;
     let out = &mut io::stdout().lock();
-    if args.how.json {
+    if args.shared.json {
         return Ok(writeln!(out, "{}", as_json(&restored, begun.elapsed())?)?);
     }
     let url = redacted_url(&config.database);

@@ -31,7 +31,7 @@ pub struct RetentionArgs {
 pub async fn run(args: &RetentionArgs, config: &Config) -> Result<(), Failure> {
     let rules = config.retention()?;
     if rules.is_empty() {
-        let advice = "there are no rules: retention_file names none, and all is kept";
+        let advice = "there are no retention rules: set retention_file";
         return Err(Failure::Usage(advice.to_owned()));
     }
     connect::refuse_missing_file(&config.database)?;
@@ -43,23 +43,24 @@ pub async fn run(args: &RetentionArgs, config: &Config) -> Result<(), Failure> {
     let shown = bar.clone();
     let show = move |swept: SweepProgress| {
         let SweepProgress { records, entries } = swept;
-        let text = format!("{records} records looked at, {entries} entries {verb}");
+        let text = format!("{records} records checked, {entries} entries {verb}");
         shown.iter().for_each(|bar| bar.set_message(text.clone()));
     };
-    let gone = store.sweep(&rules, how, show).await;
+    let removed = store.sweep(&rules, how, show).await;
     bar.iter().for_each(ProgressBar::finish_and_clear);
     store.close().await;
-    let gone = gone.map_err(|error| Failure::Failed(format!("stopped: {error}. Run it again")))?;
-    Ok(write!(io::stdout(), "{}", table(&rules, &gone, args.dry_run))?)
+    let removed =
+        removed.map_err(|error| Failure::Failed(format!("stopped: {error}. Run it again")))?;
+    Ok(write!(io::stdout(), "{}", table(&rules, &removed, args.dry_run))?)
 }
 
 /// By rule and channel: the number of entries, and when the oldest happened.
-pub fn table(rules: &RetentionRules, gone: &[RemovalReport], dry_run: bool) -> String {
-    let total: u64 = gone.iter().map(|it| it.entries).sum();
+pub fn table(rules: &RetentionRules, removed: &[RemovalReport], dry_run: bool) -> String {
+    let total: u64 = removed.iter().map(|it| it.entries).sum();
     let word = if dry_run { "would go" } else { "went" };
     let mut rows =
         vec![["rule", "kinds", "kept", "channel", "entries", "oldest"].map(String::from)];
-    for one in gone {
+    for one in removed {
         let Some(rule) = rules.0.get(one.rule) else { continue };
         let kinds: Vec<&str> = rule.kinds.iter().map(|kind| kind.code()).collect();
         let oldest =

@@ -49,7 +49,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let Prepared { settings, tls, renewing } = prepare(config).await?;
     let is_secure = tls.is_some();
     let store = super::open(config).await?;
-    let told = store.tell_erasures().await;
+    let told = store.write_ledger().await;
     let told = told.map_err(|error| Failure::of_database(&config.database, &error))?;
     if told > 0 {
         tracing::info!(erasures = told, "the erasure ledger lacked erasures, and has them now");

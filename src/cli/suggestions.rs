@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::Args;
 
-use super::{connect::with_client, failure::Failure, json, merge::How, render, terminal};
+use super::{connect::with_client, failure::Failure, json, merge::SharedArgs, render, terminal};
 use crate::{clock::Clock, config::Config, pb};
 
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ pub struct DismissArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
-    how: How,
+    shared: SharedArgs,
 }
 
 /// Shows the most probable suggestions.
@@ -74,19 +74,19 @@ pub async fn list(args: SuggestionsArgs, config: &Config) -> Result<(), Failure>
 
 /// Records that two customers are not one person.
 pub async fn dismiss(args: DismissArgs, config: &Config) -> Result<(), Failure> {
-    let request = args.how.request(pb::DismissMergeSuggestionRequest {
+    let request = args.shared.request(pb::DismissMergeSuggestionRequest {
         customer_id: args.one,
         other_customer_id: args.other,
         reason: args.reason,
         request_id: Clock::System.new_id().to_string(),
     })?;
-    let answer = with_client(args.how.server(), config, async |client| {
+    let answer = with_client(args.shared.server(), config, async |client| {
         let answer = client.customers.dismiss_merge_suggestion(request).await;
         Ok(answer.map_err(|status| client.failure(&status))?.into_inner())
     })
     .await?;
     let out = &mut io::stdout();
-    match args.how.json() {
+    match args.shared.json() {
         true => writeln!(out, "{}", json::to_json("DismissMergeSuggestionResponse", &answer)?)?,
         false => writeln!(out, "The two are not suggested any more.")?,
     }

@@ -11,6 +11,6 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     store.finish_erasures().await.map_err(failed)?;
     store.vacuum().await.map_err(failed)?;
     store.close().await;
-    println!("The database is written anew.");
+    println!("The database has been rewritten.");
     Ok(())
 }

@@ -64,7 +64,7 @@ impl Reader<'_> {
         let mut exceptions = self.openings(&file);
         for day in self.holidays(&file) {
             if exceptions.insert(day, DayHours::CLOSED).is_some() {
-                self.fail(&format!("holidays: {day}"), "stands twice, or in [openings] as well");
+                self.fail(&format!("holidays: {day}"), "is listed twice, or also in [openings]");
             }
         }
         if exceptions.len() > MAX_EXCEPTIONS {
@@ -87,7 +87,7 @@ impl Reader<'_> {
                 None => self.fail(
                     &place,
                     format!(
-                        "must be one of {}; what is not of the week stands above [week]",
+                        "must be one of {}; what does not belong to the week must be above [week]",
                         DAYS.join(", ")
                     ),
                 ),

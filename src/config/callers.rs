@@ -121,8 +121,8 @@ impl Reader<'_> {
         let Some(file) = parse(self.file, text, &mut self.problems) else { return tables };
         for (key, value) in file {
             let Some(kind) = ["caller", "issuer"].iter().position(|kind| *kind == key) else {
-                let advice = "there is no such key; the file has tables [[caller]] and [[issuer]] \
-                              alone";
+                let advice =
+                    "there is no such key; the file has only tables [[caller]] and [[issuer]]";
                 self.fail(&key, advice);
                 continue;
             };
@@ -148,8 +148,8 @@ impl Reader<'_> {
         self.keys(place, table, &[&KEYS[..], &credentials::KEYS].concat());
         let name = table.get("name").and_then(Value::as_str).filter(|name| is_name(name));
         if name.is_none() {
-            let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and \
-                          not `local`, which is whoever has no token";
+            let advice = "name: must be 1 to 64 letters, digits, '.', '_' and '-', and not \
+                `local`, which stands for callers without a token";
             self.fail(place, advice);
         }
         let roles = table.get("roles").and_then(read_roles);

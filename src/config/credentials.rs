@@ -67,7 +67,7 @@ pub fn jwt(reader: &mut Reader<'_>, place: &str, table: &Table) -> Option<JwtRul
     }
     if !table.contains_key("subject") && !table.contains_key("client") {
         let advice = "must have a subject (the claim sub), a client (azp or client_id), or both: \
-                      else whoever has a token of the issuer would be this caller";
+                      otherwise every token of the issuer would be this caller's";
         reader.fail(&place, advice);
     }
     Some(JwtRule { issuer: issuer?, subject, client })

@@ -109,11 +109,11 @@ fn keys(reader: &mut Reader<'_>, place: &str, folder: &Path, table: &Table) -> O
     match &source {
         None => {
             let advice = "keys: must be a file with a JWK set, or its URL by https:// (by http:// \
-                          on this machine alone) without a user or a password";
+                only on this machine) without a user or a password";
             reader.fail(place, advice);
         }
         Some(KeySource::File(_)) if authority.is_some() => {
-            reader.fail(place, "keys_authority: is for keys of a URL alone");
+            reader.fail(place, "keys_authority: is only for keys from a URL");
         }
         Some(_) => {}
     }

@@ -63,7 +63,7 @@ impl Reader<'_> {
                     }
                 }
                 _ if key == "rule" => self.fail(&key, "must be tables: [[rule]]"),
-                _ => self.fail(&key, "there is no such key; the file has tables [[rule]] alone"),
+                _ => self.fail(&key, "there is no such key; the file has only tables [[rule]]"),
             }
         }
         tables

@@ -7,8 +7,8 @@ use tracing::Level;
 use super::{
     definition::{ClientCertificates, LogFormat, Scope, Setting, redacted_url},
     texts::{
-        database, half_or, is_none, list, mebibytes, millis, one_of, origins, path, region, rules,
-        shown_half, shown_list, shown_mebibytes, shown_path, whole,
+        database, format_half, format_list, format_mebibytes, format_path, half_or, is_none, list,
+        mebibytes, millis, one_of, origins, path, region, rules, whole,
     },
 };
 
@@ -100,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "origins of web pages that may call, separated by commas, such as \
                 `https://desk.example.com`; calls of other pages are refused",
-        get: |config| shown_list(&config.allowed_origins),
+        get: |config| format_list(&config.allowed_origins),
         set: |config, text| origins(text).map(|origins| config.allowed_origins = origins),
     },
     Setting {
@@ -108,7 +108,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "a PEM file with the server certificate and its chain; it is read again when it \
                 changes",
-        get: |config| shown_path(config.tls_certificate.as_deref()),
+        get: |config| format_path(config.tls_certificate.as_deref()),
         set: |config, text| {
             config.tls_certificate = path(text);
             Ok(())
@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "tls_key",
         scope: Scope::Listening,
         about: "a PEM file with the private key of that certificate",
-        get: |config| shown_path(config.tls_key.as_deref()),
+        get: |config| format_path(config.tls_key.as_deref()),
         set: |config, text| {
             config.tls_key = path(text);
             Ok(())
@@ -129,7 +129,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "a PEM file with the authorities of client certificates; without it clients are \
                 not asked for a certificate",
-        get: |config| shown_path(config.tls_client_authority.as_deref()),
+        get: |config| format_path(config.tls_client_authority.as_deref()),
         set: |config, text| {
             config.tls_client_authority = path(text);
             Ok(())
@@ -157,7 +157,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Every,
         about: "a PEM file with the authority of the certificate of `--server`; without it the \
                 public authorities",
-        get: |config| shown_path(config.server_authority.as_deref()),
+        get: |config| format_path(config.server_authority.as_deref()),
         set: |config, text| {
             config.server_authority = path(text);
             Ok(())
@@ -167,7 +167,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "token_file",
         scope: Scope::Every,
         about: "a file with the token that commands send to `--server`",
-        get: |config| shown_path(config.token_file.as_deref()),
+        get: |config| format_path(config.token_file.as_deref()),
         set: |config, text| {
             config.token_file = path(text);
             Ok(())
@@ -187,7 +187,7 @@ pub const SETTINGS: &[Setting] = &[
         about: "values that identify nobody, in any notation, separated by commas: the company's \
                 own numbers, addresses and mail domains, such as `+31201234567, info@example.org, \
                 @example.com`",
-        get: |config| shown_list(&config.blocked_identifiers),
+        get: |config| format_list(&config.blocked_identifiers),
         set: |config, text| {
             config.blocked_identifiers = list(text);
             Ok(())
@@ -198,7 +198,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Every,
         about: "values and mail domains that do identify somebody although they look like \
                 placeholders",
-        get: |config| shown_list(&config.allowed_identifiers),
+        get: |config| format_list(&config.allowed_identifiers),
         set: |config, text| {
             config.allowed_identifiers = list(text);
             Ok(())
@@ -230,7 +230,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Every,
         about: "a TOML file with the client applications, their credentials and roles, and the \
                 issuers of their tokens",
-        get: |config| shown_path(config.callers_file.as_deref()),
+        get: |config| format_path(config.callers_file.as_deref()),
         set: |config, text| {
             config.callers_file = path(text);
             Ok(())
@@ -241,7 +241,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "a file outside of the database to which the seals of the audit log are written as \
                 well, one per line",
-        get: |config| shown_path(config.audit_seals.as_deref()),
+        get: |config| format_path(config.audit_seals.as_deref()),
         set: |config, text| {
             config.audit_seals = path(text);
             Ok(())
@@ -252,7 +252,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "a TOML file with the time zone, opening hours and holidays that due times are \
                 computed with; without it Monday to Friday 09:00-17:00 UTC",
-        get: |config| shown_path(config.business_calendar.as_deref()),
+        get: |config| format_path(config.business_calendar.as_deref()),
         set: |config, text| {
             config.business_calendar = path(text);
             Ok(())
@@ -263,7 +263,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Every,
         about: "the file that records which customers were erased, to erase them again after a \
                 restore; `none` if something else does so",
-        get: |config| shown_path(config.erasure_ledger.as_deref()),
+        get: |config| format_path(config.erasure_ledger.as_deref()),
         set: |config, text| {
             config.erasure_ledger = path(text);
             Ok(())
@@ -274,7 +274,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Every,
         about: "a TOML file with rules for how long entries are kept, by kind and channel; \
                 without it for ever",
-        get: |config| shown_path(config.retention_file.as_deref()),
+        get: |config| format_path(config.retention_file.as_deref()),
         set: |config, text| {
             config.retention_file = path(text);
             Ok(())
@@ -330,7 +330,7 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "calls at the same time of one caller with a token or a certificate; by default \
                 `half` of `max_calls`",
-        get: |config| shown_half(config.max_calls_per_caller),
+        get: |config| format_half(config.max_calls_per_caller),
         set: |config, text| {
             half_or(text, 1_000_000).map(|number| config.max_calls_per_caller = number)
         },
@@ -347,21 +347,21 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Listening,
         about: "mebibytes of requests that are buffered at the same time, and as many of unread \
                 responses; further ones are refused with RetryInfo",
-        get: |config| shown_mebibytes(config.max_buffered),
+        get: |config| format_mebibytes(config.max_buffered),
         set: |config, text| mebibytes(text).map(|bytes| config.max_buffered = bytes),
     },
     Setting {
         key: "max_buffered_mib_per_caller",
         scope: Scope::Listening,
         about: "mebibytes of either for one caller with a token or a certificate",
-        get: |config| shown_mebibytes(config.max_buffered_per_caller),
+        get: |config| format_mebibytes(config.max_buffered_per_caller),
         set: |config, text| mebibytes(text).map(|bytes| config.max_buffered_per_caller = bytes),
     },
     Setting {
         key: "max_buffered_mib_per_connection",
         scope: Scope::Listening,
         about: "mebibytes of either on one connection",
-        get: |config| shown_mebibytes(config.max_buffered_per_connection),
+        get: |config| format_mebibytes(config.max_buffered_per_connection),
         set: |config, text| mebibytes(text).map(|bytes| config.max_buffered_per_connection = bytes),
     },
     Setting {

@@ -57,7 +57,7 @@ pub(super) fn path(text: &str) -> Option<PathBuf> {
     Some(text).filter(|text| !is_none(text)).map(Into::into)
 }
 
-pub(super) fn shown_path(path: Option<&Path>) -> String {
+pub(super) fn format_path(path: Option<&Path>) -> String {
     path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
 }
 
@@ -73,8 +73,8 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     match origins.iter().find(|origin| !is_origin(origin)) {
         None => Ok(origins),
         Some(_) => Err("must be origins such as https://desk.example.com or \
-                        http://localhost:5173, in small letters, without a path; each by itself, \
-                        parted by commas"
+                        http://localhost:5173, in lower case, without a path; several are \
+                        separated by commas"
             .to_owned()),
     }
 }
@@ -89,7 +89,7 @@ fn is_origin(text: &str) -> bool {
     })
 }
 
-pub(super) fn shown_list(values: &[String]) -> String {
+pub(super) fn format_list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
@@ -121,7 +121,7 @@ pub(super) fn half_or(text: &str, most: u32) -> Result<Option<u32>, String> {
     whole(text, 1, most).map(Some).map_err(|advice| format!("{advice}, or {HALF}"))
 }
 
-pub(super) fn shown_half(number: Option<u32>) -> String {
+pub(super) fn format_half(number: Option<u32>) -> String {
     number.map_or_else(|| HALF.to_owned(), |number| number.to_string())
 }
 
@@ -131,6 +131,6 @@ pub(super) fn mebibytes(text: &str) -> Result<usize, String> {
     Ok(usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(1 << 20))
 }
 
-pub(super) fn shown_mebibytes(bytes: usize) -> String {
+pub(super) fn format_mebibytes(bytes: usize) -> String {
     (bytes >> 20).to_string()
 }

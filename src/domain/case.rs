@@ -65,7 +65,7 @@ pub fn apply(
             case.resolved_at = None;
             case.times_reopened += 1;
         }
-        CaseChange::FactTold { key, value, .. } => tell(&mut case, key, value, event)?,
+        CaseChange::FactTold { key, value, .. } => tell_fact(&mut case, key, value, event)?,
         CaseChange::FactReasked { key } => {
             let fact = case.facts.iter_mut().find(|fact| fact.key == *key);
             let fact = fact.ok_or(CaseFault::FactUnknown)?;
@@ -176,7 +176,7 @@ fn update_case(case: &mut Case, update: &CaseUpdate) -> Result<(), CaseFault> {
     add(&mut case.serials, &update.add_serials)
 }
 
-fn tell(case: &mut Case, key: &str, value: &str, event: &EventMeta) -> Result<(), CaseFault> {
+fn tell_fact(case: &mut Case, key: &str, value: &str, event: &EventMeta) -> Result<(), CaseFault> {
     let told = FactValue {
         value: value.to_owned(),
         at: event.at,

@@ -10,7 +10,7 @@ use crate::model::{Candidate, Claim, Conflict, Identifier, IdentifierKind, Verif
 /// How many candidates a response holds.
 pub const MAX_CANDIDATES: usize = 20;
 
-/// Whom an identifier names.
+/// The customers that an identifier names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     Nobody,
@@ -23,7 +23,7 @@ pub enum Named {
     Several,
 }
 
-/// Whom an identifier with these claims names: the person for whom it is verified, else the only
+/// Resolves an identifier with these claims: the person for whom it is verified, else the only
 /// person who claims it. A shared identifier names nobody by itself, even if only one person is
 /// known to use it.
 pub fn named(claims: &[Claim]) -> Named {

@@ -2,14 +2,16 @@
 
 use uuid::Uuid;
 
-use crate::model::{Given, KeptProfile, Merge, Micros, Profile, ProfileField, ProfileSource};
+use crate::model::{
+    FieldOrigin, Merge, Micros, Profile, ProfileField, ProfileSource, StoredProfile,
+};
 
 /// A record of the person.
 #[derive(Clone, Debug)]
 pub struct RecordProfile {
     pub customer_id: Uuid,
     pub created_at: Micros,
-    pub kept: KeptProfile,
+    pub kept: StoredProfile,
 }
 
 /// The profile of a person, with the source of each value. For each field it takes the value that
@@ -46,7 +48,7 @@ pub fn resolve_profile(
 fn chosen_at(
     record: &RecordProfile,
     field: ProfileField,
-    given: &Given,
+    given: &FieldOrigin,
     merges: &[Merge],
 ) -> Option<Micros> {
     let by_merges = merges

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::serial::serial_key;
 use crate::model::{
-    Amount, Bought, Micros, OrderEntry, OrderEvent, OrderHistory, OrderStatus, PurchaseState,
-    PurchasedLine, ReturnedLine, StatusChange,
+    Amount, Micros, OrderEntry, OrderEvent, OrderHistory, OrderStatus, PurchaseDetails,
+    PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
 };
 
 /// How many entries of a record about an order are kept, besides the purchase.
-pub const MAX_NEWS: usize = 200;
+pub const MAX_ORDER_EVENTS: usize = 200;
 /// How many lines their returns may have together.
 pub const MAX_RETURNED_LINES: usize = 1000;
 
@@ -25,8 +25,8 @@ pub fn has_room(history: &OrderHistory, events: &OrderEvent) -> bool {
     let count = history.entries.len() - usize::from(history.purchase().is_some());
     let returned: usize = history.entries.iter().map(|entry| lines(&entry.event)).sum();
     match events {
-        OrderEvent::Bought(_) => true,
-        _ => count < MAX_NEWS && returned + lines(events) <= MAX_RETURNED_LINES,
+        OrderEvent::PurchaseDetails(_) => true,
+        _ => count < MAX_ORDER_EVENTS && returned + lines(events) <= MAX_RETURNED_LINES,
     }
 }
 
@@ -46,13 +46,13 @@ fn place(entry: &OrderEntry) -> (Micros, Uuid) {
 /// `as_of`: entries recorded later are ignored. Usually there is one. If two records had an order
 /// with this number before they were merged, their purchases stay separate, and entries of other
 /// records with that number count towards the one that was bought first.
-pub fn tell(parts: &[(Uuid, OrderHistory)], as_of: Micros) -> Vec<PurchaseState> {
-    let mut purchases: Vec<(Uuid, &OrderEntry, &Bought, Vec<&OrderEntry>)> = Vec::new();
+pub fn states(parts: &[(Uuid, OrderHistory)], as_of: Micros) -> Vec<PurchaseState> {
+    let mut purchases: Vec<(Uuid, &OrderEntry, &PurchaseDetails, Vec<&OrderEntry>)> = Vec::new();
     let mut others: Vec<&OrderEntry> = Vec::new();
     let known = |entry: &&OrderEntry| entry.recorded_at <= as_of;
     for (record_id, history) in parts {
         let events = history.entries.iter().filter(known);
-        let events = events.filter(|entry| !matches!(entry.event, OrderEvent::Bought(_)));
+        let events = events.filter(|entry| !matches!(entry.event, OrderEvent::PurchaseDetails(_)));
         match history.purchase().filter(|(entry, _)| known(entry)) {
             Some((entry, bought)) => purchases.push((*record_id, entry, bought, events.collect())),
             None => others.extend(events),
@@ -62,17 +62,17 @@ pub fn tell(parts: &[(Uuid, OrderHistory)], as_of: Micros) -> Vec<PurchaseState>
     if let Some((.., events)) = purchases.first_mut() {
         events.extend(others);
     }
-    let tell_one = |(record_id, entry, bought, mut events): (_, _, _, Vec<&OrderEntry>)| {
+    let state_of = |(record_id, entry, bought, mut events): (_, _, _, Vec<&OrderEntry>)| {
         events.sort_by_key(|entry| place(entry));
-        tell_one(record_id, entry, bought, &events)
+        state_of(record_id, entry, bought, &events)
     };
-    purchases.into_iter().map(tell_one).collect()
+    purchases.into_iter().map(state_of).collect()
 }
 
-fn tell_one(
+fn state_of(
     record_id: Uuid,
     purchase: &OrderEntry,
-    bought: &Bought,
+    bought: &PurchaseDetails,
     events: &[&OrderEntry],
 ) -> PurchaseState {
     let changes = changes(purchase, bought, events);
@@ -84,7 +84,7 @@ fn tell_one(
             tracking_numbers.push(number.clone());
         }
     }
-    let line = |bought: &crate::model::BoughtLine| PurchasedLine {
+    let line = |bought: &crate::model::OrderLine| PurchasedLine {
         bought: bought.clone(),
         returned_quantity: 0,
         refunds: Vec::new(),
@@ -94,7 +94,7 @@ fn tell_one(
     let returns: Vec<Uuid> =
         events.iter().copied().filter(returned).map(|entry| entry.entry_id).collect();
     // Each record is within the limits; a person with several records is shown within those of one.
-    let shown = changes.len().saturating_sub(MAX_NEWS).max(1);
+    let shown = changes.len().saturating_sub(MAX_ORDER_EVENTS).max(1);
     let changes = [&changes[..1], &changes[shown..]].concat();
     let mut other_returns = bring_back(&mut lines, events);
     other_returns.truncate(MAX_RETURNED_LINES);
@@ -109,7 +109,7 @@ fn tell_one(
         changes,
         tracking_numbers,
         refunds: refunds(events),
-        return_entry_ids: returns[returns.len().saturating_sub(MAX_NEWS)..].to_vec(),
+        return_entry_ids: returns[returns.len().saturating_sub(MAX_ORDER_EVENTS)..].to_vec(),
         other_returns,
         lines,
     }
@@ -117,7 +117,11 @@ fn tell_one(
 
 /// The changes by time, at the same time in the order of the statuses. The purchase comes first:
 /// nothing can happen to an order before it exists, whatever the clocks of two systems say.
-fn changes(purchase: &OrderEntry, bought: &Bought, events: &[&OrderEntry]) -> Vec<StatusChange> {
+fn changes(
+    purchase: &OrderEntry,
+    bought: &PurchaseDetails,
+    events: &[&OrderEntry],
+) -> Vec<StatusChange> {
     let mut changes: Vec<StatusChange> = events
         .iter()
         .filter_map(|entry| match &entry.event {

@@ -162,7 +162,7 @@ impl Splitter {
                     self.state = State::Closed;
                 }
                 State::Closing | State::Closed => {
-                    return Err("has text behind the closing quote of a cell, or a quote that is \
+                    return Err("has text after the closing quote of a cell, or a quote that is \
                                 never closed"
                         .to_owned());
                 }

@@ -53,7 +53,7 @@ impl Formats {
             Moment::Local(local) => match zone {
                 Some(Zone(zone)) => zone
                     .to_timestamp(local)
-                    .map_err(|_| "is outside of the years that can be kept".to_owned()),
+                    .map_err(|_| "is outside of the supported years".to_owned()),
                 None => Err("is a local time: give `zone` in the map, such as \"Europe/Oslo\", \
                              or a format with the offset (%z)"
                     .to_owned()),

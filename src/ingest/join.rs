@@ -142,7 +142,7 @@ fn no_key(row: &Row, key: &str) -> Broken {
     Broken {
         number: row.line,
         offset: row.offset,
-        reason: format!("column \"{key}\" is empty, so that nobody knows which row it belongs to"),
+        reason: format!("column \"{key}\" is empty, so that its row is unknown"),
         raw: Some(Raw::Text(row.raw.clone())),
     }
 }

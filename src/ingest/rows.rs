@@ -294,7 +294,7 @@ fn check_columns(columns: &[String], used: &[String], separator: Separator) -> a
     }
     let twice = used.iter().find(|name| columns.iter().filter(|column| column == name).count() > 1);
     if let Some(name) = twice {
-        bail!("the column \"{name}\" stands twice in the header: name all `columns` in the map");
+        bail!("the column \"{name}\" is twice in the header: name all `columns` in the map");
     }
     Ok(())
 }

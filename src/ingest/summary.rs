@@ -151,7 +151,7 @@ impl fmt::Display for Summary {
             lines.push((format!("  {kind} by {channel}"), *count));
         }
         let already = match self.dry_run {
-            true => "entries that stand twice in the file",
+            true => "entries that are twice in the file",
             false => "entries that were there already",
         };
         lines.push((already.to_owned(), self.duplicates));

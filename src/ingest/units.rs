@@ -130,7 +130,7 @@ impl Units {
         } else if too_long {
             format!("the rows have more than {MAX_ROW_BYTES} bytes together")
         } else if unsure {
-            "a row beside it cannot be read and may belong to it".to_owned()
+            "an adjacent row cannot be read and may belong to it".to_owned()
         } else {
             return Ok(Ok(Unit { rows, joined: None }));
         };

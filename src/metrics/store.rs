@@ -62,7 +62,7 @@ impl StoreMetrics {
         let mut gauge = |name: &str, help: &str, gauge: &Gauge| {
             registry.register(name, help, gauge.clone());
         };
-        gauge("throughline_ready", "Whether the server takes calls", &metrics.ready);
+        gauge("throughline_ready", "Whether the server accepts calls", &metrics.ready);
         gauge("throughline_watches", "Timelines that are watched", &metrics.watches);
         gauge(
             "throughline_promises_overdue",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Channel, KeptIdentifier, Merge, Micros, Origin};
+use super::{Channel, Merge, Micros, Origin, StoredIdentifier};
 
 /// A person: one customer record, or several that were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Customer {
     /// The source of each value of the profile.
     pub sources: Vec<ProfileSource>,
     /// The oldest first.
-    pub identifiers: Vec<KeptIdentifier>,
+    pub identifiers: Vec<StoredIdentifier>,
     /// The canonical record, then the others, the oldest first.
     pub records: Vec<Uuid>,
     /// The merges in force, the oldest first.
@@ -46,13 +46,13 @@ pub struct ProfileSource {
     pub field: ProfileField,
     /// The record that holds it.
     pub customer_id: Uuid,
-    pub given: Given,
+    pub given: FieldOrigin,
 }
 
 /// When and by whom a value of a profile was set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Given {
+pub struct FieldOrigin {
     pub at: Micros,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub verified: bool,
@@ -67,18 +67,18 @@ pub struct Given {
 /// The stored profile of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct KeptProfile {
+pub struct StoredProfile {
     #[serde(flatten)]
     pub profile: Profile,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub given: BTreeMap<ProfileField, Given>,
+    pub given: BTreeMap<ProfileField, FieldOrigin>,
 }
 
-impl KeptProfile {
+impl StoredProfile {
     /// When and by whom a value was set. For records that predate this information, the creation
     /// time of the record.
-    pub fn given(&self, field: ProfileField, created_at: Micros) -> Given {
-        let unknown = || Given { at: created_at, ..Given::default() };
+    pub fn given(&self, field: ProfileField, created_at: Micros) -> FieldOrigin {
+        let unknown = || FieldOrigin { at: created_at, ..FieldOrigin::default() };
         self.given.get(&field).cloned().unwrap_or_else(unknown)
     }
 
@@ -91,7 +91,7 @@ impl KeptProfile {
             if self.profile.lacks(field) {
                 self.set(new, field, origin, now, None);
             } else if origin.verifies_profile && self.profile.agrees(new, field) {
-                let given = Given { verified: true, ..self.given(field, created_at) };
+                let given = FieldOrigin { verified: true, ..self.given(field, created_at) };
                 self.given.insert(field, given);
             }
         }
@@ -113,7 +113,7 @@ impl KeptProfile {
             return;
         }
         let verified = origin.verifies_profile;
-        let given = Given { at: now, verified, source: origin.source.clone(), chosen_at };
+        let given = FieldOrigin { at: now, verified, source: origin.source.clone(), chosen_at };
         self.given.insert(field, given);
     }
 }

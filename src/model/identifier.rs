@@ -112,7 +112,7 @@ impl Identifier {
 
 /// A stored identifier of a customer record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptIdentifier {
+pub struct StoredIdentifier {
     /// A UUID of version 7: the order of ids is the order of time.
     pub claim_id: Uuid,
     /// The record that has it.

@@ -31,7 +31,7 @@ pub use case::{
     HandoverState, Offer, Opening, Reask,
 };
 pub use customer::{
-    Address, Consent, Customer, Given, KeptProfile, Profile, ProfileField, ProfileSource,
+    Address, Consent, Customer, FieldOrigin, Profile, ProfileField, ProfileSource, StoredProfile,
 };
 pub use entry::{
     BodyHash, CaseChoice, CaseClue, Channel, EntryKind, IdempotencyKey, NewEntry, ProbableCase,
@@ -39,20 +39,22 @@ pub use entry::{
 };
 pub use erasure::Erasure;
 pub use identifier::{
-    Candidate, Claim, Conflict, Identifier, IdentifierKind, KeptIdentifier, Origin, Verification,
+    Candidate, Claim, Conflict, Identifier, IdentifierKind, Origin, StoredIdentifier, Verification,
 };
 pub use merge::{
     EndedLink, IdentityChange, Merge, MergeConflict, MergeRule, NewLink, NewMerge, RequestContext,
 };
 pub use page::{EntryFilter, Order, Position};
-pub use promise::{Amount, Making, NewPromise, Promise, PromiseChange, PromiseState, PromisedTo};
+pub use promise::{
+    Amount, NewPromise, Promise, PromiseChange, PromiseState, PromiseTerms, PromisedTo,
+};
 pub use purchase::{
-    Bought, BoughtLine, OrderEntry, OrderEvent, OrderHistory, OrderStatus, PurchaseNumber,
+    OrderEntry, OrderEvent, OrderHistory, OrderLine, OrderStatus, PurchaseDetails, PurchaseNumber,
     PurchaseState, PurchasedLine, ReturnedLine, StatusChange,
 };
 pub use quote::{ComparedQuote, NewQuote, Quote, QuoteChange, Terms};
 pub use reask::ReaskCount;
-pub use restriction::{Restriction, RestrictionKind, Said};
+pub use restriction::{Restriction, RestrictionAction, RestrictionKind};
 pub use retention::{RetentionKind, RetentionRule, RetentionRules};
 pub use search::{Clue, CustomerQuery, FoundCustomer, Match, MatchQuality, MatchedBy, Reading};
 pub use violation::{InvalidReason, Violation};

@@ -42,7 +42,7 @@ pub struct Promise {
     /// The record it was made to.
     pub record_id: Uuid,
     pub case_id: Option<Uuid>,
-    pub made: Making,
+    pub made: PromiseTerms,
     pub state: PromiseState,
     pub actor: String,
     pub channel: Option<Channel>,
@@ -64,7 +64,7 @@ impl Promise {
 
 /// What is promised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Making {
+pub struct PromiseTerms {
     pub what: String,
     /// Who will do it.
     pub by: String,
@@ -75,7 +75,7 @@ pub struct Making {
 /// A change of a promise, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromiseChange {
-    Made(Making),
+    Made(PromiseTerms),
     Kept,
     Withdrawn,
     /// The due time has passed.
@@ -87,7 +87,7 @@ pub enum PromiseChange {
 pub struct NewPromise {
     pub to: PromisedTo,
     pub channel: Channel,
-    pub making: Making,
+    pub making: PromiseTerms,
     /// What the server noticed in its texts: values of the contract's EntryFlag.
     pub flags: Vec<i32>,
 }

@@ -30,9 +30,9 @@ pub struct OrderHistory {
 
 impl OrderHistory {
     /// The entry that is the purchase, if it is of this record.
-    pub fn purchase(&self) -> Option<(&OrderEntry, &Bought)> {
+    pub fn purchase(&self) -> Option<(&OrderEntry, &PurchaseDetails)> {
         self.entries.iter().find_map(|entry| match &entry.event {
-            OrderEvent::Bought(bought) => Some((entry, bought)),
+            OrderEvent::PurchaseDetails(bought) => Some((entry, bought)),
             _ => None,
         })
     }
@@ -52,7 +52,7 @@ pub struct OrderEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderEvent {
-    Bought(Bought),
+    PurchaseDetails(PurchaseDetails),
     Changed {
         status: OrderStatus,
         tracking_number: String,
@@ -69,7 +69,7 @@ impl OrderEvent {
     /// The serial numbers that were bought.
     pub fn serial_numbers(&self) -> impl Iterator<Item = &str> {
         let lines = match self {
-            Self::Bought(bought) => bought.lines.as_slice(),
+            Self::PurchaseDetails(bought) => bought.lines.as_slice(),
             _ => &[],
         };
         lines.iter().map(|line| line.serial_number.as_str()).filter(|number| !number.is_empty())
@@ -78,7 +78,7 @@ impl OrderEvent {
     /// The tracking number of a shipment, if there is one.
     pub fn tracking_number(&self) -> Option<&str> {
         let number = match self {
-            Self::Bought(bought) => &bought.tracking_number,
+            Self::PurchaseDetails(bought) => &bought.tracking_number,
             Self::Changed { tracking_number, .. } => tracking_number,
             Self::Returned { .. } => return None,
         };
@@ -88,18 +88,18 @@ impl OrderEvent {
 
 /// A purchase, as its entry records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bought {
+pub struct PurchaseDetails {
     pub channel: Option<Channel>,
     /// The order number; may be empty.
     pub order_number: String,
-    pub lines: Vec<BoughtLine>,
+    pub lines: Vec<OrderLine>,
     pub total: Option<Amount>,
     pub tracking_number: String,
 }
 
 /// A line of a purchase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BoughtLine {
+pub struct OrderLine {
     pub sku: String,
     pub name: String,
     pub quantity: i64,
@@ -167,7 +167,7 @@ pub struct StatusChange {
 /// A line of a purchase, with its returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchasedLine {
-    pub bought: BoughtLine,
+    pub bought: OrderLine,
     pub returned_quantity: i64,
     /// By currency.
     pub refunds: Vec<Amount>,

@@ -30,14 +30,14 @@ pub struct Restriction {
     pub kind: RestrictionKind,
     /// The canonical record.
     pub customer_id: Uuid,
-    pub placed: Said,
+    pub placed: RestrictionAction,
     /// None while it is in force.
-    pub lifted: Option<Said>,
+    pub lifted: Option<RestrictionAction>,
 }
 
 /// When, by whom and why a restriction was placed or lifted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct RestrictionAction {
     pub at: Micros,
     pub actor: String,
     /// The ticket that documents it.

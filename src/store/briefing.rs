@@ -40,7 +40,7 @@ const STANDING: &str = "with p as materialized ( \
         union all \
         select c.id, c.profile from customers c \
         where c.person_id = (select id from p) and c.person_id <> c.id) \
-    select 'record' as sort, r.id as id, cast(0 as bigint) as number, r.profile as content from r \
+    select 'record' as kind, r.id as id, cast(0 as bigint) as number, r.profile as content from r \
     union all \
     select * from (select 'case', case_id, cast(0 as bigint), content from cases \
         where customer_id in (select id from r) and is_open \
@@ -176,8 +176,8 @@ impl Store {
             sqlx::query_as(STANDING).bind(id).bind(valid_at).fetch_all(c).await?
         });
         let mut standing = Standing::default();
-        for (sort, id, number, content) in rows {
-            match sort.as_str() {
+        for (kind, id, number, content) in rows {
+            match kind.as_str() {
                 "record" => {
                     standing.records.extend(id);
                     standing.profiles.push(content);

@@ -280,14 +280,14 @@ impl Store {
         let named = (identifiers.clone(), profile.clone());
         let item = customer_item(identifiers, profile, origin, None);
         let done = one(self.recorder.record(vec![item]).await?)?;
-        let Outcome { whom, conflicts, mut candidates, .. } = done;
+        let Outcome { resolved, conflicts, mut candidates, .. } = done;
         candidates.retain(|candidate| !self.is_restricted(candidate.customer_id));
         self.rank_candidates(&named.1, &named.0, &mut candidates).await?;
-        let created = whom.is_some_and(|whom| whom.created);
-        let customer = match whom {
+        let created = resolved.is_some_and(|resolved| resolved.created);
+        let customer = match resolved {
             None => None,
-            Some(whom) => {
-                let customer = self.get_customer(whom.record_id).await?;
+            Some(resolved) => {
+                let customer = self.get_customer(resolved.record_id).await?;
                 Some(customer.ok_or(Error::CustomerNotFound)?)
             }
         };
@@ -309,8 +309,8 @@ impl Store {
             .collect();
         let answers = self.write_all(commands).await?.into_iter().map(|answer| {
             let done = one(answer?)?;
-            let whom = done.whom.ok_or(Error::IdentifierAmbiguous)?;
-            let (customer_id, created) = (whom.person_id, whom.created);
+            let resolved = done.resolved.ok_or(Error::IdentifierAmbiguous)?;
+            let (customer_id, created) = (resolved.person_id, resolved.created);
             Ok(Imported { customer_id, created, conflicts: done.conflicts })
         });
         Ok(answers.collect())
@@ -353,14 +353,14 @@ fn one(mut done: Vec<Outcome>) -> Result<Outcome, Error> {
 fn recorded(done: Outcome) -> Result<RecordedEntry, Error> {
     let missing = || Error::Internal("an entry without an answer".to_owned());
     let entry = done.entry.ok_or_else(missing)?;
-    let whom = done.whom.ok_or_else(missing)?;
+    let resolved = done.resolved.ok_or_else(missing)?;
     Ok(RecordedEntry {
-        record_id: whom.record_id,
-        customer_id: whom.person_id,
+        record_id: resolved.record_id,
+        customer_id: resolved.person_id,
         entry_id: entry.entry_id,
         revision: entry.revision,
         recorded_at: entry.recorded_at,
-        customer_created: whom.created,
+        customer_created: resolved.created,
         already_recorded: entry.already_recorded,
         conflicts: done.conflicts,
         case_id: entry.case_id,

@@ -91,7 +91,7 @@ pub enum OpenError {
     BadUrl { cause: String },
     #[error("the role may not create tables in the database")]
     MayNotCreate,
-    #[error("PostgreSQL is a standby here, and takes no writes")]
+    #[error("PostgreSQL is a standby here, and accepts no writes")]
     Standby,
     /// A crash would lose acknowledged data.
     #[error("PostgreSQL runs with {setting} off: a crash loses what was acknowledged")]

@@ -2,6 +2,7 @@
 
 mod rooms;
 pub mod source;
+mod words;
 
 use std::fs;
 

@@ -84,7 +84,7 @@ fn every_problem_is_told_at_once() {
       THROUGHLINE_LOG_FORMAT: must be one of text, json
       t.toml: log_level: must be one of error, warn, info, debug, trace
       --default-deadline-ms: must not be above max_deadline_ms (60000)
-      --listen: whoever reaches this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+      --listen: everybody who can reach this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected if the network itself keeps others out
     ");
 }
 
@@ -102,7 +102,7 @@ fn an_address_that_others_reach_needs_a_word() {
         let anonymous = resolve(&anonymous, &[], "");
         assert_eq!(anonymous.is_ok(), allowed, "{listen}");
         // What is set is not what to set.
-        let advice = "without a token. Take allow_anonymous out, or listen on 127.0.0.1";
+        let advice = "without a token. Remove allow_anonymous, or listen on 127.0.0.1";
         assert!(allowed || anonymous.unwrap_err().to_string().contains(advice), "{listen}");
     }
 }
@@ -113,7 +113,7 @@ fn certificates_are_optional_where_anybody_is_asked_for_one() {
     let problems = resolve(&optional, &[], "").unwrap_err();
     assert_snapshot!(problems, @"
     the configuration cannot be used:
-      --tls-client-certificates: nobody is asked for a certificate: set tls_client_authority
+      --tls-client-certificates: no client certificates are requested: set tls_client_authority
     ");
     let files = ["tls_certificate", "tls_key", "tls_client_authority"].map(|key| (key, "a.pem"));
     assert!(resolve(&[&optional[..], &files].concat(), &[], "").is_ok());
@@ -283,8 +283,8 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert_snapshot!(read_callers("callers.toml", wrong).unwrap_err(), @"
     the configuration cannot be used:
       callers.toml: caller: must be tables: [[caller]]
-      callers.toml: callers: there is no such key; the file has tables [[caller]] and [[issuer]] alone
-      callers.toml: colour: there is no such key; the file has tables [[caller]] and [[issuer]] alone
+      callers.toml: callers: there is no such key; the file has only tables [[caller]] and [[issuer]]
+      callers.toml: colour: there is no such key; the file has only tables [[caller]] and [[issuer]]
     ");
     let wrong = format!(
         "[[caller]]\nname = 'local'\nroles = 'agent'\ntoken_sha256 = '{0}'\n\
@@ -299,9 +299,9 @@ fn a_caller_is_known_by_the_hash_of_its_token() {
     assert!(!problems.contains("geheim") && !problems.contains("aaaa"));
     assert_snapshot!(problems, @"
     the configuration cannot be used:
-      callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 1 (local): name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which stands for callers without a token
       callers.toml: caller 2: token: there is no such key; here may be name, roles, token_sha256, expires, verifies, purpose, actors, channels, other_channels, unverified, jwt, certificate, certificate_sha256
-      callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which is whoever has no token
+      callers.toml: caller 2: name: must be 1 to 64 letters, digits, '.', '_' and '-', and not `local`, which stands for callers without a token
       callers.toml: caller 2: roles: must be some of recorder, reader, agent, supervisor, privacy_officer
       callers.toml: caller 2: is known by nothing; give it token_sha256, jwt or certificate
       callers.toml: caller 3 (desk): roles: must be some of recorder, reader, agent, supervisor, privacy_officer

@@ -17,7 +17,7 @@ use throughline::{
     },
     store::{
         ErasureFile, Store,
-        backup::{Means, back_up},
+        backup::{BackupOptions, back_up},
     },
 };
 use tonic::Code;
@@ -101,7 +101,7 @@ async fn the_last_backup_is_told() {
         let measured = Measured::start(database).await;
         let folder = TempFolder::new();
         let programs = postgres().map(|cluster| cluster.program(""));
-        let means = Means {
+        let means = BackupOptions {
             clock: Clock::Fixed(NOW),
             ledger: None,
             programs: programs.as_deref(),

@@ -61,20 +61,20 @@ fn entry(entry: EntrySummary) -> pb::BriefedEntry {
 }
 
 fn complaint(complaint: Complaint) -> pb::BriefedComplaint {
-    let mut told = pb::BriefedComplaint {
+    let mut view = pb::BriefedComplaint {
         entry: Some(entry(complaint.entry)),
         ..pb::BriefedComplaint::default()
     };
     if let Some((state, disposition, resolved_at)) = complaint.case {
-        told.case_state = pb::CaseState::from(state).into();
-        told.disposition = disposition;
-        told.resolved_at = resolved_at.map(pb::timestamp);
+        view.case_state = pb::CaseState::from(state).into();
+        view.disposition = disposition;
+        view.resolved_at = resolved_at.map(pb::timestamp);
     }
-    told
+    view
 }
 
 fn mood(mood: Mood) -> pb::BriefedMood {
-    let mut told = pb::BriefedMood {
+    let mut view = pb::BriefedMood {
         mean_sentiment: mood.mean_sentiment,
         sentiments: count(mood.sentiments),
         sentiment_entry_id: mood.sentiment_entry.map(|id| id.to_string()).unwrap_or_default(),
@@ -82,11 +82,11 @@ fn mood(mood: Mood) -> pb::BriefedMood {
     };
     if let Some((score, entry_id, at)) = mood.feedback {
         let Score { metric, score, scale_max, text } = score;
-        told.feedback = Some(pb::Feedback { metric, score: Some(score), scale_max, text });
-        told.feedback_entry_id = entry_id.to_string();
-        told.feedback_at = Some(pb::timestamp(at));
+        view.feedback = Some(pb::Feedback { metric, score: Some(score), scale_max, text });
+        view.feedback_entry_id = entry_id.to_string();
+        view.feedback_at = Some(pb::timestamp(at));
     }
-    told
+    view
 }
 
 fn contacts(contacts: Contacts) -> pb::BriefedContacts {

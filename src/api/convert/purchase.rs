@@ -8,7 +8,7 @@ use crate::{
         calendar::BusinessCalendar,
         warranty::{Warranty, WarrantyState, warranty},
     },
-    model::{Amount, BoughtLine, PurchaseState, PurchasedLine, ReturnedLine, StatusChange},
+    model::{Amount, OrderLine, PurchaseState, PurchasedLine, ReturnedLine, StatusChange},
     pb,
 };
 
@@ -19,7 +19,7 @@ pub fn purchase(state: PurchaseState, day: Date, calendar: &BusinessCalendar) ->
         line: Some(bought_line(line.bought.clone())),
         returned_quantity: line.returned_quantity,
         refunds: line.refunds.iter().cloned().map(money).collect(),
-        warranty: warranty(&state, line, day, calendar).map(|it| shown_warranty(&it)),
+        warranty: warranty(&state, line, day, calendar).map(|it| warranty_view(&it)),
     };
     pb::PurchaseState {
         lines: state.lines.iter().map(line).collect(),
@@ -48,7 +48,7 @@ fn change(change: StatusChange) -> pb::StatusChange {
     }
 }
 
-fn shown_warranty(warranty: &Warranty) -> pb::Warranty {
+fn warranty_view(warranty: &Warranty) -> pb::Warranty {
     use pb::warranty::State;
     let state = match warranty.state {
         WarrantyState::Unknown => State::Unknown,
@@ -63,7 +63,7 @@ fn shown_warranty(warranty: &Warranty) -> pb::Warranty {
     }
 }
 
-fn bought_line(line: BoughtLine) -> pb::PurchaseLine {
+fn bought_line(line: OrderLine) -> pb::PurchaseLine {
     pb::PurchaseLine {
         sku: line.sku,
         name: line.name,

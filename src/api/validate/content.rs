@@ -53,7 +53,7 @@ impl Checker {
                 | Content::HandoverChange(_)
                 | Content::QuoteChange(_),
             ) => {
-                self.fail("entry.content", "a change of state is made by the server alone");
+                self.fail("entry.content", "only the server changes the state");
                 None
             }
             Some(Content::Interaction(interaction)) => {
@@ -246,7 +246,7 @@ impl Checker {
             self.fail(reason, format!("is longer than {MAX_REASON_CHARS} characters"));
         }
         if status != pb::OrderStatus::Cancelled && !change.reason.is_empty() {
-            self.fail(reason, "goes with CANCELLED alone");
+            self.fail(reason, "is only allowed with CANCELLED");
         }
         Checked::of(EntryKind::OrderChange)
     }

@@ -153,7 +153,7 @@ impl Checker {
                 let rule = "must be 1 to 64 of: lower case letters, digits, '.', '_' and '-'";
                 self.fail(field, rule);
             } else if !purposes.insert(purpose.as_str()) {
-                self.fail(field, "stands there twice");
+                self.fail(field, "is listed twice");
             }
         }
         let consent = |pb::Consent { purpose, granted }| Consent { purpose, granted };

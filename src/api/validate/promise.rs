@@ -12,9 +12,10 @@ use crate::{
     domain::calendar::{self, BusinessCalendar},
     error::Error,
     model::{
-        Amount, Channel, Due, Making, Micros, NewPromise, PromiseChange, PromisedTo, RequestContext,
+        Amount, Channel, Due, Micros, NewPromise, PromiseChange, PromiseTerms, PromisedTo,
+        RequestContext,
     },
-    pb::{self, make_promise_request::Due as Said},
+    pb::{self, make_promise_request::Due as RestrictionAction},
 };
 
 /// MakePromise.
@@ -35,7 +36,7 @@ pub fn promise(
     let amount = checker.amount("amount", request.amount);
     let flags = checker.flags.iter().copied().collect();
     let (channel, context) = call.complete()?;
-    let making = Making { what, by, due_at, amount };
+    let making = PromiseTerms { what, by, due_at, amount };
     Ok((NewPromise { to, channel, making, flags }, context))
 }
 
@@ -103,21 +104,27 @@ impl Checker {
     }
 
     /// The due time of a promise.
-    fn due(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
+    fn due(&mut self, said: Option<RestrictionAction>, rules: &Rules) -> Micros {
         let Some(said) = said else {
             self.fail("due", "one of its kinds is required");
             return 0;
         };
         let (field, due) = match said {
-            Said::DueAt(mut at) => ("due_at", self.time("due_at", &mut at).map(Due::At)),
-            Said::DueLocal(local) => ("due_local", self.local_time("due_local", &local)),
-            Said::DueDay(day) => {
+            RestrictionAction::DueAt(mut at) => {
+                ("due_at", self.time("due_at", &mut at).map(Due::At))
+            }
+            RestrictionAction::DueLocal(local) => {
+                ("due_local", self.local_time("due_local", &local))
+            }
+            RestrictionAction::DueDay(day) => {
                 ("due_day", self.read("due_day", calendar::day(&day)).map(Due::Day))
             }
-            Said::DueBusinessMinutes(minutes) => {
+            RestrictionAction::DueBusinessMinutes(minutes) => {
                 ("due_business_minutes", Some(Due::BusinessMinutes(minutes)))
             }
-            Said::DueBusinessDays(days) => ("due_business_days", Some(Due::BusinessDays(days))),
+            RestrictionAction::DueBusinessDays(days) => {
+                ("due_business_days", Some(Due::BusinessDays(days)))
+            }
         };
         self.reckon(field, due, rules)
     }

@@ -8,7 +8,7 @@ use crate::{
     domain::{calendar, text},
     error::Error,
     model::{Channel, Due, Micros, NewQuote, RequestContext, Terms},
-    pb::{self, give_quote_request::ValidUntil as Said},
+    pb::{self, give_quote_request::ValidUntil as RestrictionAction},
 };
 
 const SKU_CHARS: usize = 64;
@@ -80,23 +80,25 @@ pub fn quote_page(
 
 impl Checker {
     /// The end of a quote's validity.
-    fn valid_until(&mut self, said: Option<Said>, rules: &Rules) -> Micros {
+    fn valid_until(&mut self, said: Option<RestrictionAction>, rules: &Rules) -> Micros {
         let Some(said) = said else {
             self.fail("valid_until", "one of its kinds is required");
             return 0;
         };
         let (field, until) = match said {
-            Said::ValidUntilAt(mut at) => {
+            RestrictionAction::ValidUntilAt(mut at) => {
                 ("valid_until_at", self.time("valid_until_at", &mut at).map(Due::At))
             }
-            Said::ValidUntilLocal(local) => {
+            RestrictionAction::ValidUntilLocal(local) => {
                 ("valid_until_local", self.local_time("valid_until_local", &local))
             }
-            Said::ValidUntilDay(day) => {
+            RestrictionAction::ValidUntilDay(day) => {
                 let day = self.read("valid_until_day", calendar::day(&day));
                 ("valid_until_day", day.map(Due::Day))
             }
-            Said::ValidBusinessDays(days) => ("valid_business_days", Some(Due::BusinessDays(days))),
+            RestrictionAction::ValidBusinessDays(days) => {
+                ("valid_business_days", Some(Due::BusinessDays(days)))
+            }
         };
         self.reckon(field, until, rules)
     }

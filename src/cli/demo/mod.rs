@@ -141,7 +141,10 @@ async fn replay(
     whose: Customer,
     style: &TerminalStyle,
 ) -> Result<(), Failure> {
-    writeln!(io::stdout(), "The story was told in it before. This is its timeline:\n")?;
+    writeln!(
+        io::stdout(),
+        "The story has already been told in this database. This is its timeline:\n"
+    )?;
     let customer = client.customer(whose).await?;
     let request = pb::ListTimelineRequest {
         customer: Some(pb::list_timeline_request::Customer::CustomerId(customer.id.clone())),

@@ -58,7 +58,7 @@ pub async fn show(
     };
     let answer = client.customers.unmerge_customers(request).await;
     let apart = answer.map_err(|status| client.failure(&status))?.into_inner();
-    writeln!(out, "\nTaken apart again, each has what was theirs:\n")?;
+    writeln!(out, "\nUnmerged, each has its own entries again:\n")?;
     for customer in apart.customer.iter().chain(&apart.other_customer) {
         write!(out, "{}", render::customer(customer, style))?;
         let newest = newest(client, &customer.id).await?;

@@ -39,7 +39,7 @@ const ASKED: &str = "2026-03-07T10:31:00+01:00";
 const SOLVED: &str = "2026-03-09T11:20:00+01:00";
 
 const LEGEND: &str = "
-The story of a television, told now. Behind | is the screen of an agent, behind + what comes into \
+The story of a television. Lines with | are an agent's screen, lines with + are new entries of \
 the timeline.";
 
 /// What an agent must know: the key of the fact, the question and the answer.

@@ -72,7 +72,7 @@ fn file(file: &SqliteFile) -> Vec<Finding> {
     }
     if file.free_bytes > FREE_BYTES.max(file.bytes / 2) {
         let text = format!("{} of {path} are free", bytes(file.free_bytes));
-        let advice = "`throughline vacuum` gives them back to the disk";
+        let advice = "`throughline vacuum` returns them to the file system";
         findings.push(Finding::note(SUBJECT, text, advice));
     }
     findings
@@ -126,8 +126,8 @@ pub fn check_clock(found: &Found, clock: Clock) -> Vec<Finding> {
     if let Some(sealed_at) = contents.newest_seal_at {
         let ahead = sealed_at - clock.now();
         let text = format!("a seal of the audit log is of a time {} from now", span(ahead));
-        let advice = "Set this machine's clock: it has gone back, or it was ahead when the seal \
-                      was made";
+        let advice =
+            "Set this machine's clock: it was set back, or it was ahead when the seal was made";
         match ahead {
             TOLERANCE.. => findings.push(Finding::failure(SUBJECT, text, advice)),
             CLOCK_WARNING.. => findings.push(Finding::warning(SUBJECT, text, advice)),

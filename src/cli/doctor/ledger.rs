@@ -22,7 +22,7 @@ pub async fn check_erasures(config: &Config, contents: Option<&Contents>) -> Vec
     let Some(path) = &config.erasure_ledger else {
         return vec![Finding::note(
             SUBJECT,
-            "no ledger of erasures is kept",
+            "there is no erasure ledger",
             "Something else must erase again what a restored backup brings back: else set \
              erasure_ledger",
         )];
@@ -45,8 +45,8 @@ fn compare(path: &Path, ledger: &BTreeSet<Uuid>, database: &BTreeSet<Uuid>) -> F
         (ledger.difference(database).count(), database.difference(ledger).count());
     if undone > 0 {
         let text = format!("the database lacks {} of {path}", count(undone, "erasure"));
-        let advice = "A backup was put back, or it is another database. The server does them \
-                      again when it starts, before it serves anybody";
+        let advice = "A backup was restored, or it is another database. The server repeats the \
+            erasures when it starts, before it serves";
         return Finding::warning(SUBJECT, text, advice);
     }
     if untold > 0 {
@@ -80,8 +80,8 @@ pub fn check_seals(
 ) -> Vec<Finding> {
     const SUBJECT: &str = "seals";
     let Some(path) = &config.audit_seals else {
-        let advice = "Set audit_seals to a file that whoever writes the database cannot write";
-        return vec![Finding::note(SUBJECT, "the seals stand in the log alone", advice)];
+        let advice = "Set audit_seals to a file that those who can write the database cannot write";
+        return vec![Finding::note(SUBJECT, "the seals are only in the log", advice)];
     };
     let path = path.display();
     let (outside, contents) = match (outside, contents) {
@@ -95,7 +95,7 @@ pub fn check_seals(
     };
     if contents.has_outside_seal != Some(true) {
         let text = format!("seal {} of {path} is none of the database", outside.number);
-        let advice = "A backup was put back, or somebody has changed the audit log: name another \
+        let advice = "A backup was restored, or somebody has changed the audit log: name another \
                       file in audit_seals, and see `throughline audit verify`";
         return vec![Finding::failure(SUBJECT, text, advice)];
     }

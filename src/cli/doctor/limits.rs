@@ -16,10 +16,10 @@ pub fn check_descriptors(config: &Config) -> Vec<Finding> {
     let connections = serve::connection_limits(config);
     let wanted = needed_descriptors(connections, config.database_connections);
     let text = format!(
-        "max_connections {} takes some {wanted} descriptors; the limit here is {limit}",
+        "max_connections {} needs about {wanted} descriptors; the limit here is {limit}",
         config.max_connections
     );
-    let advice = "The server takes fewer connections. Raise it: LimitNOFILE in a unit of systemd, \
+    let advice = "The server accepts fewer connections. Raise it: LimitNOFILE in a systemd unit, \
                   `ulimit -n` in a shell; or lower max_connections";
     vec![if wanted > limit {
         Finding::warning(SUBJECT, text, advice)

@@ -38,7 +38,7 @@ fn of_contents(found: &Found, contents: &Contents) -> Vec<Finding> {
         findings.push(Finding::failure(SUBJECT, text, advice));
     } else if !unknown.is_empty() {
         let text = format!("a newer version has added migration {}", list(unknown));
-        let advice = "This one can work beside it; replace it when all servers are replaced";
+        let advice = "This version works with it; update it when all servers are updated";
         findings.push(Finding::note(SUBJECT, text, advice));
     }
     if !pending.is_empty() {

@@ -17,7 +17,7 @@ pub fn check(config: &Config, server: &Postgres) -> Vec<Finding> {
     if server.place.is_remote && !server.place.is_encrypted {
         findings.push(Finding::warning(
             SUBJECT,
-            "the connection to PostgreSQL goes over a network without TLS",
+            "the connection to PostgreSQL crosses a network without TLS",
             "Add ?sslmode=verify-full to the URL, and sslrootcert where its authority is your own",
         ));
     }
@@ -55,7 +55,7 @@ fn durability(server: &Postgres) -> Vec<Finding> {
     let settings = [
         ("fsync", "a power cut can lose and damage all of it"),
         ("full_page_writes", "a power cut can damage pages"),
-        ("synchronous_commit", "whoever else writes loses the last writes in a crash"),
+        ("synchronous_commit", "other programs lose their last writes in a crash"),
     ];
     let mut findings: Vec<Finding> = settings
         .into_iter()
@@ -101,7 +101,7 @@ fn connections(config: &Config, server: &Postgres) -> Finding {
     let limit = limits.fold(of_server, i64::min);
     let others = server.connections.of_others;
     let text = format!(
-        "database_connections is {wanted}; PostgreSQL gives {limit}, and others use {others}"
+        "database_connections is {wanted}; PostgreSQL allows {limit}, and others use {others}"
     );
     let advice = "Raise max_connections of PostgreSQL, or lower database_connections. Several \
                   servers add up";
@@ -122,17 +122,17 @@ fn replication(server: &Postgres) -> Vec<Finding> {
     findings.push(match (found.is_standby, names.is_empty(), found.standbys) {
         (true, ..) => Finding::failure(
             SUBJECT,
-            "this PostgreSQL is a standby, and takes no writes",
+            "this PostgreSQL is a standby, and accepts no writes",
             "Name the primary in `database`, or promote this one",
         ),
         (false, false, 0) => Finding::failure(
             SUBJECT,
-            "synchronous_standby_names is set, and no standby follows: no write comes to an end",
+            "synchronous_standby_names is set, and there is no standby: no write completes",
             "Start the standby, or empty synchronous_standby_names",
         ),
         (false, true, 0) => Finding::note(
             SUBJECT,
-            "no standby follows: what the disk loses is in the backups alone",
+            "there is no standby: what the disk loses is only in the backups",
             "",
         ),
         (false, is_asynchronous, standbys) => {
@@ -143,8 +143,7 @@ fn replication(server: &Postgres) -> Vec<Finding> {
     if found.idle_slots > 0 {
         let held = bytes(u64::try_from(found.idle_slot_bytes).unwrap_or(0));
         let text = format!(
-            "{} of the replication slots are read by nobody, and hold on to {held} of the \
-             write-ahead log",
+            "{} of the replication slots are inactive, and retain {held} of the write-ahead log",
             found.idle_slots
         );
         let advice = "Start what reads them, or `select pg_drop_replication_slot(NAME)`: they \
@@ -246,12 +245,12 @@ mod tests {
     fn replication_is_to_work() {
         use Verdict::{Failure, Note, Warning};
         assert_found(|it| it.replication.is_standby = true, Failure, "is a standby");
-        assert_found(|it| it.replication.standbys = 0, Note, "no standby follows");
+        assert_found(|it| it.replication.standbys = 0, Note, "there is no standby");
         let waits = |it: &mut Postgres| {
             it.replication.standbys = 0;
             set("synchronous_standby_names", "b")(it);
         };
-        assert_found(waits, Failure, "no write comes to an end");
+        assert_found(waits, Failure, "no write completes");
         assert_found(|it| it.replication.idle_slots = 1, Note, "replication slots");
         let full = |it: &mut Postgres| {
             (it.replication.idle_slots, it.replication.idle_slot_bytes) = (1, 2 << 30);
@@ -264,9 +263,9 @@ mod tests {
     fn connections_are_to_suffice_and_to_be_secret() {
         use Verdict::{Failure, Warning};
         assert_found(|it| it.connections.of_others = 90, Warning, "others use 90");
-        assert_found(|it| it.connections.of_user = 7, Failure, "gives 7");
-        assert_found(|it| it.connections.of_database = 7, Failure, "gives 7");
-        assert_found(set("max_connections", "10"), Failure, "gives 7");
+        assert_found(|it| it.connections.of_user = 7, Failure, "allows 7");
+        assert_found(|it| it.connections.of_database = 7, Failure, "allows 7");
+        assert_found(set("max_connections", "10"), Failure, "allows 7");
         assert_found(|it| it.place.is_remote = true, Warning, "without TLS");
         let is_safe = |it: &mut Postgres| {
             (it.place.is_remote, it.place.is_encrypted) = (true, true);

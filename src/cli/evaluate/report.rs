@@ -89,7 +89,7 @@ impl Report {
             text += &heading("Found, but of two people");
         }
         for pair in false_pairs {
-            text += &shown(dataset, pair.one, pair.other, &score(pair.one, pair.other));
+            text += &render_pair(dataset, pair.one, pair.other, &score(pair.one, pair.other));
         }
         let known: std::collections::HashSet<(u32, u32)> =
             found.pairs.iter().map(|pair| (pair.one, pair.other)).collect();
@@ -99,7 +99,7 @@ impl Report {
             text += &heading("One person's, but missed");
         }
         for (one, other) in missed {
-            text += &shown(dataset, one, other, &score(one, other));
+            text += &render_pair(dataset, one, other, &score(one, other));
         }
         self.wrong = text;
     }
@@ -113,7 +113,7 @@ fn ratio(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn shown(dataset: &Dataset, one: u32, other: u32, score: &Score) -> String {
+fn render_pair(dataset: &Dataset, one: u32, other: u32, score: &Score) -> String {
     let mut text = format!("\n{}\n{}\n", row(dataset, one), row(dataset, other));
     let probability = score.probability;
     let _ = writeln!(text, "  probability {probability:.4}, {:+.1} bits", score.weight_bits);

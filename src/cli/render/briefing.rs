@@ -57,8 +57,8 @@ impl Page<'_> {
         self.label("customer", &safe(&briefing.customer_id));
         let sure = match identity.confidence() {
             Confidence::ById | Confidence::Unspecified => "named by id",
-            Confidence::Verified => "named by a verified identifier",
-            Confidence::Claimed => "named by an identifier that nobody has verified",
+            Confidence::Verified => "found by a verified identifier",
+            Confidence::Claimed => "found by an unverified identifier",
         };
         let mut parts = vec![sure.to_owned()];
         let (verified, all) = (identity.verified_identifiers, identity.identifiers);
@@ -255,7 +255,7 @@ impl Page<'_> {
             };
             self.line(word, ink, text.trim());
             let until = moment(self.style, quote.valid_until.as_ref());
-            let text = format!("valid until {until}, told by {}", channel(quote.channel()));
+            let text = format!("valid until {until}, given by {}", channel(quote.channel()));
             self.more(&text, &quote.entry_id);
         }
     }

@@ -79,7 +79,7 @@ pub fn quote(change: &pb::QuoteChange) -> String {
     use quote_change::Change;
     let word = match change.change() {
         Change::Given => "Quoted",
-        Change::Withdrawn => "Quote taken back",
+        Change::Withdrawn => "Quote withdrawn",
         Change::Unspecified => "Quote",
     };
     let mut terms = vec![label(&change.article, &change.sku)];

@@ -392,10 +392,10 @@ fn clip(text: Vec<String>, style: &TerminalStyle, lines: &mut Vec<String>) {
 /// An observation of the server, in words.
 fn notice(flag: EntryFlag) -> &'static str {
     match flag {
-        EntryFlag::CardNumberRedacted => "a payment card number was taken out",
-        EntryFlag::SecurityCodeRedacted => "a card's security code was taken out",
-        EntryFlag::NationalIdRedacted => "a national identity number was taken out",
-        EntryFlag::PasswordRedacted => "a password was taken out",
+        EntryFlag::CardNumberRedacted => "a payment card number was removed",
+        EntryFlag::SecurityCodeRedacted => "a card's security code was removed",
+        EntryFlag::NationalIdRedacted => "a national identity number was removed",
+        EntryFlag::PasswordRedacted => "a password was removed",
         EntryFlag::BidiControl => "holds characters that change the direction of writing",
         EntryFlag::Unspecified => "a remark this version does not know",
     }

@@ -20,9 +20,9 @@ pub fn summary(change: &pb::IdentityChange) -> String {
         }
         Change::Unlinked => format!("Unlinked {}", identifier(change.identifier.as_ref())),
         Change::Merged => format!("Merged into {}", other()),
-        Change::Unmerged => format!("Taken apart from {}", other()),
-        Change::MergeExcluded => format!("Never to be merged with {}", other()),
-        Change::MergeExclusionLifted => format!("No longer kept apart from {}", other()),
+        Change::Unmerged => format!("Unmerged from {}", other()),
+        Change::MergeExcluded => format!("Excluded from merging with {}", other()),
+        Change::MergeExclusionLifted => format!("May be merged again with {}", other()),
         Change::Unspecified => "Of a kind this version does not know".to_owned(),
     }
 }

@@ -56,7 +56,7 @@ pub fn reason(reason: &pb::MatchReason) -> String {
     };
     match reason.agreement() {
         Agreement::Exact => format!("same {field}{}", rarity(reason.value_share)),
-        Agreement::Close => format!("{field} but for a slip"),
+        Agreement::Close => format!("{field} with a typing error"),
         Agreement::Nickname => format!("{field} by a short form"),
         Agreement::Transposed => format!("{field} with parts exchanged"),
         Agreement::Partial => format!("part of the {field}"),

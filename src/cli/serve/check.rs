@@ -46,8 +46,8 @@ async fn listen(setting: &'static str, address: SocketAddr) -> Finding {
         Err(error) => {
             let advice = match error.kind() {
                 io::ErrorKind::AddrInUse => format!(
-                    "Another program has it. Where that is the server that is to be started \
-                     again, check beside it with --{setting} 127.0.0.1:0"
+                    "Another program uses it. If that is the server to be restarted, check with \
+                     --{setting} 127.0.0.1:0"
                 ),
                 io::ErrorKind::PermissionDenied => {
                     format!("Ports below 1024 are not for everybody: choose another --{setting}")

@@ -18,15 +18,15 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// The server accepts calls.
 pub fn ready(status: &str) {
-    tell(&format!("READY=1\nSTATUS={status}"));
+    notify(&format!("READY=1\nSTATUS={status}"));
 }
 
 /// The server accepts no more calls, and ends those under way.
 pub fn stopping() {
-    tell("STOPPING=1\nSTATUS=stopping");
+    notify("STOPPING=1\nSTATUS=stopping");
 }
 
-fn tell(state: &str) {
+fn notify(state: &str) {
     let Some(socket) = env::var_os(SOCKET).filter(|socket| !socket.is_empty()) else { return };
     if let Err(error) = send(&socket, state) {
         tracing::warn!(%error, "cannot report the state to systemd: see NOTIFY_SOCKET");

@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Condition, Day, Given, Money, Named, Value, ValueTable, Word};
+use super::{Condition, Day, Money, Named, TextOrTable, Value, ValueTable, Word};
 
 /// An entry that a row yields. The kind decides which fields it may have.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,7 +130,7 @@ pub enum DurationUnit {
 
 /// Several texts of one column.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Given<ListTable>")]
+#[serde(try_from = "TextOrTable<ListTable>")]
 pub struct List {
     pub value: Value,
     /// If absent, the column holds one text or a JSON array.
@@ -145,13 +145,15 @@ struct ListTable {
     separator: Option<char>,
 }
 
-impl TryFrom<Given<ListTable>> for List {
+impl TryFrom<TextOrTable<ListTable>> for List {
     type Error = String;
 
-    fn try_from(given: Given<ListTable>) -> Result<Self, String> {
+    fn try_from(given: TextOrTable<ListTable>) -> Result<Self, String> {
         match given {
-            Given::Text(text) => Ok(Self { value: Given::Text(text).try_into()?, separator: None }),
-            Given::Table(ListTable { column, template, separator }) => {
+            TextOrTable::Text(text) => {
+                Ok(Self { value: TextOrTable::Text(text).try_into()?, separator: None })
+            }
+            TextOrTable::Table(ListTable { column, template, separator }) => {
                 let value = ValueTable { column, template, ..ValueTable::default() }.build()?;
                 if value.column().is_none() && separator.is_some() {
                     return Err("`separator` goes with `column`".to_owned());

@@ -2,8 +2,8 @@
 
 mod columns;
 mod entry;
-mod given;
 mod template;
+mod text_or_table;
 mod value;
 mod verify;
 
@@ -14,8 +14,8 @@ use serde::Deserialize;
 pub use self::{
     columns::Columns,
     entry::{Attributes, Duration, DurationUnit, Entry, Line, List, Message, Orders},
-    given::{Given, OneOrMore},
     template::Template,
+    text_or_table::{OneOrMore, TextOrTable},
     value::{Value, ValueTable, Word},
 };
 use crate::{
@@ -204,7 +204,7 @@ pub struct Address {
 
 /// A point in time of a row.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Given<DayTable>")]
+#[serde(try_from = "TextOrTable<DayTable>")]
 pub struct Day {
     pub value: Value,
     pub format: Option<Formats>,
@@ -220,15 +220,15 @@ struct DayTable {
     zone: Option<Zone>,
 }
 
-impl TryFrom<Given<DayTable>> for Day {
+impl TryFrom<TextOrTable<DayTable>> for Day {
     type Error = String;
 
-    fn try_from(given: Given<DayTable>) -> Result<Self, String> {
+    fn try_from(given: TextOrTable<DayTable>) -> Result<Self, String> {
         match given {
-            Given::Text(text) => {
-                Ok(Self { value: Given::Text(text).try_into()?, format: None, zone: None })
+            TextOrTable::Text(text) => {
+                Ok(Self { value: TextOrTable::Text(text).try_into()?, format: None, zone: None })
             }
-            Given::Table(DayTable { column, template, format, zone }) => {
+            TextOrTable::Table(DayTable { column, template, format, zone }) => {
                 let value = ValueTable { column, template, ..ValueTable::default() }.build()?;
                 Ok(Self { value, format, zone })
             }
@@ -238,7 +238,7 @@ impl TryFrom<Given<DayTable>> for Day {
 
 /// An amount of a row.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Given<MoneyTable>")]
+#[serde(try_from = "TextOrTable<MoneyTable>")]
 pub struct Money {
     pub value: Value,
     pub currency: Option<Word>,
@@ -262,14 +262,14 @@ struct MoneyTable {
     negate: bool,
 }
 
-impl TryFrom<Given<MoneyTable>> for Money {
+impl TryFrom<TextOrTable<MoneyTable>> for Money {
     type Error = String;
 
-    fn try_from(given: Given<MoneyTable>) -> Result<Self, String> {
+    fn try_from(given: TextOrTable<MoneyTable>) -> Result<Self, String> {
         let table = match given {
-            Given::Table(table) => table,
-            Given::Text(text) => {
-                let value = Given::Text(text).try_into()?;
+            TextOrTable::Table(table) => table,
+            TextOrTable::Text(text) => {
+                let value = TextOrTable::Text(text).try_into()?;
                 let (currency, decimal, thousands, unit) = (None, None, None, None);
                 return Ok(Self { value, currency, decimal, thousands, unit, negate: false });
             }

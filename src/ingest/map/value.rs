@@ -4,12 +4,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 
-use super::{given::Given, template::Template};
+use super::{template::Template, text_or_table::TextOrTable};
 use crate::ingest::row::Row;
 
 /// A text of a row. In the map: `"column"`, `"{a} and {b}"`, or a table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Given<ValueTable>")]
+#[serde(try_from = "TextOrTable<ValueTable>")]
 pub struct Value {
     from: From,
     /// The replacement for each text of the row; keys in lower case match every case.
@@ -20,7 +20,7 @@ pub struct Value {
 
 /// Like [`Value`], but a plain text in the map is the value itself: `channel = "phone"`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Given<ValueTable>")]
+#[serde(try_from = "TextOrTable<ValueTable>")]
 pub struct Word(pub Value);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,29 +122,33 @@ impl Value {
     }
 }
 
-impl TryFrom<Given<ValueTable>> for Value {
+impl TryFrom<TextOrTable<ValueTable>> for Value {
     type Error = String;
 
-    fn try_from(given: Given<ValueTable>) -> Result<Self, String> {
+    fn try_from(given: TextOrTable<ValueTable>) -> Result<Self, String> {
         let from = match given {
-            Given::Text(text) if text.contains('{') => From::Template(Template::parse(&text)?),
-            Given::Text(text) if text.is_empty() => return Err("a column has a name".to_owned()),
-            Given::Text(text) => From::Column(text),
-            Given::Table(table) => return table.build(),
+            TextOrTable::Text(text) if text.contains('{') => {
+                From::Template(Template::parse(&text)?)
+            }
+            TextOrTable::Text(text) if text.is_empty() => {
+                return Err("a column has a name".to_owned());
+            }
+            TextOrTable::Text(text) => From::Column(text),
+            TextOrTable::Table(table) => return table.build(),
         };
         Ok(Self { from, table: None, default: None })
     }
 }
 
-impl TryFrom<Given<ValueTable>> for Word {
+impl TryFrom<TextOrTable<ValueTable>> for Word {
     type Error = String;
 
-    fn try_from(given: Given<ValueTable>) -> Result<Self, String> {
+    fn try_from(given: TextOrTable<ValueTable>) -> Result<Self, String> {
         match given {
-            Given::Text(text) => {
+            TextOrTable::Text(text) => {
                 Ok(Self(Value { from: From::Fixed(text), table: None, default: None }))
             }
-            Given::Table(table) => table.build().map(Self),
+            TextOrTable::Table(table) => table.build().map(Self),
         }
     }
 }

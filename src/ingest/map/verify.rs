@@ -69,7 +69,7 @@ impl Map {
         faults.unless(
             !self.customer.identifiers.is_empty(),
             "customer.identifier",
-            "give at least one: without it nobody knows whose history a row is",
+            "give at least one: without it the customer of a row is unknown",
         );
         for (index, identifier) in self.customer.identifiers.iter().enumerate() {
             let key = format!("customer.identifier {}", index + 1);
@@ -85,7 +85,7 @@ impl Map {
             faults.unless(
                 identifier.region.is_none() || kinds.contains(&pb::IdentifierKind::Phone),
                 &format!("{key}.region"),
-                "goes with the kind phone alone",
+                "is only for the kind phone",
             );
         }
         if let Some(day) = &self.customer.profile.birth_date {
@@ -249,7 +249,7 @@ fn verify_format(key: &str, format: &FileFormat, faults: &mut Faults) {
     }
     let doubled =
         format.columns.iter().enumerate().find(|(at, name)| format.columns[..*at].contains(name));
-    faults.unless(doubled.is_none(), &at("columns"), "a name stands twice");
+    faults.unless(doubled.is_none(), &at("columns"), "a name is listed twice");
     if format.format == Some(Format::Ndjson) {
         let plain =
             format.separator.is_none() && format.columns.is_empty() && format.header.is_none();
@@ -270,7 +270,7 @@ fn verify_lines(lines: &Lines, faults: &mut Faults) {
             faults.unless(
                 plain && !file.is_empty(),
                 "lines.file",
-                "name a file beside the one that is imported; for another place use --lines PATH",
+                "name a file next to the imported one; for another folder use --lines PATH",
             );
         }
         _ => faults.add("lines", "give `group_by` or `file`"),

@@ -64,7 +64,7 @@ pub const STATEMENTS: [(&str, &str); 6] = [
 /// How many open cases a record may have.
 const MAX_OPEN: i64 = 200;
 /// How many entries a case is replayed from.
-const MAX_RETOLD: i64 = 10_000;
+const MAX_REPLAYED: i64 = 10_000;
 
 /// A case to open for a customer. The change of `write` is [`CaseChange::Opened`].
 #[derive(Clone, Debug)]
@@ -302,7 +302,7 @@ impl Store {
         });
         let Some(record) = record else { return Ok(None) };
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
-            let query = sqlx::query_as(ENTRIES).bind(record).bind(case_id).bind(MAX_RETOLD);
+            let query = sqlx::query_as(ENTRIES).bind(record).bind(case_id).bind(MAX_REPLAYED);
             query.fetch_all(c).await?
         });
         let mut told = Vec::new();

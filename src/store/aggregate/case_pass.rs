@@ -112,7 +112,7 @@ impl Store {
         });
         let (pass_id, code) = self.draw_code(&mut tx, record, new, now).await?;
         let change = CaseChange::PassIssued { expires_at };
-        let write = self.tell_of_pass(
+        let write = self.pass_event(
             (record, &current),
             before,
             (pass_id, now),
@@ -162,7 +162,7 @@ impl Store {
     }
 
     /// The entry about a pass.
-    fn tell_of_pass<'a>(
+    fn pass_event<'a>(
         &self,
         (record, current): (Uuid, &CustomerRecord),
         case: Case,
@@ -273,7 +273,7 @@ impl Store {
         let case = case::load(&mut tx, record, case_id).await?;
         let told = (self.clock.new_id(), now);
         let change = CaseChange::PassRedeemed;
-        let write = self.tell_of_pass((record, &current), case, told, change, channel, context)?;
+        let write = self.pass_event((record, &current), case, told, change, channel, context)?;
         write.write(&mut tx, record, Some(case_id)).await?;
         tx.commit().await?;
         Ok(case_id)

@@ -65,7 +65,7 @@ const BATCH: i64 = 200;
 /// The interval at which promises of other processes are checked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How many entries promises are replayed from.
-const MAX_RETOLD: i64 = 10_000;
+const MAX_REPLAYED: i64 = 10_000;
 
 pub fn read(content: &str) -> Result<Promise, Error> {
     serde_json::from_str(content)
@@ -343,7 +343,7 @@ impl Store {
         until: Micros,
     ) -> Result<Vec<Promise>, Error> {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
-            sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
+            sqlx::query_as(ENTRIES).bind(record).bind(MAX_REPLAYED).fetch_all(c).await?
         });
         let mut events = Vec::new();
         for (bytes,) in rows {

@@ -58,7 +58,7 @@ pub const STATEMENTS: [(&str, &str); 6] = [
 ];
 
 /// How many entries quotes are replayed from.
-const MAX_RETOLD: i64 = 10_000;
+const MAX_REPLAYED: i64 = 10_000;
 
 pub fn read(content: &str) -> Result<Quote, Error> {
     serde_json::from_str(content)
@@ -306,7 +306,7 @@ impl Store {
     /// rows.
     pub async fn replay_quotes(&self, record: Uuid, until: Micros) -> Result<Vec<Quote>, Error> {
         let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
-            sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
+            sqlx::query_as(ENTRIES).bind(record).bind(MAX_REPLAYED).fetch_all(c).await?
         });
         let mut events = Vec::new();
         for (bytes,) in rows {

@@ -40,8 +40,8 @@ impl Store {
             }
             let entries = self.seal_entries().await.map(Vec::from_iter);
             let audit = self.seal_audit().await;
-            let are_sealed = self.tell("entries", entries, None).await;
-            goes_well = self.tell("the audit log", audit, outside.as_mut()).await && are_sealed;
+            let are_sealed = self.report("entries", entries, None).await;
+            goes_well = self.report("the audit log", audit, outside.as_mut()).await && are_sealed;
             self.metrics.jobs.note(Job::Sealing, goes_well, self.clock.now());
         }
     }
@@ -49,14 +49,14 @@ impl Store {
     /// Seals the rest, once no further calls can come.
     pub async fn seal_last_audit(&self, file: Option<PathBuf>) {
         let entries = self.seal_entries().await.map(Vec::from_iter);
-        self.tell("entries", entries, None).await;
+        self.report("entries", entries, None).await;
         let sealed = self.close_log().await.map(Vec::from_iter);
-        self.tell("the audit log", sealed, file.map(SealsFile::new).as_mut()).await;
+        self.report("the audit log", sealed, file.map(SealsFile::new).as_mut()).await;
     }
 
     /// Writes seals to the file outside of the database, and always to the process log. Returns
     /// whether everything succeeded.
-    async fn tell(
+    async fn report(
         &self,
         what: &str,
         sealed: Result<Vec<Seal>, Error>,

@@ -171,7 +171,7 @@ impl Store {
         let mut missing: Vec<i64> = written.into_keys().collect();
         missing.sort_unstable();
         for number in missing {
-            found.wrong(format!("seal {number}: is missing, but stands outside of the database"));
+            found.wrong(format!("seal {number}: is missing, but is outside of the database"));
         }
         found.logs = logs.len();
         Ok(logs)
@@ -285,7 +285,7 @@ impl Store {
         }
         for (log, sealed, _, _, is_closed) in heads {
             if *is_closed && expected.counts.get(log).is_some_and(|count| count > sealed) {
-                found.wrong(format!("log {log:016x}: has audit entries behind its end"));
+                found.wrong(format!("log {log:016x}: has audit entries after its end"));
             }
         }
         Ok(())

@@ -14,9 +14,9 @@ use std::{
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    BackupError, Facts, Means, Progress,
+    BackupError, BackupOptions, Facts, Progress,
     folder::{Folder, ensure_room},
-    means::{Made, STOPPING, in_time, watched},
+    options::{Made, STOPPING, in_time, watched},
 };
 use crate::store::{
     files::{Files, INTEGRITY_CHECK, first_fault},
@@ -35,7 +35,11 @@ const STEPS: i32 = 1000;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Copies the files of an existing database.
-pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, BackupError> {
+pub async fn copy(
+    files: &Files,
+    to: &Folder,
+    options: BackupOptions<'_>,
+) -> Result<Made, BackupError> {
     if !has_content(&files.database) {
         files.ensure_restored()?;
         let what = format!("there is no database {}", files.database.display());
@@ -46,16 +50,16 @@ pub async fn copy(files: &Files, to: &Folder, means: Means<'_>) -> Result<Made, 
     let bytes = [&files.database, &files.audit].map(|file| bytes_of(file));
     ensure_room(folder(&to.file(DATABASE)), bytes.iter().sum())?;
     // The audit log second, so that it covers everything in the database.
-    copy_file(&files.database, to, DATABASE, means).await?;
+    copy_file(&files.database, to, DATABASE, options).await?;
     if has_audit {
-        copy_file(&files.audit, to, AUDIT, means).await?;
+        copy_file(&files.audit, to, AUDIT, options).await?;
     }
-    let mut kept = vec![to.keep(DATABASE, means.until).await?];
+    let mut kept = vec![to.keep(DATABASE, options.until).await?];
     if has_audit {
-        kept.push(to.keep(AUDIT, means.until).await?);
+        kept.push(to.keep(AUDIT, options.until).await?);
     }
-    (means.progress)(Progress { step: "checking the copy", bytes: 0, of: None });
-    let facts = check(&to.file(DATABASE), &to.file(AUDIT), means.until).await?;
+    (options.progress)(Progress { step: "checking the copy", bytes: 0, of: None });
+    let facts = check(&to.file(DATABASE), &to.file(AUDIT), options.until).await?;
     Ok(Made { facts, files: kept })
 }
 
@@ -69,7 +73,7 @@ async fn copy_file(
     file: &Path,
     to: &Folder,
     name: &'static str,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<(), BackupError> {
     let unfit = |error: sqlx::Error| BackupError::Open(OpenError::of_sqlite(file, &error));
     let copy = to.new_file(name)?;
@@ -77,24 +81,24 @@ async fn copy_file(
         let what = format!("the name {} is no UTF-8", copy.display());
         return Err(BackupError::refused(what, "Name another folder"));
     };
-    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY);
-    let mut connection = options.connect().await.map_err(unfit)?;
+    let connect = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY);
+    let mut connection = connect.connect().await.map_err(unfit)?;
     let is_over = Arc::new(AtomicBool::new(false));
-    let (until, stop) = (means.until, Arc::clone(&is_over));
+    let (until, stop) = (options.until, Arc::clone(&is_over));
     let goes_on = move || !stop.load(Ordering::Relaxed) && Instant::now() < until;
     connection.lock_handle().await.map_err(unfit)?.set_progress_handler(STEPS, goes_on);
     let of = bytes_of(file);
     let step = if name == DATABASE { "copying the database" } else { "copying the audit log" };
     let look = || {
         let bytes = fs::metadata(&copy).map_or(0, |file| file.len());
-        (means.progress)(Progress { step, bytes, of: Some(of.max(bytes)) });
+        (options.progress)(Progress { step, bytes, of: Some(of.max(bytes)) });
         // The log of the database grows while it is read.
         let room = ensure_room(folder(&copy), 0).and_then(|()| ensure_room(folder(file), 0));
         room.inspect_err(|_| is_over.store(true, Ordering::Relaxed))
     };
     let copying = sqlx::query(COPY).bind(copy_name).execute(&mut connection);
     // The thread of SQLite notices that it has to stop.
-    let copied = watched(copying, means.until, STOPPING, look).await;
+    let copied = watched(copying, options.until, STOPPING, look).await;
     let closed = connection.close().await;
     match copied? {
         Ok(_) => closed.map_err(unfit),

@@ -6,9 +6,9 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
 use super::{
-    BackupError, Facts, Means, Progress,
+    BackupError, BackupOptions, Facts, Progress,
     folder::{Folder, ensure_room},
-    means::{Made, in_time},
+    options::{Made, in_time},
     programs::{Place, Program},
 };
 use crate::{
@@ -99,12 +99,12 @@ async fn begin(connection: &mut PgConnection) -> Result<(String, i64), Error> {
     Ok((snapshot, sqlx::query_scalar(BYTES).fetch_one(connection).await?))
 }
 
-pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, BackupError> {
+pub async fn dump(url: &str, to: &Folder, options: BackupOptions<'_>) -> Result<Made, BackupError> {
     let (mut connection, place) = connect(url).await?;
-    let version = in_time(means.until, version(&mut connection)).await??;
-    let pg_dump = Program::find("pg_dump", version, means).await?;
-    let pg_restore = Program::find("pg_restore", version, means).await?;
-    let (snapshot, bytes) = in_time(means.until, begin(&mut connection)).await??;
+    let version = in_time(options.until, version(&mut connection)).await??;
+    let pg_dump = Program::find("pg_dump", version, options).await?;
+    let pg_restore = Program::find("pg_restore", version, options).await?;
+    let (snapshot, bytes) = in_time(options.until, begin(&mut connection)).await??;
     let file = to.new_file(DUMP)?;
     ensure_room(folder(&file), u64::try_from(bytes).unwrap_or(0))?;
     let arguments = [
@@ -114,8 +114,8 @@ pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, Back
         format!("--file={}", file.display()),
     ];
     pg_dump.run(&place, &arguments, Some(("dumping the database", &file))).await?;
-    (means.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
-    let facts = facts(&mut connection, means.until).await?;
+    (options.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
+    let facts = facts(&mut connection, options.until).await?;
     close(connection).await;
     let list = pg_restore.list(&file).await?;
     for table in ["customers", "entries", "audit_log"] {
@@ -129,5 +129,5 @@ pub async fn dump(url: &str, to: &Folder, means: Means<'_>) -> Result<Made, Back
             return Err(BackupError::refused(what, "May this user read all tables?"));
         }
     }
-    Ok(Made { facts, files: vec![to.keep(DUMP, means.until).await?] })
+    Ok(Made { facts, files: vec![to.keep(DUMP, options.until).await?] })
 }

@@ -8,7 +8,7 @@ mod facts;
 mod folder;
 mod last;
 mod manifest;
-mod means;
+mod options;
 mod programs;
 mod restore;
 
@@ -21,14 +21,14 @@ use crate::store::{
     sql::db::{Db, Observers},
 };
 use folder::Folder;
-use means::in_time;
+use options::in_time;
 
 pub use error::BackupError;
 pub use facts::Facts;
 pub use last::LastBackup;
 pub(super) use last::last_backup;
 pub use manifest::{Content, LedgerPosition, Manifest};
-pub use means::{Means, Progress};
+pub use options::{BackupOptions, Progress};
 pub use restore::prepare::{Restored, Restoring};
 pub use restore::restore;
 
@@ -42,11 +42,15 @@ pub struct BackedUp {
 }
 
 /// Backs up the database of a URL into a new folder, while others may use it.
-pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp, BackupError> {
+pub async fn back_up(
+    url: &str,
+    to: &Path,
+    options: BackupOptions<'_>,
+) -> Result<BackedUp, BackupError> {
     let folder = Folder::create(to)?;
-    let created_at = means.clock.now();
+    let created_at = options.clock.now();
     // Before the snapshot: whoever is erased in the snapshot is in the ledger.
-    let ledger = match means.ledger {
+    let ledger = match options.ledger {
         None => None,
         Some(path) => Some(LedgerPosition {
             path: absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
@@ -54,12 +58,12 @@ pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp,
         }),
     };
     let (made, database) = match Files::of(url) {
-        Some(files) => (copy::copy(&files, &folder, means).await?, "sqlite"),
+        Some(files) => (copy::copy(&files, &folder, options).await?, "sqlite"),
         None if url.starts_with("sqlite:") => {
             let what = "a database in memory has no files";
             return Err(BackupError::refused(what, "Name one with --database"));
         }
-        None => (dump::dump(url, &folder, means).await?, "postgres"),
+        None => (dump::dump(url, &folder, options).await?, "postgres"),
     };
     let manifest = Manifest {
         format: manifest::FORMAT,
@@ -72,7 +76,7 @@ pub async fn back_up(url: &str, to: &Path, means: Means<'_>) -> Result<BackedUp,
     };
     let path = folder.finish(&manifest)?;
     let last = LastBackup { at: created_at, folder: path.display().to_string() };
-    let noted = in_time(means.until, note(url, &last)).await;
+    let noted = in_time(options.until, note(url, &last)).await;
     let not_noted = noted.and_then(|noted| Ok(noted?)).err().map(|error| error.to_string());
     Ok(BackedUp { folder: path, manifest, not_noted })
 }

@@ -16,9 +16,9 @@ use tokio::{
 };
 
 use super::{
-    BackupError, Means, Progress,
+    BackupError, BackupOptions, Progress,
     folder::ensure_room,
-    means::{STOPPING, watched},
+    options::{STOPPING, watched},
 };
 use crate::store::paths::folder;
 
@@ -84,7 +84,7 @@ fn as_libpq(key: &str) -> Option<&str> {
 pub struct Program<'a> {
     name: &'static str,
     path: PathBuf,
-    means: Means<'a>,
+    options: BackupOptions<'a>,
 }
 
 impl<'a> Program<'a> {
@@ -92,10 +92,10 @@ impl<'a> Program<'a> {
     pub async fn find(
         name: &'static str,
         server: i64,
-        means: Means<'a>,
+        options: BackupOptions<'a>,
     ) -> Result<Self, BackupError> {
-        let path = means.programs.map_or_else(|| name.into(), |folder| folder.join(name));
-        let program = Self { name, path, means };
+        let path = options.programs.map_or_else(|| name.into(), |folder| folder.join(name));
+        let program = Self { name, path, options };
         let mut command = Command::new(&program.path);
         command.arg("--version");
         let told = program.done(command, || Ok(())).await?;
@@ -135,7 +135,7 @@ impl<'a> Program<'a> {
         let look = || {
             let Some((step, file)) = written else { return Ok(()) };
             let bytes = fs::metadata(file).map_or(0, |file| file.len());
-            (self.means.progress)(Progress { step, bytes, of: None });
+            (self.options.progress)(Progress { step, bytes, of: None });
             ensure_room(folder(file), 0)
         };
         self.done(command, look).await.map(drop)
@@ -160,7 +160,7 @@ impl<'a> Program<'a> {
         let mut running = command.spawn().map_err(|error| self.not_started(&error))?;
         let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
         let ending = async { try_join!(running.wait(), all_of(stdout), all_of(stderr)) };
-        let done = watched(ending, self.means.until, Duration::ZERO, look).await;
+        let done = watched(ending, self.options.until, Duration::ZERO, look).await;
         if done.is_err() {
             // It stops writing, since its output is removed next.
             let _ = running.start_kill();

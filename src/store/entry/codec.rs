@@ -8,8 +8,8 @@ use crate::{
     domain::words::index_words,
     error::Error,
     model::{
-        Amount, CaseChange, CaseState, CaseUpdate, Channel, EntryKind, EventMeta, Making, Micros,
-        NewEntry, Offer, Opening, PromiseChange, QuoteChange, RequestContext, Terms,
+        Amount, CaseChange, CaseState, CaseUpdate, Channel, EntryKind, EventMeta, Micros, NewEntry,
+        Offer, Opening, PromiseChange, PromiseTerms, QuoteChange, RequestContext, Terms,
     },
     pb::{self, entry::Content},
 };
@@ -54,7 +54,7 @@ pub fn promise_entry(
     meta: &EntryMeta,
     (promise_id, case_id): (Uuid, Option<Uuid>),
     change: &PromiseChange,
-    making: &Making,
+    making: &PromiseTerms,
     context: &RequestContext,
 ) -> NewEntry {
     use pb::promise_change::Change;
@@ -332,7 +332,7 @@ fn read_promise(it: &pb::PromiseChange) -> Result<PromiseChange, Error> {
     use pb::promise_change::Change;
     Ok(match it.change() {
         Change::Unspecified => return Err(UNREADABLE),
-        Change::Made => PromiseChange::Made(Making {
+        Change::Made => PromiseChange::Made(PromiseTerms {
             what: it.what.clone(),
             by: it.by.clone(),
             due_at: micros(it.due_at.ok_or(UNREADABLE)?),

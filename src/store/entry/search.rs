@@ -1,5 +1,5 @@
-//! Text search. Words are folded and stemmed here and not by the database, so that both databases
-//! find the same; they only compare the words.
+//! Text search. Words are folded and stemmed here, not by the database, so that both databases find
+//! the same entries; they only compare the words.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use crate::{
     },
 };
 
-/// The words of an entry as they are indexed: a search within one customer asks for the customer's
-/// id as for any other word, and so costs what the customer has and not what the word has.
+/// The indexed words of an entry, including the customer's id: the cost of a search within one
+/// customer depends on the customer's entries, not on how common the word is.
 pub fn indexed(customer_id: Uuid, words: &str) -> String {
     let mut indexed = customer_word(customer_id);
-    // PostgreSQL refuses an empty word, which a space at the end would leave.
+    // PostgreSQL refuses an empty word, which a trailing space would create.
     if !words.is_empty() {
         indexed.push(' ');
         indexed.push_str(words);
@@ -35,7 +35,7 @@ pub fn indexed(customer_id: Uuid, words: &str) -> String {
     indexed
 }
 
-/// The words of a text are of ASCII alone: none is ever taken for this one.
+/// The word for a customer. The words of a text are ASCII only, so that none can equal it.
 pub fn customer_word(customer_id: Uuid) -> String {
     format!("ø{}", customer_id.simple())
 }

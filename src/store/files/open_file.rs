@@ -120,7 +120,7 @@ impl OpenFile {
 fn not_in_place(path: &Path, error: Option<&io::Error>) -> Error {
     let what = match error {
         Some(error) if error.kind() == io::ErrorKind::NotFound => "is gone".to_owned(),
-        Some(error) => format!("cannot be looked at ({error})"),
+        Some(error) => format!("cannot be checked ({error})"),
         None => "is another file, or empty".to_owned(),
     };
     Error::Unavailable(format!(

@@ -37,7 +37,7 @@ impl Store {
                 tracing::debug!(cause = error.cause(), "cannot compare the clock");
             }
             if (round + 1).is_multiple_of(TELL_EARLY) {
-                self.tell_early();
+                self.log_early();
             }
         }
     }
@@ -57,7 +57,7 @@ impl Store {
             }
             Db::Sqlite { .. } => self.newest_time().await?.saturating_sub(self.clock.now()).max(0),
         };
-        self.tell_skew(self.skew.set(behind, began), behind);
+        self.log_skew(self.skew.set(behind, began), behind);
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl Store {
         if ahead > TOLERANCE {
             tracing::warn!(
                 seconds = seconds(ahead),
-                "the newest time in the database has not come: the clock of this machine is \
+                "the newest time in the database is in the future: this machine's clock is \
                  behind, or another one was ahead"
             );
         }
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Logs when the clock becomes wrong, and when it is right again.
-    fn tell_skew(&self, before: Micros, behind: Micros) {
+    fn log_skew(&self, before: Micros, behind: Micros) {
         let (was_off, is_off) = (before.abs() > TOLERANCE, behind.abs() > TOLERANCE);
         let way = if behind > 0 { "behind" } else { "ahead" };
         match (was_off, is_off) {
@@ -101,7 +101,7 @@ impl Store {
 
     /// Logs that calls had future times although the clock seems right.
     #[doc(hidden)]
-    pub fn tell_early(&self) {
+    pub fn log_early(&self) {
         let calls = self.skew.take_early();
         if calls > 0 && !self.skew.is_off(self.clock.reading()) {
             tracing::warn!(

@@ -9,7 +9,7 @@ use crate::{
     domain::identifier_resolution::{Named, candidates, named},
     error::Error,
     model::{
-        Candidate, Claim, Identifier, KeptIdentifier, MAX_CLAIMS, Micros, Position, Target,
+        Candidate, Claim, Identifier, MAX_CLAIMS, Micros, Position, StoredIdentifier, Target,
         Verification,
     },
     store::{
@@ -212,7 +212,7 @@ type ClaimColumns =
     (Uuid, Uuid, String, String, String, String, bool, Micros, Micros, Option<Micros>, Micros);
 
 /// A claim from its row.
-fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
+fn kept(row: ClaimColumns) -> Result<StoredIdentifier, Error> {
     let (
         claim_id,
         customer_id,
@@ -232,7 +232,7 @@ fn kept(row: ClaimColumns) -> Result<KeptIdentifier, Error> {
     let verification = read_verification(&verification)?;
     let verified = verification == Verification::Verified;
     let identifier = Identifier { kind, namespace, value, raw, mixed_script, verified };
-    Ok(KeptIdentifier {
+    Ok(StoredIdentifier {
         claim_id,
         customer_id,
         identifier,
@@ -297,7 +297,7 @@ impl Store {
         include_ended: bool,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<KeptIdentifier>, Error> {
+    ) -> Result<Vec<StoredIdentifier>, Error> {
         let records = self.records_of(customer_id).await?;
         self.claims_of(&records, include_ended, after, limit).await
     }
@@ -309,7 +309,7 @@ impl Store {
         include_ended: bool,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<KeptIdentifier>, Error> {
+    ) -> Result<Vec<StoredIdentifier>, Error> {
         let begin = Position { occurred_at: Micros::MIN, entry_id: Uuid::nil() };
         let Position { occurred_at, entry_id } = after.unwrap_or(begin);
         let count = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -334,7 +334,7 @@ impl Store {
         &self,
         record: Uuid,
         key: &str,
-    ) -> Result<Option<KeptIdentifier>, Error> {
+    ) -> Result<Option<StoredIdentifier>, Error> {
         let row: Option<ClaimColumns> = on_db!(&self.db, |c| {
             sqlx::query_as(LAST).bind(key).bind(record).fetch_optional(c).await?
         });

@@ -9,8 +9,8 @@ use crate::{
     domain::address,
     error::Error,
     model::{
-        Customer, IdempotencyKey, KeptProfile, Micros, Origin, Profile, ProfileField,
-        RequestContext,
+        Customer, IdempotencyKey, Micros, Origin, Profile, ProfileField, RequestContext,
+        StoredProfile,
     },
     store::{
         Store,
@@ -122,8 +122,8 @@ pub async fn write(
     writes: &Writes,
     now: Micros,
 ) -> Result<(), Error> {
-    let unknown = KeptProfile::default();
-    let created: Vec<(Uuid, i64, &KeptProfile)> = writes
+    let unknown = StoredProfile::default();
+    let created: Vec<(Uuid, i64, &StoredProfile)> = writes
         .created
         .iter()
         .map(|(id, revision)| (*id, *revision, writes.profiles.get(id).unwrap_or(&unknown)))
@@ -151,7 +151,7 @@ pub async fn write(
     Ok(())
 }
 
-async fn change_profile(tx: &mut Tx, id: Uuid, profile: &KeptProfile) -> Result<(), Error> {
+async fn change_profile(tx: &mut Tx, id: Uuid, profile: &StoredProfile) -> Result<(), Error> {
     let stored = write_profile(profile)?;
     on_tx!(&mut *tx, |c| {
         sqlx::query(SET_PROFILE)

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     error::Error,
     model::{
-        Claim, EndedLink, IdentityChange, KeptIdentifier, MAX_IDENTIFIERS, Micros, NewLink,
-        RequestContext, Verification,
+        Claim, EndedLink, IdentityChange, MAX_IDENTIFIERS, Micros, NewLink, RequestContext,
+        StoredIdentifier, Verification,
     },
     store::{
         Store,
@@ -85,7 +85,7 @@ impl Store {
         &self,
         link: NewLink,
         context: RequestContext,
-    ) -> Result<KeptIdentifier, Error> {
+    ) -> Result<StoredIdentifier, Error> {
         let (record, key) = (link.customer_id, link.identifier.key());
         let store = self.clone();
         let write = move || {
@@ -132,7 +132,7 @@ impl Store {
                 let other = claim.customer_id;
                 end(&mut tx, &key, other, now).await?;
                 let unlinked = IdentityChange::Unlinked(link.identifier.clone());
-                change.tell(other, &records[&other], self.clock.new_id(), &unlinked);
+                change.add_identity_entry(other, &records[&other], self.clock.new_id(), &unlinked);
                 change.compare(other, &records[&other]);
             }
             tx.changed_identity(&others.iter().map(|c| c.customer_id).collect::<Vec<_>>()).await?;
@@ -178,7 +178,7 @@ impl Store {
         }
         let entry_id = self.clock.new_id();
         let linked = IdentityChange::Linked(link.identifier.clone(), verification);
-        change.tell(record, &records[&record], entry_id, &linked);
+        change.add_identity_entry(record, &records[&record], entry_id, &linked);
         change.compare(record, &records[&record]);
         change.write(&mut tx, record, Some(entry_id)).await?;
         tx.commit().await?;
@@ -281,7 +281,7 @@ impl Store {
             end(&mut tx, &key, record, now).await?;
             let id = self.clock.new_id();
             let unlinked = IdentityChange::Unlinked(link.identifier.clone());
-            change.tell(record, &records[&record], id, &unlinked);
+            change.add_identity_entry(record, &records[&record], id, &unlinked);
             change.compare(record, &records[&record]);
             entry_id = Some(id);
         }

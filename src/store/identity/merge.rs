@@ -112,8 +112,8 @@ impl Store {
         }
         let ids: Vec<Uuid> = locked.records.keys().copied().collect();
         check_choices(new, &ids)?;
-        let marks = tx.by_ids(dialect::MARKS_OF, &into_records).await?;
-        if !merge_exclusion::between(marks, &from_records).is_empty() {
+        let exclusions = tx.by_ids(dialect::EXCLUSIONS_OF, &into_records).await?;
+        if !merge_exclusion::between(exclusions, &from_records).is_empty() {
             return Err(Error::MergeExcluded);
         }
         let mut approved_by = String::new();
@@ -135,7 +135,7 @@ impl Store {
         change.touch(into, &locked.records[&into]);
         let evidence = new.evidence.clone();
         let merged = IdentityChange::Merged { into_id: into, merge_id: id, evidence };
-        change.tell(from, &locked.records[&from], id, &merged);
+        change.add_identity_entry(from, &locked.records[&from], id, &merged);
         // Suggestions between the two are now of one person, and those of either are of both.
         change.compare(from, &locked.records[&from]);
         change.write(&mut tx, into, Some(id)).await?;

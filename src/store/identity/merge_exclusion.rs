@@ -27,9 +27,9 @@ pub const STATEMENTS: [(&str, &str); 2] =
     [("merge_exclusions.add", ADD), ("merge_exclusions.remove", REMOVE)];
 
 /// Of the exclusions of one person's records, those with another person's.
-pub fn between(marks: Vec<(Uuid, Uuid)>, other: &[Uuid]) -> Vec<(Uuid, Uuid)> {
+pub fn between(exclusions: Vec<(Uuid, Uuid)>, other: &[Uuid]) -> Vec<(Uuid, Uuid)> {
     let is_of_other = |(a, b): &(Uuid, Uuid)| other.contains(a) || other.contains(b);
-    marks.into_iter().filter(is_of_other).collect()
+    exclusions.into_iter().filter(is_of_other).collect()
 }
 
 /// Excludes two records.
@@ -88,21 +88,26 @@ impl Store {
         if first == second {
             return Err(Error::AlreadyMerged);
         }
-        let marks = tx.by_ids(dialect::MARKS_OF, &locked.records_of(first)).await?;
-        let marks = between(marks, &locked.records_of(second));
+        let exclusions = tx.by_ids(dialect::EXCLUSIONS_OF, &locked.records_of(first)).await?;
+        let exclusions = between(exclusions, &locked.records_of(second));
         let now = self.clock.now();
         let mut change = Change::new(context, now);
-        if marks.is_empty() != lift {
+        if exclusions.is_empty() != lift {
             for (record, other_id) in [(one, other), (other, one)] {
                 let told = if lift {
                     IdentityChange::MergeExclusionLifted { other_id }
                 } else {
                     IdentityChange::MergeExcluded { other_id }
                 };
-                change.tell(record, &locked.records[&record], self.clock.new_id(), &told);
+                change.add_identity_entry(
+                    record,
+                    &locked.records[&record],
+                    self.clock.new_id(),
+                    &told,
+                );
             }
             if lift {
-                for (a, b) in marks {
+                for (a, b) in exclusions {
                     on_tx!(&mut tx, |c| {
                         sqlx::query(REMOVE).bind(a).bind(b).execute(c).await?;
                     });

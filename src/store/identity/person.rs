@@ -8,7 +8,7 @@ use super::erased;
 use crate::{
     domain::profile_resolution::{RecordProfile, resolve_profile},
     error::Error,
-    model::{Customer, KeptIdentifier, MAX_IDENTIFIERS, Merge},
+    model::{Customer, MAX_IDENTIFIERS, Merge, StoredIdentifier},
     store::{
         Store,
         sql::{
@@ -143,7 +143,7 @@ impl Store {
             };
             // An unmerge between the reads leaves a person without the requested record.
             if records.contains_key(&id) && is_whole(person, &records, &merges) {
-                return self.shown(person, &records, merges).await.map(Some);
+                return self.customer_view(person, &records, merges).await.map(Some);
             }
         }
         Err(Error::Unavailable("a customer kept changing".to_owned()))
@@ -160,7 +160,7 @@ impl Store {
         let alone: BTreeMap<Uuid, CustomerRecord> = alone.into_iter().collect();
         let records: Vec<Uuid> = alone.keys().copied().collect();
         let limit = records.len() * MAX_IDENTIFIERS;
-        let mut identifiers: HashMap<Uuid, Vec<KeptIdentifier>> = HashMap::new();
+        let mut identifiers: HashMap<Uuid, Vec<StoredIdentifier>> = HashMap::new();
         for kept in self.claims_of(&records, false, None, limit).await? {
             identifiers.entry(kept.customer_id).or_default().push(kept);
         }
@@ -168,7 +168,7 @@ impl Store {
         for (id, record) in alone {
             let identifiers = identifiers.remove(&id).unwrap_or_default();
             let records = BTreeMap::from([(id, record)]);
-            customers.insert(id, shown(id, &records, identifiers, Vec::new())?);
+            customers.insert(id, to_customer(id, &records, identifiers, Vec::new())?);
         }
         for (id, _) in merged {
             customers.extend(self.get_customer(id).await?.map(|customer| (id, customer)));
@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// The view of a person with these records.
-    pub(in crate::store) async fn shown(
+    pub(in crate::store) async fn customer_view(
         &self,
         person: Uuid,
         records: &BTreeMap<Uuid, CustomerRecord>,
@@ -185,7 +185,7 @@ impl Store {
     ) -> Result<Customer, Error> {
         let ids: Vec<Uuid> = records.keys().copied().collect();
         let identifiers = self.claims_of(&ids, false, None, MAX_IDENTIFIERS).await?;
-        shown(person, records, identifiers, merges)
+        to_customer(person, records, identifiers, merges)
     }
 
     /// The rows of some ids, in one statement.
@@ -208,10 +208,10 @@ impl Store {
 }
 
 /// Builds the view of a person from its records, identifiers and merges.
-fn shown(
+fn to_customer(
     person: Uuid,
     records: &BTreeMap<Uuid, CustomerRecord>,
-    mut identifiers: Vec<KeptIdentifier>,
+    mut identifiers: Vec<StoredIdentifier>,
     merges: Vec<Merge>,
 ) -> Result<Customer, Error> {
     let mut profiles = Vec::with_capacity(records.len());

@@ -49,8 +49,8 @@ impl Store {
         if have_other_verified(&strong, &one.records, &other.records) {
             conflicts.push(MergeConflict::NeedsApproval);
         }
-        let marks = self.by_ids(dialect::MARKS_OF, &one.records).await?;
-        if !merge_exclusion::between(marks, &other.records).is_empty() {
+        let exclusions = self.by_ids(dialect::EXCLUSIONS_OF, &one.records).await?;
+        if !merge_exclusion::between(exclusions, &other.records).is_empty() {
             conflicts.push(MergeConflict::MergeExcluded);
         }
         if all.len() > MAX_RECORDS {
@@ -75,7 +75,7 @@ impl Store {
             other.merges,
             vec![hypothetical(new, (one.id, other.id), self.clock.now())],
         ];
-        let customer = self.shown(one.id, &records, merges.concat()).await?;
+        let customer = self.customer_view(one.id, &records, merges.concat()).await?;
         let request = PageRequest {
             filter: EntryFilter::default(),
             order: Order::NewestFirst,

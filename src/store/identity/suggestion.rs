@@ -129,7 +129,7 @@ impl Store {
             return Err(Error::CustomerNotFound);
         }
         let mut shown: Vec<((Uuid, Uuid), Row)> = standing
-            .shown()
+            .visible()
             .map(|(people, row)| (people, (row.pair.0, row.pair.1, row.id, row.rank)))
             .filter(|(_, row)| !self.is_restricted(row.0) && !self.is_restricted(row.1))
             .filter(|(_, row)| row.3 >= least)

@@ -92,10 +92,20 @@ impl Store {
         let merge_id = merge.id;
         for (record, other_id) in [(into, from), (from, into)] {
             let unmerged = IdentityChange::Unmerged { other_id, merge_id };
-            change.tell(record, &locked.records[&record], self.clock.new_id(), &unmerged);
+            change.add_identity_entry(
+                record,
+                &locked.records[&record],
+                self.clock.new_id(),
+                &unmerged,
+            );
             if exclude_merge {
                 let excluded = IdentityChange::MergeExcluded { other_id };
-                change.tell(record, &locked.records[&record], self.clock.new_id(), &excluded);
+                change.add_identity_entry(
+                    record,
+                    &locked.records[&record],
+                    self.clock.new_id(),
+                    &excluded,
+                );
             }
         }
         if exclude_merge {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    model::{Micros, RequestContext, Restriction, RestrictionKind, Said},
+    model::{Micros, RequestContext, Restriction, RestrictionAction, RestrictionKind},
     store::{
         Store,
         identity::person::{self, LockedRecords},
@@ -24,7 +24,7 @@ const LIFT: &str = "update restrictions set lifted_at = $3, lifted_by = $4, \
     lift_ticket = $5, lift_reason = $6 \
     where customer_id = $1 and kind = $2 and lifted_at is null returning id";
 const SET_RESTRICTED: &str = "update customers set restricted = $2 where id = $1";
-const SET_HELD: &str = "update customers set held = $2 where id = $1";
+const SET_ON_HOLD: &str = "update customers set held = $2 where id = $1";
 const GET: &str = "select kind, placed_at, actor, ticket, reason, lifted_at, \
     lifted_by, lift_ticket, lift_reason from restrictions where customer_id = $1 and id = $2";
 
@@ -34,7 +34,7 @@ pub const STATEMENTS: [(&str, &str); 5] = [
     ("restrictions.lift", LIFT),
     ("restrictions.get", GET),
     ("customers.set_restricted", SET_RESTRICTED),
-    ("customers.set_held", SET_HELD),
+    ("customers.set_on_hold", SET_ON_HOLD),
 ];
 
 /// A restriction to place or to lift.
@@ -77,7 +77,7 @@ impl Store {
             return row.entry_id.ok_or(Error::NotRestricted);
         }
         let now = self.clock.now();
-        let said = Said {
+        let said = RestrictionAction {
             at: now,
             actor: context.actor.clone(),
             ticket: new.ticket.clone(),
@@ -128,13 +128,13 @@ impl Store {
         let kinds = [RestrictionKind::Use, RestrictionKind::Erasure];
         let unreadable = Error::Inconsistent { table: "restrictions", column: "kind" };
         let kind = kinds.into_iter().find(|kind| kind.code() == code).ok_or(unreadable)?;
-        let lifted = lifted_at.map(|at| Said {
+        let lifted = lifted_at.map(|at| RestrictionAction {
             at,
             actor: lifted_by,
             ticket: lift_ticket,
             reason: lift_reason,
         });
-        let placed = Said { at, actor, ticket, reason };
+        let placed = RestrictionAction { at, actor, ticket, reason };
         Ok(Restriction { id, kind, customer_id: person, placed, lifted })
     }
 }
@@ -152,7 +152,7 @@ async fn add(
     records: &[Uuid],
     id: Uuid,
     kind: RestrictionKind,
-    said: &Said,
+    said: &RestrictionAction,
 ) -> Result<(), Error> {
     for record in records {
         on_tx!(&mut *tx, |c| {
@@ -168,7 +168,7 @@ async fn lift(
     tx: &mut Tx,
     records: &[Uuid],
     kind: RestrictionKind,
-    said: &Said,
+    said: &RestrictionAction,
 ) -> Result<Uuid, Error> {
     let mut lifted = None;
     for record in records {
@@ -185,7 +185,7 @@ async fn lift(
 async fn set(tx: &mut Tx, record: Uuid, kind: RestrictionKind, holds: bool) -> Result<(), Error> {
     let text = match kind {
         RestrictionKind::Use => SET_RESTRICTED,
-        RestrictionKind::Erasure => SET_HELD,
+        RestrictionKind::Erasure => SET_ON_HOLD,
     };
     on_tx!(tx, |c| {
         sqlx::query(text).bind(record).bind(holds).execute(c).await?;

@@ -16,7 +16,7 @@ use crate::{
     },
     error::{Error, InvalidReason, Violation},
     model::{
-        Conflict, IdempotencyKey, KeptProfile, MAX_IDENTIFIERS, Micros, NewEntry, OrderEntry,
+        Conflict, IdempotencyKey, MAX_IDENTIFIERS, Micros, NewEntry, OrderEntry, StoredProfile,
         Target,
     },
     store::{
@@ -131,10 +131,10 @@ impl Plan {
         if let Some((profile, stored)) = filled {
             self.set_profile(record_id, profile, stored);
         }
-        let whom = ResolvedCustomer { record_id, person_id, created: existing.is_none() };
-        let entry = item.entry.as_ref().map(|named| self.add_entry(whom, revision, named));
+        let resolved = ResolvedCustomer { record_id, person_id, created: existing.is_none() };
+        let entry = item.entry.as_ref().map(|named| self.add_entry(resolved, revision, named));
         let Choice { conflicts, .. } = choice;
-        Ok(Outcome { whom: Some(whom), conflicts, candidates: Vec::new(), entry })
+        Ok(Outcome { resolved: Some(resolved), conflicts, candidates: Vec::new(), entry })
     }
 
     /// The customer of an item must exist, and an erased customer must not come back: nobody has
@@ -169,7 +169,7 @@ impl Plan {
             return Err(Error::IdentifierAmbiguous);
         }
         let candidates = identifier_resolution::candidates(identifiers, &self.snapshot.claims);
-        Ok(Outcome { whom: None, conflicts: Vec::new(), candidates, entry: None })
+        Ok(Outcome { resolved: None, conflicts: Vec::new(), candidates, entry: None })
     }
 
     /// The earlier write with the same idempotency key, if the content is the same.
@@ -213,9 +213,9 @@ impl Plan {
         &self,
         existing: Option<Uuid>,
         item: &WriteItem,
-    ) -> Result<Option<(KeptProfile, String)>, Error> {
+    ) -> Result<Option<(StoredProfile, String)>, Error> {
         let before = match existing {
-            None => KeptProfile::default(),
+            None => StoredProfile::default(),
             Some(_) if item.profile.is_empty() => return Ok(None),
             Some(id) => read_profile(&self.snapshot.customers[&id].profile)?,
         };
@@ -282,7 +282,7 @@ impl Plan {
         record.revision
     }
 
-    fn set_profile(&mut self, customer_id: Uuid, profile: KeptProfile, stored: String) {
+    fn set_profile(&mut self, customer_id: Uuid, profile: StoredProfile, stored: String) {
         if let Some(record) = self.snapshot.customers.get_mut(&customer_id) {
             record.profile = stored;
         }
@@ -291,11 +291,11 @@ impl Plan {
 
     fn add_entry(
         &mut self,
-        whom: ResolvedCustomer,
+        resolved: ResolvedCustomer,
         revision: i64,
         named: &NamedEntry,
     ) -> EntryOutcome {
-        let customer_id = whom.record_id;
+        let customer_id = resolved.record_id;
         let entry_id = named.entry.id;
         let recorded_at = self.now;
         let (case_id, probable_cases) = self.choose_case(customer_id, named);
@@ -307,7 +307,7 @@ impl Plan {
                 entry_id: Some(entry_id),
                 revision,
                 recorded_at,
-                customer_created: whom.created,
+                customer_created: resolved.created,
             };
             self.snapshot.idempotency_keys.insert(name.parts(), row.clone());
             self.writes.idempotency_keys.push((name.parts(), row));
@@ -318,7 +318,7 @@ impl Plan {
         if let Some((key, event)) = named.entry.order_event.clone() {
             let order_entry =
                 OrderEntry { entry_id, at: named.entry.occurred_at, recorded_at, event };
-            self.writes.orders.tell(&self.snapshot.orders, (customer_id, key), order_entry);
+            self.writes.orders.add(&self.snapshot.orders, (customer_id, key), order_entry);
         }
         self.snapshot.entries.insert((customer_id, entry_id));
         self.writes.entries.push(EntryRow {
@@ -357,8 +357,8 @@ impl Plan {
             case_id: None,
             probable_cases: Vec::new(),
         });
-        let whom = ResolvedCustomer { record_id, person_id, created: row.customer_created };
-        Outcome { whom: Some(whom), conflicts, candidates: Vec::new(), entry }
+        let resolved = ResolvedCustomer { record_id, person_id, created: row.customer_created };
+        Outcome { resolved: Some(resolved), conflicts, candidates: Vec::new(), entry }
     }
 }
 

@@ -163,7 +163,7 @@ pub const MERGES_IN_FORCE: Twin = list_of!(
 );
 
 /// The merge exclusions of records. $1: ids.
-pub const MARKS_OF: Twin = list_of!(
+pub const EXCLUSIONS_OF: Twin = list_of!(
     ids:
     "select one_id, other_id from merge_exclusions where one_id",
     " union select one_id, other_id from merge_exclusions where other_id",
@@ -178,7 +178,7 @@ pub const ORDERS_OF: Twin = list_of!(
 );
 
 /// Earlier writes by idempotency key. $1, $2: scopes and names.
-pub const LEDGER_BY_NAME: Twin = Twin {
+pub const IDEMPOTENCY_ROWS: Twin = Twin {
     sqlite: "select scope, name, body, customer_id, entry_id, revision, recorded_at, \
         customer_created from idempotency_keys \
         where (scope, name) in (select value ->> 0, value ->> 1 from json_each($1))",
@@ -306,9 +306,9 @@ pub const STATEMENTS: [(&str, Twin); 29] = [
     ("quotes_of_skus", QUOTES_OF_SKUS),
     ("reasks_of_records", REASKS_OF_RECORDS),
     ("merges_in_force", MERGES_IN_FORCE),
-    ("marks_of", MARKS_OF),
+    ("exclusions_of", EXCLUSIONS_OF),
     ("orders_of", ORDERS_OF),
-    ("ledger_by_name", LEDGER_BY_NAME),
+    ("idempotency_rows", IDEMPOTENCY_ROWS),
     ("purchases_by_key", PURCHASES_BY_KEY),
     ("orders_by_key", ORDERS_BY_KEY),
     ("remove_orders", REMOVE_ORDERS),

@@ -129,8 +129,8 @@ async fn migrate_tables(db: &Db, audit: &Db) -> Result<(), OpenError> {
     if has_table(db, "restrictions").await? && !has_table(audit, "audit_log").await? {
         // The log is begun anew all the same: a lost disk is no reason to refuse service.
         tracing::warn!(
-            "the audit log so far is not there: the file beside the database whose name ends in \
-             -audit is new. If a backup has it, stop, put it back, and start again"
+            "the previous audit log is missing: the file next to the database whose name ends in \
+             -audit is new. If a backup has it, stop, restore it, and start again"
         );
     }
     // In this order: tables of the database imply that the other file existed.

@@ -56,7 +56,7 @@ impl<'a> Change<'a> {
     }
 
     /// Records a change of identity in the timeline of a record.
-    pub fn tell(
+    pub fn add_identity_entry(
         &mut self,
         record: Uuid,
         current: &CustomerRecord,

@@ -34,7 +34,7 @@ pub async fn find_writes(
     names: &[(String, String)],
 ) -> Result<HashMap<(String, String), IdempotencyRow>, Error> {
     type Row = (String, String, Vec<u8>, Uuid, Option<Uuid>, i64, i64, bool);
-    let rows: Vec<Row> = tx.by_pairs(dialect::LEDGER_BY_NAME, names).await?;
+    let rows: Vec<Row> = tx.by_pairs(dialect::IDEMPOTENCY_ROWS, names).await?;
     let rows = rows.into_iter().map(
         |(scope, name, body, customer_id, entry_id, revision, recorded_at, customer_created)| {
             let row = IdempotencyRow {

@@ -38,7 +38,7 @@ impl OrderWrites {
     }
 
     /// Adds an entry.
-    pub fn tell(
+    pub fn add(
         &mut self,
         kept: &HashMap<OrderOf, OrderHistory>,
         order: OrderOf,

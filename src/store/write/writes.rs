@@ -8,9 +8,9 @@ use super::orders::{OrderOf, OrderWrites};
 use crate::{
     error::Error,
     model::{
-        BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, IdempotencyKey, Identifier,
-        KeptProfile, Micros, NewEntry, OrderHistory, Origin, ProbableCase, Profile, Target,
-        Verification, Violation,
+        BodyHash, Candidate, Case, CaseChoice, Claim, Conflict, IdempotencyKey, Identifier, Micros,
+        NewEntry, OrderHistory, Origin, ProbableCase, Profile, StoredProfile, Target, Verification,
+        Violation,
     },
     store::sql::json::to_json,
 };
@@ -115,7 +115,7 @@ pub struct NamedEntry {
 /// The result of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    pub whom: Option<ResolvedCustomer>,
+    pub resolved: Option<ResolvedCustomer>,
     pub conflicts: Vec<Conflict>,
     /// The candidates, if `whom` is unknown.
     pub candidates: Vec<Candidate>,
@@ -194,7 +194,7 @@ pub struct Writes {
     /// Existing customers, with their last revision.
     pub touched: BTreeMap<Uuid, i64>,
     /// New and changed profiles.
-    pub profiles: BTreeMap<Uuid, KeptProfile>,
+    pub profiles: BTreeMap<Uuid, StoredProfile>,
     /// By key and slot, so that two servers that add the same ones never deadlock.
     pub claims: BTreeMap<(String, i64), ClaimRow>,
     /// Claims that become verified, by key and record.
@@ -231,12 +231,12 @@ pub struct EntryRow {
 }
 
 /// Encodes a profile.
-pub fn write_profile(profile: &KeptProfile) -> Result<String, Error> {
+pub fn write_profile(profile: &StoredProfile) -> Result<String, Error> {
     to_json(profile)
 }
 
 /// Decodes a profile.
-pub fn read_profile(json: &str) -> Result<KeptProfile, Error> {
+pub fn read_profile(json: &str) -> Result<StoredProfile, Error> {
     serde_json::from_str(json)
         .map_err(|_| Error::Inconsistent { table: "customers", column: "profile" })
 }

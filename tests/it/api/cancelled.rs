@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, future::Future};
 use throughline::pb::timeline_service_client::TimelineServiceClient;
 
 use crate::{
-    audit::kept::rows,
+    audit::calls::rows,
     calls::{account, by, list, note},
     random::Random,
     support::{Server, on_both},

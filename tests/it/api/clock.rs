@@ -127,7 +127,7 @@ async fn times_that_have_not_come_are_told_at_the_start() {
         let (log, _guard) = Log::of_this_thread();
         let world = World::begin(database, clock).await;
         assert_eq!(world.record().await.unwrap_err(), skewed());
-        assert!(log.take().contains("the newest time in the database has not come"));
+        assert!(log.take().contains("the newest time in the database is in the future"));
         world.server.stop().await;
     })
     .await;
@@ -166,8 +166,8 @@ async fn that_calls_named_times_that_have_not_come_is_told_once() {
             let early = pb::Entry { occurred_at: Some(early), ..note("x") };
             world.server.not_recorded(by(vec![account("anna")], early)).await;
         }
-        world.store.tell_early();
-        world.store.tell_early();
+        world.store.log_early();
+        world.store.log_early();
         let said = log.take();
         assert_eq!(said.matches("calls named times that are more than").count(), 1, "{said}");
         assert!(said.contains("times=3"), "{said}");

@@ -18,7 +18,7 @@ use crate::{
     support::{Database, Services, TempFolder, dynamic, on_both},
 };
 
-use super::kept::rows;
+use super::calls::rows;
 
 const CALLERS: usize = 16;
 

@@ -12,7 +12,7 @@ async fn that_who_looked_is_lost_is_told_at_the_next_start() {
     let start = async || {
         let store = Store::open(&database.url, 2, Clock::Fixed(NOW)).await.unwrap();
         store.close().await;
-        log.take().contains("the audit log so far is not there")
+        log.take().contains("the previous audit log is missing")
     };
     assert!(!start().await, "a new one");
     assert!(!start().await, "the same again");

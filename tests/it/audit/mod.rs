@@ -1,7 +1,7 @@
 //! The audit log: an entry for each call, and whether it can be changed without detection.
 
+pub mod calls;
 mod entries;
-pub mod kept;
 mod killed;
 mod listed;
 mod lost;

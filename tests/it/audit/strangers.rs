@@ -4,7 +4,7 @@
 use futures_util::FutureExt as _;
 use throughline::{clock::Clock, error::Error, model::AuditEntry, store::Store};
 
-use super::kept::rows;
+use super::calls::rows;
 use crate::{
     blocked::BlockedWrites,
     support::{NOW, on_both},

@@ -60,10 +60,10 @@ fn a_caller_is_added_rotated_retired_and_revoked() {
     desk  agent, supervisor  2 tokens  never                 account, email
     shop  recorder           1 token   2027-12-31T00:00:00Z  nothing
     ");
-    assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` takes the older one away");
+    assert_snapshot!(not(&folder, &["rotate", "desk"]), @"1: throughline: desk has two tokens; `throughline caller retire desk` removes the older one");
     caller(&folder, &["retire", "desk"]);
     assert_eq!((known(&folder, &first), known(&folder, &second)), (None, desk()));
-    assert!(not(&folder, &["retire", "desk"]).contains("has one token alone"));
+    assert!(not(&folder, &["retire", "desk"]).contains("has only one token"));
 
     caller(&folder, &["revoke", "desk"]);
     assert_eq!((known(&folder, &second), known(&folder, &shop)), (None, Some("shop".to_owned())));

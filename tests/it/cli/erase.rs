@@ -32,7 +32,7 @@ fn a_customer_is_erased_and_stays_so_when_a_backup_is_put_back() {
     assert!(shown.starts_with(&format!("Erased, by erasure {erasure}.\n")), "{shown}");
     let nobody = refused(&folder, &[&["timeline", DEMO], &MAIL[..]].concat());
     assert!(nobody.starts_with("1: "), "{nobody}");
-    assert_eq!(printed(&folder, &["vacuum", DEMO]), "The database is written anew.\n");
+    assert_eq!(printed(&folder, &["vacuum", DEMO]), "The database has been rewritten.\n");
     let bytes = std::fs::read(file("demo.db")).unwrap();
     let text = String::from_utf8_lossy(&bytes).to_lowercase();
     assert!(!text.contains("sanne.bakker"), "left in the file");

@@ -80,7 +80,7 @@ fn a_database_that_is_gone_is_not_made_anew() {
     let why = "1: throughline: the database sqlite:t.db cannot be opened: t.db is missing or empty, \
         but there was a database: t.db-audit. Is the volume mounted";
     assert!(said.starts_with(why), "{said}");
-    assert!(said.ends_with("--create begins a new, empty database all the same"), "{said}");
+    assert!(said.ends_with("--create creates a new, empty database all the same"), "{said}");
     assert!(!file("t.db").exists());
 
     // Files elsewhere say so as well.

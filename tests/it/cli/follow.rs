@@ -37,7 +37,7 @@ async fn what_happens_is_shown_as_it_happens() {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
 
-        let (mut lines, _) = find(lines, "from now on").await;
+        let (mut lines, _) = find(lines, "New entries").await;
         for text in ["the first", "the second"] {
             server.recorded(to(&anna.id, note(text))).await;
             lines = find(lines, text).await.0;

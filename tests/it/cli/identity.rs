@@ -69,11 +69,11 @@ fn each_change_is_a_line_in_plain_words() {
     assert_snapshot!(show(&entries, &style(100)), @"
 
     Saturday 14 March 2026
-      12:09             identity     No longer kept apart from 019cec37-b600-77b1-879d-e6c57cc4cf44
+      12:09             identity     May be merged again with 019cec37-b600-77b1-879d-e6c57cc4cf44
              by Karin · a slip
-      12:08             identity     Never to be merged with 019cec37-b600-77b1-879d-e6c57cc4cf44
+      12:08             identity     Excluded from merging with 019cec37-b600-77b1-879d-e6c57cc4cf44
              by Karin · twins
-      12:07             identity     Taken apart from 019cec37-b600-77b1-879d-e6c57cc4cf44
+      12:07             identity     Unmerged from 019cec37-b600-77b1-879d-e6c57cc4cf44
              by Karin · father and son, says he
       12:06             identity     Merged into 019cec37-b600-77b1-879d-e6c57cc4cf44
              by Karin · one person with two mailboxes

@@ -17,11 +17,11 @@ mod operated;
 mod ops;
 mod orders;
 pub mod process;
+mod quotes;
 mod render;
 mod rights;
 mod status;
 mod suggestions;
 mod tls;
-mod told;
 #[cfg(feature = "otlp")]
 mod traces;

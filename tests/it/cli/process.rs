@@ -87,7 +87,7 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
     assert!(story.ends_with("Sanne told 3 facts, and was asked again for 0 of them.\n"), "{story}");
     let again = printed(&folder, &arguments);
     let (story, same) = again.split_once("\nTwo of the records").unwrap();
-    assert!(story.contains("The story was told in it before."), "{story}");
+    assert!(story.contains("The story has already been told in this database."), "{story}");
     assert!(story.ends_with("\n18 entries.\n"), "{story}");
     assert_eq!(same, records);
     assert_snapshot!(steady(records), @"
@@ -97,7 +97,7 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
              ID
              same family name (1 in 2,000), same street (1 in 2,000), same postcode (1 in 1,000), same
              given name (1 in 520), same house number (1 in 110); against it: a household or a mailbox
-             may explain it, another phone number, town but for a slip
+             may explain it, another phone number, town with a typing error
 
     Merged, Mette Holm has one timeline. It begins with:
 
@@ -117,7 +117,7 @@ fn the_demo_tells_the_story_once_however_often_it_runs() {
              from the customer · 8 min · unhappy (-0.5) · with Søren · order W-90117
              Kunden ventede hele onsdagen på montøren. Ny tid aftalt til fredag mellem 8 og 10.
 
-    Taken apart again, each has what was theirs:
+    Unmerged, each has its own entries again:
 
     Mette Holm
       customer        ID
@@ -361,7 +361,7 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     let refused = |arguments: &[&str]| refused(&folder, arguments);
     assert_snapshot!(refused(&["timeline", DEMO]), @"2: throughline: which customer? Name one with --phone, --email, --account, --customer-number, --loyalty-card, --social, --external, --cookie or --id; `throughline customer --name NAME` looks one up");
     assert_snapshot!(refused(&["timeline", DEMO, "--email", "nobody@example.com"]), @"2: throughline: identifier.value: identifies nobody in particular");
-    assert_snapshot!(refused(&["timeline", DEMO, "--email", "eve@example.org"]), @"1: throughline: customer not found. `throughline customer --name NAME` looks for customers by name, `throughline search WORDS` looks through all history");
+    assert_snapshot!(refused(&["timeline", DEMO, "--email", "eve@example.org"]), @"1: throughline: customer not found. `throughline customer --name NAME` finds customers by name, `throughline search WORDS` searches all entries");
     assert_snapshot!(refused(&["timeline", DEMO, "--phone", "06 12345678"]), @"2: throughline: identifier.phone_region: is required for a number without a country code; write the country code, or name the country with --phone-region");
     assert_snapshot!(refused(&["timeline", DEMO, "--social", "1234"]), @"2: throughline: --social: write PLATFORM:ID, such as facebook:1234");
     assert_snapshot!(refused(&["timeline", DEMO, "--id", "x", "--from", "yesterday"]), @"2: throughline: --from: write a day (2025-03-01) or 2025-03-01T14:30:00+01:00");
@@ -372,7 +372,7 @@ fn whatever_goes_wrong_says_what_to_do_next() {
     assert_snapshot!(refused(&["serve", "--listen", "0.0.0.0:0", "--database", "a.db"]), @"
     2: throughline: the configuration cannot be used:
       --database: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; for a file of that name write sqlite:a.db
-      --listen: whoever reaches this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected where the network itself keeps others out
+      --listen: everybody who can reach this address could read every customer's history. Set tls_certificate, tls_key and callers_file, or listen on 127.0.0.1, or set allow_unprotected if the network itself keeps others out
     ");
     assert_snapshot!(refused(&["serve", "--config", "no.toml"]), @"
     2: throughline: the configuration cannot be used:

@@ -196,7 +196,7 @@ fn a_story_of_every_kind() {
              agent     Please bring it to the shop in Utrecht; they see all of this.
              bot       Thank you for calling.
              attached: picture.jpg (image/jpeg, 812 kB)
-             ! a payment card number was taken out
+             ! a payment card number was removed
 
     Sunday 12 January 2025
       00:40  store      purchase     Order S-48213, EUR 1078.95
@@ -268,7 +268,7 @@ fn a_small_terminal_gets_short_lines() {
              bot       Thank you for calling.
              attached: picture.jpg (image/jpeg,
              812 kB)
-             ! a payment card number was taken out
+             ! a payment card number was removed
 
     Sunday 12 January 2025
       00:40  store      purchase     Order S-48213, EUR

@@ -69,5 +69,5 @@ fn retention_tells_what_would_go_and_what_went() {
     assert_eq!(done, dry_run.replace("would go", "went"));
     assert_eq!(printed(&folder, &arguments), "0 entries went.\n");
     let none = refused(&folder, &["retention", DEMO]);
-    assert_snapshot!(none, @"2: throughline: there are no rules: retention_file names none, and all is kept");
+    assert_snapshot!(none, @"2: throughline: there are no retention rules: set retention_file");
 }

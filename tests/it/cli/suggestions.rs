@@ -47,7 +47,7 @@ fn a_suggestion_says_why_in_plain_words() {
     assert_snapshot!(both.concat(), @"
     99.99 %  019cec37-b600-77b1-879d-e6c57cc4cf44
              019cec37-b601-7000-8000-000000000001
-             same birth date (1 in 20,000), family name but for a slip,
+             same birth date (1 in 20,000), family name with a typing error,
              given name by a short form; against it: another postcode, a
              household or a mailbox may explain it
      0.01 %  019cec37-b600-77b1-879d-e6c57cc4cf44

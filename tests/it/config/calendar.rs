@@ -57,22 +57,22 @@ holidays = [2026-12-26]
       shop.toml: holiday: there is no such key; the file has zone and holidays, and below them the tables [week] and [openings]
       shop.toml: zone: must be a time zone of the IANA database, such as Europe/Amsterdam or UTC
       shop.toml: week: friday: must end after they begin, and at 24:00 at the latest: hours over midnight are those till 24:00 and those from 00:00 of the next day
-      shop.toml: week: holidays: must be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday; what is not of the week stands above [week]
-      shop.toml: week: mon: must be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday; what is not of the week stands above [week]
+      shop.toml: week: holidays: must be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday; what does not belong to the week must be above [week]
+      shop.toml: week: mon: must be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday; what does not belong to the week must be above [week]
       shop.toml: week: monday: must be hours, written as 09:00-17:30, and 24:00 for the end of the day
       shop.toml: week: tuesday: must not run into one another
       shop.toml: openings: must be a table: [openings]
       shop.toml: holidays: number 2: must be a day of the calendar, written as 2026-03-29
       shop.toml: holidays: number 3: must be a day of the calendar, written as 2026-03-29
       shop.toml: holidays: number 6: must be a day of the calendar, written as 2026-03-29
-      shop.toml: holidays: 2026-12-25: stands twice, or in [openings] as well
+      shop.toml: holidays: 2026-12-25: is listed twice, or also in [openings]
     ");
     let wrong = "zone = 'UTC'\nholidays = '2026-12-13'\n\
                  [openings]\n2026-12-13 = '12:00-16:00'\nmonday = '12:00-16:00'\n";
     assert_snapshot!(read_calendar("shop.toml", wrong).unwrap_err(), @"
     the configuration cannot be used:
       shop.toml: openings: monday: must be a day of the calendar, written as 2026-03-29
-      shop.toml: holidays: 2026-12-13: stands twice, or in [openings] as well
+      shop.toml: holidays: 2026-12-13: is listed twice, or also in [openings]
     ");
     assert_snapshot!(read_calendar("shop.toml", "zone = 'UTC'").unwrap_err(), @"
     the configuration cannot be used:

@@ -92,12 +92,12 @@ fn what_is_wrong_with_issuers_and_their_callers_is_told_at_once() {
       callers.toml: issuer 4: name: must be 1 to 64 letters, digits, '.', '_' and '-'
       callers.toml: issuer 4: issuer: must be what its tokens have as iss, such as https://login.example.com
       callers.toml: issuer 4: audience: must be what its tokens for this server have in aud
-      callers.toml: issuer 4: keys: must be a file with a JWK set, or its URL by https:// (by http:// on this machine alone) without a user or a password
+      callers.toml: issuer 4: keys: must be a file with a JWK set, or its URL by https:// (by http:// only on this machine) without a user or a password
       callers.toml: issuer 4: algorithms: must be some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; a secret that both sides have (HS256) or none is no proof of who signed
       callers.toml: caller 2 (again): jwt: another caller has the same; each needs its own
       callers.toml: caller 3 (other): jwt: secret: there is no such key; here may be issuer, subject, client
       callers.toml: caller 3 (other): jwt: issuer: there is no [[issuer]] of this name in the file
-      callers.toml: caller 4 (whoever): jwt: must have a subject (the claim sub), a client (azp or client_id), or both: else whoever has a token of the issuer would be this caller
+      callers.toml: caller 4 (whoever): jwt: must have a subject (the claim sub), a client (azp or client_id), or both: otherwise every token of the issuer would be this caller's
       callers.toml: caller 5 (text): jwt: must be such as { issuer = "company", subject = "6f1a2b" }
       callers.toml: caller 7 (till2): certificate: another caller has the same; each needs its own
       callers.toml: caller 8 (star): certificate: must be a DNS or URI name of its subjectAltName, such as desk.example.com or spiffe://example.com/desk, and no pattern
@@ -117,7 +117,8 @@ fn a_certificate_needs_an_authority_to_ask_for_it() {
     .unwrap();
     let config = Config { callers_file: Some(file), ..Config::default() };
     let problems = config.callers().unwrap_err().to_string();
-    let advice = "caller till: certificate: nobody is asked for one; set tls_client_authority";
+    let advice =
+        "caller till: certificate: no client certificates are requested; set tls_client_authority";
     assert!(problems.ends_with(advice), "{problems}");
     let tls_client_authority = Some("ours.pem".into());
     assert!(Config { tls_client_authority, ..config }.callers().is_ok());

@@ -5,12 +5,12 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use throughline::{
     domain::{
         calendar::{BusinessCalendar, DayHours, hours},
-        purchase::{MAX_NEWS, MAX_RETURNED_LINES, add, has_room, tell},
+        purchase::{MAX_ORDER_EVENTS, MAX_RETURNED_LINES, add, has_room, states},
         warranty::{Warranty, WarrantyState, warranty},
     },
     model::{
-        Amount, Bought, BoughtLine, Micros, OrderEntry, OrderEvent, OrderHistory, OrderStatus,
-        PurchaseState, ReturnedLine,
+        Amount, Micros, OrderEntry, OrderEvent, OrderHistory, OrderLine, OrderStatus,
+        PurchaseDetails, PurchaseState, ReturnedLine,
     },
 };
 use uuid::Uuid;
@@ -22,13 +22,13 @@ fn amount(cents: i64) -> Option<Amount> {
     Some(Amount { currency: "EUR".to_owned(), minor_units: cents })
 }
 
-fn line(sku: &str, name: &str, serial: &str, quantity: i64) -> BoughtLine {
-    BoughtLine {
+fn line(sku: &str, name: &str, serial: &str, quantity: i64) -> OrderLine {
+    OrderLine {
         sku: sku.to_owned(),
         name: name.to_owned(),
         serial_number: serial.to_owned(),
         quantity,
-        ..BoughtLine::default()
+        ..OrderLine::default()
     }
 }
 
@@ -43,8 +43,8 @@ fn back(sku: &str, name: &str, serial: &str, quantity: i64, cents: i64) -> Order
     OrderEvent::Returned { lines: vec![line], refund: None }
 }
 
-fn bought(lines: Vec<BoughtLine>) -> OrderEvent {
-    OrderEvent::Bought(Bought {
+fn bought(lines: Vec<OrderLine>) -> OrderEvent {
+    OrderEvent::PurchaseDetails(PurchaseDetails {
         channel: None,
         order_number: "W-1".to_owned(),
         lines,
@@ -68,13 +68,13 @@ fn state(all: &[OrderEntry]) -> PurchaseState {
     for told in all {
         add(&mut part, told.clone());
     }
-    let mut purchases = tell(&[(RECORD, part)], Micros::MAX);
+    let mut purchases = states(&[(RECORD, part)], Micros::MAX);
     assert_eq!(purchases.len(), 1);
     purchases.remove(0)
 }
 
 /// A purchase of these lines with these entries a day later each.
-fn after(lines: Vec<BoughtLine>, news: Vec<OrderEvent>) -> PurchaseState {
+fn after(lines: Vec<OrderLine>, news: Vec<OrderEvent>) -> PurchaseState {
     let mut all = vec![told(1, 0, bought(lines))];
     all.extend(news.into_iter().zip(2..).map(|(news, id)| told(id, id as Micros * DAY, news)));
     state(&all)
@@ -163,7 +163,7 @@ fn what_was_recorded_later_was_not_known() {
     all.push(OrderEntry { recorded_at: 40, ..told(3, 20, changed(OrderStatus::Delivered)) });
     let part = OrderHistory { entries: all };
     let status = |as_of| {
-        let purchases = tell(&[(RECORD, part.clone())], as_of);
+        let purchases = states(&[(RECORD, part.clone())], as_of);
         purchases.first().map(|purchase| (purchase.status, purchase.changes.len()))
     };
     assert_eq!(status(-1), None);
@@ -181,19 +181,19 @@ fn what_other_records_tell_goes_to_the_purchase_that_came_first() {
     let other = part(vec![told(4, 7, changed(OrderStatus::Delivered))]);
     let records = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
     let parts: Vec<_> = records.into_iter().zip([second, first, other]).collect();
-    let purchases = tell(&parts, Micros::MAX);
+    let purchases = states(&parts, Micros::MAX);
     let shown: Vec<_> = purchases.iter().map(|it| (it.record_id, it.status)).collect();
     let wanted = [(records[1], OrderStatus::Delivered), (records[0], OrderStatus::Ordered)];
     assert_eq!(shown, wanted);
     // Without the purchase there is nothing to show.
-    assert_eq!(tell(&parts[2..], Micros::MAX), []);
+    assert_eq!(states(&parts[2..], Micros::MAX), []);
 }
 
 #[test]
 fn a_record_has_room_for_so_many_entries_of_an_order() {
     let mut part = OrderHistory::default();
     add(&mut part, told(1, 0, bought(Vec::new())));
-    for id in 2..MAX_NEWS as u128 + 2 {
+    for id in 2..MAX_ORDER_EVENTS as u128 + 2 {
         assert!(has_room(&part, &changed(OrderStatus::Shipped)));
         add(&mut part, told(id, 1, changed(OrderStatus::Shipped)));
     }
@@ -236,7 +236,7 @@ proptest! {
             add(&mut parts[usize::from(index > split)], it);
         }
         let parts: Vec<_> = [RECORD, Uuid::from_u128(2)].into_iter().zip(parts).collect();
-        prop_assert_eq!(tell(&parts, Micros::MAX), vec![wanted]);
+        prop_assert_eq!(states(&parts, Micros::MAX), vec![wanted]);
     }
 }
 
@@ -265,7 +265,7 @@ fn a_term_ends_with_the_day_of_the_same_number() {
         ("1900-01-01", 1200, "2000-01-01"),
     ];
     for (from, months, last) in cases {
-        let bought_line = BoughtLine { warranty_months: months, ..line("TV", "", "", 1) };
+        let bought_line = OrderLine { warranty_months: months, ..line("TV", "", "", 1) };
         let at = micros(&format!("{from}T12:00:00Z"));
         let state = state(&[told(1, at, bought(vec![bought_line]))]);
         let on = |day: Date| {
@@ -282,7 +282,7 @@ fn a_term_ends_with_the_day_of_the_same_number() {
 
 #[test]
 fn warranty_begins_with_the_last_delivery_in_the_zone_of_the_calendar() {
-    let line_of = |end: &str, months| BoughtLine {
+    let line_of = |end: &str, months| OrderLine {
         warranty_end: end.to_owned(),
         warranty_months: months,
         ..line("TV", "", "", 1)

@@ -32,7 +32,7 @@ async fn start(url: &str, folder: &TempFolder) -> (Server, usize, usize) {
     let file = ErasureFile::new(folder.path().join("erasures"));
     let store = Store::open(url, 4, Clock::Fixed(NOW)).await.unwrap().with_erasure_file(file);
     let again = store.erase_again().await.unwrap();
-    let told = store.tell_erasures().await.unwrap();
+    let told = store.write_ledger().await.unwrap();
     (Server::start_over(store, settings(Clock::Fixed(NOW))).await, again, told)
 }
 

@@ -6,8 +6,8 @@ use prost::Message as _;
 use throughline::{
     error::Error,
     model::{
-        Customer, EntryFilter, Identifier, KeptIdentifier, MergeConflict, Micros, Order, Position,
-        Verification,
+        Customer, EntryFilter, Identifier, MergeConflict, Micros, Order, Position,
+        StoredIdentifier, Verification,
     },
     pb,
     store::PageRequest,
@@ -101,7 +101,7 @@ impl World {
         })
     }
 
-    fn shown_claim(&self, kept: &KeptIdentifier) -> Result<ShownClaim, Wrong> {
+    fn shown_claim(&self, kept: &StoredIdentifier) -> Result<ShownClaim, Wrong> {
         let key = self.key(&kept.identifier).ok_or("an unknown identifier")?;
         same("the raw value", &kept.identifier.raw, &self.identifier((key, false)).raw)?;
         Ok(ShownClaim {
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// The time when an identifier was last seen is accurate to a day.
-    fn check_seen(&self, kept: &[KeptIdentifier], record: usize) -> Result<(), Wrong> {
+    fn check_seen(&self, kept: &[StoredIdentifier], record: usize) -> Result<(), Wrong> {
         let claims: BTreeMap<ShownClaim, Micros> =
             self.oracle.claims_of(record).into_iter().collect();
         for kept in kept {
@@ -258,7 +258,7 @@ impl World {
                 let page = self.store.list_identifiers(id, include_ended, after, limit).await;
                 let page = page.map_err(wrong)?;
                 let Some(last) = page.last() else { break };
-                let place = |kept: &KeptIdentifier| (kept.valid_from, kept.claim_id);
+                let place = |kept: &StoredIdentifier| (kept.valid_from, kept.claim_id);
                 let before = after.map(|after| (after.occurred_at, after.entry_id));
                 let sorted = page.is_sorted_by_key(place);
                 if before.is_some_and(|before| place(&page[0]) <= before) || !sorted {

@@ -67,7 +67,7 @@ fn lines_of_no_order_are_rejected_with_their_place() {
         .iter()
         .map(|it| (it.file.as_str(), it.line, it.byte_offset, it.reason.as_str()))
         .collect();
-    let no_key = "column \"order\" is empty, so that nobody knows which row it belongs to";
+    let no_key = "column \"order\" is empty, so that its row is unknown";
     assert_eq!(
         found,
         [

@@ -145,5 +145,5 @@ fn columns_that_the_file_does_not_have_are_named_with_those_it_has() {
     let fault = refused("a.csv", "id;at;text\n", &notes_map(""));
     assert!(fault.contains("is the separator ';'?"), "{fault}");
     let fault = refused("a.csv", "id,at,text,text\n", &notes_map(""));
-    assert!(fault.contains("\"text\" stands twice"), "{fault}");
+    assert!(fault.contains("\"text\" is twice in the header"), "{fault}");
 }

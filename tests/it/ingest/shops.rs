@@ -105,7 +105,7 @@ fn an_unreadable_row_takes_the_orders_beside_it_along() {
     let references: Vec<_> =
         given.entries.iter().map(|request| entry(request).source_ref.as_str()).collect();
     assert_eq!(references, ["#1003"], "an order without one of its lines would be a wrong one");
-    let unsure = "a row beside it cannot be read and may belong to it";
+    let unsure = "an adjacent row cannot be read and may belong to it";
     assert_eq!(
         given.reasons(),
         [format!("2 : {unsure}"), "3 : has more than 12 cells".to_owned(), format!("4 : {unsure}")]

@@ -339,7 +339,7 @@ keep_days = 30
 ";
     insta::assert_snapshot!(read_retention("rules.toml", wrong).unwrap_err(), @"
     the configuration cannot be used:
-      rules.toml: keep: there is no such key; the file has tables [[rule]] alone
+      rules.toml: keep: there is no such key; the file has only tables [[rule]]
       rules.toml: rule 1: for: there is no such key; a rule has kinds, channels and keep_days
       rules.toml: rule 1: kinds: must be some of interaction, purchase, return, order_change, feedback, note, identity_change, case, promise, quote
       rules.toml: rule 1: channels: must be some of phone, web, email, chat, messaging, social, store, app, letter

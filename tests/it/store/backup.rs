@@ -9,7 +9,7 @@ use throughline::{
     clock::Clock,
     store::{
         Store,
-        backup::{BackedUp, BackupError, Means, back_up},
+        backup::{BackedUp, BackupError, BackupOptions, back_up},
     },
 };
 
@@ -23,7 +23,7 @@ async fn backed_up(
     limit: Duration,
 ) -> Result<BackedUp, BackupError> {
     let programs: Option<PathBuf> = postgres().map(|cluster| cluster.program(""));
-    let means = Means {
+    let means = BackupOptions {
         clock: Clock::Fixed(NOW),
         ledger: None,
         programs: programs.as_deref(),

@@ -38,7 +38,7 @@ const AT_LAST: Micros = Micros::MAX;
 /// The content of a call, as far as the second computation needs it.
 #[derive(Clone, Debug)]
 enum What {
-    Bought { quantity: i64, serial: String },
+    PurchaseDetails { quantity: i64, serial: String },
     Changed(OrderStatus),
     Returned { quantity: i64, cents: i64 },
 }
@@ -112,7 +112,10 @@ impl World {
                     lines: vec![line("TV", &serial), line("TV", ""), line("CABLE", "")],
                     ..Default::default()
                 };
-                (Content::Purchase(purchase), What::Bought { quantity: 3 * quantity, serial })
+                (
+                    Content::Purchase(purchase),
+                    What::PurchaseDetails { quantity: 3 * quantity, serial },
+                )
             }
             1 | 2 => {
                 let status = random.pick(&OrderStatus::ALL);
@@ -207,7 +210,7 @@ impl World {
         for order in of_person.clone().map(|event| &event.order).collect::<BTreeSet<_>>() {
             let events: Vec<&Event> =
                 of_person.clone().filter(|event| event.order == *order).collect();
-            let is_bought = |event: &&&Event| matches!(event.what, What::Bought { .. });
+            let is_bought = |event: &&&Event| matches!(event.what, What::PurchaseDetails { .. });
             let mut bought: Vec<&Event> = events.iter().filter(is_bought).copied().collect();
             bought.sort_by_key(|event| (event.at, event.entry_id));
             let owners: BTreeSet<Uuid> = bought.iter().map(|event| event.record).collect();
@@ -243,8 +246,8 @@ impl World {
         let mut seen = 0;
         for record in &self.records {
             let kept = self.all(*record).await;
-            let retold = self.store.replay_purchases(*record).await.unwrap();
-            assert_eq!(kept, retold, "the seed is {seed}");
+            let replayed = self.store.replay_purchases(*record).await.unwrap();
+            assert_eq!(kept, replayed, "the seed is {seed}");
             let shown = kept.iter().map(|purchase| {
                 let lines = purchase.lines.iter();
                 assert!(lines.clone().all(|it| it.returned_quantity <= it.bought.quantity));
@@ -258,7 +261,7 @@ impl World {
             seen += kept.len();
         }
         for event in &self.events {
-            let What::Bought { serial, quantity } = &event.what else { continue };
+            let What::PurchaseDetails { serial, quantity } = &event.what else { continue };
             let key = throughline::domain::serial::serial_key(serial).unwrap();
             let number = PurchaseNumber::Serial(key);
             let found = self.store.find_purchases(&number, None, 20).await.unwrap().0;

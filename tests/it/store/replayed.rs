@@ -11,9 +11,9 @@ use throughline::{
     error::Error,
     model::{
         Amount, Briefing, CaseChange, CaseChoice, CaseState, CaseUpdate, CaseWrite, Channel,
-        Confidence, EntryKind, IdempotencyKey, Identifier, IdentifierKind, Making, Micros,
-        NewEntry, NewPromise, NewQuote, Offer, Opening, Origin, Profile, PromiseChange, PromisedTo,
-        RecordEntry, RequestContext, Target, Terms,
+        Confidence, EntryKind, IdempotencyKey, Identifier, IdentifierKind, Micros, NewEntry,
+        NewPromise, NewQuote, Offer, Opening, Origin, Profile, PromiseChange, PromiseTerms,
+        PromisedTo, RecordEntry, RequestContext, Target, Terms,
     },
     pb::{self, entry::Content},
     store::{CasesOf, NewCase, NewPass, Store},
@@ -211,8 +211,12 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
             }
             1 => {
                 let due_at = clock.now() + 7_200_000_000;
-                let making =
-                    Making { what: "a call".to_owned(), by: String::new(), due_at, amount: None };
+                let making = PromiseTerms {
+                    what: "a call".to_owned(),
+                    by: String::new(),
+                    due_at,
+                    amount: None,
+                };
                 let new = NewPromise { to, channel, making, flags: Vec::new() };
                 promises.push(store.make_promise(new, context).await.unwrap().id);
                 true
@@ -276,15 +280,15 @@ async fn sequence(store: &Store, clock: Clock, moved: &MovedClock, seed: u64) ->
             "the seed is {seed}"
         );
     }
-    let retold = store.replay_promises(customer_id, i64::MAX).await.unwrap();
-    assert_eq!(retold.len(), promises.len());
-    for promise in retold {
+    let replayed = store.replay_promises(customer_id, i64::MAX).await.unwrap();
+    assert_eq!(replayed.len(), promises.len());
+    for promise in replayed {
         let kept = store.get_promise(promise.id).await.unwrap();
         assert_eq!(promise, kept, "the seed is {seed}");
     }
-    let retold = store.replay_quotes(customer_id, i64::MAX).await.unwrap();
-    assert_eq!(retold.len(), quotes.len());
-    for quote in retold {
+    let replayed = store.replay_quotes(customer_id, i64::MAX).await.unwrap();
+    assert_eq!(replayed.len(), quotes.len());
+    for quote in replayed {
         let kept = store.get_quote(quote.id).await.unwrap().quote;
         assert_eq!(quote, kept, "the seed is {seed}");
     }

@@ -164,7 +164,7 @@ impl World {
             assert_eq!(customer.profile.given_name, wanted.given_name);
             let owned = oracle.owners.iter().filter(|(_, owner)| **owner == number);
             let mut owned: Vec<_> = owned.map(|(it, _)| IDENTIFIERS[*it].1.to_owned()).collect();
-            let named = |it: throughline::model::KeptIdentifier| it.identifier.value;
+            let named = |it: throughline::model::StoredIdentifier| it.identifier.value;
             let mut kept: Vec<_> = customer.identifiers.into_iter().map(named).collect();
             owned.sort();
             kept.sort();

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::order::order_key,
-    model::{Amount, Bought, BoughtLine, Channel, OrderEvent, OrderStatus, ReturnedLine},
+    model::{Amount, Channel, OrderEvent, OrderLine, OrderStatus, PurchaseDetails, ReturnedLine},
     pb::{self, entry::Content},
 };
 
@@ -15,7 +15,7 @@ pub fn order_event(entry: &pb::Entry, entry_id: Uuid) -> Option<(String, OrderEv
         Content::Purchase(purchase) => {
             let key = order_key(&purchase.order_number);
             let key = key.unwrap_or_else(|| own_key(entry_id));
-            return Some((key, OrderEvent::Bought(bought(entry, purchase))));
+            return Some((key, OrderEvent::PurchaseDetails(bought(entry, purchase))));
         }
         Content::Returned(returned) => OrderEvent::Returned {
             lines: returned.lines.iter().map(returned_line).collect(),
@@ -43,8 +43,8 @@ pub(in crate::store) fn own_key(entry_id: Uuid) -> String {
     format!("entry:{entry_id}")
 }
 
-fn bought(entry: &pb::Entry, purchase: &pb::Purchase) -> Bought {
-    Bought {
+fn bought(entry: &pb::Entry, purchase: &pb::Purchase) -> PurchaseDetails {
+    PurchaseDetails {
         channel: Option::<Channel>::from(entry.channel()),
         order_number: purchase.order_number.clone(),
         lines: purchase.lines.iter().map(bought_line).collect(),
@@ -53,8 +53,8 @@ fn bought(entry: &pb::Entry, purchase: &pb::Purchase) -> Bought {
     }
 }
 
-fn bought_line(line: &pb::PurchaseLine) -> BoughtLine {
-    BoughtLine {
+fn bought_line(line: &pb::PurchaseLine) -> OrderLine {
+    OrderLine {
         sku: line.sku.clone(),
         name: line.name.clone(),
         quantity: line.quantity,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::{
-    list::tell,
+    list::resolve,
     parts::{open, parts_of, write},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) const ENTRIES: &str = "select payload from entries where customer_id 
 /// The setting that records that the table is filled.
 const FILLED: &str = "orders_filled";
 /// How many entries purchases are replayed from.
-const MAX_RETOLD: i64 = 10_000;
+const MAX_REPLAYED: i64 = 10_000;
 
 type EntryRow = (Uuid, Micros, Uuid, Option<Vec<u8>>);
 
@@ -92,7 +92,7 @@ impl Store {
         let kept = parts_of(&mut tx, &orders).await?;
         let mut writes = OrderWrites::default();
         for (order, entry) in entry {
-            writes.tell(&kept, order, entry);
+            writes.add(&kept, order, entry);
         }
         let mut batch = Batch::default();
         write(&mut tx, &mut batch, writes).await?;
@@ -106,7 +106,7 @@ impl Store {
         let mut parts: BTreeMap<OrderOf, OrderHistory> = BTreeMap::new();
         for record in self.records_of(customer_id).await? {
             let rows: Vec<(Vec<u8>,)> = on_db!(&self.db, |c| {
-                sqlx::query_as(ENTRIES).bind(record).bind(MAX_RETOLD).fetch_all(c).await?
+                sqlx::query_as(ENTRIES).bind(record).bind(MAX_REPLAYED).fetch_all(c).await?
             });
             for (payload,) in rows {
                 if let Some((order, entry)) = open(&payload)? {
@@ -114,6 +114,6 @@ impl Store {
                 }
             }
         }
-        Ok(tell(parts, Micros::MAX, |_| Uuid::nil()))
+        Ok(resolve(parts, Micros::MAX, |_| Uuid::nil()))
     }
 }

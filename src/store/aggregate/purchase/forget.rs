@@ -48,7 +48,7 @@ pub(in crate::store) async fn forget(
                 });
             }
             if !entries.contains(&entry.entry_id) {
-                writes.tell(&HashMap::new(), order.clone(), entry);
+                writes.add(&HashMap::new(), order.clone(), entry);
             }
         }
     }

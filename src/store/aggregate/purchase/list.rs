@@ -84,7 +84,7 @@ impl Store {
             parts = self.parts(&all.collect()).await?;
         }
         // All of them are of one person.
-        let mut purchases = tell(parts, as_of, |_| Uuid::nil());
+        let mut purchases = resolve(parts, as_of, |_| Uuid::nil());
         let place = |it: &PurchaseState| (it.bought_at, it.entry_id);
         purchases.retain(|it| place(it) < after && left_out.is_none_or(|left| left < place(it)));
         let more = left_out.is_some() || purchases.len() > limit;
@@ -160,7 +160,7 @@ impl Store {
             person_of.insert(person, person);
         }
         let parts = self.parts(&all).await?;
-        Ok(tell(parts, Micros::MAX, |record| person_of.get(&record).copied().unwrap_or(record)))
+        Ok(resolve(parts, Micros::MAX, |record| person_of.get(&record).copied().unwrap_or(record)))
     }
 
     /// The order histories of records.
@@ -176,7 +176,7 @@ impl Store {
 }
 
 /// Derives the purchases of persons from order histories, the last bought first.
-pub(super) fn tell(
+pub(super) fn resolve(
     parts: BTreeMap<OrderOf, OrderHistory>,
     as_of: Micros,
     person_of: impl Fn(Uuid) -> Uuid,
@@ -185,7 +185,7 @@ pub(super) fn tell(
     for ((record, key), part) in parts {
         orders.entry((person_of(record), key)).or_default().push((record, part));
     }
-    let told = orders.into_values().flat_map(|parts| purchase::tell(&parts, as_of));
+    let told = orders.into_values().flat_map(|parts| purchase::states(&parts, as_of));
     let mut purchases: Vec<PurchaseState> = told.collect();
     purchases.sort_by_key(|it| std::cmp::Reverse((it.bought_at, it.entry_id)));
     purchases

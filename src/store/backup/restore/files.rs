@@ -15,11 +15,11 @@ use jiff::Timestamp;
 use super::prepare::{Restored, Restoring, ensure_same, prepare};
 use crate::store::{
     backup::{
-        BackupError, Manifest, Means,
+        BackupError, BackupOptions, Manifest,
         copy::{AUDIT, DATABASE, check},
         folder::{ensure_room, sync_folder},
         manifest::Content,
-        means::Progress,
+        options::Progress,
     },
     files::{Files, StoreLock, UnderWay},
     paths::{beside, folder, has_content, log_of},
@@ -34,7 +34,7 @@ pub async fn restore(
     files: &Files,
     manifest: Manifest,
     how: &Restoring<'_>,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<Restored, BackupError> {
     let Some(lock) = files.lock_alone()? else {
         let what = format!("a process has {} open", files.database.display());
@@ -45,19 +45,19 @@ pub async fn restore(
     // It is written twice if much has to be erased again.
     ensure_room(&staging.0, manifest.bytes() * 2)?;
     for content in &manifest.files {
-        staging.take(content, how.from, means).await?;
+        staging.take(content, how.from, options).await?;
     }
     let (database, audit) = (staging.0.join(DATABASE), staging.0.join(AUDIT));
-    ensure_same(&manifest, &check(&database, &audit, means.until).await?)?;
+    ensure_same(&manifest, &check(&database, &audit, options.until).await?)?;
     let Some(path) = database.to_str() else {
         let what = format!("the name {} is no UTF-8", database.display());
         return Err(BackupError::refused(what, "Name another file"));
     };
-    let prepared = prepare(&format!("sqlite:{path}"), &manifest, how, means).await?;
+    let prepared = prepare(&format!("sqlite:{path}"), &manifest, how, options).await?;
     ensure_no_log(&[&database, &audit])?;
-    (means.progress)(Progress { step: "checking what was restored", bytes: 0, of: None });
-    let facts = check(&database, &audit, means.until).await?;
-    let swap = Swap { files, staging: &staging, time: means.clock.now() };
+    (options.progress)(Progress { step: "checking what was restored", bytes: 0, of: None });
+    let facts = check(&database, &audit, options.until).await?;
+    let swap = Swap { files, staging: &staging, time: options.clock.now() };
     let moved_to = swap.run(lock).map_err(|error| {
         let what = format!("the files cannot be put in their place: {error}");
         BackupError::refused(what, "Make room or give the right to, and restore again")
@@ -114,7 +114,7 @@ impl Staging {
         &self,
         content: &Content,
         from: &Path,
-        means: Means<'_>,
+        options: BackupOptions<'_>,
     ) -> Result<(), BackupError> {
         let known = [DATABASE, AUDIT].into_iter().find(|name| *name == content.name);
         let Some(name) = known else {
@@ -122,12 +122,12 @@ impl Staging {
             return Err(BackupError::refused(what, "Use the version that made it"));
         };
         let step = "copying the backup";
-        (means.progress)(Progress { step, bytes: 0, of: Some(content.bytes) });
+        (options.progress)(Progress { step, bytes: 0, of: Some(content.bytes) });
         let (source, copy) = (from.join(name), self.0.join(name));
         let copying = tokio::task::spawn_blocking(move || {
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
-            let found = Content::copied(&source, name, means.until, &mut file)?;
+            let found = Content::copied(&source, name, options.until, &mut file)?;
             file.sync_all()?;
             io::Result::Ok(found)
         });

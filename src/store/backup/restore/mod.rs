@@ -8,12 +8,15 @@ mod files;
 mod postgres;
 pub mod prepare;
 
-use super::{BackupError, Manifest, Means};
+use super::{BackupError, BackupOptions, Manifest};
 use crate::store::{ErasureFile, Files};
 use prepare::{Restored, Restoring};
 
 /// Restores a backup to the database of a URL, which nobody may have open.
-pub async fn restore(how: &Restoring<'_>, means: Means<'_>) -> Result<Restored, BackupError> {
+pub async fn restore(
+    how: &Restoring<'_>,
+    options: BackupOptions<'_>,
+) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(how.from)?;
     let kind = if how.url.starts_with("sqlite:") { "sqlite" } else { "postgres" };
     if manifest.database != kind {
@@ -24,10 +27,10 @@ pub async fn restore(how: &Restoring<'_>, means: Means<'_>) -> Result<Restored, 
     for file in &manifest.files {
         file.ensure_there(how.from)?;
     }
-    ensure_newest_ledger(&manifest, means).await?;
+    ensure_newest_ledger(&manifest, options).await?;
     match Files::of(how.url) {
-        Some(files) => files::restore(&files, manifest, how, means).await,
-        None => postgres::restore(manifest, how, means).await,
+        Some(files) => files::restore(&files, manifest, how, options).await,
+        None => postgres::restore(manifest, how, options).await,
     }
 }
 
@@ -41,8 +44,11 @@ fn name_of(kind: &str) -> &str {
 
 /// A ledger that is older than the one at the time of the backup does not know who was erased
 /// since, and a missing one knows nobody.
-async fn ensure_newest_ledger(manifest: &Manifest, means: Means<'_>) -> Result<(), BackupError> {
-    let Some(path) = means.ledger else { return Ok(()) };
+async fn ensure_newest_ledger(
+    manifest: &Manifest,
+    options: BackupOptions<'_>,
+) -> Result<(), BackupError> {
+    let Some(path) = options.ledger else { return Ok(()) };
     if !path.exists() {
         let of_backup = manifest.ledger.as_ref();
         let beside = of_backup.map_or_else(String::new, |ledger| {

@@ -13,9 +13,9 @@ use super::prepare::{Restored, Restoring, ensure_same, prepare};
 use crate::{
     error::Error,
     store::backup::{
-        BackupError, Manifest, Means, dump,
+        BackupError, BackupOptions, Manifest, dump,
         manifest::Content,
-        means::{Progress, in_time},
+        options::{Progress, in_time},
         programs::{Place, Program},
     },
 };
@@ -32,19 +32,19 @@ const RELATIONS: &str = "select count(*) from pg_class c \
 pub async fn restore(
     manifest: Manifest,
     how: &Restoring<'_>,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<Restored, BackupError> {
     let (mut connection, place) = dump::connect(how.url).await?;
-    let is_read = is_read(&mut connection, &manifest, means).await?;
-    let version = in_time(means.until, dump::version(&mut connection)).await??;
+    let is_read = is_read(&mut connection, &manifest, options).await?;
+    let version = in_time(options.until, dump::version(&mut connection)).await??;
     // It would be idle while the dump is read.
     dump::close(connection).await;
     if !is_read {
-        let file = checked(&manifest, how.from, means).await?;
-        let pg_restore = Program::find("pg_restore", version, means).await?;
-        read(&pg_restore, &place, &file, how.url, means).await?;
+        let file = checked(&manifest, how.from, options).await?;
+        let pg_restore = Program::find("pg_restore", version, options).await?;
+        read(&pg_restore, &place, &file, how.url, options).await?;
     }
-    finish(manifest, how, means).await.map_err(|error| BackupError::Unfinished(Box::new(error)))
+    finish(manifest, how, options).await.map_err(|error| BackupError::Unfinished(Box::new(error)))
 }
 
 /// Whether the database already contains the backup, as after a restore that was interrupted once
@@ -52,14 +52,14 @@ pub async fn restore(
 async fn is_read(
     connection: &mut PgConnection,
     manifest: &Manifest,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<bool, BackupError> {
-    let relations = in_time(means.until, relations(connection)).await??;
+    let relations = in_time(options.until, relations(connection)).await??;
     if relations == 0 {
         return Ok(false);
     }
     let has_id = manifest.facts.database_id.is_some();
-    if has_id && dump::facts(connection, means.until).await? == manifest.facts {
+    if has_id && dump::facts(connection, options.until).await? == manifest.facts {
         return Ok(true);
     }
     let what = format!("the database is not empty: it has {relations} tables, views or sequences");
@@ -76,7 +76,7 @@ async fn relations(connection: &mut PgConnection) -> Result<i64, Error> {
 async fn checked(
     manifest: &Manifest,
     from: &Path,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<PathBuf, BackupError> {
     let file = from.join(dump::DUMP);
     let content = manifest.files.iter().find(|it| it.name == dump::DUMP);
@@ -84,10 +84,10 @@ async fn checked(
         let what = format!("{} has no {}", from.display(), dump::DUMP);
         return Err(BackupError::refused(what, "Use the version that made it"));
     };
-    (means.progress)(Progress { step: "checking the backup", bytes: 0, of: Some(content.bytes) });
+    (options.progress)(Progress { step: "checking the backup", bytes: 0, of: Some(content.bytes) });
     let hashing = tokio::task::spawn_blocking({
         let file = file.clone();
-        move || Content::of(&file, dump::DUMP, means.until)
+        move || Content::of(&file, dump::DUMP, options.until)
     });
     let hashed = hashing.await.unwrap_or_else(|_| Err(std::io::Error::other("a task failed")));
     let found = hashed.map_err(|error| BackupError::of_reading(&file, &error))?;
@@ -101,9 +101,9 @@ async fn read(
     place: &Place,
     file: &Path,
     url: &str,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<(), BackupError> {
-    (means.progress)(Progress { step: "reading the dump", bytes: 0, of: None });
+    (options.progress)(Progress { step: "reading the dump", bytes: 0, of: None });
     let arguments = [
         "--exit-on-error".to_owned(),
         "--single-transaction".to_owned(),
@@ -124,13 +124,13 @@ async fn read(
 async fn finish(
     manifest: Manifest,
     how: &Restoring<'_>,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<Restored, BackupError> {
-    (means.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
+    (options.progress)(Progress { step: "counting the rows", bytes: 0, of: None });
     let (mut connection, _) = dump::connect(how.url).await?;
-    ensure_same(&manifest, &dump::facts(&mut connection, means.until).await?)?;
-    let prepared = prepare(how.url, &manifest, how, means).await?;
-    let facts = dump::facts(&mut connection, means.until).await?;
+    ensure_same(&manifest, &dump::facts(&mut connection, options.until).await?)?;
+    let prepared = prepare(how.url, &manifest, how, options).await?;
+    let facts = dump::facts(&mut connection, options.until).await?;
     dump::close(connection).await;
     Ok(Restored {
         manifest,

@@ -9,7 +9,10 @@ use crate::{
     model::Seal,
     store::{
         ErasureFile, Opening, Store,
-        backup::{BackupError, Facts, LastBackup, Manifest, Means, Progress, last, means::in_time},
+        backup::{
+            BackupError, BackupOptions, Facts, LastBackup, Manifest, Progress, last,
+            options::in_time,
+        },
     },
 };
 
@@ -48,20 +51,20 @@ pub async fn prepare(
     url: &str,
     manifest: &Manifest,
     how: &Restoring<'_>,
-    means: Means<'_>,
+    options: BackupOptions<'_>,
 ) -> Result<Prepared, BackupError> {
-    (means.progress)(Progress { step: "erasing again", bytes: 0, of: None });
+    (options.progress)(Progress { step: "erasing again", bytes: 0, of: None });
     let preparing = async {
         let opening = Opening::default();
-        let mut store = Store::open_with(url, how.connections, means.clock, &opening).await?;
-        if let Some(path) = means.ledger {
+        let mut store = Store::open_with(url, how.connections, options.clock, &opening).await?;
+        if let Some(path) = options.ledger {
             store = store.with_erasure_file(ErasureFile::new(path.to_owned()));
         }
         let prepared = prepare_open(&store, manifest, how).await;
         store.close().await;
         prepared
     };
-    in_time(means.until, preparing).await?
+    in_time(options.until, preparing).await?
 }
 
 pub async fn prepare_open(

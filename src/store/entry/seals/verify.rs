@@ -169,7 +169,7 @@ async fn verify_chain(
 /// Compares the entries of some groups with the seals, one by one.
 async fn compare(tx: &mut Tx, groups: &[usize], found: &mut Verified) -> Result<(), Error> {
     let mut histories: HashMap<Uuid, History> = HashMap::new();
-    let mut tell = |items: Vec<u8>| {
+    let mut apply = |items: Vec<u8>| {
         for item in read_items(&items).unwrap_or_default() {
             if groups.contains(&group(item.entry_id)) {
                 let history = histories.entry(item.entry_id).or_default();
@@ -180,8 +180,8 @@ async fn compare(tx: &mut Tx, groups: &[usize], found: &mut Verified) -> Result<
             }
         }
     };
-    each_seal(tx, |(_, items, ..)| tell(items)).await?;
-    each_unsealed(tx, tell).await?;
+    each_seal(tx, |(_, items, ..)| apply(items)).await?;
+    each_unsealed(tx, apply).await?;
     each_entry(tx, |row, hash| {
         if groups.contains(&group(row.2))
             && let Some(problem) = histories.remove(&row.2).unwrap_or_default().problem(&hash)

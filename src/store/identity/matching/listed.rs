@@ -14,7 +14,7 @@ use crate::{
     store::sql::{
         bulk::Column,
         db::Db,
-        dialect::{MARKS_OF, PERSONS_BY_ID, RECORDS_BY_PERSON},
+        dialect::{EXCLUSIONS_OF, PERSONS_BY_ID, RECORDS_BY_PERSON},
     },
 };
 
@@ -44,7 +44,7 @@ impl Standing {
         let rows = suggestions_of(db, own.clone()).await?;
         let mut apart: Vec<PairOf> = Vec::new();
         if !rows.is_empty() {
-            apart = db.list(MARKS_OF, vec![Column::Ids(own.clone())]).await?;
+            apart = db.list(EXCLUSIONS_OF, vec![Column::Ids(own.clone())]).await?;
             let dismissed: Vec<PairOf> = db.list(DISMISSALS_OF, vec![Column::Ids(own)]).await?;
             apart.extend(dismissed);
         }
@@ -89,7 +89,7 @@ impl Standing {
     }
 
     /// The listed suggestions, with the two people of each.
-    pub fn shown(&self) -> impl Iterator<Item = (PairOf, &Row)> {
+    pub fn visible(&self) -> impl Iterator<Item = (PairOf, &Row)> {
         self.best.iter().map(|(people, row)| (*people, row))
     }
 

@@ -73,7 +73,7 @@ impl Store {
 
     /// Adds the erasures that the file lacks, since other servers made them, and returns their
     /// number.
-    pub async fn tell_erasures(&self) -> Result<usize, Error> {
+    pub async fn write_ledger(&self) -> Result<usize, Error> {
         let Some(file) = &self.erasure_file else { return Ok(0) };
         let told: BTreeSet<Uuid> =
             file.read().await?.into_iter().map(|line| line.erasure_id).collect();

@@ -83,7 +83,7 @@ impl Store {
     pub async fn keep_erasures_finished(self) {
         loop {
             let finished = self.finish_erasures().await;
-            let told = self.tell_erasures().await;
+            let told = self.write_ledger().await;
             let succeeded = finished.is_ok() && told.is_ok();
             self.metrics.jobs.note(Job::Erasures, succeeded, self.clock.now());
             match finished {

@@ -129,10 +129,10 @@ impl Tombstones {
         self.hash(IDENTIFIERS, "", key)
     }
 
-    fn hash(&self, sort: &str, scope: &str, name: &str) -> String {
+    fn hash(&self, kind: &str, scope: &str, name: &str) -> String {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length");
-        for part in [sort, scope, name] {
+        for part in [kind, scope, name] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -207,8 +207,8 @@ impl Tombstones {
             on_db!(db, |c| { sqlx::query_as(OF_ERASURE).bind(erasure_id).fetch_all(c).await? });
         let mut hashes = Hashes::default();
         for (scope, hash) in rows.into_iter().filter(|(_, hash)| !hash.is_empty()) {
-            let sort = if scope == NAMES { &mut hashes.names } else { &mut hashes.identifiers };
-            sort.insert(hash);
+            let kind = if scope == NAMES { &mut hashes.names } else { &mut hashes.identifiers };
+            kind.insert(hash);
         }
         Ok(hashes)
     }

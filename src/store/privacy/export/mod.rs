@@ -13,7 +13,7 @@ use crate::{
     model::Position,
     store::{Store, sql::db::on_db},
 };
-use part::{Part, Sort};
+use part::{ColumnType, Part};
 use parts::PARTS;
 use row::{Key, read};
 
@@ -107,8 +107,8 @@ impl Part {
     /// A key before all others.
     fn begin(&self) -> Vec<Key> {
         let first = |column: &usize| match self.columns[*column].1 {
-            Sort::Id => Key::Id(Uuid::nil()),
-            Sort::Text => Key::Text(String::new()),
+            ColumnType::Id => Key::Id(Uuid::nil()),
+            ColumnType::Text => Key::Text(String::new()),
             _ => Key::Number(i64::MIN),
         };
         self.key.iter().map(first).collect()

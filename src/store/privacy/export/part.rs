@@ -6,7 +6,7 @@ pub struct Part {
     pub(super) table: &'static str,
     pub(super) text: &'static str,
     /// The columns that the statement selects.
-    pub(super) columns: &'static [(&'static str, Sort)],
+    pub(super) columns: &'static [(&'static str, ColumnType)],
     /// The columns that its rows are sorted by.
     pub(super) key: &'static [usize],
     /// The columns with record ids, if there are several. A row that several records of the person
@@ -18,7 +18,7 @@ pub struct Part {
 
 /// The type of a column. Any may be null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
+pub enum ColumnType {
     Id,
     Number,
     Time,

@@ -1,7 +1,7 @@
 //! The exported tables, with their statements. A test compares the list with the catalogue of the
 //! database.
 
-use super::part::{Part, Sort::*};
+use super::part::{ColumnType::*, Part};
 
 /// The tables in the order of the export. Each statement reads the rows of a record, $1, after a
 /// key ($2 and on), and its last parameter is the limit.

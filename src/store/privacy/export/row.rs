@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::{ColumnIndex, Database, Decode, Type};
 use uuid::Uuid;
 
-use super::part::{Part, Sort};
+use super::part::{ColumnType, Part};
 use crate::error::Error;
 
 /// A value of a sort key.
@@ -57,9 +57,9 @@ where
     R::Database: Database,
 {
     let mut read = Row { key: Vec::new(), sides: Vec::new(), columns: Map::new(), entry: None };
-    for (index, (name, sort)) in part.columns.iter().enumerate() {
-        let value = match sort {
-            Sort::Id => {
+    for (index, (name, column_type)) in part.columns.iter().enumerate() {
+        let value = match column_type {
+            ColumnType::Id => {
                 let id: Option<Uuid> = row.try_get(index)?;
                 if part.sides.contains(&index) {
                     read.sides.extend(id);
@@ -69,22 +69,22 @@ where
                 }
                 id.map(|id| id.to_string().into())
             }
-            Sort::Number | Sort::Time => {
+            ColumnType::Number | ColumnType::Time => {
                 let number: Option<i64> = row.try_get(index)?;
                 if part.key.contains(&index) {
                     read.key.extend(number.map(Key::Number));
                 }
-                number.map(|it| if *sort == Sort::Time { time(it) } else { it.into() })
+                number.map(|it| if *column_type == ColumnType::Time { time(it) } else { it.into() })
             }
-            Sort::Text => {
+            ColumnType::Text => {
                 let text: Option<String> = row.try_get(index)?;
                 if part.key.contains(&index) {
                     read.key.extend(text.clone().map(Key::Text));
                 }
                 text.map(Value::from)
             }
-            Sort::Flag => row.try_get::<Option<bool>, _>(index)?.map(Value::from),
-            Sort::Json => {
+            ColumnType::Flag => row.try_get::<Option<bool>, _>(index)?.map(Value::from),
+            ColumnType::Json => {
                 let text: String = row.try_get(index)?;
                 let value = serde_json::from_str(&text);
                 let unreadable = Error::Inconsistent { table: part.table, column: name };
@@ -92,7 +92,7 @@ where
                 show_times(&mut value);
                 Some(value)
             }
-            Sort::Payload => {
+            ColumnType::Payload => {
                 read.entry = row.try_get(index)?;
                 continue;
             }

@@ -65,7 +65,7 @@ pub struct SweepProgress {
 /// A few entries of a record: what was removed, and where to continue.
 #[derive(Debug, Default)]
 struct Step {
-    gone: Vec<(usize, Option<Channel>, Micros)>,
+    removed: Vec<(usize, Option<Channel>, Micros)>,
     next: Option<(Micros, Uuid)>,
 }
 
@@ -87,8 +87,8 @@ impl Store {
             let swept = self.sweep(&rules, Sweep::Gently, |_| {}).await;
             self.metrics.jobs.note(Job::Retention, swept.is_ok(), self.clock.now());
             match swept {
-                Ok(gone) => {
-                    let entries: u64 = gone.iter().map(|it| it.entries).sum();
+                Ok(removed) => {
+                    let entries: u64 = removed.iter().map(|it| it.entries).sum();
                     if entries > 0 {
                         tracing::info!(entries, "removed by the retention rules");
                     }
@@ -130,10 +130,10 @@ impl Store {
                 while let Some(place) = behind {
                     let step = self.step(*record, place, &rules, now, how).await?;
                     behind = step.next;
-                    swept.entries += step.gone.len() as u64;
-                    count(&mut tally, &step.gone);
+                    swept.entries += step.removed.len() as u64;
+                    count(&mut tally, &step.removed);
                     progress(swept);
-                    if how == Sweep::Gently && !step.gone.is_empty() {
+                    if how == Sweep::Gently && !step.removed.is_empty() {
                         sleep(REST).await;
                     }
                 }
@@ -187,8 +187,8 @@ impl Store {
         locked.ensure_not_on_hold()?;
         let mut scan = RetentionScan::new(rules, now);
         let (due, next) = scan.due(&mut tx, record, behind).await?;
-        let gone = due.iter().map(|it| (it.rule, it.channel, it.occurred_at)).collect();
-        let step = Step { gone, next };
+        let removed = due.iter().map(|it| (it.rule, it.channel, it.occurred_at)).collect();
+        let step = Step { removed, next };
         if how == Sweep::DryRun || due.is_empty() {
             // Nothing was written, so nothing is committed.
             return Ok(step);
@@ -205,9 +205,9 @@ impl Store {
 
 fn count(
     tally: &mut BTreeMap<(usize, Option<Channel>), RemovalReport>,
-    gone: &[(usize, Option<Channel>, Micros)],
+    removed: &[(usize, Option<Channel>, Micros)],
 ) {
-    for (rule, channel, at) in gone {
+    for (rule, channel, at) in removed {
         let (rule, channel) = (*rule, *channel);
         let none = RemovalReport { rule, channel, entries: 0, oldest: *at };
         let counted = tally.entry((rule, channel)).or_insert(none);

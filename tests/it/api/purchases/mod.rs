@@ -1,6 +1,6 @@
 //! The progress of purchases, and how they are found.
 
-mod kept;
+mod limits;
 mod lists;
 
 use crate::{

@@ -165,11 +165,11 @@ async fn connections_are_counted() {
         let of = ["--database", &database.url, "--database-connections", connections];
         Report::of(&folder, &of)
     };
-    report("8").assert_is("ok", "connections", "database_connections is 8; PostgreSQL gives");
+    report("8").assert_is("ok", "connections", "database_connections is 8; PostgreSQL allows");
     report("1000").assert_is("failure", "connections", "database_connections is 1000");
     let name = database.url.split(['/', '?']).nth(3).unwrap();
     execute(&database.url, &format!("alter database {name} connection limit 5")).await;
-    report("8").assert_is("failure", "connections", "PostgreSQL gives 5");
+    report("8").assert_is("failure", "connections", "PostgreSQL allows 5");
 }
 
 #[test]

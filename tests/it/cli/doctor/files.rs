@@ -173,7 +173,7 @@ fn the_ledger_and_the_database_are_compared() {
     let report = Report::of(&folder, &[DEMO]);
     report.assert_is("warning", "erasures", "the database lacks 1 erasure");
     let without = Report::of(&folder, &[DEMO, "--erasure-ledger", "none"]);
-    without.assert_is("note", "erasures", "no ledger");
+    without.assert_is("note", "erasures", "no erasure ledger");
 }
 
 #[test]
@@ -226,11 +226,11 @@ fn files_are_to_be_writable_and_for_nobody_else() {
 #[test]
 fn descriptors_are_to_suffice() {
     let folder = TempFolder::new();
-    Report::of(&folder, &["--max-connections", "10"]).assert_is("ok", "descriptors", "10 takes");
+    Report::of(&folder, &["--max-connections", "10"]).assert_is("ok", "descriptors", "10 needs");
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 1000 && exec \"$0\" doctor --json --max-connections 5000"]);
     limited.arg(env!("CARGO_BIN_EXE_throughline")).current_dir(folder.path());
     let text = String::from_utf8(limited.output().unwrap().stdout).unwrap();
     assert!(text.contains("the limit here is 1000"), "{text}");
-    Report::read(&text).assert_is("warning", "descriptors", "5000 takes");
+    Report::read(&text).assert_is("warning", "descriptors", "5000 needs");
 }

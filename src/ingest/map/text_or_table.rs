@@ -9,7 +9,7 @@ use serde::{
 
 /// A text, or a table.
 #[derive(Debug)]
-pub enum Given<T> {
+pub enum TextOrTable<T> {
     Text(String),
     Table(T),
 }
@@ -18,31 +18,31 @@ pub enum Given<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneOrMore(pub Vec<String>);
 
-struct GivenVisitor<T>(PhantomData<T>);
+struct TextOrTableVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for GivenVisitor<T> {
-    type Value = Given<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TextOrTableVisitor<T> {
+    type Value = TextOrTable<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a text or a table such as { column = \"...\" }")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Given::Text(text.to_owned()))
+        Ok(TextOrTable::Text(text.to_owned()))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Given::Text(number.to_string()))
+        Ok(TextOrTable::Text(number.to_string()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Given::Table)
+        T::deserialize(MapAccessDeserializer::new(map)).map(TextOrTable::Table)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOrTable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(GivenVisitor(PhantomData))
+        deserializer.deserialize_any(TextOrTableVisitor(PhantomData))
     }
 }
 

@@ -18,7 +18,7 @@ pub const STOPPING: Duration = Duration::from_secs(10);
 
 /// The options of a backup and a restore.
 #[derive(Clone, Copy)]
-pub struct Means<'a> {
+pub struct BackupOptions<'a> {
     pub clock: Clock,
     /// The erasure ledger; None if none is kept.
     pub ledger: Option<&'a Path>,

@@ -69,7 +69,7 @@ fn quotes_and_passes_are_told_in_words() {
       10:12  phone      quote        Quoted: Vistra 55 inch (VX55), EUR 999.00,
                                      the cable with it
              by mia · valid until Friday 7 March 2025 17:00 · code SPRING
-      10:14  store      quote        Quote taken back: VX55, EUR 999.00
+      10:14  store      quote        Quote withdrawn: VX55, EUR 999.00
              by joe · the wrong model
       16:20  phone      case         Case pass issued
              by mia · valid until Tuesday 4 March 2025 16:20
